@@ -1,0 +1,5 @@
+"""StarkMatter: a self-hosted trading platform. The version is the newest heading of CHANGELOG.md."""
+
+from starkmatter.version import VERSION
+
+__version__ = VERSION

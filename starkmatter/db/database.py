@@ -1,0 +1,93 @@
+"""The pool of PostgreSQL connections: psycopg, autocommit, explicit transactions, hard time-outs."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import class_row, tuple_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from starkmatter.errors import Unavailable
+
+Params = Sequence[Any] | Mapping[str, Any]
+Connection = AsyncConnection[tuple[Any, ...]]
+T = TypeVar("T")
+
+STATEMENT_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 2_000
+IDLE_IN_TRANSACTION_MS = 30_000
+CONNECT_WAIT_SECS = 5.0
+
+
+class Database:
+    """Opens and lends connections. One per process; `await open()` before use, `await close()` at the end."""
+
+    def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=max_size,
+            open=False,
+            timeout=CONNECT_WAIT_SECS,
+            check=AsyncConnectionPool.check_connection if max_size > 1 else None,
+            kwargs={
+                "autocommit": True,
+                "row_factory": tuple_row,
+                "application_name": name,
+                "options": (
+                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c timezone=UTC"
+                ),
+            },
+        )
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode; raises Unavailable when none can be had."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, OperationalError) as error:
+            raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside one transaction: committed at the end, rolled back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def all(self, row: type[T], sql: LiteralString, params: Params = ()) -> list[T]:
+        """Every row as an instance of `row`, built by column name."""
+        async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchall()
+
+    async def one(self, row: type[T], sql: LiteralString, params: Params = ()) -> T | None:
+        """The first row as an instance of `row`, or None when there is none."""
+        async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchone()
+
+    async def tuples(self, sql: LiteralString, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Every row as a plain tuple."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(sql, params)
+            return await cursor.fetchall()
+
+    async def value(self, sql: LiteralString, params: Params = ()) -> Any:
+        """The first column of the first row, or None when there is no row."""
+        async with self.connection() as connection:
+            row = await (await connection.execute(sql, params)).fetchone()
+        return None if row is None else row[0]
+
+    async def run(self, sql: LiteralString, params: Params = ()) -> int:
+        """Execute one statement; the number of rows it touched."""
+        async with self.connection() as connection:
+            return (await connection.execute(sql, params)).rowcount

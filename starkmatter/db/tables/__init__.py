@@ -1,0 +1,5 @@
+"""The tables (SQLModel). Importing this package registers all of them for Alembic."""
+
+from sqlmodel import SQLModel
+
+metadata = SQLModel.metadata

@@ -1,0 +1,1 @@
+"""What is true without a computer: money, quotes, orders, matching, the ledger. No IO, no clock, no settings."""

@@ -1,0 +1,232 @@
+"""Every setting of the product in one frozen object; unsafe values are refused by the variable's name.
+
+Each variable can also be given as NAME_FILE, the path of a file that holds the value (container secrets).
+"""
+
+import ipaddress
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from starkmatter.errors import ConfigError
+
+SAMPLE_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "example", "sample", "test", "starkmatter"})
+GENERATED_SECRET_BYTES = 32
+SECRET_MIN_CHARS = 16
+
+
+def _variable(field_name: str) -> str:
+    return UNPREFIXED.get(field_name, f"STARKMATTER_{field_name.upper()}")
+
+
+UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads NAME_FILE for every field: the file's text, stripped of the last line break."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        variable = _variable(field_name)
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            return None, field_name, False
+        if os.environ.get(variable):
+            raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one.")
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
+        except OSError as error:
+            raise ConfigError(f"{variable}_FILE: cannot read {path}: {error.strerror}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[_variable(name)] = value
+        return found
+
+
+def _env(name: str) -> AliasChoices:
+    return AliasChoices(name)
+
+
+class Settings(BaseSettings):
+    """What the operator may choose. Built once per process by `load_settings`; never changed afterwards."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", case_sensitive=True)
+
+    home: Path = Field(Path("data"), validation_alias=_env("STARKMATTER_HOME"))
+    host: str = Field("127.0.0.1", validation_alias=_env("STARKMATTER_HOST"))
+    port: int = Field(3000, ge=1, le=65535, validation_alias=_env("STARKMATTER_PORT"))
+    public_url: str | None = Field(None, validation_alias=_env("STARKMATTER_PUBLIC_URL"))
+    allowed_origins: str = Field("", validation_alias=_env("STARKMATTER_ALLOWED_ORIGINS"))
+    trusted_proxy_hops: int = Field(0, ge=0, le=8, validation_alias=_env("STARKMATTER_TRUSTED_PROXY_HOPS"))
+
+    database_url: SecretStr | None = Field(None, validation_alias=_env("DATABASE_URL"))
+    redis_url: SecretStr | None = Field(None, validation_alias=_env("REDIS_URL"))
+    secret_key: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_SECRET_KEY"))
+    metrics_token: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_METRICS_TOKEN"))
+
+    session_idle_mins: int = Field(30, ge=1, le=1440, validation_alias=_env("STARKMATTER_SESSION_IDLE_MINS"))
+    session_max_hours: int = Field(12, ge=1, le=720, validation_alias=_env("STARKMATTER_SESSION_MAX_HOURS"))
+
+    replay_start_on: date = Field(date(2021, 3, 1), validation_alias=_env("STARKMATTER_REPLAY_START_ON"))
+    replay_speed: int = Field(10, ge=1, le=60, validation_alias=_env("STARKMATTER_REPLAY_SPEED"))
+    replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias=_env("STARKMATTER_LOG_LEVEL")
+    )
+    log_format: Literal["auto", "human", "json"] = Field("auto", validation_alias=_env("STARKMATTER_LOG_FORMAT"))
+    debug: bool = Field(False, validation_alias=_env("STARKMATTER_DEBUG"))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, _FileSource(settings_cls), dotenv_settings)
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_origin(cls, value: str | None) -> str | None:
+        return _origin("STARKMATTER_PUBLIC_URL", value) if value else None
+
+    @field_validator("secret_key", "metrics_token")
+    @classmethod
+    def _no_sample_secrets(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value()
+        variable = _variable(info.field_name)
+        if text.strip().lower() in SAMPLE_SECRETS:
+            raise ConfigError(f"{variable} is a sample value: leave it unset to have one generated, or set a random one.")
+        if len(text) < SECRET_MIN_CHARS:
+            raise ConfigError(f"{variable} is shorter than {SECRET_MIN_CHARS} characters.")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> "Settings":
+        if "*" in self.allowed_origins:
+            raise ConfigError("STARKMATTER_ALLOWED_ORIGINS may not contain '*': name each origin exactly.")
+        if self.debug and not is_loopback(self.host):
+            raise ConfigError("STARKMATTER_DEBUG may be on only when STARKMATTER_HOST is a loopback address.")
+        if not is_loopback(self.host) and self.public_url is None and not self.allowed_origins.strip():
+            raise ConfigError(
+                "STARKMATTER_PUBLIC_URL is needed when STARKMATTER_HOST is not a loopback address: "
+                "the address people type, such as https://trade.example.org."
+            )
+        for name in ("database_url", "redis_url"):
+            url: SecretStr | None = getattr(self, name)
+            if url is not None:
+                _check_service_url(_variable(name), url.get_secret_value())
+        return self
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The exact browser origins that may use cookies and sockets."""
+        listed = [_origin("STARKMATTER_ALLOWED_ORIGINS", part) for part in self.allowed_origins.split(",") if part.strip()]
+        if self.public_url:
+            listed.insert(0, self.public_url)
+        if is_loopback(self.host):
+            listed += [f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")]
+        return tuple(dict.fromkeys(listed))
+
+    @property
+    def browser_url(self) -> str:
+        """The address to print for a person."""
+        host = "localhost" if is_loopback(self.host) else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether the public address is https, so that cookies carry Secure and the __Host- prefix."""
+        return self.browser_url.startswith("https://")
+
+
+def _origin(variable: str, value: str) -> str:
+    parts = urlsplit(value.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query:
+        raise ConfigError(f"{variable}: '{value.strip()}' is not an origin such as https://trade.example.org.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    suffix = "" if parts.port in {None, default} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{suffix}"
+
+
+def _check_service_url(variable: str, url: str) -> None:
+    parts = urlsplit(url)
+    if variable == "DATABASE_URL" and parts.scheme not in {"postgresql", "postgres"}:
+        raise ConfigError("DATABASE_URL must start with postgresql:// (PostgreSQL is the only database).")
+    if variable == "REDIS_URL":
+        if parts.scheme not in {"redis", "rediss", "unix"}:
+            raise ConfigError("REDIS_URL must start with redis://, rediss:// or unix://.")
+        if parts.scheme != "unix" and not is_loopback(parts.hostname or "") and not parts.password:
+            raise ConfigError("REDIS_URL points past this machine without a password: add one.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether binding to or connecting to `host` stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the environment, NAME_FILE files and .env; raises ConfigError naming the variable."""
+    try:
+        return Settings(**dict(overrides or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = str(first["loc"][0]) if first["loc"] else "settings"
+        raise ConfigError(f"{variable}: {first['msg']}.") from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return load_settings()
+
+
+def home_secret(settings: Settings, name: str, given: SecretStr | None = None) -> str:
+    """The secret `name`: as given by the operator, else kept in the home (mode 600), generated on first use."""
+    if given is not None:
+        return given.get_secret_value()
+    folder = settings.home / "secrets"
+    path = folder / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ConfigError(f"{path} is readable by others (mode {mode:o}): run chmod 600 on it.") from None
+        text = path.read_text(encoding="ascii").strip()
+        if not text:
+            raise ConfigError(f"{path} is empty: delete it to have a new one generated.") from None
+        return text
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        secret = secrets.token_urlsafe(GENERATED_SECRET_BYTES)
+        file.write(secret + "\n")
+    return secret
