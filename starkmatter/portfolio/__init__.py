@@ -1,0 +1,1 @@
+"""What an account is worth and why: accounts, positions, value, the ledger."""
