@@ -16,27 +16,27 @@ QTY = Numeric(24, QTY_DECIMALS)
 INSTANT = DateTime(timezone=True)
 
 
-def money(*, nullable: bool = False, **options: Any) -> Any:
+def money_column(*, nullable: bool = False, **options: Any) -> Any:
     """NUMERIC(20,6) in the account's currency."""
     return Field(default=None if nullable else Decimal(0), sa_column=Column(MONEY, nullable=nullable, **options))
 
 
-def price(*, nullable: bool = False, **options: Any) -> Any:
+def price_column(*, nullable: bool = False, **options: Any) -> Any:
     """NUMERIC(18,6) per share."""
     return Field(default=None if nullable else ..., sa_column=Column(PRICE, nullable=nullable, **options))
 
 
-def qty(*, nullable: bool = False, **options: Any) -> Any:
+def qty_column(*, nullable: bool = False, **options: Any) -> Any:
     """NUMERIC(24,9) in shares."""
     return Field(default=None if nullable else Decimal(0), sa_column=Column(QTY, nullable=nullable, **options))
 
 
-def instant(*, nullable: bool = False, **options: Any) -> Any:
+def instant_column(*, nullable: bool = False, **options: Any) -> Any:
     """TIMESTAMPTZ: an aware UTC instant."""
     return Field(default=None if nullable else ..., sa_column=Column(INSTANT, nullable=nullable, **options))
 
 
-def reference(target: str, *, nullable: bool = False, index: bool = False, **options: Any) -> Any:
+def reference_column(target: str, *, nullable: bool = False, index: bool = False, **options: Any) -> Any:
     """A foreign key that refuses to orphan rows."""
     return Field(
         default=None if nullable else ...,

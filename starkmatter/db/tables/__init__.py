@@ -3,3 +3,5 @@
 from sqlmodel import SQLModel
 
 metadata = SQLModel.metadata
+
+from starkmatter.db.tables import people, trading  # noqa: E402, F401

@@ -1,0 +1,55 @@
+"""People, their sessions and the one-time set-up token. Secrets are stored as hashes only."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Column, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from starkmatter.db.columns import instant_column, reference_column
+
+
+class AppUser(SQLModel, table=True):
+    """One person. `email` is unique without regard to case."""
+
+    __tablename__ = "app_user"
+    __table_args__ = (Index("app_user_email_key", text("lower(email)"), unique=True),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    email: str
+    display_name: str
+    role: str
+    passphrase_hash: str
+    appearance: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    created_at: datetime = instant_column()
+    disabled_at: datetime | None = instant_column(nullable=True)
+
+
+class UserSession(SQLModel, table=True):
+    """One sign-in. Only the SHA-256 of the 256-bit token is kept."""
+
+    __tablename__ = "user_session"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = reference_column("app_user.id", index=True)
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    created_at: datetime = instant_column()
+    last_seen_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    ip: str
+    user_agent: str
+    revoked_at: datetime | None = instant_column(nullable=True)
+
+
+class SetupToken(SQLModel, table=True):
+    """The link that makes the first owner: single use."""
+
+    __tablename__ = "setup_token"
+
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    created_at: datetime = instant_column()
+    used_at: datetime | None = instant_column(nullable=True)

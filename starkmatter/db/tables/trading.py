@@ -1,0 +1,197 @@
+"""Accounts, orders on their way, fills and the double-entry ledger.
+
+Written by the functions of the first migration (`submit_order`, `book_executions`, ...), which hold the account's row
+lock; the journal is append-only and balanced by triggers.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, LargeBinary, SmallInteger, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from starkmatter.db.columns import instant_column, money_column, price_column, qty_column, reference_column
+
+
+class Account(SQLModel, table=True):
+    """One paper or live account. `cash` and `reserved` are cached folds, checked against the journal."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint("mode IN ('paper', 'live')", name="account_mode_known"),
+        CheckConstraint("venue IN ('replay', 'market')", name="account_venue_known"),
+        CheckConstraint("reserved >= 0", name="account_reserved_not_negative"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = reference_column("app_user.id", index=True)
+    name: str
+    venue: str
+    broker: str
+    mode: str
+    currency: str
+    preset: str
+    run_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    cash: Decimal = money_column()
+    reserved: Decimal = money_column()
+    frozen_reason: str | None = None
+    created_at: datetime = instant_column()
+    opened_venue_at: datetime = instant_column()
+    closed_at: datetime | None = instant_column(nullable=True)
+
+
+class TradeOrder(SQLModel, table=True):
+    """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself."""
+
+    __tablename__ = "trade_order"
+    __table_args__ = (
+        CheckConstraint("qty > 0", name="trade_order_qty_positive"),
+        CheckConstraint("filled_qty >= 0 AND filled_qty <= qty", name="trade_order_filled_within_qty"),
+        CheckConstraint("(type = 'limit') = (limit_price IS NOT NULL)", name="trade_order_limit_price_fits_type"),
+        Index("trade_order_account_created", "account_id", text("created_at DESC")),
+        Index(
+            "trade_order_working",
+            "venue",
+            "account_id",
+            postgresql_where=text("status IN ('working', 'partial', 'accepted', 'unknown', 'submitting')"),
+        ),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: UUID = Field(primary_key=True)
+    account_id: UUID = reference_column("account.id")
+    venue: str
+    symbol: str
+    side: str
+    type: str
+    qty: Decimal = qty_column()
+    limit_price: Decimal | None = price_column(nullable=True)
+    time_in_force: str
+    session_on: date
+    status: str
+    sequence: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False))
+    filled_qty: Decimal = qty_column()
+    filled_value: Decimal = money_column()
+    reserved: Decimal = money_column()
+    reserve_per_share: Decimal = money_column()
+    reject_reason: str | None = None
+    cancel_requested_at: datetime | None = instant_column(nullable=True)
+    request_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    risk: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    submitted_venue_at: datetime = instant_column()
+    created_at: datetime = instant_column()
+    updated_at: datetime = instant_column()
+
+
+class OrderEvent(SQLModel, table=True):
+    """One move of an order's state; `sequence` is gapless per order."""
+
+    __tablename__ = "order_event"
+
+    order_id: UUID = Field(foreign_key="trade_order.id", primary_key=True)
+    sequence: int = Field(sa_column=Column(SmallInteger, primary_key=True))
+    status: str
+    reason: str | None = None
+    venue_at: datetime = instant_column()
+    booked_at: datetime = instant_column()
+
+
+class Outbox(SQLModel, table=True):
+    """What the worker still has to do about an order; a row goes with the transaction that does it."""
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    kind: str
+    order_id: UUID
+    venue: str
+    created_at: datetime = instant_column()
+
+
+class Fill(SQLModel, table=True):
+    """One execution with its receipt. (order_id, execution) is the broker's identity of it, so it is booked once."""
+
+    __tablename__ = "fill"
+    __table_args__ = (
+        CheckConstraint("qty > 0 AND price > 0 AND fees >= 0", name="fill_amounts_positive"),
+        Index("fill_account_executed", "account_id", "executed_at"),
+        Index("fill_order_execution", "order_id", "execution", unique=True),
+    )
+
+    id: UUID = Field(primary_key=True)
+    order_id: UUID = reference_column("trade_order.id")
+    execution: int = Field(sa_column=Column(Integer, nullable=False))
+    account_id: UUID
+    symbol: str
+    side: str
+    qty: Decimal = qty_column()
+    price: Decimal = price_column()
+    fees: Decimal = money_column()
+    realized_pl: Decimal = money_column()
+    executed_at: datetime = instant_column()
+    booked_at: datetime = instant_column()
+    preset: str
+    receipt: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class Position(SQLModel, table=True):
+    """The cached fold of an account's fills in one symbol, at average cost, fees included in the cost."""
+
+    __tablename__ = "position"
+    __table_args__ = (
+        CheckConstraint("reserved_qty >= 0", name="position_reserved_not_negative"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    symbol: str = Field(primary_key=True)
+    signed_qty: Decimal = qty_column()
+    cost_basis: Decimal = money_column()
+    realized_pl: Decimal = money_column()
+    reserved_qty: Decimal = qty_column()
+    opened_at: datetime = instant_column()
+    updated_at: datetime = instant_column()
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One booking of the journal; append-only."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (Index("ledger_entry_account", "account_id", text("id DESC")),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    account_id: UUID = reference_column("account.id")
+    kind: str
+    description: str
+    order_id: UUID | None = None
+    fill_id: UUID | None = None
+    venue_at: datetime = instant_column()
+    booked_at: datetime = instant_column()
+
+
+class LedgerPosting(SQLModel, table=True):
+    """One leg of an entry; per entry and commodity the amounts sum to zero. Append-only."""
+
+    __tablename__ = "ledger_posting"
+
+    entry_id: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    line: int = Field(sa_column=Column(SmallInteger, primary_key=True))
+    account_id: UUID
+    account: str
+    commodity: str
+    amount: Decimal = qty_column()
+
+
+class EquitySnapshot(SQLModel, table=True):
+    """Equity of an account at a venue instant: the points of its value line."""
+
+    __tablename__ = "equity_snapshot"
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    venue_at: datetime = instant_column(primary_key=True)
+    equity: Decimal = money_column()
+    cash: Decimal = money_column()

@@ -1,0 +1,1 @@
+"""What a person sees: pages composed of components, fed by Reflex states that call the services."""
