@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, LargeBinary, SmallInteger, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-from starkmatter.db.columns import instant_column, money_column, price_column, qty_column, reference_column
+from starkmatter.db.columns import QTY, instant_column, money_column, price_column, qty_column, reference_column
 
 
 class Account(SQLModel, table=True):
@@ -138,12 +138,12 @@ class Fill(SQLModel, table=True):
     receipt: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
 
 
-class Position(SQLModel, table=True):
+class Holding(SQLModel, table=True):
     """The cached fold of an account's fills in one symbol, at average cost, fees included in the cost."""
 
-    __tablename__ = "position"
+    __tablename__ = "holding"
     __table_args__ = (
-        CheckConstraint("reserved_qty >= 0", name="position_reserved_not_negative"),
+        CheckConstraint("reserved_qty >= 0", name="holding_reserved_not_negative"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -158,7 +158,11 @@ class Position(SQLModel, table=True):
 
 
 class LedgerEntry(SQLModel, table=True):
-    """One booking of the journal; append-only."""
+    """One booking of the journal with its postings; append-only.
+
+    Leg `n` moves `amounts[n]` of `commodities[n]` on `accounts[n]`; per commodity the legs sum to zero. An entry and
+    its legs are one row, so no half of an entry can ever exist; the view `ledger_posting` lists them one by one.
+    """
 
     __tablename__ = "ledger_entry"
     __table_args__ = (Index("ledger_entry_account", "account_id", text("id DESC")),)
@@ -171,19 +175,9 @@ class LedgerEntry(SQLModel, table=True):
     fill_id: UUID | None = None
     venue_at: datetime = instant_column()
     booked_at: datetime = instant_column()
-
-
-class LedgerPosting(SQLModel, table=True):
-    """One leg of an entry; per entry and commodity the amounts sum to zero. Append-only."""
-
-    __tablename__ = "ledger_posting"
-
-    entry_id: int = Field(sa_column=Column(BigInteger, primary_key=True))
-    line: int = Field(sa_column=Column(SmallInteger, primary_key=True))
-    account_id: UUID
-    account: str
-    commodity: str
-    amount: Decimal = qty_column()
+    accounts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    commodities: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    amounts: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
 
 
 class EquitySnapshot(SQLModel, table=True):
