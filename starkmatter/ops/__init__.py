@@ -1,0 +1,1 @@
+"""What keeps the product running: supervisor, embedded engines, front end, logs, health and backups."""

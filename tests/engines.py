@@ -1,0 +1,76 @@
+"""One embedded PostgreSQL and one Valkey for a whole test run, and a cheap fresh database for each test."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from starkmatter.db.migrate import alembic_config, migrate
+from starkmatter.ops.engines import engines_of, running
+from starkmatter.settings import Settings
+
+TEMPLATE = "starkmatter_template"
+FAST_AND_LOSSY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@dataclass(frozen=True)
+class TestEngines:
+    """Where the engines of this run are. `database_url(name)` is the same server with another database."""
+
+    __test__ = False
+
+    superuser_url: str
+    template_url: str
+    redis_url: str
+    home: Path
+
+    def database_url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.template_url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def engines_for_tests() -> Iterator[TestEngines]:
+    """Both engines in a throw-away home, with a migrated template database."""
+    home = Path(tempfile.mkdtemp(prefix="sm-"))
+    environment = {"STARKMATTER_HOME": str(home)}
+    settings = Settings(**environment, DATABASE_URL=None, REDIS_URL=None, _env_file=None)
+    try:
+        with running(engines_of(settings, postgres_overrides=FAST_AND_LOSSY)) as engines:
+            assert engines.postgres is not None
+            superuser_url = engines.postgres.superuser_url
+            template_url = urlunsplit(urlsplit(engines.database_url)._replace(path=f"/{TEMPLATE}"))
+            with psycopg.connect(superuser_url, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER starkmatter")
+            if list((Path(alembic_config().get_main_option("script_location") or "") / "versions").glob("*.py")):
+                migrate(template_url)
+            yield TestEngines(superuser_url, template_url, engines.redis_url, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def fresh_database(engines: TestEngines) -> Iterator[str]:
+    """The address of a new copy of the template, dropped at the end even when connections are left open."""
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(engines.superuser_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER starkmatter STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
+        )
+    try:
+        yield engines.database_url(name)
+    finally:
+        with psycopg.connect(engines.superuser_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
