@@ -1,0 +1,172 @@
+"""Writes bars: ten years of days at the first start, the last sessions before it, and each bar as it closes.
+
+Bars inside a day are a cache of the seed's paths: every write may be repeated, and what was lost is built again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from psycopg import AsyncCursor
+
+from starkmatter.db.database import Connection, Database
+from starkmatter.domain.quotes import INTERVALS, Interval
+from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
+from starkmatter.domain.sessions import SessionCalendar
+from starkmatter.market import queries
+from starkmatter.market.providers.replay import (
+    NOTE_PATH_SYNTHESIZED,
+    NOTE_RANGE_SYNTHESIZED,
+    PROVIDER,
+    ReplayDay,
+    ReplayHistory,
+)
+
+VENUE = "replay"
+INTRADAY: tuple[Interval, ...] = ("1m", "5m", "15m", "1h")
+KEPT_SESSIONS: dict[Interval, int] = {"1m": 10, "5m": 60, "15m": 120, "1h": 250}
+PRUNE_CHUNK_ROWS = 20_000
+COPY_TIMEOUT: LiteralString = "SET LOCAL statement_timeout = '60s'"
+
+BarTuple = tuple[Any, ...]
+
+
+async def store_daily_history(db: Database, history: ReplayHistory, calendar: SessionCalendar) -> None:
+    """Every day of every symbol, one symbol's rows kept together. Does nothing when they are there."""
+    wanted = sum(len(one.days) for one in history.symbols.values())
+    if await db.value(queries.HAS_DAILY_BARS, {"venue": VENUE}) == wanted:
+        return
+    async with db.transaction() as connection:
+        await connection.execute(COPY_TIMEOUT)
+        await connection.execute(queries.FORGET_DAILY_BARS, {"venue": VENUE})
+        await _copy(connection, queries.COPY_BARS, _daily_rows(history, calendar))
+
+
+def _daily_rows(history: ReplayHistory, calendar: SessionCalendar) -> Iterator[BarTuple]:
+    hours = {one.session_on: (one.opens_at, one.closes_at) for one in calendar.sessions}
+    for symbol in sorted(history.symbols):
+        one = history.symbols[symbol]
+        note = None if one.instrument.data_quality == "ohlcv" else NOTE_RANGE_SYNTHESIZED
+        for day, figures in zip(one.days, one.figures, strict=True):
+            opens_at, closes_at = hours[day]
+            prices = (price_of(ticks) for ticks in (figures.open, figures.high, figures.low, figures.close))
+            volume = None if figures.volume is None else Decimal(figures.volume)
+            yield (VENUE, symbol, "1d", 0, opens_at, closes_at, *prices, volume, PROVIDER, note)
+
+
+async def _copy(connection: Connection, statement: LiteralString, rows: Iterable[BarTuple]) -> None:
+    cursor: AsyncCursor[tuple[Any, ...]]
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(queries.BAR_TYPES)
+        for row in rows:
+            await copy.write_row(row)
+
+
+async def merge_bars(db: Database, rows: list[BarTuple]) -> None:
+    """Insert or replace finished bars."""
+    if not rows:
+        return
+    async with db.transaction() as connection:
+        await connection.execute(COPY_TIMEOUT)
+        await connection.execute(queries.BAR_STAGE)
+        await _copy(connection, queries.COPY_BAR_STAGE, rows)
+        await connection.execute(queries.MERGE_BAR_STAGE)
+
+
+def closed_bar_rows(
+    day: ReplayDay, seed: int, *, after_step: int, until_step: int, intervals: Iterable[Interval] = INTRADAY
+) -> list[BarTuple]:
+    """Bars that finished in (after_step, until_step], both counted in seconds from the open."""
+    rows: list[BarTuple] = []
+    opens_at, steps = day.session.opens_at, day.last_step + 1
+    for symbol, path in day.paths.items():
+        for interval in intervals:
+            bar_steps = int(INTERVALS[interval].total_seconds()) // STEP_SECS
+            first = after_step // bar_steps * bar_steps
+            bars = path_bars(path, bar_steps, min(until_step, steps))
+            for i in range(first // bar_steps, len(bars.first_step)):
+                end = int(bars.end_step[i])
+                if after_step < end <= until_step:
+                    starts_at = opens_at + timedelta(seconds=int(bars.first_step[i]) * STEP_SECS)
+                    ends_at = opens_at + timedelta(seconds=end * STEP_SECS)
+                    key = (VENUE, symbol, interval, seed, starts_at, ends_at)
+                    rows.append((*key, *_figures(bars, i), PROVIDER, NOTE_PATH_SYNTHESIZED))
+    return rows
+
+
+def _figures(bars: PathBars, i: int) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal | None]:
+    return (
+        price_of(bars.open[i]),
+        price_of(bars.high[i]),
+        price_of(bars.low[i]),
+        price_of(bars.close[i]),
+        None if bars.volume is None else Decimal(int(bars.volume[i])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FormingBars:
+    """The growing bar of each symbol and interval, as columns."""
+
+    symbols: list[str]
+    intervals: list[str]
+    starts_at: list[datetime]
+    figures: list[tuple[Decimal, Decimal, Decimal, Decimal, Decimal | None]]
+
+
+def forming_bars(day: ReplayDay, until_step: int) -> FormingBars:
+    """What has been traded so far of each unfinished bar, the day's own included; nothing after `until_step`."""
+    formed = FormingBars([], [], [], [])
+    steps = day.last_step + 1
+    for symbol, path in day.paths.items():
+        for interval in (*INTRADAY, "1d"):
+            bar_steps = steps if interval == "1d" else int(INTERVALS[interval].total_seconds()) // STEP_SECS
+            bars = path_bars(path, bar_steps, min(until_step, steps))
+            if len(bars.first_step) and bars.end_step[-1] > until_step:
+                formed.symbols.append(symbol)
+                formed.intervals.append(interval)
+                formed.starts_at.append(day.session.opens_at + timedelta(seconds=int(bars.first_step[-1]) * STEP_SECS))
+                formed.figures.append(_figures(bars, -1))
+    return formed
+
+
+async def store_forming(db: Database, formed: FormingBars) -> None:
+    """Replace the forming bars of these symbols and intervals."""
+    if not formed.symbols:
+        return
+    opens, highs, lows, closes, volumes = (list(column) for column in zip(*formed.figures, strict=True))
+    await db.run(
+        queries.PUT_FORMING,
+        {
+            "venue": VENUE,
+            "provider": PROVIDER,
+            "note": NOTE_PATH_SYNTHESIZED,
+            "symbol": formed.symbols,
+            "interval": formed.intervals,
+            "starts_at": formed.starts_at,
+            "open": opens,
+            "high": highs,
+            "low": lows,
+            "close": closes,
+            "volume": volumes,
+        },
+    )
+
+
+async def prune_bars(db: Database, calendar: SessionCalendar, seed: int, venue_now: datetime) -> int:
+    """Drop bars inside a day of other seeds and of sessions older than KEPT_SESSIONS; the number of rows dropped."""
+    dropped, now_index = 0, calendar.index_at(venue_now)
+    for interval, kept in KEPT_SESSIONS.items():
+        before = calendar.sessions[max(0, now_index - kept)].opens_at
+        params = {
+            "venue": VENUE,
+            "interval": interval,
+            "seed": seed,
+            "before": before,
+            "chunk": PRUNE_CHUNK_ROWS,
+        }
+        while count := await db.run(queries.PRUNE_BARS, params):
+            dropped += count
+    return dropped

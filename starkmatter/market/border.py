@@ -1,0 +1,53 @@
+"""Where outside figures are let in or turned away: nothing else may become a quote the platform acts on (SAFETY C6).
+
+A refused quote never reaches the board, risk or P&L. A jump without a second source comes in marked `suspect`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from starkmatter.domain.quotes import Quote
+
+MAX_PRICE = Decimal(1_000_000)
+MAX_SIZE = Decimal(10**13)
+MAX_JUMP_RATIO = Decimal("0.20")
+MAX_AHEAD = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Corridor:
+    """What a second source says the price may be: inclusive bounds in the instrument's currency."""
+
+    low: Decimal
+    high: Decimal
+
+
+def refusal_of(quote: Quote, *, venue_now: datetime, asked: str | None = None) -> str | None:
+    """Why `quote` must not come in, in words; None when it may. `asked` is the symbol that was asked for."""
+    if asked is not None and quote.symbol != asked:
+        return f"asked for {asked}, got {quote.symbol}"
+    for name in ("last", "bid", "ask", "prev_close"):
+        price: Decimal | None = getattr(quote, name)
+        if price is not None and not (price.is_finite() and 0 < price < MAX_PRICE):
+            return f"{name} {price} is not a price"
+    for name in ("bid_size", "ask_size", "volume"):
+        size: Decimal | None = getattr(quote, name)
+        if size is not None and not (size.is_finite() and 0 <= size < MAX_SIZE):
+            return f"{name} {size} is not a size"
+    if quote.bid is not None and quote.ask is not None and quote.bid > quote.ask:
+        return f"bid {quote.bid} above ask {quote.ask}"
+    if quote.observed_at.tzinfo is None or quote.received_at.tzinfo is None:
+        return "an instant without a zone"
+    if quote.observed_at > venue_now + MAX_AHEAD:
+        return f"observed at {quote.observed_at.isoformat()}, which has not happened yet"
+    return None
+
+
+def marked(quote: Quote, previous: Quote | None, corridor: Corridor | None) -> Quote:
+    """The quote, `suspect` when its price jumped by more than MAX_JUMP_RATIO and no second source bears it out."""
+    if previous is None or quote.condition != "normal":
+        return quote
+    jumped = abs(quote.last - previous.last) > MAX_JUMP_RATIO * previous.last
+    borne_out = corridor is not None and corridor.low <= quote.last <= corridor.high
+    return replace(quote, condition="suspect") if jumped and not borne_out else quote

@@ -1,0 +1,156 @@
+"""All SQL of the market's room.
+
+A finished bar is visible once `ends_at` <= :until, the forming one while `starts_at` <= :until: nothing of the venue's
+future can be read through these statements.
+"""
+
+from typing import LiteralString
+
+SESSIONS: LiteralString = """
+SELECT session_on, opens_at, closes_at FROM market_session WHERE exchange = %(exchange)s ORDER BY session_on
+"""
+
+LAST_SESSION_ON: LiteralString = "SELECT max(session_on) FROM market_session WHERE exchange = %(exchange)s"
+
+FORGET_SESSIONS: LiteralString = "DELETE FROM market_session WHERE exchange = %(exchange)s"
+
+COPY_SESSIONS: LiteralString = "COPY market_session (exchange, session_on, opens_at, closes_at) FROM STDIN"
+
+INSTRUMENTS: LiteralString = """
+SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+  FROM instrument
+ WHERE %(pattern)s::text IS NULL OR symbol ILIKE %(pattern)s OR name ILIKE %(pattern)s
+ ORDER BY upper(symbol) <> upper(%(query)s), symbol NOT ILIKE %(query)s || '%%', symbol
+ LIMIT %(limit)s
+"""
+
+INSTRUMENT: LiteralString = """
+SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+  FROM instrument
+ WHERE symbol = %(symbol)s
+"""
+
+PUT_INSTRUMENT: LiteralString = """
+INSERT INTO instrument (symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable)
+VALUES (%(symbol)s, %(name)s, %(kind)s, %(exchange)s, %(currency)s, %(tick_size)s, %(lot_size)s, %(sector)s,
+        %(data_quality)s, %(data_note)s, %(source)s, %(data_starts_on)s, %(data_ends_on)s, %(tradable)s)
+ON CONFLICT (symbol) DO UPDATE SET
+    name = excluded.name, kind = excluded.kind, exchange = excluded.exchange, currency = excluded.currency,
+    tick_size = excluded.tick_size, lot_size = excluded.lot_size, sector = excluded.sector,
+    data_quality = excluded.data_quality, data_note = excluded.data_note, source = excluded.source,
+    data_starts_on = excluded.data_starts_on, data_ends_on = excluded.data_ends_on, tradable = excluded.tradable
+"""
+
+REPLAY_RANGE: LiteralString = "SELECT min(data_starts_on), max(data_ends_on) FROM instrument"
+
+# --- bars -------------------------------------------------------------------------------------------------------------
+
+BAR_TYPES = (
+    "text",
+    "text",
+    "text",
+    "int4",
+    "timestamptz",
+    "timestamptz",
+    "numeric",
+    "numeric",
+    "numeric",
+    "numeric",
+    "numeric",
+    "text",
+    "text",
+)
+
+COPY_BARS: LiteralString = """
+COPY bar (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider, note)
+FROM STDIN (FORMAT BINARY)
+"""
+
+BAR_STAGE: LiteralString = "CREATE TEMP TABLE bar_stage (LIKE bar) ON COMMIT DROP"
+
+COPY_BAR_STAGE: LiteralString = """
+COPY bar_stage (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider, note)
+FROM STDIN (FORMAT BINARY)
+"""
+
+MERGE_BAR_STAGE: LiteralString = """
+INSERT INTO bar SELECT * FROM bar_stage ORDER BY symbol, interval, starts_at
+ON CONFLICT (venue, symbol, interval, seed, starts_at) DO UPDATE SET
+    ends_at = excluded.ends_at, open = excluded.open, high = excluded.high, low = excluded.low,
+    close = excluded.close, volume = excluded.volume, provider = excluded.provider, note = excluded.note
+"""
+
+HAS_DAILY_BARS: LiteralString = "SELECT count(*) FROM bar WHERE venue = %(venue)s AND interval = '1d'"
+
+FORGET_DAILY_BARS: LiteralString = "DELETE FROM bar WHERE venue = %(venue)s AND interval = '1d'"
+
+STORED_BAR_STARTS: LiteralString = """
+SELECT DISTINCT starts_at FROM bar
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = %(seed)s
+   AND starts_at = ANY(%(opens)s)
+"""
+
+PRUNE_BARS: LiteralString = """
+DELETE FROM bar WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM bar
+     WHERE venue = %(venue)s AND interval = %(interval)s
+       AND (seed <> %(seed)s OR starts_at < %(before)s)
+     LIMIT %(chunk)s))
+"""
+
+PUT_FORMING: LiteralString = """
+INSERT INTO bar_forming (venue, symbol, interval, starts_at, open, high, low, close, volume, provider, note)
+SELECT %(venue)s, symbol, interval, starts_at, open, high, low, close, volume, %(provider)s, %(note)s
+  FROM unnest(%(symbol)s::text[], %(interval)s::text[], %(starts_at)s::timestamptz[], %(open)s::numeric[],
+              %(high)s::numeric[], %(low)s::numeric[], %(close)s::numeric[], %(volume)s::numeric[])
+    AS formed (symbol, interval, starts_at, open, high, low, close, volume)
+ON CONFLICT (venue, symbol, interval) DO UPDATE SET
+    starts_at = excluded.starts_at, open = excluded.open, high = excluded.high, low = excluded.low,
+    close = excluded.close, volume = excluded.volume, provider = excluded.provider, note = excluded.note
+"""
+
+FORGET_FORMING: LiteralString = "DELETE FROM bar_forming WHERE venue = %(venue)s"
+
+# --- the replay's runs ------------------------------------------------------------------------------------------------
+
+CURRENT_RUN: LiteralString = """
+SELECT id, seed, start_on, speed, paused, skip_closed, anchor_venue_at, anchor_wall_at,
+       horizon_venue_at, configured, created_at, ended_at
+  FROM replay_run
+ WHERE ended_at IS NULL
+"""
+
+START_RUN: LiteralString = """
+INSERT INTO replay_run (seed, start_on, speed, paused, skip_closed, anchor_venue_at, anchor_wall_at,
+                        horizon_venue_at, configured, created_at)
+VALUES (%(seed)s, %(start_on)s, %(speed)s, false, %(skip_closed)s, %(venue_at)s, %(wall_at)s,
+        %(venue_at)s, %(configured)s, %(wall_at)s)
+RETURNING id, seed, start_on, speed, paused, skip_closed, anchor_venue_at, anchor_wall_at,
+       horizon_venue_at, configured, created_at, ended_at
+"""
+
+END_RUN: LiteralString = "UPDATE replay_run SET ended_at = %(wall_at)s WHERE ended_at IS NULL"
+
+CHECKPOINT_RUN: LiteralString = """
+UPDATE replay_run
+   SET speed = %(speed)s, paused = %(paused)s, skip_closed = %(skip_closed)s, anchor_venue_at = %(venue_at)s,
+       anchor_wall_at = %(wall_at)s, horizon_venue_at = %(horizon)s, configured = %(configured)s
+ WHERE id = %(id)s AND ended_at IS NULL
+"""
+
+OPEN_COMMANDS: LiteralString = """
+SELECT id, seed, start_on, speed, paused, skip_closed FROM replay_command WHERE applied_at IS NULL ORDER BY id
+"""
+
+PUT_COMMAND: LiteralString = """
+INSERT INTO replay_command (seed, start_on, speed, paused, skip_closed, requested_at)
+VALUES (%(seed)s, %(start_on)s, %(speed)s, %(paused)s, %(skip_closed)s, %(requested_at)s)
+RETURNING id
+"""
+
+CLOSE_COMMAND: LiteralString = "UPDATE replay_command SET applied_at = %(at)s, run_id = %(run_id)s WHERE id = %(id)s"
+
+COUNT_OPEN_COMMANDS: LiteralString = "SELECT count(*) FROM replay_command WHERE applied_at IS NULL"
