@@ -154,3 +154,66 @@ RETURNING id
 CLOSE_COMMAND: LiteralString = "UPDATE replay_command SET applied_at = %(at)s, run_id = %(run_id)s WHERE id = %(id)s"
 
 COUNT_OPEN_COMMANDS: LiteralString = "SELECT count(*) FROM replay_command WHERE applied_at IS NULL"
+
+# --- reading bars: the newest :limit of [start, end) as known at :until, the forming one included --------------------
+
+# rows in no particular order, at most one more than asked for
+BARS: LiteralString = """
+WITH asked AS (
+    SELECT CASE WHEN %(venue)s = 'replay' AND %(interval)s <> '1d'
+                THEN (SELECT run.seed FROM replay_run AS run WHERE run.ended_at IS NULL) ELSE 0 END AS seed
+)
+SELECT starts_at, open, high, low, close, volume, provider, note
+  FROM bar_forming AS forming
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s
+   AND starts_at >= %(start)s AND starts_at < %(end)s AND starts_at <= %(until)s
+   AND NOT EXISTS (SELECT FROM bar AS later
+                    WHERE (later.venue, later.symbol) = (forming.venue, forming.symbol)
+                      AND later.interval = forming.interval AND later.seed = (SELECT seed FROM asked)
+                      AND later.starts_at >= forming.starts_at AND later.ends_at <= %(until)s)
+UNION ALL
+(SELECT starts_at, open, high, low, close, volume, provider, note
+   FROM bar
+  WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = (SELECT seed FROM asked)
+    AND starts_at >= %(start)s AND starts_at < %(end)s AND ends_at <= %(until)s
+  ORDER BY starts_at DESC
+  LIMIT %(limit)s)
+"""
+
+BARS_JSON: LiteralString = """
+WITH asked AS (
+    SELECT CASE WHEN %(venue)s = 'replay' AND %(interval)s <> '1d'
+                THEN (SELECT run.seed FROM replay_run AS run WHERE run.ended_at IS NULL) ELSE 0 END AS seed
+)
+SELECT '[' || coalesce(string_agg(
+         %(head)s || to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+         || '","open":"' || open || '","high":"' || high || '","low":"' || low || '","close":"' || close
+         || '","volume":' || coalesce('"' || volume || '"', 'null')
+         || ',"provider":"' || provider || '","note":' || coalesce('"' || note || '"', 'null') || '}',
+         ',' ORDER BY starts_at), '') || ']'
+  FROM (
+    SELECT starts_at, open, high, low, close, volume, provider, note
+      FROM bar_forming AS forming
+     WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s
+       AND starts_at >= %(start)s AND starts_at < %(end)s AND starts_at <= %(until)s
+       AND NOT EXISTS (SELECT FROM bar AS later
+                        WHERE (later.venue, later.symbol) = (forming.venue, forming.symbol)
+                          AND later.interval = forming.interval AND later.seed = (SELECT seed FROM asked)
+                          AND later.starts_at >= forming.starts_at AND later.ends_at <= %(until)s)
+    UNION ALL
+    (SELECT starts_at, open, high, low, close, volume, provider, note
+       FROM bar
+      WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = (SELECT seed FROM asked)
+        AND starts_at >= %(start)s AND starts_at < %(end)s AND ends_at <= %(until)s
+      ORDER BY starts_at DESC
+      LIMIT %(limit)s)
+  ) AS known
+"""
+
+CLOSES_BEFORE: LiteralString = """
+SELECT symbol, (SELECT close FROM bar
+                 WHERE bar.venue = %(venue)s AND bar.symbol = asked.symbol AND interval = '1d' AND seed = 0
+                   AND ends_at <= %(until)s AND starts_at < %(until)s
+                 ORDER BY starts_at DESC LIMIT 1) AS close
+  FROM unnest(%(symbols)s::text[]) AS asked (symbol)
+"""

@@ -1,0 +1,215 @@
+"""What pages, API, trading and the worker ask of the market. Checks of role are the caller's."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from starkmatter import clock
+from starkmatter.db.database import Database
+from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Venue, VenueClock
+from starkmatter.domain.replay_clock import MAX_SPEED, MIN_SPEED
+from starkmatter.domain.sessions import SessionCalendar
+from starkmatter.errors import InvalidInput, NotFound, Unavailable
+from starkmatter.market import queries
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.calendar import load_calendar
+
+MAX_BARS = 20_000
+MAX_INSTRUMENTS = 500
+MAX_SEED = 2**31 - 1
+REPLAY_EXCHANGE = "XNYS"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRunView:
+    """One run of the replay. Anchor and horizon: see `replay_run`."""
+
+    id: int
+    seed: int
+    start_on: date
+    speed: int
+    paused: bool
+    skip_closed: bool
+    anchor_venue_at: datetime
+    anchor_wall_at: datetime
+    horizon_venue_at: datetime
+    configured: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStatus:
+    """The present run, the venue's clock (None while the feed or Valkey is down) and what may be asked for.
+
+    `pending_commands` counts what the worker has not carried out yet: more than a second of it means no worker runs.
+    """
+
+    run: ReplayRunView | None
+    clock: VenueClock | None
+    pending_commands: int
+    history_starts_on: date | None
+    history_ends_on: date | None
+
+
+async def list_instruments(db: Database, query: str = "", limit: int = 50) -> list[Instrument]:
+    """Instruments whose symbol or name contains `query` (any case), exact and leading matches first."""
+    text = query.strip()[:60]
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    params = {
+        "query": escaped,
+        "pattern": f"%{escaped}%" if text else None,
+        "limit": max(1, min(limit, MAX_INSTRUMENTS)),
+    }
+    return await db.all(Instrument, queries.INSTRUMENTS, params)
+
+
+async def get_instrument(db: Database, symbol: str) -> Instrument:
+    """The instrument, or NotFound."""
+    found = await db.one(Instrument, queries.INSTRUMENT, {"symbol": symbol})
+    if found is None:
+        raise NotFound(f"There is no instrument {symbol[:20]!r} here.")
+    return found
+
+
+def _bar_params(
+    venue: Venue,
+    symbol: str,
+    interval: Interval,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+    until: datetime,
+) -> dict[str, Any]:
+    if interval not in INTERVALS:
+        raise InvalidInput(f"interval: one of {', '.join(INTERVALS)}.")
+    for name, at in (("start", start), ("end", end), ("until", until)):
+        if at is not None and at.tzinfo is None:
+            raise InvalidInput(f"{name}: give the instant with a time zone, such as 2021-03-01T14:30:00Z.")
+    return {
+        "venue": venue,
+        "symbol": symbol,
+        "interval": interval,
+        "start": start or "-infinity",
+        "end": end or "infinity",
+        "limit": max(1, min(limit, MAX_BARS)),
+        "until": until,
+    }
+
+
+async def load_bars(
+    db: Database,
+    venue: Venue,
+    symbol: str,
+    interval: Interval,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 500,
+    *,
+    until: datetime,
+) -> list[Bar]:
+    """The newest `limit` bars with start <= starts_at < end, oldest first, as known at venue time `until`.
+
+    The last one may still be growing. An unknown symbol has no bars. `until` is the venue's now: nothing that happens
+    after it is in the answer, not even in the bar of that day.
+    """
+    params = _bar_params(venue, symbol, interval, start, end, limit, until)
+    rows = await db.tuples(queries.BARS, params)
+    rows.sort(key=itemgetter(0))
+    return [Bar(symbol, interval, *row) for row in rows[-params["limit"] :]]
+
+
+async def load_bars_json(
+    db: Database,
+    venue: Venue,
+    symbol: str,
+    interval: Interval,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 500,
+    *,
+    until: datetime,
+) -> str:
+    """The same bars as a JSON array that PostgreSQL writes: for the API and charts, without an object per row."""
+    params = _bar_params(venue, symbol, interval, start, end, limit, until)
+    head = orjson.dumps({"symbol": symbol, "interval": interval}).decode()[:-1] + ',"starts_at":"'
+    text: str = await db.value(queries.BARS_JSON, params | {"head": head})
+    return text
+
+
+async def closes_before(db: Database, venue: Venue, symbols: list[str], until: datetime) -> dict[str, Decimal]:
+    """Close of the last finished session of each symbol at venue time `until`; symbols without one are absent."""
+    rows = await db.tuples(queries.CLOSES_BEFORE, {"venue": venue, "symbols": symbols, "until": until})
+    return {symbol: close for symbol, close in rows if close is not None}
+
+
+async def session_calendar(db: Database, exchange: str = REPLAY_EXCHANGE) -> SessionCalendar:
+    """The stored sessions of an exchange; empty until the worker has run once."""
+    return await load_calendar(db, exchange)
+
+
+async def market_clock(db: Database, now: datetime) -> VenueClock:
+    """The wall-clock market's state at `now`, from the stored sessions."""
+    found = (await load_calendar(db, REPLAY_EXCHANGE)).at(now)
+    session_on = found.session.session_on if found.session else None
+    return VenueClock("market", now, found.state, session_on, found.next_open, found.next_close)
+
+
+async def replay_status(db: Database, cache: Redis) -> ReplayStatus:
+    """Where the replay stands and between which dates it can be set."""
+    try:
+        shown = await QuoteBoard(cache).venue_clock("replay")
+    except Unavailable:
+        shown = None
+    bounds = await db.tuples(queries.REPLAY_RANGE)
+    return ReplayStatus(
+        run=await db.one(ReplayRunView, queries.CURRENT_RUN),
+        clock=shown,
+        pending_commands=int(await db.value(queries.COUNT_OPEN_COMMANDS)),
+        history_starts_on=bounds[0][0],
+        history_ends_on=bounds[0][1],
+    )
+
+
+async def steer_replay(
+    db: Database,
+    cache: Redis,
+    *,
+    speed: int | None = None,
+    start_on: date | None = None,
+    seed: int | None = None,
+    paused: bool | None = None,
+    skip_closed: bool | None = None,
+) -> ReplayStatus:
+    """Ask the worker to change the replay; it obeys within a second. The caller has checked that an admin asks.
+
+    `speed` (1..60), `paused` and `skip_closed` change the present run. A `start_on` later than the venue's now moves it
+    forward; an earlier one, or another `seed`, starts a new run. InvalidInput says what is out of range.
+    """
+    if speed is not None and not MIN_SPEED <= speed <= MAX_SPEED:
+        raise InvalidInput(f"speed: from {MIN_SPEED} to {MAX_SPEED}.")
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        raise InvalidInput(f"seed: from 0 to {MAX_SEED}.")
+    if start_on is not None:
+        ((first, last),) = await db.tuples(queries.REPLAY_RANGE)
+        if first is None or last is None:
+            raise Unavailable("The replay's history is still being loaded. Try again in a moment.")
+        if not first <= start_on <= last:
+            raise InvalidInput(f"start_on: the replay's history runs from {first} to {last}.")
+    if (speed, start_on, seed, paused, skip_closed) != (None,) * 5:
+        params = {
+            "speed": speed,
+            "start_on": start_on,
+            "seed": seed,
+            "paused": paused,
+            "skip_closed": skip_closed,
+            "requested_at": clock.utc_now(),
+        }
+        await db.run(queries.PUT_COMMAND, params)
+    return await replay_status(db, cache)
