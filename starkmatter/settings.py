@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     replay_speed: int = Field(10, ge=1, le=60, validation_alias=_env("STARKMATTER_REPLAY_SPEED"))
     replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))
 
+    state_manager: Literal["memory", "redis"] = Field("memory", validation_alias=_env("STARKMATTER_STATE_MANAGER"))
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_env("STARKMATTER_LOG_LEVEL")
     )

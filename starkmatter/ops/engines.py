@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from subprocess import DEVNULL
 
+from starkmatter.clock import monotonic_secs
 from starkmatter.errors import ConfigError
 from starkmatter.ops import children
 from starkmatter.ops.children import Command
-from starkmatter.ops.home import prepare_home, private_folder
+from starkmatter.ops.home import prepare_home, private_folder, running_instance
 from starkmatter.ops.postgres import Postgres
 from starkmatter.ops.valkey import Valkey
 from starkmatter.settings import Settings, home_secret
@@ -83,8 +84,21 @@ def running(engines: Engines) -> Iterator[Engines]:
 def _start(stack: ExitStack, command: Command, answers: Callable[[], bool]) -> None:
     process = children.start(command, stdout=DEVNULL, stderr=DEVNULL)
     stack.callback(children.stop, process, command.stop_signal)
-    deadline = time.monotonic() + START_SECS
+    deadline = monotonic_secs() + START_SECS
     while not answers():
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None or monotonic_secs() > deadline:
             raise ConfigError(f"The embedded {command.name} did not start (exit code {process.poll()}).")
         time.sleep(POLL_SECS)
+
+
+def embedded_addresses(settings: Settings) -> Engines | None:
+    """The engines of the running instance, with their sockets found; None when embedded ones are needed and down."""
+    embedded = settings.database_url is None or settings.redis_url is None
+    if embedded and not running_instance(settings.home):
+        return None
+    engines = engines_of(settings)
+    if engines.postgres is not None:
+        engines.postgres.find_socket()
+    if engines.valkey is not None:
+        engines.valkey.find_socket()
+    return engines

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from starkmatter.errors import ConfigError
-from starkmatter.ops.accounts import Account, blocked_folder, postgres_account
+from starkmatter.ops.accounts import blocked_folder, postgres_account
 from starkmatter.ops.children import Command
 from starkmatter.ops.home import private_folder, socket_folder
 
@@ -73,21 +73,24 @@ class Postgres:
         self._superuser_password = superuser_password
         self.data = folder / "data"
         self.configuration = CONFIGURATION | (overrides or {})
-        self.account: Account | None = None
+        self.account = postgres_account(folder)
         self._socket_folder = folder / "run"
         self._fds: dict[Path, int] = {}
 
     def prepare(self) -> None:
         """Create the cluster when absent, else end what a killed instance left; ConfigError names what is wrong."""
-        self.account = postgres_account(self.folder)
         private_folder(self.folder, self.account)
         self._check_binaries()
-        self._socket_folder = socket_folder(self.folder / "run", SOCKET_NAME, self.account)
+        self.find_socket()
         if (self.data / "PG_VERSION").exists():
             self._check_version()
             stop_stale(self.data)
         else:
             self._create_cluster()
+
+    def find_socket(self) -> None:
+        """Settle where the socket is; enough to reach a server that another process runs."""
+        self._socket_folder = socket_folder(self.folder / "run", SOCKET_NAME, self.account)
 
     def command(self) -> Command:
         settings = self.configuration | {"unix_socket_directories": self._seen_by_account(self._socket_folder)}

@@ -61,12 +61,16 @@ class Valkey:
     def prepare(self) -> None:
         """Write the configuration (mode 600) and end what a killed instance left behind."""
         private_folder(self.folder)
-        self._socket = socket_folder(self.folder, SOCKET_NAME) / SOCKET_NAME
+        self.find_socket()
         text = CONFIGURATION.format(socket=self._socket, password=self._password, folder=self.folder)
         handle = os.open(self._configuration_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         self._stop_stale()
+
+    def find_socket(self) -> None:
+        """Settle where the socket is; enough to reach a server that another process runs."""
+        self._socket = socket_folder(self.folder, SOCKET_NAME) / SOCKET_NAME
 
     def command(self) -> Command:
         return Command(

@@ -1,0 +1,163 @@
+"""The command `starkmatter`: start, inspect and keep an instance; an error is one line, never a traceback."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from starkmatter.errors import StarkMatterError
+from starkmatter.settings import Settings, load_settings
+from starkmatter.version import VERSION
+
+app = typer.Typer(
+    help="A self-hosted trading platform.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+user = typer.Typer(help="Accounts of people.", no_args_is_help=True)
+app.add_typer(user, name="user")
+
+
+def main() -> None:
+    """Run the command line; exits with the code of the error, if any."""
+    try:
+        app()
+    except StarkMatterError as error:
+        print(f"starkmatter: {error.text}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _settings(process: str) -> Settings:
+    from starkmatter.ops.logging import configure_logging
+
+    settings = load_settings()
+    configure_logging(settings, process)
+    return settings
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A self-hosted trading platform."""
+
+
+@app.command()
+def run() -> None:
+    """Start everything and stay in the foreground: engines, worker and web."""
+    settings = _settings("run")
+    from starkmatter.ops.supervisor import supervise
+
+    raise typer.Exit(supervise(settings))
+
+
+@app.command()
+def web() -> None:
+    """Serve pages and the API only. Needs DATABASE_URL and REDIS_URL."""
+    settings = _connected("web")
+    from starkmatter.ops.web import serve
+
+    serve(settings)
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs, the feed and orders only. Needs DATABASE_URL and REDIS_URL."""
+    settings = _connected("worker")
+    from starkmatter.jobs.worker import main as work
+    from starkmatter.ops.children import die_with_parent
+
+    die_with_parent()
+    work(settings)
+
+
+@app.command()
+def frontend() -> None:
+    """Build the browser's part unless this version's is there already."""
+    settings = _settings("frontend")
+    from starkmatter.ops.frontend import build_frontend
+
+    build_frontend(settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    settings = _settings("migrate")
+    from starkmatter.db.migrate import migrate as upgrade
+    from starkmatter.ops.oneoff import reachable_database
+
+    with reachable_database(settings) as database_url:
+        upgrade(database_url)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say what is configured, reachable and stale. Exit code 1 when a required part is not in order."""
+    settings = _settings("doctor")
+    from starkmatter.ops.doctor import examine
+
+    report = examine(settings)
+    print(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@user.command("setup-link")
+def setup_link(
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Say nothing when there is an owner.")] = False,
+) -> None:
+    """Print the one-time link that creates the owner's account."""
+    settings = _settings("user")
+    from starkmatter.accounts.setup import issue_setup_link
+    from starkmatter.ops.oneoff import reachable_database
+
+    with reachable_database(settings) as database_url:
+        link = issue_setup_link(settings, database_url)
+    if link:
+        print(link)
+    elif not if_needed:
+        print("There is an owner already; sign in instead.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    target: Annotated[Path | None, typer.Argument(help="The file to write; else one in the home's backups.")] = None,
+) -> None:
+    """Write one file with the whole database and a manifest."""
+    settings = _settings("backup")
+    from starkmatter.ops.backup import back_up
+
+    print(back_up(settings, target))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `starkmatter backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what the database holds now.")] = False,
+) -> None:
+    """Bring back a backup. Refused while the instance runs."""
+    settings = _settings("restore")
+    from starkmatter.ops.backup import bring_back
+
+    print(bring_back(settings, source, replace=replace))
+
+
+def _connected(process: str) -> Settings:
+    from starkmatter.errors import ConfigError
+
+    settings = _settings(process)
+    missing = [
+        name
+        for name, value in {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}.items()
+        if value is None
+    ]
+    if missing:
+        raise ConfigError(f"{' and '.join(missing)} not set: `starkmatter run` starts the embedded engines.")
+    return settings

@@ -1,0 +1,161 @@
+"""One-file backups: pg_dump's custom format with a manifest; restore verifies first and refuses a running instance."""
+
+import hashlib
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import psycopg
+
+from starkmatter.clock import utc_now
+from starkmatter.errors import ConfigError, Conflict, InvalidInput
+from starkmatter.ops.home import prepare_home, private_folder, running_instance
+from starkmatter.ops.oneoff import reachable_database
+from starkmatter.ops.postgres import binary, plain_env
+from starkmatter.settings import Settings
+from starkmatter.version import VERSION
+
+DUMP_NAME = "database.dump"
+MANIFEST_NAME = "manifest.json"
+FORMAT = 1
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds, to be checked before anything is replaced."""
+
+    format: int
+    version: str
+    schema: str | None
+    created_at: str
+    postgres: str
+    size_bytes: int
+    sha256: str
+
+
+def back_up(settings: Settings, target: Path | None) -> str:
+    """Write a backup while the instance may run; the sentence to print. Keys kept in the home are not in it."""
+    now = utc_now()
+    if target is None:
+        prepare_home(settings.home)
+        target = private_folder(settings.home / "backups") / f"starkmatter-{now:%Y%m%dT%H%M%SZ}.tar"
+    if target.exists():
+        raise Conflict(f"{target} exists already: choose another name.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
+            with reachable_database(settings) as url:
+                dump = Path(folder) / DUMP_NAME
+                _run_tool("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
+                schema, server = _schema_and_server(url)
+            manifest = Manifest(FORMAT, VERSION, schema, now.isoformat(), server, dump.stat().st_size, _sha256(dump))
+            (Path(folder) / MANIFEST_NAME).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
+            whole = Path(folder) / target.name
+            _pack(whole, [Path(folder) / MANIFEST_NAME, dump])
+            whole.rename(target)
+    except OSError as error:
+        raise ConfigError(f"Cannot write {target}: {error.strerror or error}.") from None
+    return (
+        f"Wrote {target} ({target.stat().st_size:,} bytes). "
+        f"Keep a copy of {settings.home / 'secrets'} elsewhere too: stored keys cannot be read without it."
+    )
+
+
+def _pack(whole: Path, files: list[Path]) -> None:
+    handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            for file in files:
+                archive.add(file, arcname=file.name)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def bring_back(settings: Settings, source: Path, *, replace: bool) -> str:
+    """Restore `source` in one transaction after verifying it; the sentence to print."""
+    if running_instance(settings.home):
+        raise Conflict(f"StarkMatter runs in {settings.home}: stop it before restoring.")
+    with tempfile.TemporaryDirectory(prefix="starkmatter-restore-") as folder:
+        manifest = _unpack(source, Path(folder))
+        with reachable_database(settings) as url:
+            _make_room(url, replace=replace)
+            dump = Path(folder) / DUMP_NAME
+            flags = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
+            _run_tool("pg_restore", url, *flags, str(dump))
+    return f"Restored {source}: schema {manifest.schema}, written {manifest.created_at} by {manifest.version}."
+
+
+def _unpack(source: Path, folder: Path) -> Manifest:
+    """Extract the two known members and verify them; InvalidInput says what is wrong."""
+    try:
+        with tarfile.open(source) as archive:
+            for name in (MANIFEST_NAME, DUMP_NAME):
+                member = archive.extractfile(name)
+                if member is None:
+                    raise InvalidInput(f"{source} is not a StarkMatter backup: {name} is no file.")
+                with closing(member), (folder / name).open("wb") as file:
+                    while chunk := member.read(CHUNK_BYTES):
+                        file.write(chunk)
+        manifest = Manifest(**json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8")))
+    except (OSError, tarfile.TarError, KeyError, ValueError, TypeError) as error:
+        raise InvalidInput(f"{source} is not a StarkMatter backup: {error}.") from None
+    if manifest.format != FORMAT:
+        raise InvalidInput(f"{source} has backup format {manifest.format}; this version reads {FORMAT}.")
+    dump = folder / DUMP_NAME
+    if dump.stat().st_size != manifest.size_bytes or _sha256(dump) != manifest.sha256:
+        raise InvalidInput(f"{source} is damaged: the checksum of its database does not match the manifest.")
+    return manifest
+
+
+def _make_room(url: str, *, replace: bool) -> None:
+    with psycopg.connect(url) as connection:
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+        if others and others[0]:
+            raise Conflict("Other programs are connected to the database: stop them before restoring.")
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        if tables and tables[0]:
+            if not replace:
+                raise Conflict("The database is not empty: add --replace to replace everything it holds.")
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+
+
+def _schema_and_server(url: str) -> tuple[str | None, str]:
+    with psycopg.connect(url) as connection:
+        known = connection.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL").fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known and known[0] else None
+        server = connection.execute("SHOW server_version").fetchone()
+    return (row[0] if row else None), str(server[0] if server else "")
+
+
+def _run_tool(name: str, url: str, *arguments: str) -> None:
+    """Run one PostgreSQL tool on `url`; the password travels by environment, never by argument."""
+    parts = urlsplit(url)
+    query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    env = plain_env() | {
+        "PGHOST": query.get("host") or parts.hostname or "localhost",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGSSLMODE": query.get("sslmode", "prefer"),
+    }
+    database = unquote(parts.path.lstrip("/"))
+    done = subprocess.run(  # noqa: S603 - our own argv
+        (str(binary(name)), f"--dbname={database}", *arguments), env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ConfigError(f"{name} failed: {reason}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

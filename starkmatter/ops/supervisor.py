@@ -1,0 +1,387 @@
+"""Starts the engines, the worker and the web process in order, restarts what crashes, and stops everything."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from starkmatter.clock import monotonic_secs
+from starkmatter.errors import ConfigError
+from starkmatter.ops import relay
+from starkmatter.ops.children import Command
+from starkmatter.ops.engines import Engines, engines_of
+from starkmatter.ops.frontend import built_frontend
+from starkmatter.ops.health import HEARTBEAT_KEY
+from starkmatter.ops.home import only_instance
+from starkmatter.ops.logging import log_format
+from starkmatter.settings import Settings
+from starkmatter.version import ROOT_DIR, VERSION
+
+READY_POLL_SECS = 0.05
+ENGINE_START_SECS = 60.0
+WEB_START_SECS = 120.0
+BACKOFF_SECS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_SECS = 60.0
+WATCH_EVERY_SECS = 5.0
+SILENT_SECS = {"worker": 30.0, "web": 60.0}
+STOP_SECS = {"web": 3.0, "worker": 3.0, "valkey": 1.5, "postgres": 2.0}
+PROBE_SECS = 5.0
+FATAL_EXIT_CODES = (2, 3)
+
+log = structlog.get_logger("starkmatter.supervisor")
+
+
+class Phase(Enum):
+    """Where one child is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPED = "stopped"
+
+
+@dataclass(eq=False)
+class Child:
+    """One supervised process and how to tell that it is ready."""
+
+    name: str
+    command: Callable[[], Command]
+    ready: Callable[[], Awaitable[bool]]
+    before_restart: Callable[[], None] | None = None
+    phase: Phase = Phase.STOPPED
+    process: asyncio.subprocess.Process | None = None
+    became_ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Supervisor:
+    """One run of the product in one home. `run()` returns the exit code after everything has stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engines: Engines = engines_of(settings)
+        self._children: list[Child] = []
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._stopping = asyncio.Event()
+        self._failure: ConfigError | None = None
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        try:
+            starting = asyncio.create_task(self._start())
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+            else:
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ConfigError):
+                    await starting
+        finally:
+            await self._stop()
+        if self._failure is not None:
+            raise self._failure
+        return 0
+
+    def _on_signal(self) -> None:
+        if self._stopping.is_set():
+            for child in self._children:
+                _signal(child.process, signal.SIGKILL)
+        self._stopping.set()
+
+    async def _start(self) -> None:
+        check_port_free(self.settings.host, self.settings.port)
+        building = asyncio.create_task(self._build_frontend())
+        try:
+            self.engines.prepare()
+            await self._start_engines()
+            await self._run_once("migrate")
+            worker = self._supervise(Child("worker", lambda: self._ours("worker"), _at_once))
+            await building
+        except BaseException:
+            building.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConfigError):
+                await building
+            raise
+        web = self._supervise(Child("web", lambda: self._ours("web"), self._web_answers))
+        await asyncio.wait_for(web.became_ready.wait(), WEB_START_SECS)
+        await worker.became_ready.wait()
+        say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
+        await self._print_setup_link()
+        self._spawn(self._watch())
+
+    async def _start_engines(self) -> None:
+        started = []
+        postgres, valkey = self.engines.postgres, self.engines.valkey
+        if postgres is not None:
+            ready = _in_thread(postgres.answers)
+            started.append(self._supervise(Child("postgres", postgres.command, ready, postgres.prepare)))
+        else:
+            await check_database_reachable(self.engines.database_url)
+        if valkey is not None:
+            started.append(self._supervise(Child("valkey", valkey.command, _in_thread(valkey.answers), valkey.prepare)))
+        else:
+            await check_cache_reachable(self.engines.redis_url)
+        for child in started:
+            try:
+                await asyncio.wait_for(child.became_ready.wait(), ENGINE_START_SECS)
+            except TimeoutError:
+                raise ConfigError(f"The embedded {child.name} did not start: see the lines above.") from None
+        if postgres is not None:
+            postgres.bootstrap()
+
+    async def _build_frontend(self) -> None:
+        if built_frontend(self.settings) is None:
+            say(self.settings, "Building the front end, once for this version …")
+            await self._run_once("frontend")
+
+    async def _run_once(self, verb: str) -> None:
+        """Run `starkmatter VERB` to its end; its failure is ours, in its own words."""
+        command = self._ours(verb)
+        process = await asyncio.create_subprocess_exec(
+            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            out, err = await process.communicate()
+        except asyncio.CancelledError:
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+            raise
+        relay.lines(verb, out, log_format(self.settings))
+        if process.returncode != 0:
+            words = err.decode("utf-8", "replace").strip().splitlines() or [f"starkmatter {verb} failed."]
+            raise ConfigError(words[-1].removeprefix("starkmatter: "), exit_code=process.returncode or 1)
+
+    async def _print_setup_link(self) -> None:
+        command = self._ours("user", "setup-link", "--if-needed")
+        process = await asyncio.create_subprocess_exec(
+            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await process.communicate()
+        if process.returncode == 0 and out.strip():
+            say(self.settings, f"Create the owner's account with this one-time link: {out.decode().strip()}")
+        elif process.returncode != 0:
+            log.warning("no set-up link", reason=err.decode("utf-8", "replace").strip()[-200:])
+
+    def _ours(self, *verb: str) -> Command:
+        """`starkmatter VERB` with the addresses of the engines in its environment, never in its arguments."""
+        env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL_FILE", "REDIS_URL_FILE")}
+        env |= {
+            "DATABASE_URL": self.engines.database_url,
+            "REDIS_URL": self.engines.redis_url,
+            "STARKMATTER_HOME": str(self.settings.home),
+            "STARKMATTER_LOG_FORMAT": log_format(self.settings),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return Command(name=verb[0], argv=(sys.executable, "-m", "starkmatter", *verb), env=env, cwd=ROOT_DIR)
+
+    def _supervise(self, child: Child) -> Child:
+        self._children.append(child)
+        self._spawn(self._keep_running(child))
+        return child
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_task_done(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error if isinstance(error, ConfigError) else ConfigError(f"Supervisor: {error!r}", exit_code=1))
+
+    def _fail(self, failure: ConfigError) -> None:
+        self._failure = self._failure or failure
+        self._stopping.set()
+
+    async def _keep_running(self, child: Child) -> None:
+        crashes = 0
+        while not self._stopping.is_set():
+            started_at = monotonic_secs()
+            code = await self._run_child(child)
+            if self._stopping.is_set():
+                return
+            if not child.became_ready.is_set() and code in FATAL_EXIT_CODES:
+                raise ConfigError(f"{child.name} refused to start: see the lines above.", exit_code=code)
+            crashes = 0 if monotonic_secs() - started_at > STEADY_SECS else crashes
+            pause_secs = BACKOFF_SECS[min(crashes, len(BACKOFF_SECS) - 1)]
+            crashes += 1
+            log.error(f"{child.name} ended and is started again", exit_code=code, pause_secs=pause_secs)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_secs)
+                return
+            if child.before_restart is not None:
+                await asyncio.to_thread(child.before_restart)
+
+    async def _run_child(self, child: Child) -> int:
+        command = child.command()
+        child.phase = Phase.STARTING
+        child.process = process = await asyncio.create_subprocess_exec(
+            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        log.info(f"{child.name} starts", pid=process.pid)
+        relaying = asyncio.create_task(relay.stream(child.name, process.stdout, log_format(self.settings)))
+        readying = asyncio.create_task(self._await_ready(child))
+        code = await process.wait()
+        child.phase = Phase.STOPPED
+        readying.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(relaying, 1.0)
+        return code
+
+    async def _await_ready(self, child: Child) -> None:
+        started_at = monotonic_secs()
+        while not await child.ready():  # noqa: ASYNC110 - another process cannot set our event
+            await asyncio.sleep(READY_POLL_SECS)
+        child.phase = Phase.READY
+        child.became_ready.set()
+        log.info(f"{child.name} is ready", after_secs=round(monotonic_secs() - started_at, 2))
+
+    async def _web_answers(self) -> bool:
+        return await http_ok(self.settings.host, self.settings.port, "/healthz")
+
+    async def _watch(self) -> None:
+        """End a worker whose heartbeat stopped, or a web process that no longer answers; the keeper starts it anew."""
+        silent_since: dict[str, float] = {}
+        while not self._stopping.is_set():
+            await asyncio.sleep(WATCH_EVERY_SECS)
+            for child in self._children:
+                if child.name not in SILENT_SECS or child.phase is not Phase.READY:
+                    silent_since.pop(child.name, None)
+                    continue
+                if await self._is_alive(child):
+                    silent_since.pop(child.name, None)
+                    continue
+                since = silent_since.setdefault(child.name, monotonic_secs())
+                if monotonic_secs() - since > SILENT_SECS[child.name]:
+                    log.error(f"{child.name} is silent and is ended", silent_secs=round(monotonic_secs() - since))
+                    silent_since.pop(child.name)
+                    _signal(child.process, signal.SIGKILL)
+
+    async def _is_alive(self, child: Child) -> bool:
+        if child.name == "web":
+            return await self._web_answers()
+        try:
+            async with asyncio.timeout(PROBE_SECS), Redis.from_url(self.engines.redis_url) as cache:
+                return bool(await cache.exists(HEARTBEAT_KEY))
+        except (RedisError, OSError, TimeoutError):
+            return True  # Without the cache nobody can say; the worker works on without it.
+
+    async def _stop(self) -> None:
+        """Web and worker first, so that they can still finish their work, then the engines."""
+        self._stopping.set()
+        for names in (("web", "worker"), ("valkey", "postgres")):
+            await asyncio.gather(*(self._stop_child(child) for child in self._children if child.name in names))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.engines.postgres is not None:
+            self.engines.postgres.close()
+        log.info("stopped")
+
+    async def _stop_child(self, child: Child) -> None:
+        process = child.process
+        if process is None or process.returncode is not None:
+            return
+        _signal(process, child.command().stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECS[child.name])
+        except TimeoutError:
+            log.warning(f"{child.name} did not stop in time and is ended")
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+
+
+def say(settings: Settings, text: str) -> None:
+    """A line for the person who started us; unlike a log line it may carry the set-up link."""
+    form = log_format(settings)
+    line = json.dumps({"message": text, "level": "info", "process": "run"}) if form == "json" else f"\n  {text}\n"
+    print(line, flush=True)  # noqa: T201
+
+
+def supervise(settings: Settings) -> int:
+    """Run the product until a signal; the exit code. ConfigError when it cannot start."""
+    with only_instance(settings.home):
+        return asyncio.run(_supervise(settings))
+
+
+async def _supervise(settings: Settings) -> int:
+    return await Supervisor(settings).run()
+
+
+async def _at_once() -> bool:
+    return True
+
+
+def _in_thread(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def checked() -> bool:
+        return await asyncio.to_thread(check)
+
+    return checked
+
+
+def _signal(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
+    if process is not None and process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+
+def check_port_free(host: str, port: int) -> None:
+    """ConfigError when nobody else may listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(f"STARKMATTER_PORT: cannot listen on {host}:{port}: {reason}. Choose another.") from None
+
+
+async def check_database_reachable(url: str) -> None:
+    """ConfigError when the external PostgreSQL does not answer."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(url, connect_timeout=5)
+    except psycopg.Error as error:
+        reason = (str(error).strip().splitlines() or ["no answer"])[0]
+        raise ConfigError(f"DATABASE_URL: cannot connect to PostgreSQL: {reason}.") from None
+    await connection.close()
+
+
+async def check_cache_reachable(url: str) -> None:
+    """ConfigError when the external Redis does not answer."""
+    try:
+        async with asyncio.timeout(PROBE_SECS), Redis.from_url(url) as client:
+            await client.get(HEARTBEAT_KEY)
+    except (RedisError, OSError, TimeoutError, ValueError) as error:
+        place = urlsplit(url)
+        raise ConfigError(f"REDIS_URL: no answer from {place.hostname or Path(place.path)}: {error}.") from None
+
+
+async def http_ok(host: str, port: int, path: str) -> bool:
+    """Whether GET `path` on this machine answers 200 within PROBE_SECS; without an HTTP library, to stay small."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")  # noqa: S104 - compared, not bound
+    try:
+        async with asyncio.timeout(PROBE_SECS):
+            reader, writer = await asyncio.open_connection(target, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {target}:{port}\r\nConnection: close\r\n\r\n".encode())
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
