@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("venue_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("equity", sa.Numeric(precision=20, scale=6), nullable=False),
         sa.Column("cash", sa.Numeric(precision=20, scale=6), nullable=False),
+        sa.Column("net_deposits", sa.Numeric(precision=20, scale=6), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.id"],

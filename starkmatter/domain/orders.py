@@ -43,9 +43,7 @@ OPEN = frozenset(_S) - TERMINAL
 _AT_BROKER = {_S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.PENDING_CANCEL, _S.PENDING_REPLACE}
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PENDING_SUBMIT: frozenset({_S.SUBMITTING, _S.NOT_SENT}),
-    _S.SUBMITTING: frozenset(
-        {_S.ACCEPTED, _S.WORKING, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELED, _S.UNKNOWN}
-    ),
+    _S.SUBMITTING: frozenset({_S.ACCEPTED, _S.WORKING, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset(
         {
             _S.ACCEPTED,

@@ -10,6 +10,26 @@ from starkmatter.domain.quotes import Venue
 
 
 @dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as stored, before valuation."""
+
+    id: UUID
+    name: str
+    venue: Venue
+    broker: str
+    mode: AccountMode
+    currency: str
+    cash: Decimal
+    reserved: Decimal
+    created_at: datetime
+    preset: str
+    run_id: int | None
+    read_only: bool
+    opened_venue_at: datetime
+    frozen_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """One account, valued at the last known quotes. Money in `currency`.
 

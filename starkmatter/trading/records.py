@@ -54,6 +54,7 @@ class FillView:
     qty: Decimal
     price: Decimal
     fees: Decimal
+    realized_pl: Decimal
     executed_at: datetime
     preset: str
     receipt: dict[str, Any]

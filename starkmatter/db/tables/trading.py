@@ -189,3 +189,4 @@ class EquitySnapshot(SQLModel, table=True):
     venue_at: datetime = instant_column(primary_key=True)
     equity: Decimal = money_column()
     cash: Decimal = money_column()
+    net_deposits: Decimal = money_column()

@@ -1,0 +1,58 @@
+"""Every SQL statement of the accounts room."""
+
+OWNER_EXISTS = "SELECT EXISTS (SELECT 1 FROM app_user WHERE role = 'owner')"
+
+INSERT_USER = """
+INSERT INTO app_user (id, email, display_name, role, passphrase_hash, created_at)
+VALUES (%(id)s, %(email)s, %(display_name)s, %(role)s, %(passphrase_hash)s, %(now)s)
+ON CONFLICT ((lower(email))) DO NOTHING RETURNING id
+"""
+
+USER_FOR_LOGIN = """
+SELECT id, passphrase_hash, role, email, display_name FROM app_user
+ WHERE lower(email) = lower(%s) AND disabled_at IS NULL
+"""
+
+INSERT_SESSION = """
+INSERT INTO user_session (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent)
+VALUES (%(id)s, %(user)s, %(token_hash)s, %(now)s, %(now)s, %(expires_at)s, %(ip)s, %(user_agent)s)
+"""
+
+CALLER_OF_TOKEN = """
+SELECT u.id AS user_id, s.id AS session_id, u.role, u.email, u.display_name, s.last_seen_at
+  FROM user_session s JOIN app_user u ON u.id = s.user_id
+ WHERE s.token_hash = %(token_hash)s AND s.revoked_at IS NULL AND s.expires_at > %(now)s
+   AND s.last_seen_at > %(idle_since)s AND u.disabled_at IS NULL
+"""
+
+TOUCH_SESSION = "UPDATE user_session SET last_seen_at = %s WHERE id = %s AND revoked_at IS NULL"
+
+SESSIONS = """
+SELECT id, created_at, last_seen_at, expires_at, ip, user_agent FROM user_session
+ WHERE user_id = %(user)s AND revoked_at IS NULL AND expires_at > %(now)s AND last_seen_at > %(idle_since)s
+ ORDER BY last_seen_at DESC
+"""
+
+REVOKE_SESSION = "UPDATE user_session SET revoked_at = %s WHERE id = %s AND user_id = %s AND revoked_at IS NULL"
+
+REVOKE_OTHERS = """
+UPDATE user_session SET revoked_at = %s WHERE user_id = %s AND id <> %s AND revoked_at IS NULL RETURNING id
+"""
+
+DELETE_OLD_SESSIONS = "DELETE FROM user_session WHERE expires_at < %s OR revoked_at < %s"
+
+REPLACE_SETUP_TOKEN = "INSERT INTO setup_token (token_hash, created_at) VALUES (%s, %s)"
+
+DROP_UNUSED_SETUP_TOKENS = "DELETE FROM setup_token WHERE used_at IS NULL"
+
+USE_SETUP_TOKEN = "UPDATE setup_token SET used_at = %s WHERE token_hash = %s AND used_at IS NULL"
+
+SETUP_TOKEN_OPEN = "SELECT EXISTS (SELECT 1 FROM setup_token WHERE token_hash = %s AND used_at IS NULL)"
+
+LOCK_SETUP = "SELECT pg_advisory_xact_lock(%s)"
+
+UPDATE_PROFILE = "UPDATE app_user SET display_name = %s WHERE id = %s"
+
+APPEARANCE = "SELECT appearance FROM app_user WHERE id = %s"
+
+SET_APPEARANCE = "UPDATE app_user SET appearance = %s::jsonb WHERE id = %s"

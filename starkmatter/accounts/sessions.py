@@ -1,0 +1,176 @@
+"""Sessions: an opaque 256-bit token in an HttpOnly cookie, its SHA-256 in the database, revocable at once."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from uuid import UUID, uuid4
+
+import structlog
+from redis.exceptions import RedisError
+
+from starkmatter.accounts import queries
+from starkmatter.accounts.passphrase import verify_passphrase
+from starkmatter.accounts.records import Caller, Role, SessionView
+from starkmatter.backends import Backends
+from starkmatter.clock import monotonic_secs, utc_now
+from starkmatter.errors import NotFound, NotSignedIn
+from starkmatter.settings import Settings
+
+TOKEN_BYTES = 32
+TOUCH_EVERY = timedelta(minutes=1)
+KEPT_SECS = 0.8
+MAX_KEPT = 10_000
+MAX_USER_AGENT_CHARS = 200
+REVOKED_CHANNEL = "sessions:revoked"
+
+log = structlog.get_logger("accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class _CallerRow:
+    user_id: UUID
+    session_id: UUID
+    role: Role
+    email: str
+    display_name: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _LoginRow:
+    id: UUID
+    passphrase_hash: str
+    role: Role
+    email: str
+    display_name: str
+
+
+_kept: dict[bytes, tuple[float, Caller]] = {}
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` needs https; on plain http (loopback) the same cookie goes without the prefix."""
+    return "__Host-starkmatter" if settings.secure_cookies else "starkmatter_session"
+
+
+def token_of_cookies(settings: Settings, cookie_header: str) -> str | None:
+    """The session token in a Cookie header, or None."""
+    try:
+        morsel = SimpleCookie(cookie_header).get(cookie_name(settings))
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None and morsel.value else None
+
+
+def token_hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()
+
+
+async def sign_in(b: Backends, email: str, passphrase: str, *, ip: str, user_agent: str) -> tuple[Caller, str]:
+    """Check the passphrase and open a session: the caller and the token for the cookie.
+
+    Raises NotSignedIn with one and the same sentence for an unknown address and a wrong passphrase.
+    """
+    row = await b.db.one(_LoginRow, queries.USER_FOR_LOGIN, (email.strip(),))
+    if not await verify_passphrase(passphrase, row.passphrase_hash if row else None) or row is None:
+        raise NotSignedIn("The address or the passphrase is not right.", code="wrong_credentials")
+    return await open_session(b, row.id, row.role, row.email, row.display_name, ip=ip, user_agent=user_agent)
+
+
+async def open_session(
+    b: Backends, user_id: UUID, role: Role, email: str, display_name: str, *, ip: str, user_agent: str
+) -> tuple[Caller, str]:
+    """A new session for a person whose identity was just proven."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    now = utc_now()
+    session_id = uuid4()
+    await b.db.run(
+        queries.INSERT_SESSION,
+        {
+            "id": session_id,
+            "user": user_id,
+            "token_hash": token_hash(token),
+            "now": now,
+            "expires_at": now + timedelta(hours=b.settings.session_max_hours),
+            "ip": ip[:64],
+            "user_agent": user_agent[:MAX_USER_AGENT_CHARS],
+        },
+    )
+    return Caller(user_id, session_id, role, email, display_name), token
+
+
+async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
+    """Who this token speaks for right now; None when it is unknown, over, idle for too long or revoked.
+
+    An answer is kept for less than a second, and a revocation in this process drops it at once.
+    """
+    if not token:
+        return None
+    key = token_hash(token)
+    kept = _kept.get(key)
+    if kept is not None and monotonic_secs() - kept[0] < KEPT_SECS:
+        return kept[1]
+    now = utc_now()
+    row = await b.db.one(
+        _CallerRow, queries.CALLER_OF_TOKEN, {"token_hash": key, "now": now, "idle_since": _idle_since(b, now)}
+    )
+    if row is None:
+        _kept.pop(key, None)
+        return None
+    if now - row.last_seen_at > TOUCH_EVERY:
+        await b.db.run(queries.TOUCH_SESSION, (now, row.session_id))
+    caller = Caller(row.user_id, row.session_id, row.role, row.email, row.display_name)
+    if len(_kept) >= MAX_KEPT:
+        _kept.clear()
+    _kept[key] = (monotonic_secs(), caller)
+    return caller
+
+
+async def caller_of_cookie_header(b: Backends, cookie_header: str) -> Caller | None:
+    """The same for a raw Cookie header, as a socket's handshake carries it."""
+    return await caller_of_token(b, token_of_cookies(b.settings, cookie_header))
+
+
+async def list_sessions(b: Backends, caller: Caller) -> list[SessionView]:
+    """The caller's live sessions, the most recently seen first."""
+    now = utc_now()
+    return await b.db.all(
+        SessionView, queries.SESSIONS, {"user": caller.user_id, "now": now, "idle_since": _idle_since(b, now)}
+    )
+
+
+async def revoke_session(b: Backends, caller: Caller, session_id: UUID) -> None:
+    """End one of the caller's sessions everywhere; NotFound when it is not theirs or has ended."""
+    if not await b.db.run(queries.REVOKE_SESSION, (utc_now(), session_id, caller.user_id)):
+        raise NotFound("There is no such session.")
+    await _forget(b, [session_id])
+
+
+async def revoke_other_sessions(b: Backends, caller: Caller) -> int:
+    """End all of the caller's sessions but this one; how many ended."""
+    rows = await b.db.tuples(queries.REVOKE_OTHERS, (utc_now(), caller.user_id, caller.session_id))
+    await _forget(b, [row[0] for row in rows])
+    return len(rows)
+
+
+async def delete_old_sessions(b: Backends, keep: timedelta) -> int:
+    """Drop sessions that ended longer than `keep` ago; how many."""
+    before = utc_now() - keep
+    return await b.db.run(queries.DELETE_OLD_SESSIONS, (before, before))
+
+
+def _idle_since(b: Backends, now: datetime) -> datetime:
+    return now - timedelta(minutes=b.settings.session_idle_mins)
+
+
+async def _forget(b: Backends, session_ids: list[UUID]) -> None:
+    gone = set(session_ids)
+    for key in [key for key, (_, caller) in _kept.items() if caller.session_id in gone]:
+        del _kept[key]
+    try:
+        for session_id in session_ids:
+            await b.cache.publish(REVOKED_CHANNEL, str(session_id))
+    except (RedisError, OSError) as error:
+        log.warning("revocation not announced", error=type(error).__name__)

@@ -1,0 +1,84 @@
+"""The double entry: what each booking moves. Per commodity the legs of an entry sum to zero, always.
+
+Cash and shares are commodities alike. `equity:trading` takes the other side of a trade in both, so that the ledger
+says what was paid and what was received without calling either a profit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from starkmatter.domain.money import ZERO, plain, to_cents, to_micros
+from starkmatter.domain.orders import Side
+
+CASH = "assets:cash"
+HOLDING = "assets:holding"
+TRADING = "equity:trading"
+DEPOSITS = "equity:deposits"
+FEES = "expenses:fees"
+ROUNDING = "equity:rounding"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of an entry: `amount` of `commodity` onto (positive) or off (negative) `account`."""
+
+    account: str
+    commodity: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One entry before it is written. `cash` is the sum of its cash legs."""
+
+    kind: str
+    description: str
+    legs: tuple[Leg, ...]
+
+    def __post_init__(self) -> None:
+        off = imbalance(self.legs)
+        if off:
+            raise ValueError(f"{self.kind} does not balance: {off}")
+
+    @property
+    def cash(self) -> Decimal:
+        return sum((leg.amount for leg in self.legs if leg.account == CASH), ZERO)
+
+
+def imbalance(legs: Iterable[Leg]) -> dict[str, Decimal]:
+    """The commodities whose legs do not sum to zero, with by how much; empty when balanced."""
+    sums: dict[str, Decimal] = {}
+    for leg in legs:
+        sums[leg.commodity] = sums.get(leg.commodity, ZERO) + leg.amount
+    return {commodity: amount for commodity, amount in sums.items() if amount != 0}
+
+
+def book_fill(side: Side, symbol: str, qty: Decimal, price: Decimal, fees: Decimal, currency: str) -> Booking:
+    """A trade of `qty` shares at `price` with `fees`, all positive, in `currency`."""
+    sign = 1 if side == "buy" else -1
+    exact = to_micros(qty * price)
+    paid = to_cents(exact)
+    legs = [
+        Leg(CASH, currency, -sign * paid - fees),
+        Leg(TRADING, currency, sign * exact),
+        Leg(HOLDING, symbol, sign * qty),
+        Leg(TRADING, symbol, -sign * qty),
+    ]
+    if fees:
+        legs.append(Leg(FEES, currency, fees))
+    if paid != exact:
+        legs.append(Leg(ROUNDING, currency, sign * (paid - exact)))
+    verb = "Bought" if side == "buy" else "Sold"
+    return Booking("fill", f"{verb} {plain(qty)} {symbol} at {plain(price)} {currency}", tuple(legs))
+
+
+def book_deposit(amount: Decimal, currency: str) -> Booking:
+    """Cash paid in (positive) or taken out (negative)."""
+    cents = to_cents(amount)
+    verb = "Deposited" if cents > 0 else "Withdrew"
+    return Booking(
+        "deposit" if cents > 0 else "withdrawal",
+        f"{verb} {plain(abs(cents))} {currency}",
+        (Leg(CASH, currency, cents), Leg(DEPOSITS, currency, -cents)),
+    )

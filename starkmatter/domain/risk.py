@@ -1,0 +1,106 @@
+"""What an order must pass before it is taken, answered in words, and how much it reserves."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.matching import Preset, collar_price
+from starkmatter.domain.money import ZERO, is_multiple, plain, up_to_cents
+from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.quotes import Quote, VenueClock
+
+MARKET_COLLAR_RATIO = Decimal("0.05")
+LIMIT_COLLAR_RATIO = Decimal("0.20")
+MAX_ORDER_QTY = Decimal(1_000_000)
+CROWDED_RATIO = Decimal("0.10")
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Money set aside for a purchase until it fills or ends; nothing for a sale, which sets shares aside instead."""
+
+    total: Decimal
+    per_share: Decimal
+
+
+NOTHING = Reservation(ZERO, ZERO)
+
+
+def reference_price(request: OrderRequest, quote: Quote | None) -> Decimal | None:
+    """What one share would cost or bring now: the touch, else the last trade; None without a quote."""
+    if quote is None:
+        return None
+    touch = quote.ask if request.side == "buy" else quote.bid
+    return touch if touch is not None else quote.last
+
+
+def reserve(request: OrderRequest, quote: Quote | None, instrument: Instrument, preset: Preset) -> Reservation:
+    """leaves x worst price (the limit, else the reference with its collar) + fees, up to the cent (SAFETY I5)."""
+    if request.side == "sell":
+        return NOTHING
+    worst = request.limit_price
+    if worst is None:
+        reference = reference_price(request, quote)
+        if reference is None:
+            return NOTHING
+        worst = collar_price("buy", reference, MARKET_COLLAR_RATIO, instrument.tick_size)
+    fees = sum((line.charged for line in preset.fees.lines("buy", request.qty, worst)), ZERO)
+    return Reservation(up_to_cents(request.qty * worst) + fees, worst)
+
+
+def refusals(
+    request: OrderRequest, instrument: Instrument | None, quote: Quote | None, clock: VenueClock | None
+) -> list[str]:
+    """Why the order would not be taken, one sentence each; empty when nothing but buying power is left to check."""
+    if instrument is None:
+        return [f"There is no instrument {request.symbol} on this market."]
+    found: list[str] = []
+    if not instrument.tradable:
+        found.append(f"{instrument.symbol} is an index: it can be watched but not traded.")
+    if request.qty <= 0:
+        found.append("The quantity must be more than zero.")
+    elif not is_multiple(request.qty, instrument.lot_size):
+        found.append(f"{instrument.symbol} trades in steps of {plain(instrument.lot_size)} share.")
+    elif request.qty > MAX_ORDER_QTY:
+        found.append(f"One order may have {plain(MAX_ORDER_QTY)} shares at most.")
+    if clock is None:
+        found.append("The market's clock is not known right now: the feed does not answer.")
+    elif clock.state == "ended":
+        found.append("This replay has reached the end of its data. An admin can start a new run.")
+    if quote is None:
+        found.append(f"There is no quote for {instrument.symbol} right now.")
+    elif quote.condition == "halted":
+        found.append(f"{instrument.symbol} is halted: its price history is over in this run.")
+    elif quote.condition == "suspect":
+        found.append(f"The last price of {instrument.symbol} jumped and is not confirmed: no orders are taken on it.")
+    if request.limit_price is not None:
+        found += _limit_refusals(request.limit_price, request, instrument, quote)
+    return found
+
+
+def _limit_refusals(limit: Decimal, request: OrderRequest, instrument: Instrument, quote: Quote | None) -> list[str]:
+    if limit <= 0:
+        return ["The limit price must be more than zero."]
+    if not is_multiple(limit, instrument.tick_size):
+        return [f"{instrument.symbol} is priced in steps of {plain(instrument.tick_size)}."]
+    reference = reference_price(request, quote)
+    if reference is None:
+        return []
+    worst = collar_price(request.side, reference, LIMIT_COLLAR_RATIO, instrument.tick_size)
+    if limit > worst if request.side == "buy" else limit < worst:
+        away = "above" if request.side == "buy" else "below"
+        return [
+            f"A limit of {plain(limit)} is more than {plain(LIMIT_COLLAR_RATIO * 100)} % {away} the market "
+            f"({plain(reference)}): check the price."
+        ]
+    return []
+
+
+def warnings(request: OrderRequest, quote: Quote | None, clock: VenueClock | None) -> list[str]:
+    """What to think about before sending; none of it stops the order."""
+    found: list[str] = []
+    if clock is not None and clock.state in {"closed", "pre"}:
+        found.append("The market is closed: the order waits for the open and may meet another price there.")
+    if quote is not None and quote.volume and request.qty > quote.volume * CROWDED_RATIO:
+        found.append("The order is more than a tenth of what traded today: it will fill in parts.")
+    return found

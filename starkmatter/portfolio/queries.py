@@ -1,0 +1,162 @@
+"""Every SQL statement of the portfolio room."""
+
+INSERT_ACCOUNT = """
+INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
+                     opened_venue_at)
+VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, 'paper', 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
+        %(venue_at)s)
+"""
+
+INSERT_ENTRY = """
+INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts)
+VALUES (%(account)s, %(kind)s, %(description)s, %(venue_at)s, %(now)s, %(accounts)s, %(commodities)s,
+        %(amounts)s::numeric[])
+"""
+
+MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
+
+INSERT_SNAPSHOT = """
+INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
+VALUES (%(account)s, %(venue_at)s, %(equity)s, %(equity)s, %(equity)s) ON CONFLICT DO NOTHING
+"""
+
+_ACCOUNT_COLUMNS = """
+       a.id, a.name, a.venue, a.broker, a.mode, a.currency, a.cash, a.reserved, a.created_at, a.preset, a.run_id,
+       (a.closed_at IS NOT NULL) AS read_only, a.opened_venue_at, a.frozen_reason
+  FROM account a
+"""
+
+ACCOUNTS = f"SELECT {_ACCOUNT_COLUMNS} WHERE a.user_id = %s ORDER BY a.closed_at NULLS FIRST, a.created_at DESC"
+
+ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} WHERE a.user_id = %s AND a.id = %s"
+
+COUNT_ACCOUNTS = "SELECT count(*) FROM account WHERE user_id = %s"
+
+HOLDINGS = """
+SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty
+  FROM holding h JOIN account a ON a.id = h.account_id
+ WHERE a.user_id = %(user)s AND h.account_id = ANY (%(accounts)s) AND (h.signed_qty <> 0 OR h.realized_pl <> 0)
+ ORDER BY h.symbol
+"""
+
+# What each account was worth when the session before `day_start` had ended, and what was paid in by then.
+DAY_STARTS = """
+SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
+  FROM equity_snapshot s
+ WHERE s.account_id = ANY (%(accounts)s) AND s.venue_at < %(day_start)s
+ ORDER BY s.account_id, s.venue_at DESC
+"""
+
+DEPOSITED = """
+SELECT account_id, -sum(amount) FROM ledger_posting
+ WHERE account_id = ANY (%s) AND account = 'equity:deposits' GROUP BY account_id
+"""
+
+TRADED_SINCE = """
+SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS signed_qty,
+       sum(CASE side WHEN 'buy' THEN -qty * price ELSE qty * price END - fees) AS cash
+  FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at >= %(day_start)s GROUP BY account_id, symbol
+"""
+
+EQUITY = """
+SELECT s.venue_at AS at, s.equity FROM equity_snapshot s JOIN account a ON a.id = s.account_id
+ WHERE s.account_id = %(account)s AND a.user_id = %(user)s
+   AND (%(start)s::timestamptz IS NULL OR s.venue_at >= %(start)s)
+ ORDER BY s.venue_at DESC LIMIT %(limit)s
+"""
+
+ENTRIES = """
+SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id
+ WHERE e.account_id = %(account)s AND a.user_id = %(user)s AND (%(before)s::bigint IS NULL OR e.id < %(before)s)
+ ORDER BY e.id DESC LIMIT %(limit)s
+"""
+
+# One point per open account of the venue; holdings without a known price count at cost.
+SNAPSHOT_ALL = """
+INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
+SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p.last, h.cost_basis)), 0), 2), a.cash,
+       coalesce((SELECT -sum(l.amount) FROM ledger_posting l
+                  WHERE l.account_id = a.id AND l.account = 'equity:deposits'), 0)
+  FROM account a
+  LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
+  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
+ WHERE a.venue = %(venue)s AND a.closed_at IS NULL
+ GROUP BY a.id
+    ON CONFLICT (account_id, venue_at) DO UPDATE SET equity = excluded.equity, cash = excluded.cash
+"""
+
+LAST_SNAPSHOT_AT = """
+SELECT max(s.venue_at) FROM equity_snapshot s JOIN account a ON a.id = s.account_id
+ WHERE a.venue = %s AND a.closed_at IS NULL
+"""
+
+ACCOUNTS_OF_FORMER_RUNS = """
+SELECT id, user_id FROM account WHERE venue = 'replay' AND closed_at IS NULL AND run_id IS DISTINCT FROM %s
+   FOR UPDATE
+"""
+
+OPEN_ORDERS_OF = """
+SELECT id, status FROM trade_order
+ WHERE account_id = ANY (%s)
+   AND status IN ('pending_submit', 'submitting', 'accepted', 'working', 'partial', 'pending_cancel', 'unknown')
+"""
+
+CLOSE_ACCOUNTS = "UPDATE account SET closed_at = %s WHERE id = ANY (%s)"
+
+DROP_OUTBOX_OF = "DELETE FROM outbox WHERE order_id = ANY (%s)"
+
+END_ORDER = "SELECT move_order(%s, %s, ARRAY[%s]::text[], %s, %s, %s)"
+
+BROKEN_INVARIANTS = """
+WITH posted AS (
+    SELECT account_id, account, commodity, sum(amount) AS amount FROM ledger_posting GROUP BY 1, 2, 3
+), held AS (
+    SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS qty FROM fill GROUP BY 1, 2
+), open_buys AS (
+    SELECT account_id, sum(reserved) AS reserved FROM trade_order GROUP BY 1
+), open_sells AS (
+    SELECT account_id, symbol, sum(qty - filled_qty) AS qty FROM trade_order
+     WHERE side = 'sell' AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected',
+                                            'not_sent') GROUP BY 1, 2
+)
+SELECT 'I1' AS rule, 'entry ' || entry_id AS subject, commodity || ' off by ' || sum(amount) AS detail
+  FROM ledger_posting GROUP BY entry_id, commodity HAVING sum(amount) <> 0
+UNION ALL
+SELECT 'I2', 'account ' || a.id, 'cash is ' || a.cash || ', the journal says ' || coalesce(p.amount, 0)
+  FROM account a LEFT JOIN posted p ON p.account_id = a.id AND p.account = 'assets:cash' AND p.commodity = a.currency
+ WHERE a.cash <> coalesce(p.amount, 0)
+UNION ALL
+SELECT 'I3', 'account ' || h.account_id, h.symbol || ' is ' || h.signed_qty || ', fills say ' || coalesce(f.qty, 0)
+       || ', the journal says ' || coalesce(p.amount, 0)
+  FROM holding h
+  LEFT JOIN held f ON f.account_id = h.account_id AND f.symbol = h.symbol
+  LEFT JOIN posted p ON p.account_id = h.account_id AND p.account = 'assets:holding' AND p.commodity = h.symbol
+ WHERE h.signed_qty <> coalesce(f.qty, 0) OR h.signed_qty <> coalesce(p.amount, 0)
+UNION ALL
+SELECT 'I4', 'account ' || id, 'cash ' || cash || ' does not cover reserved ' || reserved
+  FROM account WHERE mode = 'paper' AND cash - reserved < 0
+UNION ALL
+SELECT 'I5', 'account ' || a.id, 'reserved is ' || a.reserved || ', its orders hold ' || coalesce(o.reserved, 0)
+  FROM account a LEFT JOIN open_buys o ON o.account_id = a.id WHERE a.reserved <> coalesce(o.reserved, 0)
+UNION ALL
+SELECT 'I5', 'account ' || h.account_id, h.symbol || ' set aside ' || h.reserved_qty || ', open sales need '
+       || coalesce(o.qty, 0)
+  FROM holding h LEFT JOIN open_sells o ON o.account_id = h.account_id AND o.symbol = h.symbol
+ WHERE h.reserved_qty <> coalesce(o.qty, 0)
+UNION ALL
+SELECT 'I5', 'order ' || id, 'ended as ' || status || ' but still holds ' || reserved
+  FROM trade_order
+ WHERE reserved <> 0 AND status IN ('risk_rejected', 'filled', 'canceled', 'expired', 'rejected', 'not_sent')
+UNION ALL
+SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills sum to ' || coalesce(sum(f.qty), 0)
+  FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id
+HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
+    OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)) > 0.000001
+UNION ALL
+SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
+  FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id
+HAVING count(e.sequence) <> o.sequence OR coalesce(max(e.sequence), 0) <> o.sequence
+"""
+
+SESSION_OPEN = "SELECT opens_at FROM market_session WHERE session_on = %s ORDER BY exchange LIMIT 1"

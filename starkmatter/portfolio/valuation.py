@@ -1,0 +1,181 @@
+"""What accounts and positions are worth at the newest quotes, and what of it came today.
+
+A holding without a quote is valued at cost and its account marked stale: a missing price is never taken for zero.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from starkmatter.accounts.records import Caller
+from starkmatter.backends import Backends
+from starkmatter.domain.money import ZERO, to_cents, to_micros
+from starkmatter.domain.quotes import Quote, Venue, VenueClock
+from starkmatter.errors import NotFound, Unavailable
+from starkmatter.market.board import QuoteBoard
+from starkmatter.portfolio import queries
+from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
+
+MAX_POINTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    account_id: UUID
+    symbol: str
+    signed_qty: Decimal
+    cost_basis: Decimal
+    realized_pl: Decimal
+    reserved_qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Traded:
+    account_id: UUID
+    symbol: str
+    signed_qty: Decimal
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _DayStart:
+    account_id: UUID
+    equity: Decimal
+    net_deposits: Decimal
+
+
+async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]) -> list[AccountView]:
+    """The accounts with their value, in the order given. `rows` are the caller's own."""
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    positions: dict[UUID, list[PositionView]] = defaultdict(list)
+    for position in await _positions(b, caller, ids, rows[0].venue):
+        positions[position.account_id].append(position)
+    day_start = await _day_start(b, await clock_or_none(b, rows[0].venue))
+    starts = {
+        start.account_id: start
+        for start in (
+            await b.db.all(_DayStart, queries.DAY_STARTS, {"accounts": ids, "day_start": day_start})
+            if day_start
+            else []
+        )
+    }
+    deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, (ids,)))
+    return [_account_view(row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
+
+
+async def list_positions(b: Backends, caller: Caller, account_id: UUID) -> list[PositionView]:
+    """Open positions and those closed with a realized result, by symbol; NotFound when not the caller's account."""
+    row = await b.db.one(AccountRow, queries.ACCOUNT, (caller.user_id, account_id))
+    if row is None:
+        raise NotFound("There is no such account.")
+    return await _positions(b, caller, [account_id], row.venue)
+
+
+async def equity_series(
+    b: Backends, caller: Caller, account_id: UUID, *, start: datetime | None = None, limit: int = MAX_POINTS
+) -> list[EquityPoint]:
+    """The account's value over venue time, oldest first: the newest `limit` points since `start`."""
+    points = await b.db.all(
+        EquityPoint,
+        queries.EQUITY,
+        {"account": account_id, "user": caller.user_id, "start": start, "limit": max(1, min(limit, MAX_POINTS))},
+    )
+    return points[::-1]
+
+
+async def clock_or_none(b: Backends, venue: Venue) -> VenueClock | None:
+    """The venue's clock, or None while its feed does not answer."""
+    try:
+        return await QuoteBoard(b.cache).venue_clock(venue)
+    except Unavailable:
+        return None
+
+
+async def _positions(b: Backends, caller: Caller, ids: Sequence[UUID], venue: Venue) -> list[PositionView]:
+    held = await b.db.all(_Holding, queries.HOLDINGS, {"user": caller.user_id, "accounts": list(ids)})
+    if not held:
+        return []
+    try:
+        quotes = await QuoteBoard(b.cache).quotes(venue, sorted({holding.symbol for holding in held}))
+    except Unavailable:
+        quotes = {}
+    day_start = await _day_start(b, await clock_or_none(b, venue))
+    traded = {
+        (row.account_id, row.symbol): row
+        for row in (
+            await b.db.all(_Traded, queries.TRADED_SINCE, {"accounts": list(ids), "day_start": day_start})
+            if day_start
+            else []
+        )
+    }
+    return [_position_view(row, quotes.get(row.symbol), traded.get((row.account_id, row.symbol))) for row in held]
+
+
+def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -> PositionView:
+    last = quote.last if quote else None
+    value = to_cents(held.signed_qty * last) if last is not None else held.cost_basis
+    flow = today.cash if today else ZERO
+    qty_at_start = held.signed_qty - (today.signed_qty if today else ZERO)
+    day_pl = ZERO
+    if quote is not None and (qty_at_start == 0 or quote.prev_close is not None):
+        day_pl = to_cents(value + flow - qty_at_start * (quote.prev_close or ZERO))
+    return PositionView(
+        account_id=held.account_id,
+        symbol=held.symbol,
+        qty=held.signed_qty,
+        avg_price=to_micros(held.cost_basis / held.signed_qty) if held.signed_qty else ZERO,
+        cost_basis=held.cost_basis,
+        last=last,
+        market_value=value,
+        unrealized_pl=to_cents(value - held.cost_basis) if held.signed_qty else ZERO,
+        realized_pl=held.realized_pl,
+        day_pl=day_pl,
+    )
+
+
+def _account_view(
+    row: AccountRow, positions: Sequence[PositionView], start: _DayStart | None, deposited: Decimal
+) -> AccountView:
+    market_value = sum((position.market_value for position in positions if position.qty), ZERO)
+    equity = row.cash + market_value
+    # Without a value from before today the account was opened today: its day began with what was paid in.
+    base = start.equity + (deposited - start.net_deposits) if start else deposited
+    return AccountView(
+        id=row.id,
+        name=row.name,
+        venue=row.venue,
+        broker=row.broker,
+        mode=row.mode,
+        currency=row.currency,
+        cash=row.cash,
+        reserved=row.reserved,
+        buying_power=row.cash - row.reserved,
+        market_value=market_value,
+        equity=equity,
+        day_pl=equity - base,
+        unrealized_pl=sum((position.unrealized_pl for position in positions), ZERO),
+        realized_pl=sum((position.realized_pl for position in positions), ZERO),
+        read_only=row.read_only or row.frozen_reason is not None,
+        stale=any(position.last is None and position.qty for position in positions),
+        created_at=row.created_at,
+    )
+
+
+_opens: dict[date, datetime] = {}
+
+
+async def _day_start(b: Backends, clock: VenueClock | None) -> datetime | None:
+    """When the venue's present session opened; None before the first one or without a clock."""
+    if clock is None or clock.session_on is None:
+        return None
+    kept = _opens.get(clock.session_on)
+    if kept is None:
+        kept = await b.db.value(queries.SESSION_OPEN, (clock.session_on,))
+        if kept is not None:
+            _opens[clock.session_on] = kept
+    return kept

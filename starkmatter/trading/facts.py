@@ -1,0 +1,43 @@
+"""What never changes about an account, kept in memory so that an order costs one database round trip."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from starkmatter.accounts.records import Caller
+from starkmatter.db.database import Database
+from starkmatter.domain.orders import AccountMode
+from starkmatter.domain.quotes import Venue
+from starkmatter.errors import NotFound
+from starkmatter.trading import queries
+
+MAX_KEPT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """Fixed at the account's creation: whose it is, which market, which broker, paper or live, which fill rules."""
+
+    id: UUID
+    user_id: UUID
+    venue: Venue
+    broker: str
+    mode: AccountMode
+    currency: str
+    preset: str
+
+
+_kept: dict[tuple[int, UUID], AccountFacts] = {}
+
+
+async def account_facts(db: Database, caller: Caller, account_id: UUID) -> AccountFacts:
+    """The facts of one of the caller's accounts; NotFound when it is absent or somebody else's."""
+    facts = _kept.get((id(db), account_id))
+    if facts is None:
+        facts = await db.one(AccountFacts, queries.ACCOUNT_FACTS, (account_id,))
+        if facts is not None:
+            if len(_kept) >= MAX_KEPT:
+                _kept.clear()
+            _kept[id(db), account_id] = facts
+    if facts is None or facts.user_id != caller.user_id:
+        raise NotFound("There is no such account.")
+    return facts

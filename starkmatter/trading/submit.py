@@ -1,0 +1,131 @@
+"""From an intent to a stored order: idempotency, risk, reservation and outbox in one transaction, then the worker."""
+
+import re
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid5
+
+from starkmatter.accounts.records import Caller
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.domain import risk
+from starkmatter.domain.money import plain
+from starkmatter.domain.orders import OrderRequest, OrderStatus
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from starkmatter.trading.events import announce_order, wake_worker
+from starkmatter.trading.gate import gate_of
+from starkmatter.trading.orders import get_order
+from starkmatter.trading.records import OrderView
+from starkmatter.trading.ticket import Ticket, open_ticket
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
+
+
+async def submit_order(
+    b: Backends, caller: Caller, account_id: UUID, request: OrderRequest, idempotency_key: str
+) -> OrderView:
+    """Store the order and hand it to the worker.
+
+    The same key with the same request gives the same order again, whatever its state by now. An order that risk
+    refuses is stored too, as `risk_rejected` with the reason in words. Raises NotAllowed for a viewer, NotFound for
+    an account that is not the caller's, Conflict (422) when the key was used for another request, InvalidInput for a
+    malformed key, Unavailable when the database does not answer (repeat with the same key).
+    """
+    if not caller.may_trade:
+        raise NotAllowed("Your role may look but not trade.")
+    if not KEY_PATTERN.fullmatch(idempotency_key):
+        raise InvalidInput("The Idempotency-Key must be 8 to 128 characters of letters, digits and _ . : -")
+    ticket = await open_ticket(b, caller, account_id, request)
+    now = utc_now()
+    order_id = order_id_for(account_id, idempotency_key)
+    reservation = risk.NOTHING
+    reasons = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    if ticket.instrument is not None and not reasons:
+        reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
+    request_hash = canonical_hash(ticket, request)
+    item: dict[str, Any] = {
+        "id": order_id,
+        "account_id": account_id,
+        "user_id": caller.user_id,
+        "venue": ticket.account.venue,
+        "symbol": request.symbol,
+        "side": request.side,
+        "type": request.type,
+        "qty": plain(request.qty),
+        "limit_price": None if request.limit_price is None else plain(request.limit_price),
+        "time_in_force": request.time_in_force,
+        "session_on": ticket.session_on(now.date()),
+        "reserve": plain(reservation.total),
+        "reserve_per_share": plain(reservation.per_share),
+        "request_hash": request_hash,
+        "risk": _risk_record(ticket, request, request_hash, reasons),
+        "refusal": " ".join(reasons) or None,
+        "venue_at": ticket.clock.venue_now if ticket.clock else now,
+    }
+    result = await gate_of(b.db).submit(item)
+    if result.outcome == "no_account":
+        raise NotFound("There is no such account.")
+    if result.outcome == "other_body":
+        raise Conflict(
+            "This Idempotency-Key was already used for another order. Nothing was sent; use a new key.",
+            code="idempotency_key_reused",
+        )
+    if result.outcome == "repeated":
+        return await get_order(b, caller, order_id)
+    taken = result.outcome == "taken"
+    order = OrderView(
+        id=order_id,
+        client_order_id=f"sm-{order_id}",
+        account_id=account_id,
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        qty=request.qty,
+        filled_qty=Decimal(0),
+        avg_price=None,
+        limit_price=request.limit_price,
+        time_in_force=request.time_in_force,
+        status=OrderStatus.PENDING_SUBMIT if taken else OrderStatus.RISK_REJECTED,
+        reject_reason=result.reason,
+        reserved=reservation.total if taken else Decimal(0),
+        created_at=now,
+        updated_at=now,
+    )
+    if taken:
+        wake_worker(b.cache, ticket.account.venue)
+    announce_order(b.cache, caller.user_id, order.id, order.status, order.symbol)
+    return order
+
+
+def order_id_for(account_id: UUID, idempotency_key: str) -> UUID:
+    """The order id that this key means on this account, today and after any restart."""
+    return uuid5(account_id, idempotency_key)
+
+
+def canonical_hash(ticket: Ticket, request: OrderRequest) -> str:
+    """SHA-256 over everything that makes the order what it is."""
+    parts = (
+        str(ticket.account.id),
+        ticket.account.mode,
+        request.symbol,
+        request.side,
+        request.type,
+        plain(request.qty),
+        "" if request.limit_price is None else plain(request.limit_price),
+        request.time_in_force,
+    )
+    return sha256("|".join(parts).encode()).hexdigest()
+
+
+def _risk_record(ticket: Ticket, request: OrderRequest, request_hash: str, reasons: list[str]) -> dict[str, Any]:
+    """The stored decision: what was asked (by hash), what was looked at, what was decided."""
+    reference = risk.reference_price(request, ticket.quote)
+    return {
+        "request": request_hash,
+        "decision": "refused" if reasons else "passed",
+        "reference_price": None if reference is None else plain(reference),
+        "quote_observed_at": ticket.quote.observed_at if ticket.quote else None,
+        "provider": ticket.quote.provider if ticket.quote else None,
+        "preset": ticket.preset.stamp,
+    }

@@ -1,0 +1,71 @@
+"""What an order is judged against: the account's facts, the instrument, the newest quote and the venue's clock."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from starkmatter.accounts.records import Caller
+from starkmatter.backends import Backends
+from starkmatter.clock import monotonic_secs
+from starkmatter.db.database import Database
+from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.matching import PRESETS, Preset
+from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.errors import NotFound, Unavailable
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.service import get_instrument
+from starkmatter.trading.facts import AccountFacts, account_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer."""
+
+    account: AccountFacts
+    instrument: Instrument | None
+    quote: Quote | None
+    clock: VenueClock | None
+    preset: Preset
+
+    def session_on(self, today: date) -> date:
+        """The trading day a day order belongs to: the open one, else the next."""
+        clock = self.clock
+        if clock is None:
+            return today
+        if clock.state == "open" and clock.session_on is not None:
+            return clock.session_on
+        return clock.next_open.date() if clock.next_open is not None else clock.venue_now.date()
+
+
+async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> Ticket:
+    """Gather what the order is judged against; NotFound when the account is not the caller's."""
+    account = await account_facts(b.db, caller, account_id)
+    board = QuoteBoard(b.cache)
+    instrument = await _instrument(b.db, request.symbol)
+    try:
+        quotes, clock = await asyncio.gather(
+            board.quotes(account.venue, [request.symbol]), board.venue_clock(account.venue)
+        )
+    except Unavailable:
+        quotes, clock = {}, None
+    return Ticket(account, instrument, quotes.get(request.symbol), clock, PRESETS[account.preset])
+
+
+INSTRUMENT_KEPT_SECS = 60.0
+_instruments: dict[tuple[int, str], tuple[float, Instrument]] = {}
+
+
+async def _instrument(db: Database, symbol: str) -> Instrument | None:
+    """The instrument, remembered for a minute so that an order needs no read of its own; None when unknown."""
+    now = monotonic_secs()
+    kept = _instruments.get((id(db), symbol))
+    if kept is not None and now - kept[0] < INSTRUMENT_KEPT_SECS:
+        return kept[1]
+    try:
+        instrument = await get_instrument(db, symbol)
+    except NotFound:
+        return None
+    _instruments[id(db), symbol] = (now, instrument)
+    return instrument
