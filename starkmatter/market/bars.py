@@ -3,7 +3,7 @@
 Bars inside a day are a cache of the seed's paths: every write may be repeated, and what was lost is built again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from psycopg import AsyncCursor
 from starkmatter.db.database import Connection, Database
 from starkmatter.domain.quotes import INTERVALS, Interval
 from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
-from starkmatter.domain.sessions import SessionCalendar
+from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.market import queries
 from starkmatter.market.providers.replay import (
     NOTE_PATH_SYNTHESIZED,
@@ -27,6 +27,7 @@ from starkmatter.market.providers.replay import (
 VENUE = "replay"
 INTRADAY: tuple[Interval, ...] = ("1m", "5m", "15m", "1h")
 KEPT_SESSIONS: dict[Interval, int] = {"1m": 10, "5m": 60, "15m": 120, "1h": 250}
+MARKER_SYMBOL = "AAPL"  # trades on every day of the history and stands for its session
 PRUNE_CHUNK_ROWS = 20_000
 COPY_TIMEOUT: LiteralString = "SET LOCAL statement_timeout = '60s'"
 
@@ -153,6 +154,21 @@ async def store_forming(db: Database, formed: FormingBars) -> None:
             "volume": volumes,
         },
     )
+
+
+async def stored_sessions(db: Database, seed: int, sessions: Sequence[Session]) -> set[tuple[str, datetime]]:
+    """(interval, close) of the sessions whose last bar is stored."""
+    if not sessions:
+        return set()
+    params = {
+        "venue": VENUE,
+        "symbol": MARKER_SYMBOL,
+        "intervals": list(INTRADAY),
+        "seed": seed,
+        "oldest": sessions[0].opens_at,
+        "closes": [one.closes_at for one in sessions],
+    }
+    return {(interval, ends_at) for interval, ends_at in await db.tuples(queries.STORED_SESSIONS, params)}
 
 
 async def prune_bars(db: Database, calendar: SessionCalendar, seed: int, venue_now: datetime) -> int:

@@ -87,10 +87,10 @@ HAS_DAILY_BARS: LiteralString = "SELECT count(*) FROM bar WHERE venue = %(venue)
 
 FORGET_DAILY_BARS: LiteralString = "DELETE FROM bar WHERE venue = %(venue)s AND interval = '1d'"
 
-STORED_BAR_STARTS: LiteralString = """
-SELECT DISTINCT starts_at FROM bar
- WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = %(seed)s
-   AND starts_at = ANY(%(opens)s)
+STORED_SESSIONS: LiteralString = """
+SELECT interval, ends_at FROM bar
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = ANY(%(intervals)s) AND seed = %(seed)s
+   AND starts_at >= %(oldest)s AND ends_at = ANY(%(closes)s)
 """
 
 PRUNE_BARS: LiteralString = """
@@ -139,6 +139,10 @@ UPDATE replay_run
    SET speed = %(speed)s, paused = %(paused)s, skip_closed = %(skip_closed)s, anchor_venue_at = %(venue_at)s,
        anchor_wall_at = %(wall_at)s, horizon_venue_at = %(horizon)s, configured = %(configured)s
  WHERE id = %(id)s AND ended_at IS NULL
+"""
+
+CONFIGURE_RUN: LiteralString = """
+UPDATE replay_run SET speed = %(speed)s, configured = %(configured)s WHERE ended_at IS NULL
 """
 
 OPEN_COMMANDS: LiteralString = """
