@@ -1,0 +1,294 @@
+"""The live socket `/api/v1/stream`: who may open it, what they may ask, and when it ends. Protocol: docs/stream.md.
+
+Pure ASGI, outside every middleware. Origin, cookie and caps are checked before the socket is accepted; a session that
+ends closes its sockets within a second.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+import structlog
+
+from starkmatter.domain.quotes import Venue
+from starkmatter.errors import StarkMatterError
+from starkmatter.market.hub import CLOSE_UNAUTHORIZED, USER_CHANNELS, VENUES, Hub, HubClient, Send
+
+MAX_SYMBOLS = 200
+MAX_SOCKETS_PER_USER = 10
+MAX_SOCKETS_PER_ADDRESS = 50
+MAX_MESSAGE_BYTES = 65_536
+MAX_BAD_MESSAGES = 5
+MESSAGES_PER_SEC = 20.0
+MESSAGE_BURST = 40.0
+SESSION_CHECK_SECS = 1.0
+
+CLOSE_BAD_MESSAGES = 4400
+CLOSE_TOO_MANY_MESSAGES = 4429
+CLOSE_TOO_LARGE = 1009
+
+TOO_MANY_SOCKETS = "Too many live connections are open: close some tabs."
+SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+StreamApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class StreamCaller(Protocol):
+    """What the stream needs to know of a signed-in person."""
+
+    @property
+    def user_id(self) -> UUID: ...
+    @property
+    def session_id(self) -> UUID: ...
+    @property
+    def role(self) -> str: ...
+
+
+Authenticate = Callable[[dict[str, str]], Awaitable[StreamCaller | None]]
+LiveSessions = Callable[[set[UUID]], Awaitable[set[UUID]]]
+AddressOf = Callable[[Scope], str]
+
+
+class Stream:
+    """The ASGI app, and the loop `watch_sessions` that must run beside it."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        authenticate: Authenticate,
+        allowed_origins: tuple[str, ...],
+        *,
+        live_sessions: LiveSessions | None = None,
+        address_of: AddressOf | None = None,
+    ) -> None:
+        self._hub = hub
+        self._authenticate = authenticate
+        self._allowed_origins = frozenset(allowed_origins)
+        self._live_sessions = live_sessions
+        self._address_of = address_of or _peer_address
+        self._of_address: Counter[str] = Counter()
+        self._cookies: dict[UUID, dict[str, str]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise RuntimeError("the stream answers websocket connections only")
+        await receive()  # websocket.connect
+        headers = _headers(scope)
+        if headers.get("origin") not in self._allowed_origins:
+            await _refuse(scope, send, 403, "This page may not open the stream.")
+            return
+        address = self._address_of(scope)
+        if self._of_address[address] >= MAX_SOCKETS_PER_ADDRESS:
+            await _refuse(scope, send, 429, TOO_MANY_SOCKETS)
+            return
+        cookies = _cookies(headers.get("cookie", ""))
+        try:
+            caller = await self._authenticate(cookies) if cookies else None
+        except StarkMatterError as error:
+            await _refuse(scope, send, error.status, error.text)
+            return
+        if caller is None:
+            await _refuse(scope, send, 401, "Sign in first.")
+            return
+        full = self._of_address[address] >= MAX_SOCKETS_PER_ADDRESS  # again: others came in while we asked
+        if full or self._hub.sockets_of(caller.user_id) >= MAX_SOCKETS_PER_USER:
+            await _refuse(scope, send, 429, TOO_MANY_SOCKETS)
+            return
+        client = HubClient(send, caller.user_id, caller.session_id)
+        self._hub.join(client)
+        self._of_address[address] += 1
+        self._cookies[caller.session_id] = cookies
+        try:
+            await send({"type": "websocket.accept"})
+            await _Conversation(self._hub, client).hold(receive)
+        except OSError:
+            pass  # the peer went away while we spoke
+        finally:
+            self._hub.leave(client)
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
+
+    async def watch_sessions(self, stop: asyncio.Event) -> None:
+        """Close the sockets of sessions that are over, once a second, with one question for all of them."""
+        while not stop.is_set():
+            try:
+                await self.check_sessions()
+            except StarkMatterError as error:
+                log.warning("stream_sessions_unchecked", reason=error.text)
+            self._hub.close_stuck()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SESSION_CHECK_SECS)
+
+    async def check_sessions(self) -> None:
+        """One round of `watch_sessions`."""
+        asked = {client.session_id for client in self._hub.clients}
+        for session_id in self._cookies.keys() - asked:
+            del self._cookies[session_id]
+        if not asked:
+            return
+        for session_id in asked - await self._still_live(asked):
+            self._hub.close_session(session_id)
+
+    async def _still_live(self, asked: set[UUID]) -> set[UUID]:
+        if self._live_sessions is not None:
+            return await self._live_sessions(asked)
+        return {session_id for session_id in asked if await self._authenticate(self._cookies[session_id]) is not None}
+
+
+def make_stream_app(
+    hub: Hub,
+    authenticate: Authenticate,
+    allowed_origins: tuple[str, ...],
+    *,
+    live_sessions: LiveSessions | None = None,
+    address_of: AddressOf | None = None,
+) -> Stream:
+    """The stream's ASGI app. `authenticate` turns cookies into a caller or None; origins are compared exactly.
+
+    `live_sessions` answers which of many session ids are still good (one query a second for all sockets); without it
+    every distinct session is authenticated again each second. `address_of` is the client's address behind proxies.
+    """
+    return Stream(hub, authenticate, allowed_origins, live_sessions=live_sessions, address_of=address_of)
+
+
+class _Conversation:
+    """What one socket says, and the answers."""
+
+    def __init__(self, hub: Hub, client: HubClient) -> None:
+        self._hub = hub
+        self._client = client
+        self._bad_count = 0
+        self._allowance = MESSAGE_BURST
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def hold(self, receive: Receive) -> None:
+        """Answer until the peer leaves or is closed."""
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            if self._client.close_code is not None:
+                continue
+            text = event.get("text")
+            raw = text.encode() if text is not None else event.get("bytes") or b""
+            if len(raw) > MAX_MESSAGE_BYTES:
+                self._client.close(CLOSE_TOO_LARGE)
+            elif not self._spend():
+                self._client.close(CLOSE_TOO_MANY_MESSAGES)
+            else:
+                self._answer(raw)
+
+    def _spend(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        self._allowance = min(MESSAGE_BURST, self._allowance + (now - self._heard_at) * MESSAGES_PER_SEC)
+        self._heard_at = now
+        self._allowance -= 1.0
+        return self._allowance >= 0.0
+
+    def _answer(self, raw: bytes) -> None:
+        try:
+            message = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            self._refuse("bad_message", "That is not JSON.")
+            return
+        if not isinstance(message, dict):
+            self._refuse("bad_message", "Send one JSON object per message.")
+            return
+        match message.get("op"):
+            case "ping":
+                self._client.offer_event('{"ch":"pong","d":[]}')
+            case "subscribe" | "unsubscribe" as op:
+                self._change(message, adding=op == "subscribe")
+            case _:
+                self._refuse("unknown_op", "op is one of subscribe, unsubscribe, ping.")
+
+    def _change(self, message: dict[str, Any], *, adding: bool) -> None:
+        venue = next((known for known in VENUES if known == message.get("venue", "replay")), None)
+        channels = message.get("channels")
+        if venue is None:
+            self._refuse("unknown_venue", "venue is replay or market.")
+            return
+        if not isinstance(channels, list) or not all(isinstance(one, str) for one in channels):
+            self._refuse("bad_message", "channels is a list of texts such as quotes:AAPL.")
+            return
+        symbols = {one.removeprefix("quotes:") for one in channels if one.startswith("quotes:")}
+        others = {one for one in channels if not one.startswith("quotes:")}
+        if not others <= {"clock", *USER_CHANNELS} or not all(SYMBOL.fullmatch(symbol) for symbol in symbols):
+            self._refuse("unknown_channel", "channels are quotes:SYMBOL, clock, orders and alerts.")
+            return
+        own = self._client.symbols
+        wanted = own[venue] | symbols if adding else own[venue] - symbols
+        elsewhere = sum(len(listed) for known, listed in own.items() if known != venue)
+        if adding and len(wanted) + elsewhere > MAX_SYMBOLS:
+            self._refuse("too_many_symbols", f"At most {MAX_SYMBOLS} symbols per connection.")
+            return
+        self._hub.resubscribe(self._client, venue, wanted)
+        self._change_lists(venue, others, adding=adding)
+        self._confirm(venue)
+        if adding:
+            self._hub.send_snapshot(self._client, venue, sorted(symbols))
+            if "clock" in others:
+                self._hub.send_clock(self._client, venue)
+
+    def _change_lists(self, venue: Venue, others: set[str], *, adding: bool) -> None:
+        lists, clocks = self._client.lists, self._client.wants_clock
+        (lists.update if adding else lists.difference_update)(others & set(USER_CHANNELS))
+        if "clock" in others:
+            (clocks.add if adding else clocks.discard)(venue)
+
+    def _confirm(self, venue: Venue) -> None:
+        channels = sorted(self._client.lists | ({"clock"} if venue in self._client.wants_clock else set()))
+        body = {"venue": venue, "symbols": len(self._client.symbols[venue]), "channels": channels}
+        self._client.offer_event(orjson.dumps({"ch": "subscribed", "d": [body]}).decode())
+
+    def _refuse(self, code: str, text: str) -> None:
+        self._bad_count += 1
+        self._client.offer_event(orjson.dumps({"ch": "error", "d": [{"code": code, "text": text}]}).decode())
+        if self._bad_count >= MAX_BAD_MESSAGES:
+            self._client.close(CLOSE_BAD_MESSAGES)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Headers by lower-case name; one that is given twice with different values counts as absent."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key in found and found[key] != text:
+            if key == "cookie":
+                text = f"{found[key]}; {text}"
+            else:
+                twice.add(key)
+        found[key] = text
+    return {key: text for key, text in found.items() if key not in twice}
+
+
+def _cookies(header: str) -> dict[str, str]:
+    pairs: Iterable[tuple[str, str, str]] = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value.strip('"') for name, sign, value in pairs if sign and name}
+
+
+def _peer_address(scope: Mapping[str, Any]) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+async def _refuse(scope: Scope, send: Send, status: int, text: str) -> None:
+    """A plain HTTP answer where the server can give one, else a refused handshake (403)."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": CLOSE_UNAUTHORIZED, "reason": text})
+        return
+    body = orjson.dumps({"type": "about:blank", "title": text, "status": status})
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
