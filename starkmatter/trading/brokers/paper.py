@@ -31,6 +31,7 @@ from starkmatter.errors import Unavailable
 from starkmatter.market.service import list_instruments
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_order
+from starkmatter.trading.freeze import freeze_account
 
 MAX_BATCH = 64
 MAX_INSTRUMENTS = 1_000
@@ -282,7 +283,7 @@ class PaperBroker:
         self._book[work.symbol].pop(work.id, None)
         reason = "A booking did not pass its checks. Cancels still work; ask the operator to look at the log."
         log.error("account frozen", order_id=str(work.id), account_id=str(work.account_id), error=str(error)[:200])
-        await self._db.run(queries.FREEZE, (reason, work.account_id))
+        await freeze_account(self._db, work.account_id, reason)
 
 
 def _traded(before: Quote | None, quote: Quote) -> Decimal | None:

@@ -1,0 +1,137 @@
+"""The worker process: leads or stands by, runs the feed, the paper broker, the outbox and the timetable."""
+
+import asyncio
+import contextlib
+import signal
+
+import structlog
+from redis.exceptions import RedisError
+
+from starkmatter.backends import Backends, close_backends, open_backends
+from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.errors import Unavailable
+from starkmatter.jobs.leader import Leadership
+from starkmatter.jobs.runner import start_jobs
+from starkmatter.market.replay_feed import run_replay_feed
+from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
+from starkmatter.portfolio.runs import close_former_runs
+from starkmatter.portfolio.snapshots import EquityRecorder
+from starkmatter.settings import Settings
+from starkmatter.trading.brokers.paper import PaperBroker
+from starkmatter.trading.events import WAKE_CHANNEL
+
+POLL_SECS = 0.25
+RETRY_SECS = 1.0
+LOST_EXIT_CODE = 4
+
+log = structlog.get_logger("worker")
+
+
+def main(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; the exit code is not zero when leadership was lost, so that it is restarted."""
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    b = await open_backends(settings, "starkmatter worker")
+    beating = asyncio.create_task(_beat_until(b, stop))
+    leadership = Leadership(settings.database_url.get_secret_value() if settings.database_url else "")
+    try:
+        if not await leadership.win(stop):
+            return 0
+        log.info("leading")
+        return await _lead(b, leadership, stop)
+    finally:
+        stop.set()
+        await beating
+        await leadership.resign()
+        await close_backends(b)
+
+
+async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int:
+    market = ReplayMarket(b)
+    scheduler = start_jobs(b)
+    lost = asyncio.create_task(leadership.lost())
+    stopping = asyncio.create_task(stop.wait())
+    work = asyncio.create_task(market.run(stop))
+    try:
+        await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done() and not stop.is_set():
+            work.result()
+        if lost.done():
+            log.error("leadership lost", why="the connection that holds the lock is gone")
+            work.cancel()
+            return LOST_EXIT_CODE
+        await work
+        return 0
+    finally:
+        scheduler.shutdown(wait=False)
+        for task in (lost, stopping, work):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(lost, stopping, work, return_exceptions=True)
+
+
+class ReplayMarket:
+    """The replay venue at work: quotes come in, orders are matched, value is recorded, runs follow each other."""
+
+    def __init__(self, b: Backends) -> None:
+        self._b = b
+        self._broker = PaperBroker(b.db, b.cache, "replay")
+        self._recorder = EquityRecorder(b.db, "replay")
+        self._run_id: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        draining = asyncio.create_task(self._drain_until(stop))
+        try:
+            await run_replay_feed(self._b.db, self._b.cache, self._b.settings, stop, self._on_batch)
+        finally:
+            stop.set()
+            await draining
+
+    async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
+        if clock.run_id != self._run_id and clock.run_id is not None:
+            await close_former_runs(self._b.db, clock.run_id, clock.venue_now)
+            await self._broker.start()
+            self._run_id = clock.run_id
+        await self._broker.on_quotes(clock, quotes)
+        await self._recorder.on_quotes(clock, quotes)
+
+    async def _drain_until(self, stop: asyncio.Event) -> None:
+        """Take the outbox as soon as somebody says it has work, and look by ourselves now and then."""
+        while not stop.is_set():
+            pubsub = self._b.cache.pubsub(ignore_subscribe_messages=True)
+            try:
+                await pubsub.subscribe(WAKE_CHANNEL.format(venue="replay"))
+                while not stop.is_set():
+                    await self._broker.drain()
+                    await pubsub.get_message(timeout=POLL_SECS)
+            except (RedisError, OSError):
+                await self._drain_without_cache(stop)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECS)
+            finally:
+                with contextlib.suppress(RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    async def _drain_without_cache(self, stop: asyncio.Event) -> None:
+        """Trading goes on while the cache is away."""
+        for _ in range(round(RETRY_SECS / POLL_SECS)):
+            if stop.is_set():
+                return
+            with contextlib.suppress(Unavailable):
+                await self._broker.drain()
+            await asyncio.sleep(POLL_SECS)
+
+
+async def _beat_until(b: Backends, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(RedisError, OSError):
+            await beat(b.cache)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), HEARTBEAT_EVERY_SECS)

@@ -1,0 +1,11 @@
+"""Stopping an account: no new orders until the operator has looked; cancels keep working."""
+
+from uuid import UUID
+
+from starkmatter.db.database import Database
+from starkmatter.trading import queries
+
+
+async def freeze_account(db: Database, account_id: UUID | str, reason: str) -> None:
+    """Freeze for new orders with a sentence the owner will read; an earlier reason stays."""
+    await db.run(queries.FREEZE, (reason, account_id))
