@@ -49,12 +49,14 @@ def root(
 
 
 @app.command()
-def run() -> None:
+def run(
+    hot: Annotated[bool, typer.Option("--reload", help="Compile again after each change of the sources.")] = False,
+) -> None:
     """Start everything and stay in the foreground: engines, worker and web."""
     settings = _settings("run")
     from starkmatter.ops.supervisor import supervise
 
-    raise typer.Exit(supervise(settings))
+    raise typer.Exit(supervise(settings, reload=hot))
 
 
 @app.command()
@@ -78,11 +80,15 @@ def worker() -> None:
 
 
 @app.command()
-def frontend() -> None:
+def frontend(
+    lock: Annotated[bool, typer.Option("--lock", help="Resolve its packages anew and keep the lock file.")] = False,
+) -> None:
     """Build the browser's part unless this version's is there already."""
     settings = _settings("frontend")
-    from starkmatter.ops.frontend import build_frontend
+    from starkmatter.ops.frontend import build_frontend, lock_frontend
 
+    if lock:
+        lock_frontend(settings)
     build_frontend(settings)
 
 

@@ -6,9 +6,11 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
@@ -25,6 +27,7 @@ DUMP_NAME = "database.dump"
 MANIFEST_NAME = "manifest.json"
 FORMAT = 1
 CHUNK_BYTES = 1 << 20
+ASIDE: Final = "before_restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,9 @@ def bring_back(settings: Settings, source: Path, *, replace: bool) -> str:
         raise Conflict(f"StarkMatter runs in {settings.home}: stop it before restoring.")
     with tempfile.TemporaryDirectory(prefix="starkmatter-restore-") as folder:
         manifest = _unpack(source, Path(folder))
-        with reachable_database(settings) as url:
-            _make_room(url, replace=replace)
-            dump = Path(folder) / DUMP_NAME
+        with reachable_database(settings) as url, _replacing_schema(url, replace=replace):
             flags = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
-            _run_tool("pg_restore", url, *flags, str(dump))
+            _run_tool("pg_restore", url, *flags, str(Path(folder) / DUMP_NAME))
     return f"Restored {source}: schema {manifest.schema}, written {manifest.created_at} by {manifest.version}."
 
 
@@ -113,19 +114,30 @@ def _unpack(source: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def _make_room(url: str, *, replace: bool) -> None:
-    with psycopg.connect(url) as connection:
+@contextmanager
+def _replacing_schema(url: str, *, replace: bool) -> Iterator[None]:
+    """An empty schema `public` for the block; what was there returns if the block fails and goes if it succeeds."""
+    with psycopg.connect(url, autocommit=True) as connection:
         others = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchone()
         if others and others[0]:
             raise Conflict("Other programs are connected to the database: stop them before restoring.")
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
-        if tables and tables[0]:
-            if not replace:
-                raise Conflict("The database is not empty: add --replace to replace everything it holds.")
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+        if tables and tables[0] and not replace:
+            raise Conflict("The database is not empty: add --replace to replace everything it holds.")
+        connection.execute(f"DROP SCHEMA IF EXISTS {ASIDE} CASCADE")
+        with connection.transaction():
+            connection.execute(f"ALTER SCHEMA public RENAME TO {ASIDE}")
+            connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+        try:
+            yield
+        except BaseException:
+            with connection.transaction():
+                connection.execute("DROP SCHEMA public CASCADE")
+                connection.execute(f"ALTER SCHEMA {ASIDE} RENAME TO public")
+            raise
+        connection.execute(f"DROP SCHEMA {ASIDE} CASCADE")
 
 
 def _schema_and_server(url: str) -> tuple[str | None, str]:

@@ -59,6 +59,18 @@ def _bases(settings: Settings) -> tuple[Path, Path]:
     return ROOT_DIR / "build" / "frontend", settings.home / "frontend"
 
 
+def lock_frontend(settings: Settings) -> None:
+    """Build with the newest packages Reflex admits and keep their exact versions in the checkout."""
+    base = _writable_base(settings)
+    with _one_build_at_a_time(base):
+        work = base / "work"
+        _stage(work)
+        shutil.rmtree(work / "reflex.lock", ignore_errors=True)
+        shutil.rmtree(work / ".web", ignore_errors=True)
+        _export(work)
+        shutil.copytree(work / "reflex.lock", ROOT_DIR / "reflex.lock", dirs_exist_ok=True)
+
+
 def _writable_base(settings: Settings) -> Path:
     for base in _bases(settings):
         try:

@@ -118,8 +118,13 @@ def _named(process: str) -> Processor:
 
 def _rendering(form: str) -> list[Processor]:
     if form == "json":
-        return [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(default=str)]
+        return [_message_first, structlog.processors.JSONRenderer(default=str)]
     return [human_line]
+
+
+def _message_first(_logger: Any, _method: str, event: Event) -> Event:
+    first = {name: event.pop(name, "") for name in ("timestamp", "level", "process")}
+    return {**first, "message": event.pop("event", ""), **event}
 
 
 def human_line(_logger: Any, _method: str, event: Event) -> str:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,6 +40,7 @@ SILENT_SECS = {"worker": 30.0, "web": 60.0}
 STOP_SECS = {"web": 3.0, "worker": 3.0, "valkey": 1.5, "postgres": 2.0}
 PROBE_SECS = 5.0
 FATAL_EXIT_CODES = (2, 3)
+SOURCE_RUN_ENV = {"REFLEX_TELEMETRY_ENABLED": "false", "REFLEX_CHECK_LATEST_VERSION": "false"}
 
 log = structlog.get_logger("starkmatter.supervisor")
 
@@ -68,8 +69,9 @@ class Child:
 class Supervisor:
     """One run of the product in one home. `run()` returns the exit code after everything has stopped."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, reload: bool = False) -> None:
         self.settings = settings
+        self._reload = reload
         self.engines: Engines = engines_of(settings)
         self._children: list[Child] = []
         self._tasks: set[asyncio.Future[None]] = set()
@@ -117,7 +119,7 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError, ConfigError):
                 await building
             raise
-        web = self._supervise(Child("web", lambda: self._ours("web"), self._web_answers))
+        web = self._supervise(Child("web", self._web, self._web_answers))
         await asyncio.wait_for(web.became_ready.wait(), WEB_START_SECS)
         await worker.became_ready.wait()
         say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
@@ -145,13 +147,27 @@ class Supervisor:
             postgres.bootstrap()
 
     async def _build_frontend(self) -> None:
-        if built_frontend(self.settings) is None:
+        if not self._reload and built_frontend(self.settings) is None:
             say(self.settings, "Building the front end, once for this version …")
             await self._run_once("frontend")
 
     async def _run_once(self, verb: str) -> None:
         """Run `starkmatter VERB` to its end; its failure is ours, in its own words."""
-        command = self._ours(verb)
+        code, out, err = await self._finish(self._ours(verb))
+        relay.lines(verb, out, log_format(self.settings))
+        if code != 0:
+            words = err.decode("utf-8", "replace").strip().splitlines() or [f"starkmatter {verb} failed."]
+            raise ConfigError(words[-1].removeprefix("starkmatter: "), exit_code=code if code > 0 else 1)
+
+    async def _print_setup_link(self) -> None:
+        code, out, err = await self._finish(self._ours("user", "setup-link", "--if-needed"))
+        if code == 0 and out.strip():
+            say(self.settings, f"Create the owner's account with this one-time link: {out.decode().strip()}")
+        elif code != 0:
+            log.warning("no set-up link", reason=err.decode("utf-8", "replace").strip()[-200:])
+
+    async def _finish(self, command: Command) -> tuple[int, bytes, bytes]:
+        """The exit code, standard output and standard error of a child that ends by itself, or with us."""
         process = await asyncio.create_subprocess_exec(
             *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
@@ -161,21 +177,7 @@ class Supervisor:
             _signal(process, signal.SIGKILL)
             await process.wait()
             raise
-        relay.lines(verb, out, log_format(self.settings))
-        if process.returncode != 0:
-            words = err.decode("utf-8", "replace").strip().splitlines() or [f"starkmatter {verb} failed."]
-            raise ConfigError(words[-1].removeprefix("starkmatter: "), exit_code=process.returncode or 1)
-
-    async def _print_setup_link(self) -> None:
-        command = self._ours("user", "setup-link", "--if-needed")
-        process = await asyncio.create_subprocess_exec(
-            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        out, err = await process.communicate()
-        if process.returncode == 0 and out.strip():
-            say(self.settings, f"Create the owner's account with this one-time link: {out.decode().strip()}")
-        elif process.returncode != 0:
-            log.warning("no set-up link", reason=err.decode("utf-8", "replace").strip()[-200:])
+        return process.returncode or 0, out, err
 
     def _ours(self, *verb: str) -> Command:
         """`starkmatter VERB` with the addresses of the engines in its environment, never in its arguments."""
@@ -188,6 +190,17 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
         }
         return Command(name=verb[0], argv=(sys.executable, "-m", "starkmatter", *verb), env=env, cwd=ROOT_DIR)
+
+    def _web(self) -> Command:
+        """The web process; with reload, Reflex's own runner, which compiles again after each change."""
+        command = self._ours("web")
+        if not self._reload:
+            return command
+        port = str(self.settings.port)
+        argv = ("reflex", "run", "--env", "preview", "--frontend-port", port, "--backend-port", port)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        env = {**command.env, **SOURCE_RUN_ENV, "PATH": path}
+        return replace(command, argv=(sys.executable, "-m", *argv), env=env)
 
     def _supervise(self, child: Child) -> Child:
         self._children.append(child)
@@ -313,14 +326,14 @@ def say(settings: Settings, text: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def supervise(settings: Settings) -> int:
+def supervise(settings: Settings, *, reload: bool = False) -> int:
     """Run the product until a signal; the exit code. ConfigError when it cannot start."""
+
+    async def supervised() -> int:
+        return await Supervisor(settings, reload=reload).run()
+
     with only_instance(settings.home):
-        return asyncio.run(_supervise(settings))
-
-
-async def _supervise(settings: Settings) -> int:
-    return await Supervisor(settings).run()
+        return asyncio.run(supervised())
 
 
 async def _at_once() -> bool:

@@ -1,0 +1,80 @@
+# Every verb of the project. `make run` needs Python 3.11 or newer and the network, nothing else.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export REFLEX_TELEMETRY_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test test-nightly check bench migrate backup lock image screenshots requirements requirements-dev \
+        chromium
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: requirements ## Start everything and print the address; honors STARKMATTER_PORT, STARKMATTER_HOST and STARKMATTER_HOME
+	@exec $(PY) -m starkmatter run
+
+dev: requirements-dev ## The same with hot reload of the pages and the API
+	@exec $(PY) -m starkmatter run --reload
+
+test: requirements-dev chromium check ## Everything CI runs
+	@$(PY) -m pytest -m "not nightly"
+
+test-nightly: requirements-dev chromium ## The long tests
+	@$(PY) -m pytest -m nightly --timeout 3600
+
+check: requirements-dev ## ruff, mypy and the architecture
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy starkmatter
+	@$(PY) -m pytest tests/test_architecture.py
+
+bench: requirements-dev ## Start-up time, memory and throughput on this machine
+	@$(PY) -m pytest tests/bench -m nightly -s --timeout 3600
+
+migrate: requirements ## Bring the database to this version's schema
+	@$(PY) -m starkmatter migrate
+
+backup: requirements ## Write a backup into the home
+	@$(PY) -m starkmatter backup
+
+lock: requirements-dev ## Compile requirements*.in and keep the front end's lock
+	@$(PY) -m pip install --quiet uv
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@$(PY) -m starkmatter frontend --lock
+
+image: ## Build the container image
+	@docker build --tag starkmatter:latest .
+
+screenshots: requirements-dev chromium ## Draw every page of the running product for the documentation
+	@$(PY) -m tests.screenshots
+
+chromium: requirements-dev
+	@$(PY) -m tests.chromium
+
+requirements: $(PY)
+	@cmp -s requirements.txt $(VENV)/installed.txt || cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
+	  echo "Installing requirements …"; \
+	  $(PY) -m pip install --quiet -r requirements.txt && cp requirements.txt $(VENV)/installed.txt; }
+
+requirements-dev: $(PY)
+	@cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
+	  echo "Installing requirements for development …"; \
+	  $(PY) -m pip install --quiet -r requirements-dev.txt && cp requirements-dev.txt $(VENV)/installed-dev.txt \
+	    && cp requirements.txt $(VENV)/installed.txt; }
+
+$(PY):
+	@for name in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3; do \
+	  command -v $$name >/dev/null 2>&1 || continue; \
+	  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  $$name -c 'import venv, ensurepip' 2>/dev/null || { missing=$$name; continue; }; \
+	  exec $$name -m venv $(VENV); \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "$$missing has no venv module: on Debian and Ubuntu run 'apt-get install python3-venv', then try again." >&2; \
+	else \
+	  echo "StarkMatter needs Python 3.11 or newer: install it, or name it with 'make PYTHON=/path/to/python3 …'." >&2; \
+	fi; exit 1

@@ -1,0 +1,270 @@
+"""The supervisor with real processes: a crash comes back alone, a stop leaves nothing, what is wrong is said."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from starkmatter.version import ROOT_DIR
+from tests.ops.instance import Instance, running_instance, starkmatter
+
+pytestmark = pytest.mark.process
+
+CHILDREN = ("postgres", "valkey", "worker", "web")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A short path, as people use: pytest's own temporary folders are long and closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="sm-"))
+    yield folder / "home"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def instance(home: Path, tmp_path: Path) -> Iterator[Instance]:
+    with running_instance(home, tmp_path / "run.log") as started:
+        started.wait_for_page()
+        started.wait_until_ready()
+        yield started
+
+
+def test_each_killed_child_comes_back_and_the_others_keep_their_process(instance: Instance) -> None:
+    for name in CHILDREN:
+        before = {other: instance.child(other) for other in CHILDREN}
+        assert all(before.values())
+        victim = before[name]
+        victim.kill()
+        instance.wait(lambda name=name, old=victim: instance.child(name) not in (None, old), f"a new {name}")
+        instance.wait(lambda: instance.get("/") == 200, f"the page after the death of {name}")
+        for other in set(CHILDREN) - {name}:
+            assert instance.child(other) == before[other], f"{other} was replaced when {name} died"
+    assert [event["message"] for event in instance.events if "is started again" in event.get("message", "")] == [
+        f"{name} ended and is started again" for name in CHILDREN
+    ]
+
+
+def test_what_was_committed_survives_a_killed_postgres(instance: Instance) -> None:
+    import psycopg
+
+    url = instance.child("web").environ()["DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+    old = instance.child("postgres")
+    old.kill()
+    instance.wait(lambda: instance.child("postgres") not in (None, old), "a new postgres")
+
+    def reads() -> bool:
+        try:
+            with psycopg.connect(url, connect_timeout=2) as connection:
+                return connection.execute("SELECT n FROM kept").fetchone() == (7,)
+        except psycopg.OperationalError:
+            return False
+
+    instance.wait(reads, "the committed row")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_within_ten_seconds_and_leaves_no_process(
+    instance: Instance, number: signal.Signals
+) -> None:
+    processes = instance.processes()
+    assert len(processes) > len(CHILDREN)
+    assert instance.stop(number) == 0
+    assert [process for process in processes if process.is_running()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with a killed parent at once")
+def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_works(
+    instance: Instance, tmp_path: Path
+) -> None:
+    processes = instance.processes()
+    instance.process.kill()
+    instance.process.wait()
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []
+    with running_instance(instance.home, tmp_path / "again.log") as again:
+        again.wait_for_page()
+
+
+def test_second_start_builds_nothing_and_answers_soon(instance: Instance, tmp_path: Path) -> None:
+    assert instance.stop() == 0
+    started_at = time.monotonic()
+    with running_instance(instance.home, tmp_path / "again.log") as again:
+        again.wait_for_page()
+        took_secs = time.monotonic() - started_at
+        again.wait_until_ready()
+        assert "Building" not in again.text
+    assert took_secs < 5
+
+
+def test_idle_processes_together_stay_under_500_megabytes(instance: Instance) -> None:
+    def private_bytes(process: psutil.Process) -> int:
+        full = process.memory_full_info()
+        return int(getattr(full, "pss", full.uss))
+
+    assert sum(private_bytes(process) for process in instance.processes()) < 500e6
+
+
+def test_a_second_instance_in_the_same_home_is_refused_in_one_line(instance: Instance) -> None:
+    refused = starkmatter("run", home=instance.home)
+    assert_refused(refused, "STARKMATTER_HOME", "already used by a running StarkMatter")
+    assert instance.get("/") == 200
+
+
+def test_first_start_prints_the_address_and_the_setup_link(instance: Instance) -> None:
+    instance.wait(lambda: "one-time link" in instance.text, "the set-up link")
+    assert f"http://localhost:{instance.port}/setup?token=" in instance.text
+    assert "***" not in instance.text.split("one-time link", 1)[1].splitlines()[0]
+
+
+def test_no_secret_is_in_an_argument_or_in_the_log(instance: Instance) -> None:
+    secrets = [path.read_text().strip() for path in (instance.home / "secrets").iterdir()]
+    assert len(secrets) >= 3
+    arguments = [" ".join(process.cmdline()) for process in instance.processes()]
+    for secret in secrets:
+        assert not any(secret in line for line in arguments)
+        assert secret not in instance.text
+
+
+def test_taken_port_is_refused_in_one_line(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = starkmatter("run", home=home, port=taken.getsockname()[1])
+    assert_refused(refused, "STARKMATTER_PORT", "already in use")
+
+
+def test_home_that_is_a_file_is_refused_in_one_line(home: Path) -> None:
+    home.write_text("not a folder")
+    assert_refused(starkmatter("run", home=home), "STARKMATTER_HOME", str(home))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://nobody:x@127.0.0.1:1/none"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0"),
+    ],
+)
+def test_unreachable_external_engine_is_refused_in_one_line(home: Path, variable: str, value: str) -> None:
+    assert_refused(starkmatter("run", home=home, more={variable: value}), variable)
+
+
+def test_unsafe_setting_is_refused_before_anything_starts(home: Path) -> None:
+    refused = starkmatter("run", home=home, more={"STARKMATTER_HOST": "0.0.0.0"})
+    assert_refused(refused, "STARKMATTER_PUBLIC_URL")
+    assert not home.exists()
+
+
+def test_external_engines_need_nothing_but_their_addresses(home: Path, tmp_path: Path) -> None:
+    from tests.engines import engines_for_tests, fresh_database
+
+    with engines_for_tests() as engines, fresh_database(engines) as database_url:
+        more = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+        with running_instance(home, tmp_path / "run.log", more=more) as instance:
+            instance.wait_for_page()
+            instance.wait_until_ready()
+            assert instance.child("postgres") is None
+            assert instance.child("valkey") is None
+            assert instance.stop() == 0
+
+
+def test_home_with_a_long_path_works(home: Path, tmp_path: Path) -> None:
+    long = home / ("a" * 60) / ("b" * 60)
+    with running_instance(long, tmp_path / "run.log") as instance:
+        instance.wait_for_page()
+        assert instance.stop() == 0
+
+
+def test_nothing_outside_the_home_changes_its_permissions(home: Path, tmp_path: Path) -> None:
+    home.parent.chmod(0o700)
+    watched = [home.parent, *home.parent.parents, ROOT_DIR, Path(sys.prefix)]
+    before = {path: path.stat().st_mode for path in watched}
+    with running_instance(home, tmp_path / "run.log") as instance:
+        instance.wait_for_page()
+        instance.stop()
+    assert {path: path.stat().st_mode for path in watched} == before
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    open_to_others = [path for path in home.iterdir() if path.is_dir() and stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert [path.name for path in open_to_others] in ([], ["frontend"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_as_root_only_postgres_is_somebody_else(instance: Instance) -> None:
+    owners = {name: instance.child(name).uids().real for name in CHILDREN}
+    assert owners.pop("postgres") != 0
+    assert set(owners.values()) == {0}
+
+
+def ordinary_user() -> tuple[pwd.struct_passwd, str, dict[str, str]]:
+    """An unprivileged account, a Python it may run and the environment that finds our packages; skips without one."""
+    if os.geteuid() != 0:
+        pytest.skip("this run is an ordinary user already; every other test covers it")
+    account = pwd.getpwnam("nobody")
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    more = {"PYTHONPATH": f"{ROOT_DIR}{os.pathsep}{packages}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        if _can_run(python, account, more):
+            return account, python, more
+    pytest.skip("no Python that the account 'nobody' may run with these packages")
+
+
+def _can_run(python: str, account: pwd.struct_passwd, more: dict[str, str]) -> bool:
+    try:
+        probe = subprocess.run(
+            [python, "-c", "import starkmatter.cli, redis.asyncio, psycopg"],
+            env={**os.environ, **more},
+            cwd="/",
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            capture_output=True,
+        )
+    except OSError:
+        return False
+    return probe.returncode == 0
+
+
+def test_an_ordinary_user_can_run_everything(home: Path, tmp_path: Path) -> None:
+    account, python, more = ordinary_user()
+    os.chown(home.parent, account.pw_uid, account.pw_gid)
+    options = {"python": python, "more": more, "uid": account.pw_uid, "gid": account.pw_gid}
+    with running_instance(home, tmp_path / "run.log", **options) as instance:
+        instance.wait_for_page()
+        instance.wait_until_ready()
+        assert {process.uids().real for process in instance.processes()} == {account.pw_uid}
+        assert instance.stop() == 0
+
+
+def test_home_that_is_not_writable_is_refused_in_one_line(home: Path, tmp_path: Path) -> None:
+    account, python, more = ordinary_user()
+    home.mkdir(mode=0o755)
+    home.parent.chmod(0o755)
+    options = {"python": python, "more": more, "uid": account.pw_uid, "gid": account.pw_gid}
+    with running_instance(home, tmp_path / "run.log", **options) as instance:
+        assert instance.process.wait(30) != 0
+        assert "STARKMATTER_HOME" in instance.text
+        assert "Traceback" not in instance.text
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """One line on standard error with these words, and an exit code that says so."""
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    line = done.stderr.strip().splitlines()
+    assert len(line) == 1, done.stderr
+    for word in words:
+        assert word in line[0]
