@@ -1,0 +1,1 @@
+"""Measurements against floors. Tests never time anything; figures come from here: `python -m bench`."""
