@@ -1,4 +1,4 @@
-"""Passphrases: Argon2id through passlib, at most two hashes at a time, the same time for a known and an unknown name."""
+"""Passphrases: Argon2id through passlib, two hashes at a time, as slow for an unknown name as for a known one."""
 
 import asyncio
 from collections.abc import Callable

@@ -27,6 +27,12 @@ SELECT u.id AS user_id, s.id AS session_id, u.role, u.email, u.display_name, s.l
 
 TOUCH_SESSION = "UPDATE user_session SET last_seen_at = %s WHERE id = %s AND revoked_at IS NULL"
 
+ALIVE_SESSIONS = """
+SELECT s.id FROM user_session s JOIN app_user u ON u.id = s.user_id
+ WHERE s.id = ANY (%(ids)s) AND s.revoked_at IS NULL AND s.expires_at > %(now)s AND s.last_seen_at > %(idle_since)s
+   AND u.disabled_at IS NULL
+"""
+
 SESSIONS = """
 SELECT id, created_at, last_seen_at, expires_at, ip, user_agent FROM user_session
  WHERE user_id = %(user)s AND revoked_at IS NULL AND expires_at > %(now)s AND last_seen_at > %(idle_since)s

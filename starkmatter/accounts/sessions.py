@@ -133,6 +133,15 @@ async def caller_of_cookie_header(b: Backends, cookie_header: str) -> Caller | N
     return await caller_of_token(b, token_of_cookies(b.settings, cookie_header))
 
 
+async def alive_sessions(b: Backends, session_ids: set[UUID]) -> set[UUID]:
+    """Which of these sessions are still good, in one query."""
+    now = utc_now()
+    rows = await b.db.tuples(
+        queries.ALIVE_SESSIONS, {"ids": list(session_ids), "now": now, "idle_since": _idle_since(b, now)}
+    )
+    return {row[0] for row in rows}
+
+
 async def list_sessions(b: Backends, caller: Caller) -> list[SessionView]:
     """The caller's live sessions, the most recently seen first."""
     now = utc_now()

@@ -110,7 +110,9 @@ class ReplayMarket:
                 await pubsub.subscribe(WAKE_CHANNEL.format(venue="replay"))
                 while not stop.is_set():
                     await self._broker.drain()
-                    await pubsub.get_message(timeout=POLL_SECS)
+                    if await pubsub.get_message(timeout=POLL_SECS) is not None:
+                        while await pubsub.get_message(timeout=0) is not None:
+                            pass
             except (RedisError, OSError):
                 await self._drain_without_cache(stop)
             except Unavailable:

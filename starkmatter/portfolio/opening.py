@@ -8,9 +8,9 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
-from starkmatter.domain.ledger import book_deposit
+from starkmatter.domain.ledger import Booking, book_deposit
 from starkmatter.domain.matching import REALISTIC
-from starkmatter.errors import InvalidInput, NotAllowed, Unavailable
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed, Unavailable
 from starkmatter.market.service import replay_status
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
@@ -49,6 +49,30 @@ async def open_account(
         account_id = await create_account(
             connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=utc_now()
         )
+    return await get_account(b, caller, account_id)
+
+
+async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal) -> AccountView:
+    """Pay paper cash in (positive) or take it out (negative); the account afterwards.
+
+    Raises InvalidInput for zero, too much or more than is free, Conflict when the account is closed or frozen,
+    NotFound when it is not the caller's.
+    """
+    if not caller.may_trade:
+        raise NotAllowed("Your role may look but not move cash.")
+    account = await get_account(b, caller, account_id)
+    if account.read_only:
+        raise Conflict("This account is closed or frozen and can only be read.")
+    booking = book_deposit(amount, account.currency)
+    if booking.cash == 0 or abs(booking.cash) > MAX_CASH:
+        raise InvalidInput(f"The amount must be at least one cent and at most {MAX_CASH:,} {account.currency}.")
+    clock = await clock_or_none(b, account.venue)
+    now = utc_now()
+    async with b.db.transaction() as connection:
+        moved = await connection.execute(queries.MOVE_FREE_CASH, {"cash": booking.cash, "account": account_id})
+        if moved.rowcount != 1:
+            raise InvalidInput(f"Only {account.buying_power:,.2f} {account.currency} are free to take out.")
+        await _write_booking(connection, account_id, booking, venue_at=clock.venue_now if clock else now, now=now)
     return await get_account(b, caller, account_id)
 
 
@@ -95,6 +119,17 @@ async def create_account(
             "venue_at": venue_at,
         },
     )
+    await _write_booking(connection, account_id, booking, venue_at=venue_at, now=now)
+    await connection.execute(queries.MOVE_CASH, (booking.cash, account_id))
+    await connection.execute(
+        queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
+    )
+    return account_id
+
+
+async def _write_booking(
+    connection: Connection, account_id: UUID, booking: Booking, *, venue_at: datetime, now: datetime
+) -> None:
     await connection.execute(
         queries.INSERT_ENTRY,
         {
@@ -108,11 +143,6 @@ async def create_account(
             "amounts": [leg.amount for leg in booking.legs],
         },
     )
-    await connection.execute(queries.MOVE_CASH, (booking.cash, account_id))
-    await connection.execute(
-        queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
-    )
-    return account_id
 
 
 async def _replay_now(b: Backends) -> tuple[datetime, int]:

@@ -15,6 +15,11 @@ VALUES (%(account)s, %(kind)s, %(description)s, %(venue_at)s, %(now)s, %(account
 
 MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
 
+MOVE_FREE_CASH = """
+UPDATE account SET cash = cash + %(cash)s
+ WHERE id = %(account)s AND closed_at IS NULL AND cash - reserved + %(cash)s >= 0
+"""
+
 INSERT_SNAPSHOT = """
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
 VALUES (%(account)s, %(venue_at)s, %(equity)s, %(equity)s, %(equity)s) ON CONFLICT DO NOTHING

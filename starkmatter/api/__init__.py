@@ -1,0 +1,1 @@
+"""HTTP for programs and for the browser: parse, authorize, call one service, serialize."""

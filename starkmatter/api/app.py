@@ -1,0 +1,105 @@
+"""Builds the HTTP side of the web process: the API, the stream, health and metrics, behind one wall."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from starkmatter.accounts.records import Caller
+from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
+from starkmatter.api.pages import add_docs
+from starkmatter.api.pages import router as pages
+from starkmatter.api.problems import add_problem_handlers
+from starkmatter.api.routes import auth, market, portfolio, trading
+from starkmatter.api.stream import Stream, make_stream_app
+from starkmatter.api.wall import App, Wall
+from starkmatter.backends import Backends, close_backends, open_backends, set_backends
+from starkmatter.clock import utc_now
+from starkmatter.market.hub import Hub
+from starkmatter.settings import Settings
+from starkmatter.version import VERSION
+
+API_PREFIX = "/api/v1"
+STREAM_PATH = f"{API_PREFIX}/stream"
+
+
+def build_api() -> FastAPI:
+    """The FastAPI application with every route, without backends: `lifespan` opens those."""
+    api = FastAPI(
+        title="StarkMatter",
+        version=VERSION,
+        description="Money and quantities are strings, instants ISO 8601 in UTC, failures problem+json (RFC 9457).",
+        openapi_url=f"{API_PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    add_problem_handlers(api)
+    for room in (auth, market, trading, portfolio):
+        api.include_router(room.router, prefix=API_PREFIX)
+    api.include_router(pages)
+    add_docs(api)
+    return api
+
+
+class Front:
+    """The outermost application: the stream goes straight to its own handler, everything else through the wall."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._wall = Wall(app, settings)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket" and scope["path"] == STREAM_PATH:
+            if _stream is None:
+                await send({"type": "websocket.close", "code": 1013})
+                return
+            await _stream(scope, receive, send)
+            return
+        await self._wall(scope, receive, send)
+
+
+_stream: Stream | None = None
+
+
+def transformers(settings: Settings) -> list[FastAPI | Callable[[App], App]]:
+    """What Reflex wraps around itself, from the inside out: the API, then the front."""
+    return [build_api(), lambda app: Front(app, settings)]
+
+
+@asynccontextmanager
+async def lifespan(settings: Settings) -> AsyncIterator[None]:
+    """Open the backends and run the hub for as long as the web process serves."""
+    opened = await open_backends(settings, "starkmatter web")
+    set_backends(opened)
+    async with serve_stream(opened):
+        yield
+    set_backends(None)
+    await close_backends(opened)
+
+
+@asynccontextmanager
+async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
+    """The stream with its hub, listening until the block ends."""
+    global _stream
+    stop = asyncio.Event()
+    hub = Hub(b.cache, utc_now)
+
+    async def authenticate(cookies: dict[str, str]) -> Caller | None:
+        return await caller_of_token(b, cookies.get(cookie_name(b.settings)))
+
+    async def live(sessions: set[UUID]) -> set[UUID]:
+        return await alive_sessions(b, sessions)
+
+    stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live)
+    tasks = [asyncio.create_task(hub.run(stop)), asyncio.create_task(stream.watch_sessions(stop))]
+    _stream = stream
+    try:
+        yield stream
+    finally:
+        _stream = None
+        stop.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

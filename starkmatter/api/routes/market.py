@@ -1,0 +1,79 @@
+"""Instruments, quotes, bars and the venue's clock; steering the replay is for admins."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer
+from starkmatter.api.security import Admin, B, Signed
+from starkmatter.clock import utc_now
+from starkmatter.domain.quotes import Interval, Venue
+from starkmatter.errors import InvalidInput
+from starkmatter.market.board import QuoteBoard, age_ms
+from starkmatter.market.service import list_instruments, load_bars_json, replay_status, steer_replay
+
+MAX_SYMBOLS = 200
+
+router = APIRouter(tags=["Market"])
+
+
+@router.get("/instruments")
+async def instruments(
+    _: Signed, b: B, query: Annotated[str, Query(max_length=60)] = "", limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> Page[InstrumentOut]:
+    """Instruments whose symbol or name contains `query`."""
+    return Page(items=[InstrumentOut.model_validate(one) for one in await list_instruments(b.db, query, limit)])
+
+
+@router.get("/quotes")
+async def quotes(
+    _: Signed, b: B, symbols: Annotated[str, Query(max_length=4_000)], venue: Venue = "replay"
+) -> Page[QuoteOut]:
+    """The newest quote of each symbol that has one, with its provider and age."""
+    names = list(dict.fromkeys(part.strip() for part in symbols.split(",") if part.strip()))
+    if not 1 <= len(names) <= MAX_SYMBOLS:
+        raise InvalidInput(f"symbols: 1 to {MAX_SYMBOLS}, separated by commas.")
+    found = await QuoteBoard(b.cache).quotes(venue, names)
+    now = utc_now()
+    items = []
+    for name in names:
+        if name in found:
+            fields = {slot: getattr(found[name], slot) for slot in found[name].__slots__}
+            items.append(QuoteOut(**fields, age_ms=age_ms(found[name], now)))
+    return Page(items=items)
+
+
+@router.get("/bars")
+async def bars(
+    _: Signed,
+    b: B,
+    symbol: Annotated[str, Query(max_length=20)],
+    venue: Venue = "replay",
+    interval: Interval = "1d",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+) -> Response:
+    """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
+    until = (await QuoteBoard(b.cache).venue_clock(venue)).venue_now
+    items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+    return Response(f'{{"items":{items},"next_cursor":null}}', media_type="application/json")
+
+
+@router.get("/clock")
+async def clock(_: Signed, b: B, venue: Venue = "replay") -> ClockOut:
+    """What time it is at the venue and whether it trades."""
+    return ClockOut.model_validate(await QuoteBoard(b.cache).venue_clock(venue))
+
+
+@router.get("/replay")
+async def replay(_: Signed, b: B) -> ReplayOut:
+    """Where the replay stands and between which dates it can be set."""
+    return ReplayOut.model_validate(await replay_status(b.db, b.cache))
+
+
+@router.post("/replay")
+async def steer(body: Steer, _: Admin, b: B) -> ReplayOut:
+    """Change speed or pause, or start a new run at another date or seed; the worker obeys within a second."""
+    return ReplayOut.model_validate(await steer_replay(b.db, b.cache, **body.model_dump()))

@@ -1,0 +1,78 @@
+"""Accounts, positions, value and the ledger."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from starkmatter.api.schemas import AccountOut, Deposit, EntryOut, EquityPointOut, NewAccount, Page, PositionOut
+from starkmatter.api.security import B, Signed
+from starkmatter.errors import InvalidInput
+from starkmatter.portfolio.accounts import get_account, list_accounts
+from starkmatter.portfolio.ledger import list_entries
+from starkmatter.portfolio.opening import deposit, open_account
+from starkmatter.portfolio.valuation import equity_series, list_positions
+
+router = APIRouter(tags=["Portfolio"])
+
+
+@router.get("/accounts")
+async def accounts(caller: Signed, b: B) -> Page[AccountOut]:
+    """The caller's accounts, those that trade first."""
+    return Page(items=[AccountOut.model_validate(one) for one in await list_accounts(b, caller)])
+
+
+@router.post("/accounts", status_code=201)
+async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
+    """Open a paper account."""
+    return AccountOut.model_validate(
+        await open_account(b, caller, name=body.name, venue=body.venue, currency=body.currency, cash=body.cash)
+    )
+
+
+@router.get("/accounts/{account_id}")
+async def account(account_id: UUID, caller: Signed, b: B) -> AccountOut:
+    """One account with its value now."""
+    return AccountOut.model_validate(await get_account(b, caller, account_id))
+
+
+@router.post("/accounts/{account_id}/deposits", status_code=201)
+async def new_deposit(account_id: UUID, body: Deposit, caller: Signed, b: B) -> AccountOut:
+    """Pay paper cash in (positive) or take it out (negative)."""
+    return AccountOut.model_validate(await deposit(b, caller, account_id, body.amount))
+
+
+@router.get("/accounts/{account_id}/ledger")
+async def ledger(
+    account_id: UUID,
+    caller: Signed,
+    b: B,
+    cursor: Annotated[str | None, Query(max_length=20)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Page[EntryOut]:
+    """The account's journal, the newest entry first."""
+    await get_account(b, caller, account_id)
+    if cursor is not None and not cursor.isdecimal():
+        raise InvalidInput("cursor: not one of ours.")
+    found = await list_entries(b, caller, account_id, limit, int(cursor) if cursor else None)
+    following = str(found[-1].id) if len(found) == limit else None
+    return Page(items=[EntryOut.model_validate(one) for one in found], next_cursor=following)
+
+
+@router.get("/positions")
+async def positions(caller: Signed, b: B, account_id: UUID) -> Page[PositionOut]:
+    """Positions at the newest quotes; closed ones stay listed with their realized result."""
+    return Page(items=[PositionOut.model_validate(one) for one in await list_positions(b, caller, account_id)])
+
+
+@router.get("/portfolio/summary")
+async def summary(caller: Signed, b: B, account_id: UUID) -> AccountOut:
+    """What the account is worth now, and what of it came today."""
+    return AccountOut.model_validate(await get_account(b, caller, account_id))
+
+
+@router.get("/portfolio/equity")
+async def equity(caller: Signed, b: B, account_id: UUID) -> Page[EquityPointOut]:
+    """The account's value over venue time, oldest first."""
+    await get_account(b, caller, account_id)
+    return Page(items=[EquityPointOut.model_validate(one) for one in await equity_series(b, caller, account_id)])

@@ -1,0 +1,119 @@
+"""Orders, fills and receipts."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query
+
+from starkmatter.api.schemas import FillOut, NewOrder, OrderEventOut, OrderOut, Page, PreviewOut
+from starkmatter.api.security import B, Signed
+from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
+from starkmatter.errors import InvalidInput
+from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
+from starkmatter.trading.preview import preview_order
+from starkmatter.trading.submit import submit_order
+
+router = APIRouter(tags=["Trading"])
+
+
+def _request(body: NewOrder) -> OrderRequest:
+    if (body.type == "limit") != (body.limit_price is not None):
+        raise InvalidInput("limit_price: needed for a limit order, and for no other.")
+    return OrderRequest(body.symbol.upper(), body.side, body.type, body.qty, body.time_in_force, body.limit_price)
+
+
+@router.post("/orders", status_code=201)
+async def submit(
+    body: NewOrder,
+    caller: Signed,
+    b: B,
+    idempotency_key: Annotated[str, Header(min_length=8, max_length=128)],
+) -> OrderOut:
+    """Place an order. The same Idempotency-Key with the same body gives the same order; another body is refused.
+
+    An order that risk refuses comes back as `risk_rejected` with the reason in words.
+    """
+    return OrderOut.model_validate(await submit_order(b, caller, body.account_id, _request(body), idempotency_key))
+
+
+@router.post("/orders/preview")
+async def preview(body: NewOrder, caller: Signed, b: B) -> PreviewOut:
+    """What the order would cost and change; nothing is stored."""
+    return PreviewOut.model_validate(await preview_order(b, caller, body.account_id, _request(body)))
+
+
+@router.get("/orders")
+async def orders(
+    caller: Signed,
+    b: B,
+    account_id: UUID | None = None,
+    status: Annotated[str | None, Query(max_length=300)] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[OrderOut]:
+    """The newest first. `status`: one or more states separated by commas, or `open`."""
+    found = await list_orders(b, caller, account_id, _statuses(status), limit, _before(cursor))
+    following = _cursor(found[-1].created_at, found[-1].id) if len(found) == limit else None
+    return Page(items=[OrderOut.model_validate(one) for one in found], next_cursor=following)
+
+
+@router.get("/orders/{order_id}")
+async def order(order_id: UUID, caller: Signed, b: B) -> OrderOut:
+    """One order."""
+    return OrderOut.model_validate(await get_order(b, caller, order_id))
+
+
+@router.delete("/orders/{order_id}", status_code=202)
+async def cancel(order_id: UUID, caller: Signed, b: B) -> OrderOut:
+    """Ask for the order back; it may still fill until the cancel is confirmed."""
+    return OrderOut.model_validate(await cancel_order(b, caller, order_id))
+
+
+@router.get("/orders/{order_id}/events")
+async def events(order_id: UUID, caller: Signed, b: B) -> Page[OrderEventOut]:
+    """The order's state history, oldest first."""
+    return Page(items=[OrderEventOut.model_validate(one) for one in await order_events(b, caller, order_id)])
+
+
+@router.get("/orders/{order_id}/fills")
+async def fills(order_id: UUID, caller: Signed, b: B) -> Page[FillOut]:
+    """The order's executions, the newest first."""
+    await get_order(b, caller, order_id)
+    return Page(items=[FillOut.model_validate(one) for one in await list_fills(b, caller, order_id=order_id)])
+
+
+@router.get("/fills/{fill_id}/receipt")
+async def receipt(fill_id: UUID, caller: Signed, b: B) -> dict[str, Any]:
+    """Why this fill happened at this price, and what it cost."""
+    return (await get_fill(b, caller, fill_id)).receipt
+
+
+def _statuses(text: str | None) -> list[str] | None:
+    if not text:
+        return None
+    found: set[str] = set()
+    for name in text.split(","):
+        if name == "open":
+            found |= OPEN
+        elif name in set(OrderStatus):
+            found.add(name)
+        else:
+            raise InvalidInput(f"status: there is no state {name[:40]!r}.")
+    return sorted(found)
+
+
+def _cursor(at: datetime, order_id: UUID) -> str:
+    return urlsafe_b64encode(f"{at.isoformat()}|{order_id}".encode()).decode()
+
+
+def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        at, _, order_id = urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        return datetime.fromisoformat(at), UUID(order_id)
+    except ValueError:
+        raise InvalidInput("cursor: not one of ours.") from None

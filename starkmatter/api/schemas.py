@@ -1,0 +1,287 @@
+"""What goes over the wire: requests that admit nothing unknown, answers with money as strings and instants in UTC."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from starkmatter.domain.money import plain
+from starkmatter.domain.quotes import Venue
+
+T = TypeVar("T")
+MAX_TEXT = 200
+
+
+def money_text(value: Decimal) -> str:
+    """At least two decimals, more only where they say something: 98998.50, 0.000166."""
+    text = plain(value)
+    _, _, decimals = text.partition(".")
+    return text if len(decimals) >= 2 else f"{value:.2f}"
+
+
+def instant_text(value: datetime) -> str:
+    """ISO 8601 in UTC with a Z."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _no_float(value: Any) -> Any:
+    """A JSON number loses digits before anybody looks; a string keeps them. Integers are exact."""
+    if isinstance(value, float | bool):
+        raise ValueError('give the figure as a string, such as "10.50"')
+    return value
+
+
+_DECIMAL_SCHEMA = {"type": "string", "examples": ["10.50"]}
+Money = Annotated[Decimal, PlainSerializer(money_text, return_type=str), Field(json_schema_extra=_DECIMAL_SCHEMA)]
+Qty = Annotated[Decimal, PlainSerializer(plain, return_type=str), Field(json_schema_extra=_DECIMAL_SCHEMA)]
+Instant = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
+Figure = Annotated[
+    Decimal,
+    BeforeValidator(_no_float),
+    Field(max_digits=24, decimal_places=9, allow_inf_nan=False, json_schema_extra=_DECIMAL_SCHEMA),
+]
+
+
+class Request(BaseModel):
+    """A body: strict about what it is given."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Answer(BaseModel):
+    """A record on its way out, read from the service's dataclass."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """A list; `next_cursor` goes into `cursor` to read on, null at the end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Register(Request):
+    email: str = Field(max_length=254)
+    password: str = Field(max_length=1_024)
+    display_name: str = Field(max_length=MAX_TEXT)
+    setup_token: str | None = Field(None, max_length=MAX_TEXT)
+
+
+class Login(Request):
+    model_config = ConfigDict(extra="forbid")
+
+    email: str = Field(max_length=254)
+    password: str = Field(max_length=1_024)
+
+
+class Me(Answer):
+    user_id: UUID
+    email: str
+    display_name: str
+    role: str
+
+
+class SessionOut(Answer):
+    id: UUID
+    created_at: Instant
+    last_seen_at: Instant
+    expires_at: Instant
+    ip: str
+    user_agent: str
+    current: bool = False
+
+
+class NewAccount(Request):
+    name: str = Field(max_length=MAX_TEXT)
+    venue: Venue = "replay"
+    broker: Literal["paper"] = "paper"
+    currency: str = Field("USD", min_length=3, max_length=3)
+    cash: Figure = Decimal("100000")
+
+
+class Deposit(Request):
+    amount: Figure
+
+
+class AccountOut(Answer):
+    id: UUID
+    name: str
+    venue: Venue
+    broker: str
+    mode: str
+    currency: str
+    cash: Money
+    reserved: Money
+    buying_power: Money
+    market_value: Money
+    equity: Money
+    day_pl: Money
+    unrealized_pl: Money
+    realized_pl: Money
+    read_only: bool
+    stale: bool
+    created_at: Instant
+
+
+class NewOrder(Request):
+    account_id: UUID
+    symbol: str = Field(min_length=1, max_length=20)
+    side: Literal["buy", "sell"]
+    type: Literal["market", "limit"]
+    qty: Figure
+    limit_price: Figure | None = None
+    time_in_force: Literal["day", "gtc"] = "day"
+
+
+class OrderOut(Answer):
+    id: UUID
+    client_order_id: str
+    account_id: UUID
+    symbol: str
+    side: str
+    type: str
+    qty: Qty
+    notional: Money | None = None
+    filled_qty: Qty
+    avg_price: Money | None
+    limit_price: Money | None
+    stop_price: Money | None = None
+    time_in_force: str
+    status: str
+    reject_reason: str | None
+    reserved: Money
+    created_at: Instant
+    updated_at: Instant
+
+
+class OrderEventOut(Answer):
+    sequence: int
+    status: str
+    reason: str | None
+    venue_at: Instant
+    booked_at: Instant
+
+
+class PreviewOut(Answer):
+    est_price: Money | None
+    est_cost: Money | None
+    est_fees: Money | None
+    reserve: Money | None
+    buying_power: Money
+    buying_power_after: Money | None
+    signed_qty: Qty
+    signed_qty_after: Qty
+    realized_pl: Money | None
+    refusals: list[str]
+    warnings: list[str]
+
+
+class FillOut(Answer):
+    id: UUID
+    order_id: UUID
+    account_id: UUID
+    symbol: str
+    side: str
+    qty: Qty
+    price: Money
+    fees: Money
+    realized_pl: Money
+    executed_at: Instant
+    preset: str
+
+
+class PositionOut(Answer):
+    account_id: UUID
+    symbol: str
+    qty: Qty
+    avg_price: Money
+    cost_basis: Money
+    last: Money | None
+    market_value: Money
+    unrealized_pl: Money
+    realized_pl: Money
+    day_pl: Money
+
+
+class PostingOut(Answer):
+    account: str
+    commodity: str
+    amount: Money
+
+
+class EntryOut(Answer):
+    id: int
+    booked_at: Instant
+    venue_at: Instant
+    kind: str
+    description: str
+    order_id: UUID | None
+    postings: list[PostingOut]
+
+
+class EquityPointOut(Answer):
+    at: Instant
+    equity: Money
+
+
+class QuoteOut(Answer):
+    symbol: str
+    bid: Money | None
+    ask: Money | None
+    last: Money
+    bid_size: Qty | None
+    ask_size: Qty | None
+    volume: Qty | None
+    observed_at: Instant
+    received_at: Instant
+    provider: str
+    prev_close: Money | None
+    condition: str
+    age_ms: int
+
+
+class InstrumentOut(Answer):
+    symbol: str
+    name: str
+    kind: str
+    exchange: str
+    currency: str
+    tick_size: Qty
+    lot_size: Qty
+    sector: str
+    data_quality: str
+    data_note: str
+    tradable: bool
+
+
+class ClockOut(Answer):
+    venue: Venue
+    venue_now: Instant
+    state: str
+    session_on: date | None
+    next_open: Instant | None
+    next_close: Instant | None
+    speed: int
+    paused: bool
+    run_id: int | None
+    start_on: date | None
+    seed: int | None
+    ends_on: date | None
+
+
+class Steer(Request):
+    speed: int | None = None
+    start_on: date | None = None
+    seed: int | None = None
+    paused: bool | None = None
+    skip_closed: bool | None = None
+
+
+class ReplayOut(Answer):
+    clock: ClockOut | None
+    pending_commands: int
+    history_starts_on: date | None
+    history_ends_on: date | None

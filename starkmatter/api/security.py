@@ -1,0 +1,80 @@
+"""Who is asking, and whether a browser may ask it: the session cookie, the Origin check and the caller's address."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+
+from starkmatter.accounts.records import Caller
+from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
+from starkmatter.backends import Backends, backends
+from starkmatter.errors import NotAllowed, NotSignedIn
+from starkmatter.settings import Settings
+
+UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def get_backends() -> Backends:
+    """The open backends of this process."""
+    return backends()
+
+
+B = Annotated[Backends, Depends(get_backends)]
+
+
+async def signed_in(request: Request, b: B) -> Caller:
+    """The caller; a state-changing request by cookie must come from one of our own pages."""
+    caller = await caller_of_cookie_header(b, request.headers.get("cookie", ""))
+    if caller is None:
+        raise NotSignedIn("Sign in first: there is no valid session.")
+    if request.method in UNSAFE_METHODS and request.headers.get("origin") not in b.settings.origins:
+        raise NotAllowed("This request did not come from StarkMatter's own pages.", code="foreign_origin")
+    return caller
+
+
+async def same_site(request: Request, b: B) -> None:
+    """For routes that need no session: a browser on a foreign page is refused, a program without Origin is not."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin not in b.settings.origins:
+        raise NotAllowed("This request did not come from StarkMatter's own pages.", code="foreign_origin")
+
+
+async def admin(caller: "Signed") -> Caller:
+    """The caller, when they are owner or admin."""
+    if not caller.is_admin:
+        raise NotAllowed("Only an admin may do this.")
+    return caller
+
+
+Signed = Annotated[Caller, Depends(signed_in)]
+Admin = Annotated[Caller, Depends(admin)]
+SameSite = Depends(same_site)
+
+
+def client_ip(request: Request, settings: Settings) -> str:
+    """The peer's address; X-Forwarded-For counts only from the right and only as far as our own proxies go."""
+    hops = settings.trusted_proxy_hops
+    if hops:
+        chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+        if len(chain) >= hops:
+            return chain[-hops][:64]
+    return request.client.host if request.client else "unknown"
+
+
+def set_session_cookie(response: Response, settings: Settings, token: str) -> None:
+    """HttpOnly, same site, https where the public address is https; it ends with the session."""
+    response.set_cookie(
+        cookie_name(settings),
+        token,
+        max_age=settings.session_max_hours * 3600,
+        path="/",
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="lax",
+    )
+
+
+def clear_session_cookie(response: Response, settings: Settings) -> None:
+    """Make the browser forget the session."""
+    response.delete_cookie(
+        cookie_name(settings), path="/", httponly=True, secure=settings.secure_cookies, samesite="lax"
+    )

@@ -1,0 +1,93 @@
+"""The outermost wall of the web process: response headers on everything, a cap on bodies, and request metrics."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starkmatter.api.problems import problem
+from starkmatter.clock import monotonic_secs
+from starkmatter.ops.metrics import REQUESTS
+from starkmatter.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY_BYTES = 262_144
+HSTS_SECS = 31_536_000
+# Reflex's prerendered pages carry inline scripts and styles, so 'unsafe-inline' stays until they have hashes.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class _TooLarge(Exception):
+    """The body went past the cap while it was read."""
+
+
+class Wall:
+    """Wraps the whole application; websockets pass untouched, they are capped by the server."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        headers = {
+            "content-security-policy": CONTENT_SECURITY_POLICY,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "x-frame-options": "DENY",
+            "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+            "cross-origin-opener-policy": "same-origin",
+        }
+        if settings.secure_cookies:
+            headers["strict-transport-security"] = f"max-age={HSTS_SECS}; includeSubDomains"
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = monotonic_secs()
+        status = 500
+        received = 0
+        replied = False
+        api = scope["path"].startswith("/api/")
+
+        async def capped_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                raise _TooLarge
+            return message
+
+        async def marked_send(message: Message) -> None:
+            nonlocal status, replied
+            if message["type"] == "http.response.start":
+                status, replied = message["status"], True
+                message.setdefault("headers", [])
+                message["headers"] = [*message["headers"], *self._headers]
+                if api and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
+                    message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        try:
+            await self._app(scope, capped_receive, marked_send)
+        except _TooLarge:
+            if not replied:
+                text = f"The body may have {MAX_BODY_BYTES // 1024} kB at most."
+                await problem(413, "too_large", "Too large", text)(scope, receive, marked_send)
+        finally:
+            if api:
+                route = getattr(scope.get("route"), "path", "none")
+                REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
