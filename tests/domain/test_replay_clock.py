@@ -1,6 +1,6 @@
 """The replay's clock: speed, pauses, nights within seconds, never backward."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +11,8 @@ from starkmatter.domain.sessions import Session, SessionCalendar
 WALL = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MONDAY = datetime(2021, 3, 1, 14, 30, tzinfo=UTC)
 LENGTH = timedelta(hours=6, minutes=30)
-CALENDAR = SessionCalendar(
-    [Session(date(2021, 3, 1 + day), MONDAY + timedelta(days=day), MONDAY + timedelta(days=day) + LENGTH) for day in range(5)]
-)
+OPENS = [MONDAY + timedelta(days=day) for day in range(5)]
+CALENDAR = SessionCalendar([Session(opens.date(), opens, opens + LENGTH) for opens in OPENS])
 
 
 def anchor(speed: int = 10, venue_at: datetime = MONDAY, **options) -> ClockAnchor:
