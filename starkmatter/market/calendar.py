@@ -5,6 +5,7 @@ process reads the table.
 """
 
 import asyncio
+import warnings
 from datetime import date, timedelta
 
 from starkmatter.db.database import Database
@@ -38,7 +39,9 @@ def published_sessions(exchange: str, start_on: date, end_on: date) -> list[Sess
     """The exchange's sessions with half days and daylight saving time, as published."""
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar(exchange, start=start_on.isoformat(), end=end_on.isoformat())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library's own, about its use of pandas
+        calendar = exchange_calendars.get_calendar(exchange, start=start_on.isoformat(), end=end_on.isoformat())
     return [
         Session(day.date(), opens.to_pydatetime(), closes.to_pydatetime())
         for day, opens, closes in zip(

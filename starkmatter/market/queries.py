@@ -195,7 +195,7 @@ SELECT '[' || coalesce(string_agg(
          || '","volume":' || coalesce('"' || volume || '"', 'null')
          || ',"provider":"' || provider || '","note":' || coalesce('"' || note || '"', 'null') || '}',
          ',' ORDER BY starts_at), '') || ']'
-  FROM (
+  FROM (SELECT * FROM (
     SELECT starts_at, open, high, low, close, volume, provider, note
       FROM bar_forming AS forming
      WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s
@@ -211,7 +211,7 @@ SELECT '[' || coalesce(string_agg(
         AND starts_at >= %(start)s AND starts_at < %(end)s AND ends_at <= %(until)s
       ORDER BY starts_at DESC
       LIMIT %(limit)s)
-  ) AS known
+  ) AS known ORDER BY starts_at DESC LIMIT %(limit)s) AS newest
 """
 
 CLOSES_BEFORE: LiteralString = """

@@ -5,7 +5,7 @@ Reading is strict: what is not exactly a quote raises InvalidInput and never bec
 
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import orjson
 
@@ -73,7 +73,7 @@ def parse_quote(raw: bytes | str) -> Quote:
     """A quote from its JSON; InvalidInput names the first field that is wrong."""
     fields = _object(raw, "quote")
     condition = fields.get("condition", "normal")
-    if condition not in _CONDITIONS:
+    if not isinstance(condition, str) or condition not in _CONDITIONS:
         raise InvalidInput(f"quote: condition {condition!r:.40} is unknown.")
     last = _number(fields, "last")
     if last is None:
@@ -90,19 +90,20 @@ def parse_quote(raw: bytes | str) -> Quote:
         received_at=_instant(fields, "received_at"),
         provider=_string(fields, "provider"),
         prev_close=_number(fields, "prev_close"),
-        condition=condition,
+        condition=cast("QuoteCondition", condition),
     )
 
 
 def parse_clock(raw: bytes | str) -> VenueClock:
     """A venue's clock from its JSON; InvalidInput when it is none."""
     fields = _object(raw, "clock")
-    if fields.get("venue") not in VENUES or fields.get("state") not in _STATES:
+    venue, state = _string(fields, "venue"), _string(fields, "state")
+    if venue not in VENUES or state not in _STATES:
         raise InvalidInput("clock: venue or state is unknown.")
     return VenueClock(
-        venue=fields["venue"],
+        venue=cast("Venue", venue),
         venue_now=_instant(fields, "venue_now"),
-        state=fields["state"],
+        state=cast("SessionState", state),
         session_on=_day(fields, "session_on"),
         next_open=_instant(fields, "next_open") if fields.get("next_open") else None,
         next_close=_instant(fields, "next_close") if fields.get("next_close") else None,
