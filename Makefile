@@ -55,16 +55,19 @@ screenshots: requirements-dev chromium ## Draw every page of the running product
 chromium: requirements-dev
 	@$(PY) -m tests.chromium
 
-requirements: $(PY)
+requirements: $(VENV)/bin/starkmatter
 	@cmp -s requirements.txt $(VENV)/installed.txt || cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
 	  echo "Installing requirements …"; \
 	  $(PY) -m pip install --quiet -r requirements.txt && cp requirements.txt $(VENV)/installed.txt; }
 
-requirements-dev: $(PY)
+requirements-dev: $(VENV)/bin/starkmatter
 	@cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
 	  echo "Installing requirements for development …"; \
 	  $(PY) -m pip install --quiet -r requirements-dev.txt && cp requirements-dev.txt $(VENV)/installed-dev.txt \
 	    && cp requirements.txt $(VENV)/installed.txt; }
+
+$(VENV)/bin/starkmatter: deploy/starkmatter | $(PY)
+	@cp deploy/starkmatter $@
 
 $(PY):
 	@for name in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3; do \

@@ -114,6 +114,17 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     raise typer.Exit(0 if report.ok else 1)
 
 
+@app.command()
+def healthy() -> None:
+    """Exit code 0 when the web process answers /healthz here: for a container's health check."""
+    import asyncio
+
+    from starkmatter.ops.probe import http_ok
+
+    settings = load_settings()
+    raise typer.Exit(0 if asyncio.run(http_ok(settings.host, settings.port, "/healthz")) else 1)
+
+
 @user.command("setup-link")
 def setup_link(
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Say nothing when there is an owner.")] = False,

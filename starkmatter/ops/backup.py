@@ -19,7 +19,7 @@ from starkmatter.clock import utc_now
 from starkmatter.errors import ConfigError, Conflict, InvalidInput
 from starkmatter.ops.home import prepare_home, private_folder, running_instance
 from starkmatter.ops.oneoff import reachable_database
-from starkmatter.ops.postgres import binary, plain_env
+from starkmatter.ops.programs import binary, plain_env
 from starkmatter.settings import Settings
 from starkmatter.version import VERSION
 

@@ -19,7 +19,7 @@ from starkmatter.ops.engines import Engines, embedded_addresses
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import Part
 from starkmatter.ops.home import running_instance
-from starkmatter.ops.supervisor import http_ok
+from starkmatter.ops.probe import http_ok
 from starkmatter.settings import Settings
 from starkmatter.version import VERSION
 

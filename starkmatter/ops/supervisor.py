@@ -5,15 +5,12 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -27,6 +24,7 @@ from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import HEARTBEAT_KEY
 from starkmatter.ops.home import only_instance
 from starkmatter.ops.logging import log_format
+from starkmatter.ops.probe import check_cache_reachable, check_database_reachable, check_port_free, http_ok
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR, VERSION
 
@@ -38,7 +36,6 @@ STEADY_SECS = 60.0
 WATCH_EVERY_SECS = 5.0
 SILENT_SECS = {"worker": 30.0, "web": 60.0}
 STOP_SECS = {"web": 3.0, "worker": 3.0, "valkey": 1.5, "postgres": 2.0}
-PROBE_SECS = 5.0
 FATAL_EXIT_CODES = (2, 3)
 SOURCE_RUN_ENV = {"REFLEX_TELEMETRY_ENABLED": "false", "REFLEX_CHECK_LATEST_VERSION": "false"}
 
@@ -289,7 +286,7 @@ class Supervisor:
         if child.name == "web":
             return await self._web_answers()
         try:
-            async with asyncio.timeout(PROBE_SECS), Redis.from_url(self.engines.redis_url) as cache:
+            async with asyncio.timeout(WATCH_EVERY_SECS), Redis.from_url(self.engines.redis_url) as cache:
                 return bool(await cache.exists(HEARTBEAT_KEY))
         except (RedisError, OSError, TimeoutError):
             return True  # Without the cache nobody can say; the worker works on without it.
@@ -351,50 +348,3 @@ def _signal(process: asyncio.subprocess.Process | None, number: signal.Signals) 
     if process is not None and process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
-
-
-def check_port_free(host: str, port: int) -> None:
-    """ConfigError when nobody else may listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"STARKMATTER_PORT: cannot listen on {host}:{port}: {reason}. Choose another.") from None
-
-
-async def check_database_reachable(url: str) -> None:
-    """ConfigError when the external PostgreSQL does not answer."""
-    try:
-        connection = await psycopg.AsyncConnection.connect(url, connect_timeout=5)
-    except psycopg.Error as error:
-        reason = (str(error).strip().splitlines() or ["no answer"])[0]
-        raise ConfigError(f"DATABASE_URL: cannot connect to PostgreSQL: {reason}.") from None
-    await connection.close()
-
-
-async def check_cache_reachable(url: str) -> None:
-    """ConfigError when the external Redis does not answer."""
-    try:
-        async with asyncio.timeout(PROBE_SECS), Redis.from_url(url) as client:
-            await client.get(HEARTBEAT_KEY)
-    except (RedisError, OSError, TimeoutError, ValueError) as error:
-        place = urlsplit(url)
-        raise ConfigError(f"REDIS_URL: no answer from {place.hostname or Path(place.path)}: {error}.") from None
-
-
-async def http_ok(host: str, port: int, path: str) -> bool:
-    """Whether GET `path` on this machine answers 200 within PROBE_SECS; without an HTTP library, to stay small."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")  # noqa: S104 - compared, not bound
-    try:
-        async with asyncio.timeout(PROBE_SECS):
-            reader, writer = await asyncio.open_connection(target, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {target}:{port}\r\nConnection: close\r\n\r\n".encode())
-                return b" 200 " in await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False

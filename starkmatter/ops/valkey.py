@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from starkmatter.errors import ConfigError
 from starkmatter.ops.children import Command
 from starkmatter.ops.home import private_folder, socket_folder
-from starkmatter.ops.postgres import plain_env
+from starkmatter.ops.programs import plain_env
 
 SOCKET_NAME = "valkey.sock"
 STALE_STOP_SECS = 3.0

@@ -1,5 +1,6 @@
 """The supervisor with real processes: a crash comes back alone, a stop leaves nothing, what is wrong is said."""
 
+import json
 import os
 import pwd
 import shutil
@@ -128,6 +129,26 @@ def test_first_start_prints_the_address_and_the_setup_link(instance: Instance) -
     instance.wait(lambda: "one-time link" in instance.text, "the set-up link")
     assert f"http://localhost:{instance.port}/setup?token=" in instance.text
     assert "***" not in instance.text.split("one-time link", 1)[1].splitlines()[0]
+
+
+def test_doctor_sees_the_running_instance(instance: Instance) -> None:
+    done = starkmatter("doctor", "--json", home=instance.home, port=instance.port)
+    parts = {part["name"]: part["ok"] for part in json.loads(done.stdout)["parts"]}
+    assert parts["web"]
+    assert parts["database"]
+    assert parts["cache"]
+
+
+def test_backup_of_a_running_instance_comes_back_after_it_stopped(instance: Instance, tmp_path: Path) -> None:
+    saved = starkmatter("backup", str(tmp_path / "b.tar"), home=instance.home)
+    assert saved.returncode == 0, saved.stderr
+    refused = starkmatter("restore", str(tmp_path / "b.tar"), "--replace", home=instance.home)
+    assert_refused(refused, "stop it before restoring")
+    assert instance.stop() == 0
+    restored = starkmatter("restore", str(tmp_path / "b.tar"), "--replace", home=instance.home)
+    assert restored.returncode == 0, restored.stderr
+    with running_instance(instance.home, tmp_path / "again.log") as again:
+        again.wait_for_page()
 
 
 def test_no_secret_is_in_an_argument_or_in_the_log(instance: Instance) -> None:
