@@ -58,36 +58,51 @@ class Wall:
             await self._app(scope, receive, send)
             return
         started = monotonic_secs()
-        status = 500
-        received = 0
-        replied = False
         api = scope["path"].startswith("/api/")
-
-        async def capped_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY_BYTES:
-                raise _TooLarge
-            return message
+        body = _CappedBody(receive)
+        status = 500
+        replied = False
 
         async def marked_send(message: Message) -> None:
             nonlocal status, replied
             if message["type"] == "http.response.start":
                 status, replied = message["status"], True
-                message.setdefault("headers", [])
-                message["headers"] = [*message["headers"], *self._headers]
+                message["headers"] = [*message.get("headers", []), *self._headers]
                 if api and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
 
+        async def app_send(message: Message) -> None:
+            # What the application makes of a body that was cut off does not go out; the refusal does.
+            if replied or not body.too_large:
+                await marked_send(message)
+
         try:
-            await self._app(scope, capped_receive, marked_send)
-        except _TooLarge:
-            if not replied:
+            try:
+                await self._app(scope, body.receive, app_send)
+            except _TooLarge:
+                pass
+            if body.too_large and not replied:
                 text = f"The body may have {MAX_BODY_BYTES // 1024} kB at most."
                 await problem(413, "too_large", "Too large", text)(scope, receive, marked_send)
         finally:
             if api:
                 route = getattr(scope.get("route"), "path", "none")
                 REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
+
+
+class _CappedBody:
+    """Hands a request's body on until it goes past the cap."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._received_bytes = 0
+        self.too_large = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > MAX_BODY_BYTES:
+            self.too_large = True
+            raise _TooLarge
+        return message

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import psycopg
@@ -42,8 +43,8 @@ def is_ready(parts: Iterable[Part]) -> bool:
 
 
 async def beat(cache: Redis) -> None:
-    """Say that the worker lives; call every HEARTBEAT_EVERY_SECS. The value is the wall clock in milliseconds."""
-    await cache.set(HEARTBEAT_KEY, int(utc_now().timestamp() * 1000), ex=HEARTBEAT_TTL_SECS)
+    """Say that the worker lives; call every HEARTBEAT_EVERY_SECS. The value is the wall clock as ISO 8601."""
+    await cache.set(HEARTBEAT_KEY, utc_now().isoformat(), ex=HEARTBEAT_TTL_SECS)
 
 
 async def check_database(database: Database) -> Part:
@@ -91,13 +92,17 @@ async def check_all(database: Database, cache: Redis) -> list[Part]:
 
 
 async def _age_secs(cache: Redis, key: str) -> float | None:
-    """Seconds since the wall-clock milliseconds kept under `key`, or None when there is none or no answer."""
+    """Seconds since the instant kept under `key` (ISO 8601), or None when there is none or no answer."""
     try:
         async with asyncio.timeout(PING_SECS):
             value = await cache.get(key)
     except (RedisError, OSError, TimeoutError):
         return None
     try:
-        return None if value is None else max(0.0, utc_now().timestamp() - float(value) / 1000)
-    except ValueError:
+        return None if value is None else max(0.0, (utc_now() - datetime.fromisoformat(_text(value))).total_seconds())
+    except (TypeError, ValueError):
         return None
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

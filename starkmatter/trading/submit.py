@@ -12,7 +12,7 @@ from starkmatter.clock import utc_now
 from starkmatter.domain import risk
 from starkmatter.domain.money import plain
 from starkmatter.domain.orders import OrderRequest, OrderStatus
-from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.gate import gate_of
 from starkmatter.trading.orders import get_order
@@ -29,8 +29,7 @@ async def submit_order(
 
     The same key with the same request gives the same order again, whatever its state by now. An order that risk
     refuses is stored too, as `risk_rejected` with the reason in words. Raises NotAllowed for a viewer, NotFound for
-    an account that is not the caller's, Conflict (422) when the key was used for another request, InvalidInput for a
-    malformed key, Unavailable when the database does not answer (repeat with the same key).
+    an account that is not the caller's, InvalidInput for a malformed key or one that was used for another request, Unavailable when the database does not answer (repeat with the same key).
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")
@@ -67,7 +66,7 @@ async def submit_order(
     if result.outcome == "no_account":
         raise NotFound("There is no such account.")
     if result.outcome == "other_body":
-        raise Conflict(
+        raise InvalidInput(
             "This Idempotency-Key was already used for another order. Nothing was sent; use a new key.",
             code="idempotency_key_reused",
         )

@@ -101,7 +101,7 @@ async def test_the_same_key_gives_the_same_order_and_another_body_is_refused(des
     assert (await account(desk)).reserved == first.reserved
     await desk.broker.drain()
     assert (await send(desk, "buy 10 AAPL")).status == "filled"
-    with pytest.raises(Conflict):
+    with pytest.raises(InvalidInput, match="already used"):
         await send(desk, "buy 11 AAPL")
     assert len(await list_orders(desk.b, desk.caller)) == 1
 
