@@ -76,7 +76,7 @@ def worker() -> None:
     from starkmatter.ops.children import die_with_parent
 
     die_with_parent()
-    work(settings)
+    raise typer.Exit(work(settings))
 
 
 @app.command()
@@ -85,8 +85,10 @@ def frontend(
 ) -> None:
     """Build the browser's part unless this version's is there already."""
     settings = _settings("frontend")
+    from starkmatter.ops.children import end_group_on_sigterm
     from starkmatter.ops.frontend import build_frontend, lock_frontend
 
+    end_group_on_sigterm()
     if lock:
         lock_frontend(settings)
     build_frontend(settings)

@@ -32,6 +32,7 @@ class Command:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     keep_fds: tuple[int, ...] = field(default=())
+    own_group: bool = True
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments for subprocess.Popen or asyncio.create_subprocess_exec."""
@@ -39,7 +40,7 @@ class Command:
             "env": dict(self.env),
             "cwd": self.cwd,
             "stdin": subprocess.DEVNULL,
-            "start_new_session": True,
+            "start_new_session": self.own_group,
             "pass_fds": self.keep_fds,
             "preexec_fn": _death_with_parent(self.stop_signal),
         }
@@ -75,6 +76,12 @@ def _death_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None
             os._exit(1)
 
     return ask_kernel
+
+
+def end_group_on_sigterm() -> None:
+    """For a child that leads its own group: SIGTERM ends everything it has started, builders included."""
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, lambda _number, _frame: os.killpg(0, signal.SIGKILL))
 
 
 def die_with_parent() -> None:

@@ -152,6 +152,7 @@ def _export(work: Path) -> None:
         env=build_env(work),
         cwd=work,
         stop_signal=signal.SIGTERM,
+        own_group=False,
     )
     try:
         done = subprocess.run(  # noqa: S603 - our own argv

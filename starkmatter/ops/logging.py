@@ -106,6 +106,7 @@ def configure_logging(settings: Settings, process: str) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.captureWarnings(True)
+    logging.raiseExceptions = False
 
 
 def _named(process: str) -> Processor:

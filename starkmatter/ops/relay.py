@@ -1,6 +1,7 @@
 """Passes what children print into the one log stream: our own lines as they are, foreign lines as log events."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -51,8 +52,9 @@ def _line(name: str, line: str, form: str) -> None:
         level, text = _engine_line(line)
         structlog.get_logger("starkmatter.engines").log(level, text, process=name)
     elif form == "human" or _is_json(line):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # whoever read us is gone; the child must not stall for that
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
     else:
         structlog.get_logger("starkmatter.children").info(line, process=name)
 

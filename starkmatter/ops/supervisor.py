@@ -23,6 +23,7 @@ from starkmatter.ops.engines import Engines, engines_of
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import HEARTBEAT_KEY
 from starkmatter.ops.home import only_instance
+from starkmatter.ops.leftovers import LeftBehind
 from starkmatter.ops.logging import log_format
 from starkmatter.ops.probe import check_cache_reachable, check_database_reachable, check_port_free, http_ok
 from starkmatter.settings import Settings
@@ -72,6 +73,7 @@ class Supervisor:
         self.engines: Engines = engines_of(settings)
         self._children: list[Child] = []
         self._tasks: set[asyncio.Future[None]] = set()
+        self._left_behind = LeftBehind(settings.home / "run" / "children")
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
 
@@ -103,6 +105,7 @@ class Supervisor:
         self._stopping.set()
 
     async def _start(self) -> None:
+        self._left_behind.end_all()
         check_port_free(self.settings.host, self.settings.port)
         building = asyncio.create_task(self._build_frontend())
         try:
@@ -117,8 +120,8 @@ class Supervisor:
                 await building
             raise
         web = self._supervise(Child("web", self._web, self._web_answers))
-        await asyncio.wait_for(web.became_ready.wait(), WEB_START_SECS)
-        await worker.became_ready.wait()
+        await _ready_within(web, WEB_START_SECS)
+        await _ready_within(worker, WEB_START_SECS)
         say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
         await self._print_setup_link()
         self._spawn(self._watch())
@@ -136,10 +139,7 @@ class Supervisor:
         else:
             await check_cache_reachable(self.engines.redis_url)
         for child in started:
-            try:
-                await asyncio.wait_for(child.became_ready.wait(), ENGINE_START_SECS)
-            except TimeoutError:
-                raise ConfigError(f"The embedded {child.name} did not start: see the lines above.") from None
+            await _ready_within(child, ENGINE_START_SECS)
         if postgres is not None:
             postgres.bootstrap()
 
@@ -243,6 +243,7 @@ class Supervisor:
         child.process = process = await asyncio.create_subprocess_exec(
             *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
+        self._left_behind.remember(child.name, process.pid)
         log.info(f"{child.name} starts", pid=process.pid)
         relaying = asyncio.create_task(relay.stream(child.name, process.stdout, log_format(self.settings)))
         readying = asyncio.create_task(self._await_ready(child))
@@ -301,6 +302,7 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.engines.postgres is not None:
             self.engines.postgres.close()
+        self._left_behind.forget()
         log.info("stopped")
 
     async def _stop_child(self, child: Child) -> None:
@@ -337,6 +339,13 @@ async def _at_once() -> bool:
     return True
 
 
+async def _ready_within(child: Child, secs: float) -> None:
+    try:
+        await asyncio.wait_for(child.became_ready.wait(), secs)
+    except TimeoutError:
+        raise ConfigError(f"{child.name} did not become ready within {secs:.0f} s: see the lines above.") from None
+
+
 def _in_thread(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
     async def checked() -> bool:
         return await asyncio.to_thread(check)
@@ -345,6 +354,11 @@ def _in_thread(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
 
 
 def _signal(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
-    if process is not None and process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
+    """Send a signal; the one that cannot be refused goes to whatever the child has started as well."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if number == signal.SIGKILL:
+            os.killpg(process.pid, number)
+        else:
             process.send_signal(number)

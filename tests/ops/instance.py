@@ -59,6 +59,7 @@ class Instance:
         more: Mapping[str, str] | None = None,
         uid: int | None = None,
         gid: int | None = None,
+        root: Path = ROOT_DIR,
     ) -> None:
         self.home, self.port, self.log = home, free_port(), log
         self.environment = environment(home, self.port, {"STARKMATTER_LOG_FORMAT": "json", **(more or {})})
@@ -66,7 +67,7 @@ class Instance:
             self.process = subprocess.Popen(
                 [python, "-m", "starkmatter", "run"],
                 env=self.environment,
-                cwd=ROOT_DIR,
+                cwd=root,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from starkmatter.ops.frontend import STAGED
+from starkmatter.ops.leftovers import LeftBehind
 from starkmatter.version import ROOT_DIR
 from tests.ops.instance import Instance, running_instance, starkmatter
 
@@ -98,6 +100,47 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_works(
     assert alive == []
     with running_instance(instance.home, tmp_path / "again.log") as again:
         again.wait_for_page()
+
+
+@pytest.fixture
+def fresh_checkout(tmp_path: Path) -> Path:
+    """The checkout as it is, without anything built."""
+    for name in (*STAGED, "requirements.txt", "alembic", "alembic.ini"):
+        source, target = ROOT_DIR / name, tmp_path / "checkout" / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "external"))
+        elif source.exists():
+            shutil.copy(source, target)
+    return tmp_path / "checkout"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_while_the_front_end_is_built_leaves_no_process(
+    home: Path, tmp_path: Path, fresh_checkout: Path, number: signal.Signals
+) -> None:
+    with running_instance(home, tmp_path / "run.log", root=fresh_checkout) as instance:
+
+        def building() -> bool:
+            return any("bun" in process.name() for process in instance.processes())
+
+        instance.wait(building, "the build")
+        processes = instance.processes()
+        instance.process.send_signal(number)
+        instance.process.wait(10)
+        _, alive = psutil.wait_procs(processes, timeout=5)
+        assert alive == []
+
+
+def test_web_and_worker_that_outlived_their_supervisor_are_ended_at_the_next_start(tmp_path: Path) -> None:
+    stranger, orphan = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    LeftBehind(tmp_path / "run" / "children").remember("web", orphan.pid)
+    LeftBehind(tmp_path / "run" / "children").end_all()
+    assert not psutil.pid_exists(orphan.pid)
+    orphan.wait()
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
 
 
 def test_second_start_builds_nothing_and_answers_soon(instance: Instance, tmp_path: Path) -> None:
