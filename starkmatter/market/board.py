@@ -99,26 +99,28 @@ class QuoteBoard:
         clock: VenueClock | None,
         now: datetime,
         refreshed: Mapping[str, Quote] | None = None,
+        replace: bool = False,
     ) -> None:
-        """Store and announce `changed` (and `clock`); `refreshed` is stored again without being announced."""
+        """Store and announce `changed` (and `clock`); `refreshed` is stored again without being announced.
+
+        `replace` forgets every other quote of the venue: a new run begins. The clock goes out first, since readers
+        drop what they know of a former run when they see a new one.
+        """
         encoded = {symbol: quote_json(quote) for symbol, quote in changed.items()}
         stored = {symbol: quote_json(quote) for symbol, quote in (refreshed or {}).items()} | encoded
         async with _answering(), self._redis.pipeline(transaction=False) as pipe:
-            if stored:
-                pipe.hset(quotes_key(venue), mapping=stored)
-            if encoded:
-                pipe.publish(quotes_key(venue), b"[" + b",".join(encoded.values()) + b"]")
             if clock is not None:
                 raw = clock_json(clock)
                 pipe.set(clock_key(venue), raw)
                 pipe.publish(clock_key(venue), raw)
+            if replace:
+                pipe.delete(quotes_key(venue))
+            if stored:
+                pipe.hset(quotes_key(venue), mapping=stored)
+            if encoded:
+                pipe.publish(quotes_key(venue), b"[" + b",".join(encoded.values()) + b"]")
             pipe.set(feed_key(venue), iso(now))
             await pipe.execute()
-
-    async def clear(self, venue: Venue) -> None:
-        """Forget every quote of a venue: a new run begins."""
-        async with _answering():
-            await self._redis.delete(quotes_key(venue))
 
 
 def age_ms(quote: Quote, now: datetime) -> int:

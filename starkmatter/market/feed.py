@@ -35,7 +35,7 @@ class Feed:
         self._pending: dict[str, Quote] = {}
         self._clock: VenueClock | None = None
         self._clock_changed = False
-        self._clear_first = False
+        self._replace = False
         self._wake = asyncio.Event()
 
     def admit(
@@ -72,7 +72,7 @@ class Feed:
         """Drop every quote, here and on the board: a new run begins."""
         self.newest.clear()
         self._pending.clear()
-        self._clear_first = True
+        self._replace = True
 
     async def publish_until(self, stop: asyncio.Event) -> None:
         """Publish whatever is pending until `stop` is set; beats at least once a second."""
@@ -83,7 +83,7 @@ class Feed:
                 await asyncio.wait_for(self._wake.wait(), BEAT_SECS)
             self._wake.clear()
             refresh = loop.time() - refreshed_at >= REFRESH_SECS
-            beat = self._clock_changed or loop.time() - beaten_at >= BEAT_SECS
+            beat = self._clock_changed or self._replace or loop.time() - beaten_at >= BEAT_SECS
             try:
                 await self._publish(refresh=refresh, beat=beat)
             except Unavailable:
@@ -98,20 +98,20 @@ class Feed:
     async def _publish(self, *, refresh: bool, beat: bool) -> None:
         pending, self._pending = self._pending, {}
         changed, self._clock_changed = self._clock_changed, False
+        replace, self._replace = self._replace, False
         try:
-            if self._clear_first:
-                await self._board.clear(self.venue)
-                self._clear_first = False
             await self._board.publish(
                 self.venue,
                 pending,
                 clock=self._clock if beat else None,
                 now=self._wall_clock(),
                 refreshed=dict(self.newest) if refresh else None,
+                replace=replace,
             )
         except Unavailable:
             self._pending = pending | self._pending
             self._clock_changed = self._clock_changed or changed
+            self._replace = self._replace or replace
             raise
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from types import CoroutineType
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ LISTEN_SECS = 1.0
 
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_TOO_SLOW = 1013
+CLOSED_BY_PEER = 1006
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Subscription = frozenset[str]
@@ -100,12 +102,17 @@ class HubClient:
 
     def offer_quotes(self, venue: Venue, message: dict[str, Any], parts: Mapping[str, str]) -> None:
         """Send `message` if the socket can take it now, else keep `parts` (symbol → JSON) merged for later."""
+        if self.close_code is not None:
+            return
         if self._background is not None:
             self._quotes.setdefault(venue, {}).update(parts)
         else:
             self._write(message)
 
     def offer_clock(self, venue: Venue, message: dict[str, Any]) -> None:
+        """Send the clock, or keep only the newest for later."""
+        if self.close_code is not None:
+            return
         if self._background is not None:
             self._clocks[venue] = message["text"]
         else:
@@ -113,6 +120,8 @@ class HubClient:
 
     def offer_event(self, text: str) -> None:
         """Send in order, never merged; closes the socket when too many wait."""
+        if self.close_code is not None:
+            return
         if self._background is None:
             self._write({"type": "websocket.send", "text": text})
         elif len(self._events) < MAX_EVENTS_WAITING:
@@ -135,37 +144,44 @@ class HubClient:
 
     def drop(self) -> None:
         """The socket is gone: stop writing."""
-        self.close_code = self.close_code or 1006
+        self.close_code = CLOSED_BY_PEER
         if self._background is not None:
             self._background.cancel()
 
     def _write(self, message: dict[str, Any]) -> None:
         """Write without a task when the transport takes it at once, which is the rule."""
         sending: Any = self._send(message)
+        if type(sending) is not CoroutineType:  # a server whose send is not written in Python
+            sending = _awaited(sending)
         try:
             waiting_for = sending.send(None)
         except StopIteration:
             return
         except (OSError, RuntimeError):  # the peer is gone; the receiving side sees it and says so
-            self.close_code = self.close_code or 1006
+            self.close_code = CLOSED_BY_PEER
             return
         loop = asyncio.get_running_loop()
         self._busy_since = loop.time()
         self._background = loop.create_task(self._drain(_Started(sending, waiting_for)))
+        self._background.add_done_callback(lambda task: self._settle(task, sending))
 
     async def _drain(self, started: _Started) -> None:
-        try:
-            await started
-            while (text := self._next()) is not None:
-                self._busy_since = asyncio.get_running_loop().time()
-                await self._send({"type": "websocket.send", "text": text})
-        except (OSError, RuntimeError):
-            self.close_code = self.close_code or 1006
-        finally:
-            self._background = None
-            if self.close_code is not None and self.close_code != 1006:
-                with suppress(OSError, RuntimeError):
-                    await asyncio.shield(self._send({"type": "websocket.close", "code": self.close_code}))
+        """Finish the write that had to wait, then send what came meanwhile."""
+        await started
+        while (text := self._next()) is not None:
+            self._busy_since = asyncio.get_running_loop().time()
+            await self._send({"type": "websocket.send", "text": text})
+
+    def _settle(self, task: asyncio.Task[None], sending: Any) -> None:
+        self._background = None
+        sending.close()  # a task that is canceled before it ran has not closed it
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.close_code = CLOSED_BY_PEER
+            if not isinstance(error, OSError | RuntimeError):
+                raise error
+        elif self.close_code not in (None, CLOSED_BY_PEER):
+            self._write({"type": "websocket.close", "code": self.close_code})
 
     def _next(self) -> str | None:
         if self._events:
@@ -176,6 +192,10 @@ class HubClient:
             venue = next(iter(self._quotes))
             return quotes_frame(venue, self._quotes.pop(venue).values())
         return None
+
+
+async def _awaited(waiting: Awaitable[None]) -> None:
+    await waiting
 
 
 def quotes_frame(venue: Venue, parts: Iterable[str]) -> str:
