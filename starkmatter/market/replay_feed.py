@@ -48,8 +48,9 @@ async def run_replay_feed(
 ) -> None:
     """Run the replay until `stop` is set. `on_batch` is given the clock and the changed quotes of every venue second.
 
-    Batches come in order of venue time and are never skipped: at 60x there are sixty a second. A StarkMatterError from
-    `on_batch` is logged and the market goes on; any other exception ends the feed.
+    Batches come in order of venue time and are never skipped: at 60x there are sixty a second. One without quotes says
+    that the session's state changed (a close, an open, the end of the data). A StarkMatterError from `on_batch` is
+    logged and the market goes on; any other exception ends the feed.
     """
     history = await asyncio.to_thread(load_history)
     calendar = await prepare_market(db, history, clock.utc_now())
@@ -194,6 +195,7 @@ class Replay:
         self._venue_now = self._horizon
         self._day: ReplayDay | None = None
         self._corridors: dict[str, Corridor] = {}
+        self._told_state = ""
         self._session_index = -2
         self._step = -1
         self._stored_step = 0
@@ -217,7 +219,7 @@ class Replay:
                 self._step = self._day.step_at(self._venue_now)
                 if self._step >= 0:
                     await self._emit(self._day.snapshot(self._step, now), self._venue_now)
-            self._feed.tell_clock(self.clock_at(self._venue_now))
+            await self._tell_clock()
 
     def clock_at(self, venue_now: datetime) -> VenueClock:
         """What the venue's clock shows at `venue_now` in this run."""
@@ -256,7 +258,7 @@ class Replay:
             if self._day is not None:
                 await self._play(self._day, self._day.step_at(target), now)
             self._venue_now = target
-            self._feed.tell_clock(self.clock_at(target))
+            await self._tell_clock()
 
     async def _enter_session(self, index: int, now: datetime) -> None:
         if self._day is not None:
@@ -269,7 +271,7 @@ class Replay:
         self._corridors = self._corridors_of(session)
         halted = self._day.halted_quotes(self._closed_at, now)
         if halted:
-            self._feed.admit(halted, session.opens_at)
+            await self._emit(halted, max(session.opens_at, self._venue_now))
 
     def _corridors_of(self, session: Session) -> dict[str, Corridor]:
         """The day's real range is the second source for jumps: an overnight gap that happened is not suspect."""
@@ -289,9 +291,20 @@ class Replay:
 
     async def _emit(self, quotes: dict[str, Quote], venue_now: datetime) -> None:
         admitted = self._feed.admit(quotes, venue_now, self._corridors)
-        if self._on_batch is not None and admitted:
+        if admitted:
+            await self._hand_over(self.clock_at(venue_now), admitted)
+
+    async def _tell_clock(self) -> None:
+        shown = self.clock_at(self._venue_now)
+        self._feed.tell_clock(shown)
+        if shown.state != self._told_state:
+            await self._hand_over(shown, {})
+
+    async def _hand_over(self, shown: VenueClock, quotes: dict[str, Quote]) -> None:
+        self._told_state = shown.state
+        if self._on_batch is not None:
             try:
-                await self._on_batch(self.clock_at(venue_now), admitted)
+                await self._on_batch(shown, quotes)
             except StarkMatterError as error:
                 log.warning("batch_refused", venue="replay", reason=error.text)
 
@@ -371,7 +384,7 @@ class Replay:
         )
         now = clock.utc_now()
         await self._enter_session(self._calendar.index_at(self._venue_now), now)
-        self._feed.tell_clock(self.clock_at(self._venue_now))
+        await self._tell_clock()
         self._backfill_wanted.set()
 
     async def _jump(self, session: Session, now: datetime) -> None:

@@ -159,6 +159,31 @@ async def test_a_night_passes_within_seconds_and_the_next_day_opens(worker, wall
     assert Decimal("127.79") in closes  # the real close of 1 March 2021
 
 
+async def test_matching_is_told_of_the_close_and_of_the_end(worker, wall):
+    seen = Seen()
+    replay = await worker(seen, start_on=date(2023, 9, 20), speed=60)
+    for _ in range(300):
+        await replay.checkpoint()
+        await replay.advance(wall.pass_secs(3))
+    told = [(clock.session_on.day, clock.state) for clock, quotes in seen.batches if not quotes]
+    assert told[0] == (20, "closed")
+    assert told[-1] == (21, "ended")
+    assert all(clock.state == "open" for clock, quotes in seen.batches if quotes)
+
+
+async def test_matching_is_told_that_a_symbol_no_longer_trades(worker, wall):
+    seen = Seen()
+    replay = await worker(seen, start_on=date(2022, 12, 28), speed=60)
+    for _ in range(105):
+        await replay.checkpoint()
+        await replay.advance(wall.pass_secs(4))
+    assert replay.venue_now.date() == date(2022, 12, 29)
+    (last,) = {quotes["XOM"].condition for _, quotes in seen.batches[-2_000:] if "XOM" in quotes} - {"normal"}
+    assert last == "halted"
+    instants = [clock.venue_now for clock, _ in seen.batches]
+    assert instants == sorted(instants)
+
+
 async def test_an_admin_changes_speed_and_pause_within_the_run(worker, wall, market_db, cache):
     replay = await worker()
     await run_for(replay, wall, 1)
