@@ -134,6 +134,14 @@ async def test_a_foreign_origin_is_refused_before_the_socket_opens_even_with_a_g
     assert served.hub.clients == set()
 
 
+async def test_two_different_origins_in_one_handshake_are_refused(served):
+    headers = [("Origin", ORIGIN), ("Origin", "https://evil.example.org"), ("Cookie", "session=alice")]
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(served.url, additional_headers=headers, proxy=None):
+            pass
+    assert refused.value.response.status_code == 403
+
+
 @pytest.mark.parametrize("cookie", ["", "session=", "session=mallory", "other=alice", "alice", "session =alice"])
 async def test_without_a_live_session_the_socket_is_refused(served, cookie):
     with pytest.raises(InvalidStatus) as refused:
