@@ -94,17 +94,8 @@ def configure_logging(settings: Settings, process: str) -> None:
     root.setLevel(settings.log_level.upper())
     handler.addFilter(UnknownEventFilter())
     handler.addFilter(_without_query)
-    for name, level in {
-        "alembic": "WARNING",
-        "apscheduler": "WARNING",
-        "httpx": "WARNING",
-        "httpcore": "WARNING",
-    }.items():
-        logging.getLogger(name).setLevel(level)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
 

@@ -185,6 +185,7 @@ class Supervisor:
             "STARKMATTER_HOME": str(self.settings.home),
             "STARKMATTER_LOG_FORMAT": log_format(self.settings),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",
         }
         return Command(name=verb[0], argv=(sys.executable, "-m", "starkmatter", *verb), env=env, cwd=ROOT_DIR)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from starkmatter.ops.logging import UnknownEventFilter, configure_logging, redact
+from starkmatter.ops.logging import CHATTY, UnknownEventFilter, configure_logging, redact
 from starkmatter.settings import Settings
 
 
@@ -19,11 +19,16 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """The one stream, in JSON, with the former logging put back afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in CHATTY}
     captured = io.StringIO()
     monkeypatch.setattr(sys, "stdout", captured)
     configure_logging(Settings(STARKMATTER_LOG_FORMAT="json", _env_file=None), "web")
     yield captured
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, former in levels.items():
+        logging.getLogger(name).setLevel(former)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
     logging.captureWarnings(False)
     structlog.reset_defaults()
 
@@ -44,6 +49,13 @@ def test_structlog_and_the_standard_library_share_one_stream(stream: io.StringIO
         "qty": 3,
     }
     assert (second["message"], second["level"]) == ("from logging", "warning")
+
+
+def test_libraries_that_talk_at_every_step_are_heard_from_a_warning_on(stream: io.StringIO) -> None:
+    for name in ("uvicorn.error", "alembic.runtime.migration", "apscheduler.scheduler", "httpx"):
+        logging.getLogger(name).info("step")
+        logging.getLogger(name).warning("trouble")
+    assert [event["message"] for event in events(stream)] == ["trouble"] * 4
 
 
 @pytest.mark.parametrize(
