@@ -1,6 +1,7 @@
 """Readiness: every required part answers and is fresh."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -22,10 +23,9 @@ async def test_worker_is_in_order_while_it_beats_and_not_without_a_heartbeat(cac
 
 
 async def test_feed_is_stale_when_its_newest_quote_is_old(cache: Redis) -> None:
-    now_ms = int(utc_now().timestamp() * 1000)
-    await cache.set("feed:replay:at", now_ms - 1_000)
+    await cache.set("feed:replay:at", (utc_now() - timedelta(seconds=1)).isoformat())
     assert (await health.check_feed(cache, "replay")).ok
-    await cache.set("feed:replay:at", now_ms - 60_000)
+    await cache.set("feed:replay:at", (utc_now() - timedelta(seconds=60)).isoformat())
     part = await health.check_feed(cache, "replay")
     assert not part.ok
     assert part.age_secs == pytest.approx(60, abs=5)
