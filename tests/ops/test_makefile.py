@@ -11,20 +11,10 @@ import pytest
 from starkmatter.settings import UNPREFIXED, Settings
 from starkmatter.version import ROOT_DIR
 
-VERBS = [
-    "run",
-    "test",
-    "test-nightly",
-    "dev",
-    "check",
-    "bench",
-    "migrate",
-    "backup",
-    "image",
-    "lock",
-    "screenshots",
-    "help",
-]
+VERBS = {
+    *("run", "test", "test-nightly", "dev", "check", "bench"),
+    *("migrate", "backup", "image", "lock", "screenshots", "help"),
+}
 
 
 def make(*arguments: str, cwd: Path = ROOT_DIR, path: str | None = None) -> "subprocess.CompletedProcess[str]":
