@@ -1,0 +1,41 @@
+"""Python's view of the JavaScript components beside this module."""
+
+import reflex as rx
+
+_LIVE = rx.asset("live.jsx", shared=True)
+_CHART = rx.asset("chart.jsx", shared=True)
+_FORM = rx.asset("form.jsx", shared=True)
+
+
+class LiveRoot(rx.Component):
+    """The page's one socket, its keys, its toasts and its theme. Draws nothing."""
+
+    library = f"$/public{_LIVE}"
+    tag = "LiveRoot"
+    theme: rx.Var[str]
+    swap: rx.Var[bool]
+    on_order: rx.EventHandler[rx.event.no_args_event_spec]
+    on_key: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class CandleChart(rx.NoSSRComponent):
+    """Candles, volume, own orders (`lines`) and own fills (`marks`)."""
+
+    library = f"$/public{_CHART}"
+    tag = "CandleChart"
+    lib_dependencies: list[str] = ["lightweight-charts@5.2.1"]
+    symbol: rx.Var[str]
+    venue: rx.Var[str]
+    interval: rx.Var[str]
+    lines: rx.Var[list[dict[str, str]]]
+    marks: rx.Var[list[dict[str, str]]]
+
+
+class RestForm(rx.Component):
+    """A form that posts its fields as JSON to `action`, then loads `next` as a whole page."""
+
+    library = f"$/public{_FORM}"
+    tag = "RestForm"
+    action: rx.Var[str]
+    next: rx.Var[str]
+    meter: rx.Var[bool]

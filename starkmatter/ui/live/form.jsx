@@ -1,0 +1,62 @@
+// A form whose fields go to REST and nowhere else, so that a passphrase never becomes an event. Then a full page load,
+// because the session cookie is read when the page's socket opens.
+import { useEffect, useRef, useState } from "react";
+
+const safe = (path) => (/^\/(?![/\\])[\w\-./?=&%^]*$/.test(path ?? "") ? path : "/");
+
+function strength(text) {
+  if (!text) return [0, ""];
+  const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/].filter((kind) => kind.test(text)).length;
+  const distinct = new Set(text.toLowerCase()).size;
+  if (text.length < 12 || distinct < 5) return [1, `${Math.max(0, 12 - text.length)} more characters needed`];
+  if (text.length < 15) return [2, "Good; fifteen or more are better"];
+  return text.length >= 20 || kinds >= 3 ? [4, "Excellent"] : [3, "Strong"];
+}
+
+export function RestForm({ action, next, meter, children }) {
+  const form = useRef(null);
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [level, setLevel] = useState([0, ""]);
+
+  useEffect(() => {
+    for (const button of form.current.querySelectorAll("button[type=submit]")) button.disabled = busy;
+  }, [busy]);
+
+  const send = async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem("");
+    const query = new URLSearchParams(location.search);
+    const body = Object.fromEntries(new FormData(form.current));
+    if (meter) body.setup_token = query.get("token");
+    try {
+      const answer = await fetch(action, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "same-origin",
+      });
+      if (answer.ok) { location.assign(safe(query.get("next") ?? next)); return; }
+      const said = await answer.json().catch(() => ({}));
+      setProblem(said.detail ?? "The server could not answer. Try again in a moment.");
+    } catch {
+      setProblem("The server cannot be reached. Nothing was sent; try again.");
+    }
+    setBusy(false);
+  };
+
+  const watch = (event) => { if (meter && event.target.name === "password") setLevel(strength(event.target.value)); };
+
+  return (
+    <form ref={form} onSubmit={send} onInput={watch}>
+      {children[0] ?? children}
+      {meter ? (
+        <div className="field" aria-live="polite">
+          <div className="meter" data-level={level[0]}><i /><i /><i /><i /></div>
+          <span className="hint">{level[1] || "At least 12 characters; several unrelated words make a good one"}</span>
+        </div>
+      ) : null}
+      <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
+      {Array.isArray(children) ? children.slice(1) : null}
+    </form>
+  );
+}

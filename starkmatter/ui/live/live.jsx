@@ -1,0 +1,319 @@
+// One socket per page to /api/v1/stream. It owns the text of every element with data-live: ticks never pass through
+// Reflex. Protocol: docs/stream.md. Money is computed only for display, from the server's own figures.
+import { useEffect } from "react";
+
+const MIN_WAIT_MS = 500;
+const MAX_WAIT_MS = 10_000;
+const SCAN_MS = 120;
+const DELAYED_MS = 5_000;
+const STALE_MS = 15_000;
+
+const fixed = (value, digits) =>
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const signed = (value, digits) => {
+  const rounded = Number(value.toFixed(digits));
+  return (rounded > 0 ? "+" : rounded < 0 ? "−" : "") + fixed(Math.abs(rounded), digits);
+};
+const cents = (value) => Math.round(value * 100) / 100;
+
+class Stream {
+  constructor() {
+    this.quotes = new Map();
+    this.symbols = new Set();
+    this.listeners = new Map();
+    this.wait = MIN_WAIT_MS;
+    this.venue = "replay";
+    this.clock = null;
+    this.clockAt = 0;
+    this.latency = null;
+    this.closed = false;
+  }
+
+  start() {
+    this.closed = false;
+    this.connect();
+    this.observer = new MutationObserver(() => this.scanSoon());
+    this.observer.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-live", "data-holdings", "data-qty", "data-cost"] });
+    this.timer = setInterval(() => this.beat(), 1000);
+    this.scanSoon();
+  }
+
+  stop() {
+    this.closed = true;
+    this.observer?.disconnect();
+    clearInterval(this.timer);
+    clearTimeout(this.retry);
+    this.socket?.close();
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/stream`);
+    this.socket = socket;
+    socket.onopen = () => {
+      this.wait = MIN_WAIT_MS;
+      this.sent = new Set();
+      this.say({ op: "subscribe", venue: this.venue, channels: ["orders", "clock"] });
+      this.subscribe();
+    };
+    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onclose = (event) => {
+      if (this.closed || this.socket !== socket) return;
+      document.documentElement.dataset.stream = "down";
+      if (event.code === 4401) { location.assign("/login"); return; }
+      if (event.code === 4400 || event.code === 1009) return;
+      const wait = event.code === 4429 ? 30_000 : this.wait * (0.7 + Math.random() * 0.6);
+      this.wait = Math.min(MAX_WAIT_MS, this.wait * 2);
+      this.retry = setTimeout(() => this.connect(), wait);
+    };
+  }
+
+  say(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  listen(kind, listener) {
+    if (!this.listeners.has(kind)) this.listeners.set(kind, new Set());
+    this.listeners.get(kind).add(listener);
+    return () => this.listeners.get(kind).delete(listener);
+  }
+
+  tell(kind, value) {
+    for (const listener of this.listeners.get(kind) ?? []) listener(value);
+  }
+
+  want(symbol) {
+    if (symbol && !this.symbols.has(symbol)) { this.symbols.add(symbol); this.subscribe(); }
+  }
+
+  subscribe() {
+    const fresh = [...this.symbols].filter((symbol) => !this.sent?.has(symbol));
+    if (!fresh.length || this.socket?.readyState !== WebSocket.OPEN) return;
+    for (const symbol of fresh) this.sent.add(symbol);
+    this.say({ op: "subscribe", venue: this.venue, channels: fresh.map((symbol) => `quotes:${symbol}`) });
+  }
+
+  take(message) {
+    if (message.ch === "quotes") {
+      document.documentElement.dataset.stream = "up";
+      const now = Date.now();
+      const changed = new Set();
+      for (const quote of message.d) {
+        quote.seen = now - (quote.age_ms ?? 0);
+        this.latency = quote.age_ms ?? this.latency;
+        this.quotes.set(quote.symbol, quote);
+        changed.add(quote.symbol);
+        this.tell("quote", quote);
+      }
+      this.paint(changed);
+    } else if (message.ch === "clock") {
+      document.documentElement.dataset.stream = "up";
+      this.clock = message.d[0];
+      this.clockAt = Date.now();
+      this.tell("clock", this.clock);
+      this.paintClock();
+    } else if (message.ch === "orders") {
+      for (const event of message.d) this.tell("order", event);
+    }
+  }
+
+  scanSoon() {
+    if (this.scanning) return;
+    this.scanning = setTimeout(() => { this.scanning = null; this.scan(); }, SCAN_MS);
+  }
+
+  scan() {
+    for (const cell of document.querySelectorAll("[data-live]")) this.want(cell.dataset.live);
+    for (const cell of document.querySelectorAll("[data-holdings]"))
+      for (const symbol of Object.keys(JSON.parse(cell.dataset.holdings || "{}"))) this.want(symbol);
+    this.paint(null);
+    this.paintClock();
+  }
+
+  paint(changed) {
+    for (const cell of document.querySelectorAll("[data-live]")) {
+      if (changed && !changed.has(cell.dataset.live)) continue;
+      const quote = this.quotes.get(cell.dataset.live);
+      if (quote) this.write(cell, quote);
+    }
+    for (const cell of document.querySelectorAll("[data-holdings]")) this.total(cell);
+  }
+
+  write(cell, quote) {
+    const last = Number(quote.last);
+    const field = cell.dataset.field;
+    const { qty, cost, base } = cell.dataset;
+    if (field === "fresh") return this.freshness(cell, quote);
+    if (field === "change" || field === "changepct") {
+      if (quote.prev_close === null) return;
+      const before = Number(quote.prev_close);
+      const value = field === "change" ? last - before : ((last - before) / before) * 100;
+      return this.put(cell, signed(value, 2) + (field === "change" ? "" : " %"), value, true);
+    }
+    if (field === "value") return this.put(cell, fixed(cents(Number(qty) * last), 2), Number(qty) * last);
+    if (field === "pl") { const pl = cents(Number(qty) * last - Number(cost)); return this.put(cell, signed(pl, 2), pl, true); }
+    if (field === "plpct") { const pl = ((Number(qty) * last) / Number(cost) - 1) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
+    if (field === "daypl") { const pl = cents(Number(qty) * last - Number(base)); return this.put(cell, signed(pl, 2), pl, true); }
+    const raw = quote[field];
+    if (raw === null || raw === undefined) return this.put(cell, "–", 0);
+    const size = field.endsWith("_size") || field === "volume";
+    this.put(cell, fixed(Number(raw), size ? 0 : 2), Number(raw));
+  }
+
+  total(cell) {
+    let value = Number(cell.dataset.cash || 0);
+    for (const [symbol, held] of Object.entries(JSON.parse(cell.dataset.holdings || "{}"))) {
+      const quote = this.quotes.get(symbol);
+      value += quote ? cents(Number(held.qty) * Number(quote.last)) : Number(held.value);
+    }
+    const field = cell.dataset.total;
+    if (field === "change") { const pl = cents(value - Number(cell.dataset.base)); this.put(cell, signed(pl, 2), pl, true); }
+    else if (field === "changepct") { const pl = (value / Number(cell.dataset.base) - 1) * 100; this.put(cell, signed(pl, 2) + " %", pl, true); }
+    else this.put(cell, fixed(cents(value), 2), value);
+  }
+
+  put(cell, text, value, colored = false) {
+    if (colored) {
+      cell.classList.toggle("up", value > 0);
+      cell.classList.toggle("down", value < 0);
+    }
+    if (cell.textContent === text) return;
+    const before = cell.smValue;
+    cell.smValue = value;
+    cell.textContent = text;
+    if (before === undefined || before === value || cell.dataset.still !== undefined) return;
+    const name = value > before ? "flash-up" : "flash-down";
+    cell.classList.remove("flash-up", "flash-down");
+    void cell.offsetWidth;
+    cell.classList.add(name);
+  }
+
+  freshness(cell, quote) {
+    const age = Date.now() - quote.seen;
+    const quiet = this.clock && this.clock.state !== "open";
+    cell.dataset.fresh = quiet || age < DELAYED_MS ? "live" : age < STALE_MS ? "delayed" : "stale";
+    const words = quiet ? "The market is closed: last price" : `${(age / 1000).toFixed(1)} s old`;
+    cell.title = `${words} · ${quote.provider}`;
+    cell.setAttribute("aria-label", cell.title);
+  }
+
+  beat() {
+    for (const cell of document.querySelectorAll('[data-field="fresh"]')) {
+      const quote = this.quotes.get(cell.dataset.live);
+      if (quote) this.freshness(cell, quote);
+    }
+    const age = this.clockAt ? Date.now() - this.clockAt : null;
+    const up = this.socket?.readyState === WebSocket.OPEN;
+    this.set("[data-strip=connection]", up ? "Connected" : "Reconnecting …");
+    this.set("[data-strip=feed]", age === null ? "Feed –" : age < 5000 ? "Feed live" : `Feed silent for ${Math.round(age / 1000)} s`);
+    this.set("[data-strip=latency]", this.latency === null ? "" : `Quote age ${this.latency} ms`);
+    for (const dot of document.querySelectorAll("[data-strip=dot]"))
+      dot.dataset.fresh = !up ? "stale" : age !== null && age < 5000 ? "live" : "delayed";
+  }
+
+  paintClock() {
+    if (!this.clock) return;
+    const clock = this.clock;
+    const zone = { timeZone: "America/New_York" };
+    const now = new Date(clock.venue_now);
+    const day = now.toLocaleDateString("en-US", { ...zone, year: "numeric", month: "short", day: "numeric" });
+    const time = now.toLocaleTimeString("en-US", { ...zone, hour12: false });
+    const at = (text) => (text ? new Date(text).toLocaleTimeString("en-US", { ...zone, hour: "2-digit", minute: "2-digit", hour12: false }) : "");
+    const words = {
+      open: `Open · closes ${at(clock.next_close)} ET`,
+      pre: `Opens ${at(clock.next_open)} ET`,
+      closed: `Closed · opens ${at(clock.next_open)} ET`,
+      ended: "End of data",
+    }[clock.state];
+    this.set("[data-clock=time]", `${time} ET`);
+    this.set("[data-clock=state]", clock.paused ? "Paused" : words);
+    this.set("[data-clock=badge]", `REPLAY ${day} · ${clock.paused ? "paused" : clock.speed + "×"}`);
+  }
+
+  set(selector, text) {
+    for (const node of document.querySelectorAll(selector)) if (node.textContent !== text) node.textContent = text;
+  }
+}
+
+function stream() {
+  if (!window.starkmatterStream) window.starkmatterStream = new Stream();
+  return window.starkmatterStream;
+}
+
+const KEYS_PAGES = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders" };
+const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+
+export function LiveRoot({ onOrder, onKey, theme, swap }) {
+  useEffect(() => {
+    if (theme) {
+      localStorage.setItem("sm-theme", theme);
+      localStorage.setItem("sm-swap", String(swap));
+      window.starkmatterTheme?.();
+    }
+  }, [theme, swap]);
+  useEffect(() => {
+    const live = stream();
+    live.start();
+    let waiting = null;
+    const forget = live.listen("order", (event) => {
+      const bits = [event.side, event.filled_qty, event.symbol].filter(Boolean).join(" ");
+      const what = event.status === "filled" || event.status === "partial" ? `${event.status === "filled" ? "Filled" : "Part filled"}: ${bits}${event.price ? ` at ${event.price}` : ""}` : null;
+      if (what) toast(what);
+      clearTimeout(waiting);
+      waiting = setTimeout(() => onOrder?.(), 60);
+    });
+    const keys = (event) => {
+      const combo = (event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k";
+      if (combo || (event.key === "/" && !typing(event.target))) { event.preventDefault(); onKey?.("palette"); return; }
+      if (event.key === "Escape") {
+        for (const open of document.querySelectorAll("details.menu[open]")) open.open = false;
+        onKey?.("escape");
+        return;
+      }
+      if (typing(event.target) || event.metaKey || event.ctrlKey || event.altKey) return;
+      if (event.key === "?") onKey?.("keys");
+      if (event.key.toLowerCase() === "b" || event.key.toLowerCase() === "s")
+        document.querySelector(`[data-key=${event.key.toLowerCase() === "b" ? "buy" : "sell"}]`)?.click();
+      if (event.key.startsWith("Arrow")) move(event);
+    };
+    const outside = (event) => {
+      for (const open of document.querySelectorAll("details.menu[open]"))
+        if (!open.contains(event.target)) open.open = false;
+    };
+    document.addEventListener("keydown", keys);
+    document.addEventListener("click", outside);
+    return () => {
+      forget();
+      live.stop();
+      document.removeEventListener("keydown", keys);
+      document.removeEventListener("click", outside);
+    };
+  }, []);
+  return null;
+}
+
+function move(event) {
+  const links = [...document.querySelectorAll("table.data tbody a, table.data tbody button")];
+  const at = links.indexOf(document.activeElement);
+  if (at < 0) return;
+  const row = document.activeElement.closest("tr");
+  const next = event.key === "ArrowDown" ? row.nextElementSibling : event.key === "ArrowUp" ? row.previousElementSibling : null;
+  const target = next?.querySelector("a, button");
+  if (target) { event.preventDefault(); target.focus(); }
+}
+
+function toast(text) {
+  let host = document.querySelector(".toasts");
+  if (!host) {
+    host = document.createElement("div");
+    host.className = "toasts";
+    host.setAttribute("role", "status");
+    host.setAttribute("aria-live", "polite");
+    document.body.append(host);
+  }
+  const note = document.createElement("div");
+  note.className = "toast";
+  note.textContent = text;
+  host.append(note);
+  setTimeout(() => note.remove(), 5000);
+}
