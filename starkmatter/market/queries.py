@@ -10,6 +10,13 @@ SESSIONS: LiteralString = """
 SELECT session_on, opens_at, closes_at FROM market_session WHERE exchange = %(exchange)s ORDER BY session_on
 """
 
+SESSIONS_BETWEEN: LiteralString = """
+SELECT session_on, opens_at, closes_at
+  FROM market_session
+ WHERE exchange = %(exchange)s AND closes_at >= %(after)s AND opens_at <= %(before)s
+ ORDER BY session_on
+"""
+
 LAST_SESSION_ON: LiteralString = "SELECT max(session_on) FROM market_session WHERE exchange = %(exchange)s"
 
 FORGET_SESSIONS: LiteralString = "DELETE FROM market_session WHERE exchange = %(exchange)s"

@@ -24,9 +24,10 @@ from starkmatter.market import bars, queries
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.border import Corridor
 from starkmatter.market.calendar import ensure_sessions, load_calendar
+from starkmatter.market.clocks import replay_clock
 from starkmatter.market.feed import Feed
 from starkmatter.market.providers.replay import EXCHANGE, ReplayDay, ReplayHistory, build_day, load_history
-from starkmatter.market.service import ReplayRunView
+from starkmatter.market.records import ReplayRunView
 from starkmatter.settings import Settings
 
 OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
@@ -223,21 +224,7 @@ class Replay:
 
     def clock_at(self, venue_now: datetime) -> VenueClock:
         """What the venue's clock shows at `venue_now` in this run."""
-        found = self._calendar.at(venue_now)
-        return VenueClock(
-            venue="replay",
-            venue_now=venue_now,
-            state=found.state,
-            session_on=found.session.session_on if found.session else None,
-            next_open=found.next_open,
-            next_close=found.next_close,
-            speed=self._anchor.speed,
-            paused=self._anchor.paused,
-            run_id=self._run.id,
-            start_on=self._run.start_on,
-            seed=self._run.seed,
-            ends_on=self._history.ends_on,
-        )
+        return replay_clock(self._run, self._anchor, self._calendar, venue_now, self._history.ends_on)
 
     async def advance(self, now: datetime) -> None:
         """Play every second up to the venue's now."""

@@ -1,6 +1,5 @@
 """What pages, API, trading and the worker ask of the market. Checks of role are the caller's."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -12,50 +11,19 @@ from redis.asyncio import Redis
 from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
-from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Venue, VenueClock
+from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Venue
 from starkmatter.domain.replay_clock import MAX_SPEED, MIN_SPEED
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market import queries
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.calendar import load_calendar
+from starkmatter.market.records import ReplayRunView, ReplayStatus
 
 MAX_BARS = 20_000
 MAX_INSTRUMENTS = 500
 MAX_SEED = 2**31 - 1
 REPLAY_EXCHANGE = "XNYS"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRunView:
-    """One run of the replay. Anchor and horizon: see `replay_run`."""
-
-    id: int
-    seed: int
-    start_on: date
-    speed: int
-    paused: bool
-    skip_closed: bool
-    anchor_venue_at: datetime
-    anchor_wall_at: datetime
-    horizon_venue_at: datetime
-    configured: str
-    created_at: datetime
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayStatus:
-    """The present run, the venue's clock (None while the feed or Valkey is down) and what may be asked for.
-
-    `pending_commands` counts what the worker has not carried out yet: more than a second of it means no worker runs.
-    """
-
-    run: ReplayRunView | None
-    clock: VenueClock | None
-    pending_commands: int
-    history_starts_on: date | None
-    history_ends_on: date | None
 
 
 async def list_instruments(db: Database, query: str = "", limit: int = 50) -> list[Instrument]:
@@ -152,13 +120,6 @@ async def closes_before(db: Database, venue: Venue, symbols: list[str], until: d
 async def session_calendar(db: Database, exchange: str = REPLAY_EXCHANGE) -> SessionCalendar:
     """The stored sessions of an exchange; empty until the worker has run once."""
     return await load_calendar(db, exchange)
-
-
-async def market_clock(db: Database, now: datetime) -> VenueClock:
-    """The wall-clock market's state at `now`, from the stored sessions."""
-    found = (await load_calendar(db, REPLAY_EXCHANGE)).at(now)
-    session_on = found.session.session_on if found.session else None
-    return VenueClock("market", now, found.state, session_on, found.next_open, found.next_close)
 
 
 async def replay_status(db: Database, cache: Redis) -> ReplayStatus:

@@ -4,12 +4,14 @@ import csv
 import gzip
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from starkmatter.domain.replay import ticks_of
+from starkmatter.domain.replay_clock import CLOSED_WALL, ClockAnchor, reanchor, venue_time
+from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.market.calendar import published_sessions
 from starkmatter.market.providers.replay import DATA_DIR, ReplayHistory, load_history
 
@@ -78,6 +80,21 @@ def test_published_sessions_know_half_days_holidays_and_daylight_saving_time():
     assert found[date(2021, 11, 8)].opens_at.hour == 14
     assert all(one.length_secs in (12_600, 23_400) for one in found.values())
     assert all(one.opens_at.utcoffset() == timedelta(0) for one in found.values())
+
+
+def test_ten_years_of_replay_live_through_every_session_once_and_in_full():
+    calendar = SessionCalendar(published_sessions("XNYS", date(2013, 1, 2), date(2023, 9, 21)))
+    wall = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    anchor = ClockAnchor(calendar.sessions[0].opens_at, wall, 60)
+    for session in calendar.sessions:
+        anchor = reanchor(anchor, calendar, wall)
+        assert anchor.venue_at == session.opens_at
+        assert calendar.at(anchor.venue_at).state == "open"
+        wall += timedelta(seconds=session.length_secs) / 60
+        assert venue_time(anchor, calendar, wall) == session.closes_at
+        wall += CLOSED_WALL
+    assert calendar.at(venue_time(anchor, calendar, wall)).state == "ended"
+    assert len(calendar) == 2_699
 
 
 def test_the_web_process_never_imports_pandas():

@@ -252,6 +252,13 @@ async def test_the_hub_follows_valkey_and_starts_from_the_board(cache):
     await until(lambda: {"quotes", "clock", "alerts"} <= {frame["ch"] for frame in socket.frames})
     assert socket.last_of("AAPL") == "100.02"
     assert [frame["d"] for frame in socket.frames if frame["ch"] == "alerts"] == [[{"rule": "AAPL above 100"}]]
+    await cache.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    for cents in range(10, 60):  # until the hub listens again
+        await board.publish("replay", {"AAPL": quote(f"100.{cents}")}, clock=CLOCK, now=NOW)
+        await asyncio.sleep(0.05)
+        if socket.last_of("AAPL") != "100.02" and hub.listening.is_set():
+            break
+    assert socket.last_of("AAPL") != "100.02"
     await cache.publish("sessions:revoked", str(session_id))
     await until(lambda: socket.closed_with == 4401)
     stop.set()

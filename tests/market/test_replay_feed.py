@@ -14,6 +14,7 @@ from starkmatter.domain.replay import price_of
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market import replay_feed
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import market_clock, venue_clock
 from starkmatter.market.feed import Feed
 from starkmatter.market.providers.replay import build_day
 from starkmatter.market.replay_feed import Replay, _resume_or_start, run_replay_feed
@@ -23,7 +24,6 @@ from starkmatter.market.service import (
     list_instruments,
     load_bars,
     load_bars_json,
-    market_clock,
     replay_status,
     steer_replay,
 )
@@ -390,6 +390,20 @@ async def test_the_wall_clock_market_follows_the_stored_sessions(market_db):
     assert (monday.state, monday.speed, monday.run_id) == ("open", 1, None)
     thanksgiving = await market_clock(market_db, datetime(2026, 11, 26, 15, 0, tzinfo=UTC))
     assert thanksgiving.state == "closed"
+
+
+async def test_without_valkey_the_clock_is_read_from_the_database_and_never_runs_ahead(worker, wall, market_db, cache):
+    dead = Redis.from_url("redis://127.0.0.1:1")
+    with pytest.raises(Unavailable):
+        await venue_clock(market_db, dead, "replay", wall())
+    replay = await worker(speed=10)
+    await run_for(replay, wall, 6)
+    shown = await venue_clock(market_db, dead, "replay", wall())
+    assert abs(shown.venue_now - replay.venue_now) <= timedelta(seconds=1)
+    assert (shown.state, shown.run_id, shown.speed) == ("open", replay.run.id, 10)
+    later = await venue_clock(market_db, dead, "replay", wall.pass_secs(3600))
+    assert later.venue_now <= OPEN + timedelta(seconds=40 + 100)
+    assert (await venue_clock(market_db, dead, "market", wall())).venue == "market"
 
 
 async def test_the_feed_runs_without_valkey_and_keeps_matching(market_db):
