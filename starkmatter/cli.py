@@ -1,6 +1,7 @@
 """The command `starkmatter`: start, inspect and keep an instance; an error is one line, never a traceback."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,9 +31,19 @@ def main() -> None:
 def _settings(process: str) -> Settings:
     from starkmatter.ops.logging import configure_logging
 
+    _take_env_file()
     settings = load_settings()
     configure_logging(settings, process)
     return settings
+
+
+def _take_env_file() -> None:
+    """Put .env into the environment, so that children see the same wherever they run, and NAME_FILE works in it."""
+    from dotenv import dotenv_values
+
+    for name, value in dotenv_values(".env").items():
+        if value is not None:
+            os.environ.setdefault(name, value)
 
 
 def _version(wanted: bool) -> None:
@@ -123,6 +134,7 @@ def healthy() -> None:
 
     from starkmatter.ops.probe import http_ok
 
+    _take_env_file()
     settings = load_settings()
     raise typer.Exit(0 if asyncio.run(http_ok(settings.host, settings.port, "/healthz")) else 1)
 

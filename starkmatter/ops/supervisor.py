@@ -112,7 +112,7 @@ class Supervisor:
             self.engines.prepare()
             await self._start_engines()
             await self._run_once("migrate")
-            worker = self._supervise(Child("worker", lambda: self._ours("worker"), _at_once))
+            self._supervise(Child("worker", lambda: self._ours("worker"), self._worker_beats))
             await building
         except BaseException:
             building.cancel()
@@ -121,7 +121,6 @@ class Supervisor:
             raise
         web = self._supervise(Child("web", self._web, self._web_answers))
         await _ready_within(web, WEB_START_SECS)
-        await _ready_within(worker, WEB_START_SECS)
         say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
         await self._print_setup_link()
         self._spawn(self._watch())
@@ -257,7 +256,7 @@ class Supervisor:
 
     async def _await_ready(self, child: Child) -> None:
         started_at = monotonic_secs()
-        while not await child.ready():  # noqa: ASYNC110 - another process cannot set our event
+        while not await _is_ready(child):  # noqa: ASYNC110 - another process cannot set our event
             await asyncio.sleep(READY_POLL_SECS)
         child.phase = Phase.READY
         child.became_ready.set()
@@ -288,10 +287,13 @@ class Supervisor:
         if child.name == "web":
             return await self._web_answers()
         try:
-            async with asyncio.timeout(WATCH_EVERY_SECS), Redis.from_url(self.engines.redis_url) as cache:
-                return bool(await cache.exists(HEARTBEAT_KEY))
+            return await self._worker_beats()
         except (RedisError, OSError, TimeoutError):
             return True  # Without the cache nobody can say; the worker works on without it.
+
+    async def _worker_beats(self) -> bool:
+        async with asyncio.timeout(WATCH_EVERY_SECS), Redis.from_url(self.engines.redis_url) as cache:
+            return bool(await cache.exists(HEARTBEAT_KEY))
 
     async def _stop(self) -> None:
         """Web and worker first, so that they can still finish their work, then the engines."""
@@ -336,8 +338,11 @@ def supervise(settings: Settings, *, reload: bool = False) -> int:
         return asyncio.run(supervised())
 
 
-async def _at_once() -> bool:
-    return True
+async def _is_ready(child: Child) -> bool:
+    try:
+        return await child.ready()
+    except (RedisError, OSError, TimeoutError):
+        return False
 
 
 async def _ready_within(child: Child, secs: float) -> None:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -27,19 +28,39 @@ pytestmark = pytest.mark.process
 CHILDREN = ("postgres", "valkey", "worker", "web")
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
+@contextmanager
+def short_folder() -> Iterator[Path]:
     """A short path, as people use: pytest's own temporary folders are long and closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="sm-"))
-    yield folder / "home"
+    yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def ready_instance(home: Path, log: Path) -> Iterator[Instance]:
+    with running_instance(home, log) as started:
+        started.wait_for_page()
+        started.wait_until_ready()
+        yield started
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield folder / "home"
 
 
 @pytest.fixture
 def instance(home: Path, tmp_path: Path) -> Iterator[Instance]:
-    with running_instance(home, tmp_path / "run.log") as started:
-        started.wait_for_page()
-        started.wait_until_ready()
+    """An instance of this test alone, which may break it."""
+    with ready_instance(home, tmp_path / "run.log") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Instance]:
+    """An instance that the tests of this module only look at."""
+    with short_folder() as folder, ready_instance(folder / "home", folder / "run.log") as started:
         yield started
 
 
@@ -154,28 +175,28 @@ def test_second_start_builds_nothing_and_answers_soon(instance: Instance, tmp_pa
     assert took_secs < 5
 
 
-def test_idle_processes_together_stay_under_500_megabytes(instance: Instance) -> None:
+def test_idle_processes_together_stay_under_500_megabytes(watched: Instance) -> None:
     def private_bytes(process: psutil.Process) -> int:
         full = process.memory_full_info()
         return int(getattr(full, "pss", full.uss))
 
-    assert sum(private_bytes(process) for process in instance.processes()) < 500e6
+    assert sum(private_bytes(process) for process in watched.processes()) < 500e6
 
 
-def test_a_second_instance_in_the_same_home_is_refused_in_one_line(instance: Instance) -> None:
-    refused = starkmatter("run", home=instance.home)
+def test_a_second_instance_in_the_same_home_is_refused_in_one_line(watched: Instance) -> None:
+    refused = starkmatter("run", home=watched.home)
     assert_refused(refused, "STARKMATTER_HOME", "already used by a running StarkMatter")
-    assert instance.get("/") == 200
+    assert watched.get("/") == 200
 
 
-def test_first_start_prints_the_address_and_the_setup_link(instance: Instance) -> None:
-    instance.wait(lambda: "one-time link" in instance.text, "the set-up link")
-    assert f"http://localhost:{instance.port}/setup?token=" in instance.text
-    assert "***" not in instance.text.split("one-time link", 1)[1].splitlines()[0]
+def test_first_start_prints_the_address_and_the_setup_link(watched: Instance) -> None:
+    watched.wait(lambda: "one-time link" in watched.text, "the set-up link")
+    assert f"http://localhost:{watched.port}/setup?token=" in watched.text
+    assert "***" not in watched.text.split("one-time link", 1)[1].splitlines()[0]
 
 
-def test_doctor_sees_the_running_instance(instance: Instance) -> None:
-    done = starkmatter("doctor", "--json", home=instance.home, port=instance.port)
+def test_doctor_sees_the_running_instance(watched: Instance) -> None:
+    done = starkmatter("doctor", "--json", home=watched.home, port=watched.port)
     parts = {part["name"]: part["ok"] for part in json.loads(done.stdout)["parts"]}
     assert parts["web"]
     assert parts["database"]
@@ -194,13 +215,13 @@ def test_backup_of_a_running_instance_comes_back_after_it_stopped(instance: Inst
         again.wait_for_page()
 
 
-def test_no_secret_is_in_an_argument_or_in_the_log(instance: Instance) -> None:
-    secrets = [path.read_text().strip() for path in (instance.home / "secrets").iterdir()]
+def test_no_secret_is_in_an_argument_or_in_the_log(watched: Instance) -> None:
+    secrets = [path.read_text().strip() for path in (watched.home / "secrets").iterdir()]
     assert len(secrets) >= 3
-    arguments = [" ".join(process.cmdline()) for process in instance.processes()]
+    arguments = [" ".join(process.cmdline()) for process in watched.processes()]
     for secret in secrets:
         assert not any(secret in line for line in arguments)
-        assert secret not in instance.text
+        assert secret not in watched.text
 
 
 def test_taken_port_is_refused_in_one_line(home: Path) -> None:
@@ -266,9 +287,35 @@ def test_nothing_outside_the_home_changes_its_permissions(home: Path, tmp_path: 
     assert [path.name for path in open_to_others] in ([], ["frontend"])
 
 
+def test_sockets_are_in_private_folders_of_the_home_and_no_engine_has_a_port(watched: Instance) -> None:
+    for folder, name in (("postgres/run", ".s.PGSQL.5432"), ("run", "valkey.sock")):
+        assert (watched.home / folder / name).is_socket()
+        assert stat.S_IMODE((watched.home / folder).stat().st_mode) == 0o700
+    for engine in ("postgres", "valkey"):
+        assert [link for link in watched.child(engine).net_connections("inet") if link.status == "LISTEN"] == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["worker", "web"])
+def test_child_that_hangs_is_replaced(instance: Instance, name: str) -> None:
+    hung = instance.child(name)
+    time.sleep(6)
+    hung.suspend()
+    instance.wait(lambda: instance.child(name) not in (None, hung), f"a new {name}", within_secs=150)
+    instance.wait(lambda: instance.get("/") == 200, "the page")
+
+
+def test_settings_in_an_env_file_reach_every_process(home: Path, tmp_path: Path, fresh_checkout: Path) -> None:
+    (fresh_checkout / ".env").write_text("STARKMATTER_METRICS_TOKEN=0123456789abcdef-from-the-file\n")
+    with running_instance(home, tmp_path / "run.log", root=fresh_checkout) as instance:
+        instance.wait_for_page()
+        for name in ("worker", "web"):
+            assert instance.child(name).environ()["STARKMATTER_METRICS_TOKEN"] == "0123456789abcdef-from-the-file"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_as_root_only_postgres_is_somebody_else(instance: Instance) -> None:
-    owners = {name: instance.child(name).uids().real for name in CHILDREN}
+def test_as_root_only_postgres_is_somebody_else(watched: Instance) -> None:
+    owners = {name: watched.child(name).uids().real for name in CHILDREN}
     assert owners.pop("postgres") != 0
     assert set(owners.values()) == {0}
 
