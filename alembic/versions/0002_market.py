@@ -1,7 +1,6 @@
 """The market: instruments, sessions, bars and the replay's runs and commands."""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "0002_market"
