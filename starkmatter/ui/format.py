@@ -1,0 +1,64 @@
+"""Figures and instants as a person reads them: grouped, aligned, signs shown on changes. Decimal in, text out."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
+
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+MINUS = "−"
+NOTHING = "–"
+
+
+def money(value: Decimal | None, decimals: int = 2) -> str:
+    """`98,998.50`; a dash when there is no figure."""
+    if value is None:
+        return NOTHING
+    rounded = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+    return (MINUS if rounded < 0 else "") + f"{abs(rounded):,.{decimals}f}"
+
+
+def change(value: Decimal | None, decimals: int = 2) -> str:
+    """`+1,234.50`, `−3.20`, `0.00`: the sign is always shown."""
+    if value is None:
+        return NOTHING
+    text = money(value, decimals)
+    return f"+{text}" if value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN) > 0 else text
+
+
+def percent(value: Decimal | None, decimals: int = 2) -> str:
+    """A percentage (1.5 is 1.50 %) with its sign."""
+    return NOTHING if value is None else f"{change(value, decimals)} %"
+
+
+def quantity(value: Decimal | None) -> str:
+    """Shares: grouped, without zeros that say nothing."""
+    if value is None:
+        return NOTHING
+    text = f"{abs(value.normalize()):,f}"
+    return (MINUS if value < 0 else "") + text
+
+
+def direction(value: Decimal | None) -> str:
+    """The class that colors a change: up, down or nothing."""
+    return "" if not value else "up" if value > 0 else "down"
+
+
+def exchange_time(at: datetime) -> str:
+    """`Mar 1, 2021 10:04:22` on the exchange's wall clock."""
+    local = at.astimezone(EXCHANGE_ZONE)
+    return f"{local:%b} {local.day}, {local:%Y %H:%M:%S}"
+
+
+def wall_time(at: datetime) -> str:
+    """`2026-11-23 05:40 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def status_words(status: str) -> str:
+    """`pending submit` for pending_submit."""
+    return status.replace("_", " ")
+
+
+def plain_number(value: Decimal) -> str:
+    """For data attributes: exact, no grouping, no exponent."""
+    return format(value, "f")

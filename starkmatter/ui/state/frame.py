@@ -1,0 +1,167 @@
+"""What surrounds every page: who is here, which account is chosen, how the interface looks, the palette."""
+
+import json
+from uuid import UUID
+
+import reflex as rx
+
+from starkmatter.accounts.profile import get_appearance
+from starkmatter.accounts.records import Caller
+from starkmatter.backends import backends
+from starkmatter.errors import NotFound, StarkMatterError
+from starkmatter.market.service import list_instruments
+from starkmatter.portfolio.accounts import list_accounts
+from starkmatter.portfolio.valuation import list_positions
+from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.rows import Row, account_row
+
+PALETTE_LIMIT = 8
+PAGES = (
+    ("/", "Dashboard", "Overview of your account"),
+    ("/trade/AAPL", "Trade", "Chart and ticket"),
+    ("/portfolio", "Portfolio", "Value, positions, ledger"),
+    ("/orders", "Orders", "Orders, fills and receipts"),
+    ("/settings", "Settings", "Profile, sessions, appearance"),
+)
+
+
+class FrameState(rx.State):
+    """The frame of every page."""
+
+    ready: bool = False
+    name: str = ""
+    initials: str = ""
+    is_admin: bool = False
+    may_trade: bool = False
+    accounts: list[Row] = []
+    account: Row = {}
+    holdings: str = "{}"
+    theme: str = ""
+    swap: bool = False
+    rail: str = "wide"
+    overlay: str = ""
+    query: str = ""
+    found: list[Row] = []
+    problem: str = ""
+
+    @rx.event
+    @allow("user")
+    async def load(self) -> None:
+        """Read people, accounts and appearance again."""
+        b, caller = backends(), await caller_of(self)
+        self.name = caller.display_name
+        self.initials = "".join(word[0] for word in caller.display_name.split()[:2]).upper() or "?"
+        self.is_admin, self.may_trade = caller.is_admin, caller.may_trade
+        try:
+            looks = await get_appearance(b, caller)
+            self.theme, self.swap = looks.theme, looks.up_is_red
+            await self._read_accounts(caller)
+            self.problem = ""
+        except StarkMatterError as error:
+            self.problem = error.text
+        self.ready = True
+
+    @rx.event
+    @allow("user")
+    async def choose_account(self, account_id: str):
+        """Show another of the caller's accounts on every page."""
+        chosen = next((row for row in self.accounts if row["id"] == account_id), None)
+        if chosen is not None:
+            self.account = chosen
+            await self._read_holdings(await caller_of(self))
+            return rx.call_script("location.reload()")
+        return None
+
+    @rx.event
+    @allow("user")
+    async def refresh(self) -> None:
+        """Something happened to an order: read the accounts again."""
+        await self._read_accounts(await caller_of(self))
+
+    @rx.event
+    @allow("user")
+    def toggle_rail(self) -> None:
+        """Show the rail with or without labels."""
+        self.rail = "narrow" if self.rail == "wide" else "wide"
+
+    @rx.event
+    @allow("user")
+    async def key(self, name: str):
+        """A key that belongs to the frame."""
+        if name == "palette":
+            self.overlay, self.query = "palette", ""
+            await self._search()
+            return rx.call_script("setTimeout(() => document.getElementById('palette-input')?.focus(), 30)")
+        self.overlay = "keys" if name == "keys" else ""
+        return None
+
+    @rx.event
+    @allow("user")
+    async def open_palette(self):
+        """The search box was clicked."""
+        self.overlay, self.query = "palette", ""
+        await self._search()
+        return rx.call_script("setTimeout(() => document.getElementById('palette-input')?.focus(), 30)")
+
+    @rx.event
+    @allow("user")
+    def close_overlay(self) -> None:
+        """Close whatever lies over the page."""
+        self.overlay = ""
+
+    @rx.event
+    @allow("user")
+    async def search(self, text: str) -> None:
+        """Find symbols and pages."""
+        self.query = str(text)[:60]
+        await self._search()
+
+    @rx.event
+    @allow("user")
+    def follow_first(self, _form: dict[str, str]):
+        """Enter in the palette opens its first line."""
+        self.overlay = ""
+        return rx.redirect(self.found[0]["href"]) if self.found else None
+
+    async def _search(self) -> None:
+        text = self.query.strip()
+        pages = [
+            {"href": href, "key": title, "text": about} for href, title, about in PAGES if text.lower() in title.lower()
+        ]
+        symbols = [
+            {"href": f"/trade/{one.symbol}", "key": one.symbol, "text": one.name}
+            for one in await list_instruments(backends().db, text, PALETTE_LIMIT)
+        ]
+        self.found = (pages + symbols if not text else symbols + pages)[: PALETTE_LIMIT + len(PAGES)]
+
+    async def _read_accounts(self, caller: Caller) -> None:
+        self.accounts = [account_row(one) for one in await list_accounts(backends(), caller)]
+        chosen = self.account.get("id")
+        fresh = next((row for row in self.accounts if row["id"] == chosen and not row["read_only"]), None)
+        kept = next((row for row in self.accounts if row["id"] == chosen), None)
+        first = next((row for row in self.accounts if not row["read_only"]), None)
+        self.account = fresh or (kept if first is None else first) or {}
+        await self._read_holdings(caller)
+
+    async def _read_holdings(self, caller: Caller) -> None:
+        if not self.account:
+            self.holdings = "{}"
+            return
+        positions = await list_positions(backends(), caller, UUID(self.account["id"]))
+        self.holdings = json.dumps(
+            {
+                one.symbol: {"qty": format(one.qty, "f"), "value": format(one.market_value, "f")}
+                for one in positions
+                if one.qty
+            }
+        )
+
+
+async def chosen_account(state: rx.State) -> UUID:
+    """The account the frame shows, chosen now if the frame has not loaded yet; NotFound when there is none."""
+    frame = await state.get_state(FrameState)
+    if not frame.account:
+        await frame._read_accounts(await caller_of(state))
+    if not frame.account:
+        raise NotFound("You have no account yet. The replay market may still be starting: reload in a few seconds.")
+    return UUID(frame.account["id"])

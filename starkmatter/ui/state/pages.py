@@ -1,0 +1,328 @@
+"""The pages that mostly read: dashboard, portfolio and orders."""
+
+from decimal import Decimal
+from uuid import UUID
+
+import reflex as rx
+
+from starkmatter.backends import backends
+from starkmatter.domain.orders import OPEN
+from starkmatter.errors import StarkMatterError
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.service import list_instruments, load_bars
+from starkmatter.portfolio.ledger import list_entries
+from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_positions
+from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
+from starkmatter.trading.records import FillView
+from starkmatter.ui import format as show
+from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
+
+SPARK_BARS = 30
+SPARK_WIDTH, SPARK_HEIGHT = 92, 26
+AREA_WIDTH, AREA_HEIGHT = 800, 180
+WATCHED = 40
+LEDGER_PAGE = 30
+
+
+def line_points(values: list[Decimal], width: int, height: int) -> str:
+    """The points of an SVG polyline that fills the box; a flat line for one value, nothing for none."""
+    if not values:
+        return ""
+    if len(values) == 1:
+        values = values * 2
+    low, high = min(values), max(values)
+    span = (high - low) or Decimal(1)
+    step = Decimal(width) / (len(values) - 1)
+    pad = Decimal(height) * Decimal("0.08")
+    room = Decimal(height) - 2 * pad
+    points = []
+    for number, value in enumerate(values):
+        y = Decimal(height) / 2 if high == low else pad + (high - value) / span * room
+        points.append(f"{float(step * number):.1f},{float(y):.1f}")
+    return " ".join(points)
+
+
+class DashboardState(rx.State):
+    """The first page after sign-in."""
+
+    ready: bool = False
+    positions: list[Row] = []
+    orders: list[Row] = []
+    watch: list[Row] = []
+    steps: list[Row] = []
+    steps_left: int = 0
+    line: str = ""
+    area: str = ""
+    problem: str = ""
+
+    @rx.event
+    @allow("user")
+    async def load(self) -> None:
+        """Read everything the page shows."""
+        await self._read()
+        if not self.watch:
+            await self._read_watch()
+        self.ready = True
+
+    @rx.event
+    @allow("user")
+    async def refresh(self) -> None:
+        """An order changed."""
+        await self._read()
+
+    async def _read(self) -> None:
+        b, caller = backends(), await caller_of(self)
+        try:
+            account_id = await chosen_account(self)
+            self.positions = [position_row(one) for one in await list_positions(b, caller, account_id) if one.qty]
+            self.orders = [order_row(one) for one in await list_orders(b, caller, account_id, OPEN, 50)]
+            fills = await list_fills(b, caller, account_id=account_id, limit=1)
+            values = [point.equity for point in await equity_series(b, caller, account_id, limit=200)]
+            self.line = line_points(values, AREA_WIDTH, AREA_HEIGHT)
+            self.area = f"0,{AREA_HEIGHT} {self.line} {AREA_WIDTH},{AREA_HEIGHT}" if self.line else ""
+            self._read_steps(bool(fills), str(fills[0].order_id) if fills else "")
+            self.problem = ""
+        except StarkMatterError as error:
+            self.problem = error.text
+
+    def _read_steps(self, traded: bool, order_id: str) -> None:
+        done = "true" if traded else "false"
+        receipt = f"/orders?order={order_id}" if order_id else "/orders"
+        self.steps = [
+            {"text": "Place your first paper trade", "href": "/trade/AAPL", "done": done},
+            {"text": "Read the receipt of its fill", "href": receipt, "done": "false"},
+            {"text": "See it booked in the ledger", "href": "/portfolio", "done": "false"},
+        ]
+        self.steps_left = 2 if traded else 3
+
+    async def _read_watch(self) -> None:
+        b = backends()
+        try:
+            clock = await clock_or_none(b, "replay")
+            quotes = await QuoteBoard(b.cache).quotes("replay")
+            rows = []
+            for one in await list_instruments(b.db, "", WATCHED):
+                closes: list[Decimal] = []
+                if clock is not None:
+                    bars = await load_bars(b.db, "replay", one.symbol, "1d", limit=SPARK_BARS, until=clock.venue_now)
+                    closes = [bar.close for bar in bars]
+                quote = quotes.get(one.symbol)
+                moved = quote.last - quote.prev_close if quote and quote.prev_close else None
+                rows.append(
+                    {
+                        "symbol": one.symbol,
+                        "name": one.name,
+                        "last": show.money(quote.last if quote else None),
+                        "change": show.percent(
+                            moved / quote.prev_close * 100 if quote and quote.prev_close and moved is not None else None
+                        ),
+                        "dir": show.direction(moved),
+                        "spark": line_points(closes, SPARK_WIDTH, SPARK_HEIGHT),
+                    }
+                )
+            self.watch = rows
+        except StarkMatterError as error:
+            self.problem = error.text
+
+
+class PortfolioState(rx.State):
+    """Value, positions, cash and the ledger of the chosen account."""
+
+    ready: bool = False
+    positions: list[Row] = []
+    closed: list[Row] = []
+    ledger: list[Row] = []
+    more: bool = False
+    line: str = ""
+    area: str = ""
+    low: str = ""
+    high: str = ""
+    problem: str = ""
+    _oldest: int = 0
+
+    @rx.event
+    @allow("user")
+    async def load(self) -> None:
+        """Read everything the page shows."""
+        b, caller = backends(), await caller_of(self)
+        try:
+            account_id = await chosen_account(self)
+            rows = await list_positions(b, caller, account_id)
+            self.positions = [position_row(one) for one in rows if one.qty]
+            self.closed = [position_row(one) for one in rows if not one.qty]
+            values = [point.equity for point in await equity_series(b, caller, account_id)]
+            self.line = line_points(values, AREA_WIDTH, AREA_HEIGHT)
+            self.area = f"0,{AREA_HEIGHT} {self.line} {AREA_WIDTH},{AREA_HEIGHT}" if self.line else ""
+            self.low = show.money(min(values)) if values else ""
+            self.high = show.money(max(values)) if values else ""
+            self.ledger = []
+            await self._read_ledger(account_id, None)
+            self.problem = ""
+        except StarkMatterError as error:
+            self.problem = error.text
+        self.ready = True
+
+    @rx.event
+    @allow("user")
+    async def older(self) -> None:
+        """Read on in the ledger."""
+        try:
+            await self._read_ledger(await chosen_account(self), self._oldest)
+        except StarkMatterError as error:
+            self.problem = error.text
+
+    async def _read_ledger(self, account_id: UUID, before: int | None) -> None:
+        entries = await list_entries(backends(), await caller_of(self), account_id, LEDGER_PAGE, before)
+        self.ledger = [*self.ledger, *(row for one in entries for row in entry_rows(one))]
+        self.more = len(entries) == LEDGER_PAGE
+        self._oldest = entries[-1].id if entries else 0
+
+
+class OrdersState(rx.State):
+    """Every order, its history, its fills and their receipts."""
+
+    ready: bool = False
+    only: str = "all"
+    orders: list[Row] = []
+    chosen: Row = {}
+    events: list[Row] = []
+    fills: list[Row] = []
+    receipt: Row = {}
+    fees: list[Row] = []
+    problem: str = ""
+
+    @rx.event
+    @allow("user")
+    async def load(self) -> None:
+        """Read the list; an order named in the address is opened."""
+        await self._read()
+        self.ready = True
+        asked = self.router.url.query_parameters.get("order", "")
+        if asked:
+            await self._open(asked)
+
+    @rx.event
+    @allow("user")
+    async def refresh(self) -> None:
+        """An order changed."""
+        await self._read()
+        if self.chosen:
+            await self._open(self.chosen["id"], keep_receipt=True)
+
+    @rx.event
+    @allow("user")
+    async def filter(self, only: str) -> None:
+        """All orders, or those that still work."""
+        if only in {"all", "open"}:
+            self.only = only
+            await self._read()
+
+    @rx.event
+    @allow("user")
+    async def open(self, order_id: str) -> None:
+        """Show one order's history and fills."""
+        await self._open(order_id)
+
+    @rx.event
+    @allow("user")
+    def close(self) -> None:
+        """Back to the list."""
+        self.chosen, self.receipt = {}, {}
+
+    @rx.event
+    @allow("user")
+    async def explain(self, fill_id: str) -> None:
+        """Show the receipt of a fill."""
+        try:
+            fill = await get_fill(backends(), await caller_of(self), UUID(str(fill_id)))
+        except (ValueError, StarkMatterError):
+            self.problem = "There is no such fill."
+            return
+        self.receipt, self.fees = receipt_row(fill), fee_rows(fill)
+
+    @rx.event
+    @allow("trader")
+    async def cancel(self, order_id: str) -> None:
+        """Ask for an order back."""
+        try:
+            await cancel_order(backends(), await caller_of(self), UUID(str(order_id)))
+            self.problem = ""
+        except ValueError:
+            self.problem = "There is no such order."
+        except StarkMatterError as error:
+            self.problem = error.text
+        await self._read()
+
+    async def _read(self) -> None:
+        try:
+            found = await list_orders(
+                backends(),
+                await caller_of(self),
+                await chosen_account(self),
+                OPEN if self.only == "open" else None,
+                200,
+            )
+            self.orders = [order_row(one) for one in found]
+        except StarkMatterError as error:
+            self.problem = error.text
+
+    async def _open(self, order_id: str, *, keep_receipt: bool = False) -> None:
+        b, caller = backends(), await caller_of(self)
+        try:
+            key = UUID(str(order_id))
+            events = await order_events(b, caller, key)
+            fills = await list_fills(b, caller, order_id=key)
+            found = [one for one in self.orders if one["id"] == str(key)]
+        except (ValueError, StarkMatterError):
+            self.problem = "There is no such order."
+            return
+        self.chosen = found[0] if found else {"id": str(key)}
+        self.events = [
+            {
+                "sequence": str(one.sequence),
+                "status": show.status_words(one.status),
+                "at": show.exchange_time(one.venue_at),
+                "reason": one.reason or "",
+            }
+            for one in events
+        ]
+        self.fills = [fill_row(one) for one in fills]
+        if not keep_receipt:
+            self.receipt = {}
+        if len(fills) == 1 and not self.receipt:
+            self.receipt, self.fees = receipt_row(fills[0]), fee_rows(fills[0])
+
+
+def receipt_row(fill: FillView) -> Row:
+    """A receipt in words and figures."""
+    receipt = fill.receipt
+    quote, cap = receipt["quote"], receipt["cap"]
+    traded = cap["traded_qty"]
+    return {
+        "id": str(fill.id),
+        "title": f"{fill.side.capitalize()} {show.quantity(fill.qty)} {fill.symbol} at {show.money(fill.price)}",
+        "explanation": receipt["explanation"],
+        "quote": f"{show.money(Decimal(quote['bid']))} × {quote['bid_size']}  /  "
+        f"{show.money(Decimal(quote['ask']))} × {quote['ask_size']}",
+        "age": f"{quote['age_ms']} ms old, from {quote['provider']}",
+        "rule": receipt["rule"].replace("_", " "),
+        "cap": f"{cap['available_qty']} of {cap['wanted_qty']} wanted could be had"
+        + (f" ({traded} traded since the quote before)" if traded is not None else " (no volume in the source)"),
+        "spread": show.money(Decimal(receipt["spread"])),
+        "impact": show.money(Decimal(receipt["impact"])),
+        "preset": receipt["preset"],
+        "schedule": receipt["fee_schedule"],
+        "fees": show.money(fill.fees),
+        "value": show.money(fill.qty * fill.price),
+    }
+
+
+def fee_rows(fill: FillView) -> list[Row]:
+    """Each fee line of a receipt."""
+    return [
+        {"name": line["name"], "charged": show.money(Decimal(line["charged"])), "basis": line["basis"]}
+        for line in fill.receipt["fees"]
+    ]

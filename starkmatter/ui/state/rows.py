@@ -1,0 +1,112 @@
+"""Records as the rows a page draws: text, plus the exact figures that live cells compute with."""
+
+from starkmatter.portfolio.records import AccountView, LedgerEntryView, PositionView
+from starkmatter.trading.records import FillView, OrderView
+from starkmatter.ui import format as show
+
+Row = dict[str, str]
+
+
+def position_row(one: PositionView) -> Row:
+    """A position; `base` is what its value was worth against today's start, so that value - base is the day's P&L."""
+    pl_pct = one.unrealized_pl / one.cost_basis * 100 if one.cost_basis else None
+    return {
+        "symbol": one.symbol,
+        "qty": show.quantity(one.qty),
+        "avg_price": show.money(one.avg_price),
+        "last": show.money(one.last),
+        "value": show.money(one.market_value),
+        "cost": show.money(one.cost_basis),
+        "pl": show.change(one.unrealized_pl),
+        "pl_pct": show.percent(pl_pct),
+        "pl_dir": show.direction(one.unrealized_pl),
+        "day_pl": show.change(one.day_pl),
+        "day_dir": show.direction(one.day_pl),
+        "realized": show.change(one.realized_pl),
+        "realized_dir": show.direction(one.realized_pl),
+        "open": "yes" if one.qty else "",
+        "raw_qty": show.plain_number(one.qty),
+        "raw_cost": show.plain_number(one.cost_basis),
+        "raw_value": show.plain_number(one.market_value),
+        "raw_base": show.plain_number(one.market_value - one.day_pl),
+    }
+
+
+def order_row(one: OrderView) -> Row:
+    """An order as tables list it."""
+    return {
+        "id": str(one.id),
+        "symbol": one.symbol,
+        "side": one.side,
+        "side_text": one.side.capitalize(),
+        "type": one.type.capitalize(),
+        "qty": show.quantity(one.qty),
+        "filled": show.quantity(one.filled_qty),
+        "limit": show.money(one.limit_price),
+        "avg": show.money(one.avg_price),
+        "tif": "Day" if one.time_in_force == "day" else "GTC",
+        "status": show.status_words(one.status),
+        "reason": one.reject_reason or "",
+        "created": show.wall_time(one.created_at),
+        "open": "yes" if one.status in {"pending_submit", "submitting", "accepted", "working", "partial"} else "",
+    }
+
+
+def fill_row(one: FillView) -> Row:
+    """A fill as tables list it."""
+    return {
+        "id": str(one.id),
+        "order_id": str(one.order_id),
+        "symbol": one.symbol,
+        "side": one.side,
+        "side_text": one.side.capitalize(),
+        "qty": show.quantity(one.qty),
+        "price": show.money(one.price),
+        "fees": show.money(one.fees),
+        "realized": show.change(one.realized_pl) if one.side == "sell" else show.NOTHING,
+        "at": show.exchange_time(one.executed_at),
+    }
+
+
+def entry_rows(one: LedgerEntryView) -> list[Row]:
+    """A journal entry as one row per leg; only the first names the entry."""
+    rows = []
+    for number, leg in enumerate(one.postings):
+        first = number == 0
+        rows.append(
+            {
+                "id": str(one.id) if first else "",
+                "at": show.exchange_time(one.venue_at) if first else "",
+                "description": one.description if first else "",
+                "account": leg.account,
+                "commodity": leg.commodity,
+                "amount": show.change(leg.amount) if leg.commodity == "USD" else show.change(leg.amount, 0),
+            }
+        )
+    return rows
+
+
+def account_row(one: AccountView) -> Row:
+    """An account for the switcher and the headline figures."""
+    return {
+        "id": str(one.id),
+        "name": one.name,
+        "mode": one.mode.upper(),
+        "venue": one.venue,
+        "currency": one.currency,
+        "cash": show.money(one.cash),
+        "reserved": show.money(one.reserved),
+        "buying_power": show.money(one.buying_power),
+        "market_value": show.money(one.market_value),
+        "equity": show.money(one.equity),
+        "day_pl": show.change(one.day_pl),
+        "day_dir": show.direction(one.day_pl),
+        "day_pct": show.percent(one.day_pl / (one.equity - one.day_pl) * 100 if one.equity != one.day_pl else None),
+        "unrealized": show.change(one.unrealized_pl),
+        "unrealized_dir": show.direction(one.unrealized_pl),
+        "realized": show.change(one.realized_pl),
+        "realized_dir": show.direction(one.realized_pl),
+        "read_only": "yes" if one.read_only else "",
+        "raw_cash": show.plain_number(one.cash),
+        "raw_base": show.plain_number(one.equity - one.day_pl),
+    }

@@ -1,0 +1,323 @@
+"""The trade page: one symbol, its ticket with a live preview, own orders, position and fills."""
+
+import re
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from uuid import uuid4
+
+import reflex as rx
+
+from starkmatter.backends import backends
+from starkmatter.domain.orders import OPEN, OrderRequest
+from starkmatter.errors import InvalidInput, NotFound, StarkMatterError
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.service import get_instrument
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.trading.preview import preview_order
+from starkmatter.trading.records import OrderPreview
+from starkmatter.trading.submit import submit_order
+from starkmatter.ui import format as show
+from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.rows import Row, fill_row, order_row, position_row
+
+SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
+INTERVALS = ("1m", "5m", "15m", "1h", "1d")
+MAX_INPUT_CHARS = 24
+FILLS_SHOWN = 8
+
+
+class TradeState(rx.State):
+    """The symbol of the page and what belongs to it."""
+
+    symbol_shown: str = ""
+    about: Row = {}
+    interval: str = "5m"
+    position: Row = {}
+    orders: list[Row] = []
+    fills: list[Row] = []
+    lines: list[Row] = []
+    marks: list[Row] = []
+    problem: str = ""
+
+    @rx.event
+    @allow("user")
+    async def load(self):
+        """Read the symbol of the address and everything the person has in it."""
+        asked = str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].upper().replace("%5E", "^")
+        if not SYMBOL.fullmatch(asked):
+            return rx.redirect("/trade/AAPL")
+        b = backends()
+        try:
+            one = await get_instrument(b.db, asked)
+        except NotFound:
+            self.problem = f"There is no symbol {asked} on this market."
+            self.symbol_shown = ""
+            return None
+        except StarkMatterError as error:
+            self.problem = error.text
+            return None
+        self.symbol_shown, self.problem = one.symbol, ""
+        quote = (await QuoteBoard(b.cache).quotes("replay", [one.symbol])).get(one.symbol)
+        self.about = {
+            "name": one.name,
+            "sector": one.sector,
+            "exchange": one.exchange,
+            "note": one.data_note,
+            "tradable": "yes" if one.tradable else "",
+            "last": show.money(quote.last if quote else None),
+            "bid": show.money(quote.bid if quote else None),
+            "ask": show.money(quote.ask if quote else None),
+        }
+        await self._read_own()
+        ticket = await self.get_state(TicketState)
+        await ticket._start(one.symbol)
+        return None
+
+    @rx.event
+    @allow("user")
+    async def refresh(self) -> None:
+        """An order changed: read own orders, position and fills again."""
+        if self.symbol_shown:
+            await self._read_own()
+            ticket = await self.get_state(TicketState)
+            await ticket._look()
+
+    @rx.event
+    @allow("user")
+    def set_bars(self, interval: str) -> None:
+        """Show bars of another length."""
+        if interval in INTERVALS:
+            self.interval = interval
+
+    @rx.event
+    @allow("trader")
+    async def cancel(self, order_id: str) -> None:
+        """Ask for an order back."""
+        await _cancel(self, order_id)
+        await self._read_own()
+
+    async def _read_own(self) -> None:
+        b, caller = backends(), await caller_of(self)
+        try:
+            account_id = await chosen_account(self)
+            held = [one for one in await list_positions(b, caller, account_id) if one.symbol == self.symbol_shown]
+            orders = [
+                one for one in await list_orders(b, caller, account_id, OPEN, 200) if one.symbol == self.symbol_shown
+            ]
+            fills = await list_fills(b, caller, account_id=account_id, symbol=self.symbol_shown, limit=100)
+        except StarkMatterError as error:
+            self.problem = error.text
+            return
+        self.position = position_row(held[0]) if held and held[0].qty else {}
+        self.orders = [order_row(one) for one in orders]
+        self.fills = [fill_row(one) for one in fills[:FILLS_SHOWN]]
+        self.lines = [
+            {
+                "price": show.plain_number(one.limit_price),
+                "title": f"{one.side} {show.quantity(one.qty - one.filled_qty)}",
+                "side": one.side,
+            }
+            for one in orders
+            if one.limit_price is not None
+        ]
+        self.marks = [
+            {"at": one.executed_at.isoformat(), "title": show.quantity(one.qty), "side": one.side} for one in fills
+        ]
+
+
+class TicketState(rx.State):
+    """The order that is being written, what it would do, and how it went."""
+
+    symbol: str = ""
+    side: str = "buy"
+    kind: str = "market"
+    qty: str = "10"
+    limit: str = ""
+    tif: str = "day"
+    preview: Row = {}
+    refusals: list[str] = []
+    warnings: list[str] = []
+    review: bool = False
+    sheet: bool = False
+    sending: bool = False
+    result: Row = {}
+    _key: str = ""
+
+    @rx.event
+    @allow("user")
+    async def choose(self, field: str, value: str) -> None:
+        """One of the fixed choices of the ticket."""
+        allowed = {"side": ("buy", "sell"), "kind": ("market", "limit"), "tif": ("day", "gtc")}
+        if value in allowed.get(field, ()):
+            setattr(self, field, value)
+            if field == "kind" and value == "limit" and not self.limit:
+                await self._suggest_limit()
+            await self._look()
+
+    @rx.event
+    @allow("user")
+    async def write_qty(self, text: str) -> None:
+        """The quantity, as typed."""
+        self.qty = str(text)[:MAX_INPUT_CHARS]
+        await self._look()
+
+    @rx.event
+    @allow("user")
+    async def write_limit(self, text: str) -> None:
+        """The limit price, as typed."""
+        self.limit = str(text)[:MAX_INPUT_CHARS]
+        await self._look()
+
+    @rx.event
+    @allow("user")
+    async def take_percent(self, percent: int) -> None:
+        """A part of the buying power, or of the shares held when selling."""
+        if percent not in {25, 50, 100}:
+            return
+        b, caller = backends(), await caller_of(self)
+        account_id = await chosen_account(self)
+        seen = await preview_order(b, caller, account_id, self._request(qty=Decimal(1)))
+        part = Decimal(percent) / 100
+        if self.side == "sell":
+            qty = seen.signed_qty * part
+        else:
+            account = await get_account(b, caller, account_id)
+            qty = account.buying_power * part / seen.reserve if seen.reserve else Decimal(0)
+        self.qty = str(max(qty, Decimal(0)).to_integral_value(ROUND_DOWN))
+        await self._look()
+
+    @rx.event
+    @allow("user")
+    async def open_sheet(self, side: str) -> None:
+        """On a phone the ticket comes up as a sheet."""
+        if side in {"buy", "sell"}:
+            self.side, self.sheet = side, True
+            await self._look()
+
+    @rx.event
+    @allow("user")
+    def close_sheet(self) -> None:
+        """Put the sheet away."""
+        self.sheet = self.review = False
+
+    @rx.event
+    @allow("trader")
+    async def start_review(self) -> None:
+        """Show exactly what will be sent. The key is made here, so sending twice cannot order twice."""
+        await self._look()
+        if not self.refusals:
+            self._key = f"ticket-{uuid4()}"
+            self.review, self.result = True, {}
+
+    @rx.event
+    @allow("user")
+    def end_review(self) -> None:
+        """Back to the ticket; nothing was sent."""
+        self.review = False
+
+    @rx.event
+    @allow("trader")
+    async def send(self):
+        """Send what the review shows."""
+        if not self.review or not self._key:
+            return
+        self.sending = True
+        yield
+        b, caller = backends(), await caller_of(self)
+        try:
+            order = await submit_order(b, caller, await chosen_account(self), self._request(), self._key)
+        except StarkMatterError as error:
+            self.sending = False
+            self.result = {"kind": "bad", "text": f"{error.text} Nothing was ordered twice; you can send it again."}
+            return
+        self.sending = self.review = False
+        self._key = ""
+        if order.status == "risk_rejected":
+            self.result = {"kind": "bad", "text": order.reject_reason or "The order was refused."}
+        else:
+            self.sheet = False
+            words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
+            self.result = {"kind": "good", "text": f"{words}: order taken."}
+        trade = await self.get_state(TradeState)
+        await trade._read_own()
+        await self._look()
+
+    async def _start(self, symbol: str) -> None:
+        if symbol != self.symbol:
+            self.symbol, self.limit, self.kind, self.result = symbol, "", "market", {}
+            self.review = False
+        await self._look()
+
+    def _request(self, qty: Decimal | None = None) -> OrderRequest:
+        """The order as written; InvalidInput says which figure cannot be read."""
+        limit = _figure(self.limit, "limit price") if self.kind == "limit" else None
+        return OrderRequest(
+            symbol=self.symbol,
+            side="sell" if self.side == "sell" else "buy",
+            type="limit" if self.kind == "limit" else "market",
+            qty=qty if qty is not None else _figure(self.qty, "quantity"),
+            time_in_force="gtc" if self.tif == "gtc" else "day",
+            limit_price=limit,
+        )
+
+    async def _suggest_limit(self) -> None:
+        quote = (await QuoteBoard(backends().cache).quotes("replay", [self.symbol])).get(self.symbol)
+        if quote is not None:
+            touch = quote.ask if self.side == "buy" else quote.bid
+            self.limit = show.plain_number(touch if touch is not None else quote.last)
+
+    async def _look(self) -> None:
+        """What the order as written would do."""
+        if not self.symbol:
+            return
+        try:
+            request = self._request()
+            seen = await preview_order(backends(), await caller_of(self), await chosen_account(self), request)
+        except StarkMatterError as error:
+            self.preview, self.refusals, self.warnings = {}, [error.text], []
+            return
+        self.preview = _preview_row(seen)
+        self.refusals, self.warnings = seen.refusals, seen.warnings
+
+
+def _figure(text: str, name: str) -> Decimal:
+    cleaned = text.replace(",", "").strip()
+    try:
+        value = Decimal(cleaned)
+    except InvalidOperation:
+        raise InvalidInput(f"Enter the {name} as a figure." if cleaned else f"Enter the {name}.") from None
+    if not value.is_finite() or value <= 0:
+        raise InvalidInput(f"The {name} must be more than zero.")
+    return value
+
+
+def _preview_row(seen: OrderPreview) -> Row:
+    return {
+        "price": show.money(seen.est_price),
+        "cost": show.money(seen.est_cost if seen.est_cost is None or seen.est_cost >= 0 else -seen.est_cost),
+        "cost_name": "Est. proceeds" if seen.est_cost is not None and seen.est_cost < 0 else "Est. cost",
+        "fees": show.money(seen.est_fees),
+        "buying_power": show.money(seen.buying_power),
+        "buying_power_after": show.money(seen.buying_power_after),
+        "position": show.quantity(seen.signed_qty),
+        "position_after": show.quantity(seen.signed_qty_after),
+        "realized": show.change(seen.realized_pl),
+        "realized_dir": show.direction(seen.realized_pl),
+        "has_realized": "yes" if seen.realized_pl is not None else "",
+    }
+
+
+async def _cancel(state: rx.State, order_id: str) -> None:
+    """Cancel one of the caller's orders; what goes wrong is said on the page."""
+    from uuid import UUID
+
+    try:
+        await cancel_order(backends(), await caller_of(state), UUID(str(order_id)))
+        state.problem = ""
+    except ValueError:
+        state.problem = "There is no such order."
+    except StarkMatterError as error:
+        state.problem = error.text
