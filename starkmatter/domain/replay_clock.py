@@ -49,7 +49,8 @@ def venue_time(anchor: ClockAnchor, calendar: SessionCalendar, wall_now: datetim
         else:
             wall_needed = gap / anchor.speed if not anchor.skip_closed else timedelta(0)
         if left < wall_needed:
-            return venue_at + gap * (left // MICROSECOND) // (wall_needed // MICROSECOND)
+            passed_us = (gap // MICROSECOND) * (left // MICROSECOND) // (wall_needed // MICROSECOND)
+            return venue_at + passed_us * MICROSECOND
         venue_at, left = sessions[index + 1].opens_at, left - wall_needed
         index += 1
 

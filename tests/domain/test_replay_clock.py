@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from starkmatter.domain.replay_clock import CLOSED_WALL, ClockAnchor, reanchor, venue_time
@@ -42,6 +42,11 @@ def test_nights_can_be_lived_through_at_the_speed_of_the_day():
     assert venue_time(live, CALENDAR, WALL + timedelta(days=1) / 60) == MONDAY + timedelta(days=1)
 
 
+def test_a_long_night_at_a_slow_speed_is_lived_through_hour_by_hour():
+    slow = anchor(2, skip_closed=False)
+    assert venue_time(slow, CALENDAR, WALL + timedelta(hours=4)) == MONDAY + timedelta(hours=8)
+
+
 def test_before_the_first_session_the_clock_jumps_to_its_open():
     early = anchor(1, venue_at=MONDAY - timedelta(days=3))
     assert venue_time(early, CALENDAR, WALL + secs(5)) == MONDAY + secs(5)
@@ -64,6 +69,7 @@ def test_a_change_of_speed_continues_from_the_same_instant():
     assert venue_time(faster, CALENDAR, WALL + secs(31)) == MONDAY + secs(90)
 
 
+@example(1, False, [0, 0, 0, 0, 13_071_428_572], [1, 1, 1, 2, 1, 1, 1, 1])
 @given(
     speed=st.integers(1, 60),
     skip_closed=st.booleans(),
