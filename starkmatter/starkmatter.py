@@ -1,0 +1,73 @@
+"""The composition root of the web process: the pages, the guard in front of every event, the mounted API."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import reflex as rx
+
+from starkmatter.api.app import lifespan, transformers
+from starkmatter.settings import get_settings
+from starkmatter.ui.pages.dashboard import dashboard
+from starkmatter.ui.pages.door import DoorState, login, not_found, setup, welcome
+from starkmatter.ui.pages.orders import orders
+from starkmatter.ui.pages.portfolio import portfolio
+from starkmatter.ui.pages.settings import settings
+from starkmatter.ui.pages.trade import trade
+from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.guard import Guard
+from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
+from starkmatter.ui.state.settings import ReplayState, SettingsState
+from starkmatter.ui.state.trade import TradeState
+
+# Runs before the first paint, so that the page never flashes in the other theme.
+THEME_SCRIPT = """
+window.starkmatterTheme = () => {
+  const chosen = localStorage.getItem("sm-theme") || "dark";
+  const dark = chosen === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : chosen !== "light";
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  document.documentElement.dataset.swap = localStorage.getItem("sm-swap") || "false";
+};
+window.starkmatterTheme();
+"""
+
+
+@asynccontextmanager
+async def _serve() -> AsyncIterator[None]:
+    async with lifespan(get_settings()):
+        yield
+
+
+app = rx.App(
+    stylesheets=["/app.css"],
+    head_components=[
+        rx.el.script(THEME_SCRIPT),
+        rx.el.link(rel="icon", href="/favicon.ico", sizes="32x32"),
+        rx.el.link(rel="icon", href="/icon.svg", type="image/svg+xml"),
+        rx.el.link(rel="apple-touch-icon", href="/icon-192.png"),
+        rx.el.link(rel="manifest", href="/manifest.webmanifest"),
+        rx.el.link(rel="preload", href="/fonts/inter.woff2", custom_attrs={"as": "font", "crossOrigin": "anonymous"}),
+        rx.el.meta(name="theme-color", content="#0b0e13"),
+    ],
+    html_lang="en",
+    toaster=None,
+    api_transformer=transformers(get_settings()),
+)
+app.add_middleware(Guard(), index=0)
+app.register_lifespan_task(_serve)
+
+app.add_page(dashboard, route="/", title="Dashboard · StarkMatter", on_load=[FrameState.load, DashboardState.load])
+app.add_page(trade, route="/trade/[symbol]", title="Trade · StarkMatter", on_load=[FrameState.load, TradeState.load])
+app.add_page(
+    portfolio, route="/portfolio", title="Portfolio · StarkMatter", on_load=[FrameState.load, PortfolioState.load]
+)
+app.add_page(orders, route="/orders", title="Orders · StarkMatter", on_load=[FrameState.load, OrdersState.load])
+app.add_page(
+    settings,
+    route="/settings",
+    title="Settings · StarkMatter",
+    on_load=[FrameState.load, SettingsState.load, ReplayState.load],
+)
+app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
+app.add_page(setup, route="/setup", title="Set up · StarkMatter")
+app.add_page(welcome, route="/welcome", title="Welcome · StarkMatter")
+app.add_page(not_found, route="/404", title="Not found · StarkMatter")

@@ -1,0 +1,1 @@
+"""Parts that pages are made of: they draw what they are given."""

@@ -1,0 +1,249 @@
+"""The frame around every page: rail, top bar, status strip, tab bar on a phone, palette and keys."""
+
+import reflex as rx
+
+from starkmatter.ui.components.icons import icon, logo
+from starkmatter.ui.components.parts import live_total, problem_note
+from starkmatter.ui.live.components import LiveRoot, RestForm
+from starkmatter.ui.state.frame import FrameState
+
+NAVIGATION = (
+    ("/", "Dashboard", "dashboard"),
+    ("/trade/AAPL", "Trade", "trade"),
+    ("/portfolio", "Portfolio", "portfolio"),
+    ("/orders", "Orders", "orders"),
+    ("/settings", "Settings", "settings"),
+)
+KEYS = (
+    ("⌘K  or  /", "Search symbols and pages"),
+    ("B", "Buy ticket"),
+    ("S", "Sell ticket"),
+    ("↑ ↓", "Move through a table"),
+    ("Esc", "Close what is open"),
+    ("?", "This list"),
+)
+
+
+def framed(page: str, content: rx.Component, on_order: list | None = None) -> rx.Component:
+    """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed."""
+    return rx.el.div(
+        rx.el.a("Skip to content", href="#main", class_name="skip"),
+        rx.el.div(
+            _rail(page),
+            _top(),
+            rx.el.main(problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1),
+            _strip(),
+            _tabs(page),
+            class_name="frame",
+            custom_attrs={"data-rail": FrameState.rail},
+        ),
+        rx.el.div("Connection lost. Reconnecting …", class_name="banner", role="status"),
+        _overlay(),
+        LiveRoot.create(
+            theme=FrameState.theme,
+            swap=FrameState.swap,
+            on_order=[FrameState.refresh, *(on_order or [])],
+            on_key=FrameState.key,
+        ),
+    )
+
+
+def _link(page: str, href: str, title: str, name: str) -> rx.Component:
+    attrs = {"aria-current": "page"} if page == title else {}
+    return rx.el.a(icon(name), rx.el.span(title, class_name="label"), href=href, title=title, custom_attrs=attrs)
+
+
+def _rail(page: str) -> rx.Component:
+    return rx.el.nav(
+        rx.el.a(
+            logo(),
+            rx.el.span("StarkMatter", class_name="label"),
+            href="/",
+            class_name="brand",
+            aria_label="StarkMatter",
+        ),
+        *[_link(page, href, title, name) for href, title, name in NAVIGATION],
+        rx.el.span(class_name="push"),
+        rx.el.button(
+            icon("rail"),
+            rx.el.span("Collapse", class_name="label"),
+            class_name="nav",
+            type="button",
+            title="Show or hide labels",
+            aria_label="Show or hide labels",
+            on_click=FrameState.toggle_rail,
+        ),
+        class_name="rail",
+        aria_label="Pages",
+    )
+
+
+def _tabs(page: str) -> rx.Component:
+    return rx.el.nav(
+        *[_link(page, href, title, name) for href, title, name in NAVIGATION], class_name="tabbar", aria_label="Pages"
+    )
+
+
+def _top() -> rx.Component:
+    return rx.el.header(
+        rx.el.button(
+            icon("search"),
+            rx.el.span("Search symbols", class_name="hint"),
+            rx.el.kbd("/"),
+            class_name="searchbox",
+            type="button",
+            aria_label="Search symbols and pages",
+            on_click=FrameState.open_palette,
+        ),
+        rx.el.span("REPLAY", class_name="badge replay", custom_attrs={"data-clock": "badge"}),
+        rx.cond(
+            FrameState.account["read_only"] == "yes", rx.el.span("FORMER RUN · READ-ONLY", class_name="badge quiet")
+        ),
+        rx.el.div(
+            rx.el.b("–", class_name="mono", custom_attrs={"data-clock": "time"}),
+            rx.el.span("Waiting for the market", custom_attrs={"data-clock": "state"}),
+            class_name="clock",
+        ),
+        rx.el.span(class_name="grow"),
+        rx.el.span(
+            class_name="dot",
+            custom_attrs={"data-strip": "dot"},
+            title="Data health",
+            role="img",
+            aria_label="Data health",
+        ),
+        _accounts(),
+        _person(),
+        class_name="top",
+    )
+
+
+def _accounts() -> rx.Component:
+    return rx.el.details(
+        rx.el.summary(
+            rx.el.span("PAPER", class_name="badge paper"),
+            rx.el.div(
+                rx.el.b(
+                    live_total(
+                        FrameState.holdings,
+                        FrameState.account["raw_cash"],
+                        "value",
+                        FrameState.account["equity"],
+                        "mono",
+                    ),
+                    rx.el.span(" ", FrameState.account["currency"], class_name="muted small"),
+                ),
+                rx.el.span(FrameState.account["name"]),
+                class_name="account",
+            ),
+            icon("down"),
+            aria_label="Choose an account",
+        ),
+        rx.el.div(
+            rx.foreach(
+                FrameState.accounts,
+                lambda row: rx.el.button(
+                    rx.el.span(
+                        row["name"], rx.cond(row["read_only"] == "yes", rx.el.span(" · former run", class_name="muted"))
+                    ),
+                    rx.el.span(row["equity"], class_name="mono"),
+                    type="button",
+                    on_click=FrameState.choose_account(row["id"]),
+                ),
+            ),
+            class_name="list",
+        ),
+        class_name="menu",
+    )
+
+
+def _person() -> rx.Component:
+    return rx.el.details(
+        rx.el.summary(rx.el.span(FrameState.initials, class_name="avatar"), aria_label="Your menu"),
+        rx.el.div(
+            rx.el.span(FrameState.name, class_name="note"),
+            rx.el.a("Settings", href="/settings"),
+            rx.el.button("Keys", rx.el.kbd("?"), type="button", on_click=FrameState.key("keys")),
+            RestForm.create(
+                rx.el.button("Sign out", icon("out"), type="submit"), action="/api/v1/auth/logout", next="/login"
+            ),
+            class_name="list",
+        ),
+        class_name="menu",
+    )
+
+
+def _strip() -> rx.Component:
+    def cell(name: str, initial: str = "") -> rx.Component:
+        return rx.el.span(initial, custom_attrs={"data-strip": name})
+
+    return rx.el.footer(
+        cell("connection", "Connecting …"),
+        cell("feed"),
+        cell("latency"),
+        rx.el.span(class_name="push"),
+        rx.el.span("Paper market on real daily history"),
+        class_name="strip",
+    )
+
+
+def _overlay() -> rx.Component:
+    return rx.match(
+        FrameState.overlay,
+        ("palette", _veil(_palette(), "Search", "palette")),
+        ("keys", _veil(_keys(), "Keys", "")),
+        rx.fragment(),
+    )
+
+
+def _veil(content: rx.Component, label: str, class_name: str) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            content,
+            class_name=f"dialog {class_name}",
+            role="dialog",
+            aria_modal="true",
+            aria_label=label,
+            on_click=rx.stop_propagation,
+        ),
+        class_name="veil",
+        on_click=FrameState.close_overlay,
+    )
+
+
+def _palette() -> rx.Component:
+    return rx.fragment(
+        rx.el.form(
+            rx.el.input(
+                id="palette-input",
+                name="query",
+                placeholder="Symbol or page",
+                auto_complete="off",
+                aria_label="Search symbols and pages",
+                on_change=FrameState.search.debounce(120),
+            ),
+            on_submit=FrameState.follow_first,
+        ),
+        rx.foreach(
+            FrameState.found,
+            lambda row: rx.el.a(
+                rx.el.b(row["key"]),
+                rx.el.span(row["text"], class_name="soft"),
+                href=row["href"],
+                on_click=FrameState.close_overlay,
+            ),
+        ),
+    )
+
+
+def _keys() -> rx.Component:
+    return rx.fragment(
+        rx.el.header(rx.el.h2("Keys")),
+        rx.el.div(
+            rx.el.div(
+                *[rx.el.div(rx.el.span(text), rx.el.kbd(key)) for key, text in KEYS],
+                class_name="rows",
+            ),
+            class_name="body",
+        ),
+    )

@@ -1,0 +1,36 @@
+"""Line icons on a 24-unit grid, drawn inline so that nothing is fetched."""
+
+import reflex as rx
+
+PATHS: dict[str, str] = {
+    "dashboard": "M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z",
+    "trade": "M5 4v16M5 8h3v7H5M12 2v20M10.5 6h3v9h-3zM19 5v14M17.5 9h3v6h-3z",
+    "portfolio": "M12 3a9 9 0 1 0 9 9h-9zM15 3.5A9 9 0 0 1 20.5 9H15z",
+    "orders": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
+    "settings": "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM12 2v3M12 19v3M4.2 4.2l2.1 2.1M17.7 17.7l2.1 2.1M2 12h3M19 12h3"
+    "M4.2 19.8l2.1-2.1M17.7 6.3l2.1-2.1",
+    "search": "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5",
+    "rail": "M4 5h16v14H4zM9 5v14",
+    "out": "M9 4H5v16h4M15 8l4 4-4 4M19 12H9",
+    "close": "M6 6l12 12M18 6L6 18",
+    "down": "M6 9l6 6 6-6",
+}
+
+
+def icon(name: str) -> rx.Component:
+    """One icon in the color of its text."""
+    return rx.el.svg(
+        rx.el.path(d=PATHS[name]),
+        class_name="icon",
+        custom_attrs={"viewBox": "0 0 24 24", "aria-hidden": "true"},
+    )
+
+
+def logo() -> rx.Component:
+    """The mark: three bars that rise, the last one lit."""
+    return rx.el.svg(
+        rx.el.rect(x="2", y="13", width="5", height="9", rx="1.5", fill="var(--text-3)"),
+        rx.el.rect(x="9.5", y="8", width="5", height="14", rx="1.5", fill="var(--text-2)"),
+        rx.el.rect(x="17", y="2", width="5", height="20", rx="1.5", fill="var(--accent)"),
+        custom_attrs={"viewBox": "0 0 24 24", "aria-hidden": "true"},
+    )

@@ -1,0 +1,134 @@
+"""Small parts: live cells, figures, panels, notes, empty states, status chips."""
+
+from typing import Any
+
+import reflex as rx
+
+Text = str | rx.Var[str]
+
+
+def live(symbol: Text, field: str, initial: Text = "–", class_name: Text = "", **data: Text) -> rx.Component:
+    """A cell whose text the live script owns: `field` of `symbol`, computed with the exact figures in `data`."""
+    attrs: dict[str, Any] = {"data-live": symbol, "data-field": field}
+    attrs |= {f"data-{name}": value for name, value in data.items()}
+    return rx.el.span(initial, class_name=class_name, custom_attrs=attrs)
+
+
+def live_total(holdings: Text, cash: Text, total: str, initial: Text, class_name: Text = "", base: Text = "0"):
+    """A sum over all holdings: `value`, or `change` and `changepct` against `base`."""
+    attrs = {"data-holdings": holdings, "data-cash": cash, "data-total": total, "data-base": base}
+    return rx.el.span(initial, class_name=class_name, custom_attrs=attrs)
+
+
+def fresh_dot(symbol: Text) -> rx.Component:
+    """Live, delayed or stale, with age and provider on hover."""
+    return rx.el.span(
+        class_name="dot", role="img", custom_attrs={"data-live": symbol, "data-field": "fresh", "aria-label": "Waiting"}
+    )
+
+
+def figure(name: str, value: rx.Component | Text, size: str = "") -> rx.Component:
+    """A headline figure under its name."""
+    return rx.el.div(
+        rx.el.span(name, class_name="k"), rx.el.span(value, class_name=f"v mono {size}"), class_name="figure"
+    )
+
+
+def panel(title: str, *body: rx.Component, extra: rx.Component | None = None, class_name: str = "") -> rx.Component:
+    """A titled surface."""
+    return rx.el.section(
+        rx.el.header(rx.el.h2(title), rx.el.span(class_name="push"), extra or rx.fragment()),
+        *body,
+        class_name=f"panel {class_name}",
+        aria_label=title,
+    )
+
+
+def empty(title: str, text: str, action: rx.Component | None = None) -> rx.Component:
+    """Nothing here yet, and the next step."""
+    return rx.el.div(rx.el.b(title), rx.el.span(text), action or rx.fragment(), class_name="empty")
+
+
+def problem_note(text: rx.Var[str]) -> rx.Component:
+    """What went wrong, when something did."""
+    return rx.cond(text != "", rx.el.div(text, class_name="note bad", role="alert"))
+
+
+def status(text: rx.Var[str]) -> rx.Component:
+    """An order's state as a chip."""
+    return rx.el.span(text, class_name="status", custom_attrs={"data-status": text})
+
+
+def th(text: str, *, num: bool = False, class_name: str = "") -> rx.Component:
+    """A column's head."""
+    return rx.el.th(text, class_name=f"{'num' if num else ''} {class_name}".strip(), scope="col")
+
+
+def td(*children: Any, num: bool = False, class_name: str = "") -> rx.Component:
+    """A cell."""
+    return rx.el.td(*children, class_name=f"{'num' if num else ''} {class_name}".strip())
+
+
+def table(head: list[rx.Component], body: rx.Component, label: str) -> rx.Component:
+    """A table that scrolls sideways on its own."""
+    return rx.el.div(
+        rx.el.table(
+            rx.el.caption(label, class_name="sr"),
+            rx.el.thead(rx.el.tr(*head)),
+            rx.el.tbody(body),
+            class_name="data",
+        ),
+        class_name="scroll",
+        tab_index=0,
+        role="region",
+        aria_label=label,
+    )
+
+
+def skeleton_rows(count: int = 4) -> rx.Component:
+    """The shape of what is being loaded."""
+    return rx.el.div(
+        *[rx.el.div(class_name="skeleton", style={"height": "20px"}) for _ in range(count)],
+        class_name="body grid",
+        aria_hidden="true",
+    )
+
+
+def segment(
+    options: list[tuple[str, str]], chosen: rx.Var, on_choose: Any, label: str, class_name: str = "seg"
+) -> rx.Component:
+    """One of a few: a row of buttons, the chosen one pressed."""
+    return rx.el.div(
+        *[
+            rx.el.button(
+                text,
+                type="button",
+                on_click=on_choose(value),
+                custom_attrs={"aria-pressed": rx.cond(chosen == value, "true", "false"), "data-side": value},
+            )
+            for value, text in options
+        ],
+        class_name=class_name,
+        role="group",
+        aria_label=label,
+    )
+
+
+def line_area(points: rx.Var[str], area: rx.Var[str], label: str) -> rx.Component:
+    """A value line over its area."""
+    return rx.el.svg(
+        rx.el.polygon(points=area),
+        rx.el.polyline(points=points),
+        class_name="area",
+        role="img",
+        custom_attrs={"viewBox": "0 0 800 180", "preserveAspectRatio": "none", "aria-label": label},
+    )
+
+
+def spark(points: rx.Var[str]) -> rx.Component:
+    """A line of the last closes."""
+    return rx.el.svg(
+        rx.el.polyline(points=points),
+        class_name="spark",
+        custom_attrs={"viewBox": "0 0 92 26", "preserveAspectRatio": "none", "aria-hidden": "true"},
+    )

@@ -1,0 +1,1 @@
+"""One module per page; each is composed of parts and draws its state."""

@@ -1,0 +1,166 @@
+"""The dashboard: what the account is worth, what it holds, what the market does."""
+
+import reflex as rx
+
+from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.parts import (
+    empty,
+    figure,
+    fresh_dot,
+    line_area,
+    live,
+    live_total,
+    panel,
+    problem_note,
+    skeleton_rows,
+    spark,
+    table,
+    td,
+    th,
+)
+from starkmatter.ui.pages.tables import orders_table, positions_table
+from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.pages import DashboardState, OrdersState
+
+
+def dashboard() -> rx.Component:
+    """The first page after sign-in."""
+    account = FrameState.account
+    return framed(
+        "Dashboard",
+        rx.fragment(
+            problem_note(DashboardState.problem),
+            headline(),
+            rx.el.div(
+                panel("Value", _value(), class_name="w8"),
+                panel("Get started", _steps(), class_name="w4"),
+                panel("Positions", _positions(), class_name="w8"),
+                panel("Watchlist", _watch(), class_name="w4"),
+                panel("Open orders", _orders(), class_name="w8"),
+                panel(
+                    "Cash",
+                    rx.el.div(
+                        rx.el.div(
+                            rx.el.div(rx.el.span("Cash"), rx.el.span(account["cash"], class_name="mono")),
+                            rx.el.div(
+                                rx.el.span("Reserved for orders"), rx.el.span(account["reserved"], class_name="mono")
+                            ),
+                            rx.el.div(rx.el.span("Buying power"), rx.el.b(account["buying_power"], class_name="mono")),
+                            class_name="rows",
+                        ),
+                        class_name="body",
+                    ),
+                    class_name="w4",
+                ),
+                class_name="grid dash",
+            ),
+        ),
+        on_order=[DashboardState.refresh],
+    )
+
+
+def headline() -> rx.Component:
+    """Equity, the day's result and the unrealized one, live."""
+    account, holdings = FrameState.account, FrameState.holdings
+    return rx.el.div(
+        figure(
+            "Equity, " + account["currency"],
+            live_total(holdings, account["raw_cash"], "value", account["equity"]),
+            "big",
+        ),
+        figure(
+            "Day P&L",
+            rx.fragment(
+                live_total(
+                    holdings, account["raw_cash"], "change", account["day_pl"], account["day_dir"], account["raw_base"]
+                ),
+                " ",
+                live_total(
+                    holdings, account["raw_cash"], "changepct", account["day_pct"], "small muted", account["raw_base"]
+                ),
+            ),
+        ),
+        figure("Unrealized P&L", rx.el.span(account["unrealized"], class_name=account["unrealized_dir"])),
+        figure("Realized P&L", rx.el.span(account["realized"], class_name=account["realized_dir"])),
+        figure("Buying power", account["buying_power"]),
+        class_name="head",
+    )
+
+
+def _value() -> rx.Component:
+    return rx.el.div(
+        rx.cond(
+            DashboardState.line != "",
+            line_area(DashboardState.line, DashboardState.area, "Value of the account over venue time"),
+            empty("No history yet", "A point is added every five minutes of trading."),
+        ),
+        class_name="body",
+    )
+
+
+def _steps() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            rx.foreach(
+                DashboardState.steps,
+                lambda row: rx.el.a(
+                    rx.el.span(rx.cond(row["done"] == "true", "✓", ""), class_name="tick"),
+                    rx.el.span(row["text"], class_name="text"),
+                    href=row["href"],
+                    custom_attrs={"data-done": row["done"]},
+                ),
+            ),
+            class_name="checklist",
+        ),
+        class_name="body",
+    )
+
+
+def _positions() -> rx.Component:
+    return rx.cond(
+        DashboardState.ready,
+        rx.cond(
+            DashboardState.positions.length() > 0,
+            positions_table(DashboardState.positions),
+            empty(
+                "You hold nothing yet",
+                "Buy your first shares on the paper market: every fill is explained.",
+                rx.el.a("Open a ticket", href="/trade/AAPL", class_name="btn primary"),
+            ),
+        ),
+        skeleton_rows(),
+    )
+
+
+def _orders() -> rx.Component:
+    return rx.cond(
+        DashboardState.ready,
+        rx.cond(
+            DashboardState.orders.length() > 0,
+            orders_table(DashboardState.orders, OrdersState.cancel),
+            empty("No open orders", "Limit orders that wait for their price are listed here."),
+        ),
+        skeleton_rows(2),
+    )
+
+
+def _watch() -> rx.Component:
+    def row(one: rx.Var) -> rx.Component:
+        symbol = one["symbol"]
+        return rx.el.tr(
+            td(fresh_dot(symbol), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym", title=one["name"])),
+            td(spark(one["spark"])),
+            td(live(symbol, "last", one["last"]), num=True),
+            td(live(symbol, "changepct", one["change"], one["dir"], still=""), num=True),
+        )
+
+    head = [th("Symbol"), th("30 days"), th("Last", num=True), th("Day", num=True)]
+    return rx.cond(
+        DashboardState.watch.length() > 0,
+        rx.el.div(
+            table(head, rx.foreach(DashboardState.watch, row), "Watchlist"),
+            class_name="scroll",
+            style={"maxHeight": "420px"},
+        ),
+        skeleton_rows(6),
+    )

@@ -1,0 +1,151 @@
+"""Orders: the list, and for one order its states, its fills and the receipt of each."""
+
+import reflex as rx
+
+from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.parts import empty, panel, problem_note, segment, skeleton_rows, status, table, td, th
+from starkmatter.ui.pages.tables import orders_table
+from starkmatter.ui.state.pages import OrdersState
+
+
+def orders() -> rx.Component:
+    """Every order of the chosen account."""
+    return framed(
+        "Orders",
+        rx.fragment(
+            problem_note(OrdersState.problem),
+            panel(
+                "Orders",
+                _list(),
+                extra=segment([("all", "All"), ("open", "Open")], OrdersState.only, OrdersState.filter, "Which orders"),
+            ),
+            rx.cond(OrdersState.chosen["id"] != "", _drawer()),
+        ),
+        on_order=[OrdersState.refresh],
+    )
+
+
+def _list() -> rx.Component:
+    return rx.cond(
+        OrdersState.ready,
+        rx.cond(
+            OrdersState.orders.length() > 0,
+            orders_table(OrdersState.orders, OrdersState.cancel, OrdersState.open, wide=True),
+            empty(
+                "No orders here",
+                "Orders you send are kept with every state they passed through.",
+                rx.el.a("Open a ticket", href="/trade/AAPL", class_name="btn primary"),
+            ),
+        ),
+        skeleton_rows(6),
+    )
+
+
+def _drawer() -> rx.Component:
+    one = OrdersState.chosen
+    return rx.el.div(
+        rx.el.div(
+            rx.el.header(
+                rx.el.h2(one["side_text"], " ", one["qty"], " ", one["symbol"], " · ", one["type"]),
+                rx.el.button(
+                    icon("close"),
+                    type="button",
+                    class_name="btn ghost tiny",
+                    aria_label="Close",
+                    on_click=OrdersState.close,
+                ),
+            ),
+            rx.el.div(
+                rx.el.div(status(one["status"]), " ", rx.el.span(one["reason"], class_name="soft small")),
+                _history(),
+                rx.cond(
+                    OrdersState.fills.length() > 0, _fills(), rx.el.p("Nothing has filled.", class_name="muted small")
+                ),
+                rx.cond(OrdersState.receipt["id"] != "", _receipt()),
+                class_name="body",
+            ),
+            class_name="dialog",
+            role="dialog",
+            aria_modal="true",
+            aria_label="Order",
+            on_click=rx.stop_propagation,
+        ),
+        class_name="veil",
+        on_click=OrdersState.close,
+    )
+
+
+def _history() -> rx.Component:
+    return table(
+        [th("#"), th("State"), th("Venue time"), th("Why")],
+        rx.foreach(
+            OrdersState.events,
+            lambda event: rx.el.tr(
+                td(event["sequence"], class_name="muted"),
+                td(status(event["status"])),
+                td(event["at"], class_name="muted"),
+                td(event["reason"], class_name="soft"),
+            ),
+        ),
+        "State history",
+    )
+
+
+def _fills() -> rx.Component:
+    return table(
+        [th("Filled at"), th("Shares", num=True), th("Price", num=True), th("Fees", num=True), th("")],
+        rx.foreach(
+            OrdersState.fills,
+            lambda fill: rx.el.tr(
+                td(fill["at"], class_name="muted"),
+                td(fill["qty"], num=True),
+                td(fill["price"], num=True),
+                td(fill["fees"], num=True),
+                td(
+                    rx.el.button(
+                        "Receipt", type="button", class_name="btn tiny", on_click=OrdersState.explain(fill["id"])
+                    ),
+                    num=True,
+                ),
+            ),
+        ),
+        "Fills",
+    )
+
+
+def _receipt() -> rx.Component:
+    receipt = OrdersState.receipt
+
+    def row(name: str, value: rx.Var) -> rx.Component:
+        return rx.el.div(rx.el.span(name), rx.el.span(value, class_name="mono", style={"textAlign": "right"}))
+
+    return rx.el.section(
+        rx.el.header(
+            rx.el.h2("Receipt"), rx.el.span(class_name="push"), rx.el.span(receipt["preset"], class_name="badge quiet")
+        ),
+        rx.el.div(
+            rx.el.p(receipt["explanation"], style={"marginBottom": "12px"}),
+            rx.el.div(
+                row("Quote used, bid / ask", receipt["quote"]),
+                row("Quote's age", receipt["age"]),
+                row("Rule", receipt["rule"]),
+                row("Participation cap", receipt["cap"]),
+                row("Spread", receipt["spread"]),
+                row("Price impact", receipt["impact"]),
+                row("Value", receipt["value"]),
+                rx.foreach(
+                    OrdersState.fees,
+                    lambda fee: rx.el.div(
+                        rx.el.span(fee["name"], rx.el.br(), rx.el.span(fee["basis"], class_name="muted small")),
+                        rx.el.span(fee["charged"], class_name="mono"),
+                    ),
+                ),
+                row("Fees in all", receipt["fees"]),
+                class_name="rows",
+            ),
+            class_name="body",
+        ),
+        class_name="panel",
+        aria_label="Receipt",
+    )

@@ -1,0 +1,132 @@
+"""The portfolio: value over time, positions, cash and the ledger, to the cent."""
+
+import reflex as rx
+
+from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.parts import empty, line_area, panel, problem_note, skeleton_rows, table, td, th
+from starkmatter.ui.pages.dashboard import headline
+from starkmatter.ui.pages.tables import positions_table
+from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.pages import PortfolioState
+
+
+def portfolio() -> rx.Component:
+    """What the account is worth and why."""
+    return framed(
+        "Portfolio",
+        rx.fragment(
+            problem_note(PortfolioState.problem),
+            headline(),
+            rx.el.div(
+                panel("Value over venue time", _value(), class_name="w8"),
+                panel("Cash, " + FrameState.account["currency"], _cash(), class_name="w4"),
+                panel("Positions", _positions(), class_name="w12"),
+                rx.cond(PortfolioState.closed.length() > 0, panel("Closed positions", _closed(), class_name="w12")),
+                panel("Ledger", _ledger(), class_name="w12"),
+                class_name="grid dash",
+            ),
+        ),
+        on_order=[PortfolioState.load],
+    )
+
+
+def _value() -> rx.Component:
+    return rx.el.div(
+        rx.cond(
+            PortfolioState.line != "",
+            rx.fragment(
+                line_area(PortfolioState.line, PortfolioState.area, "Value of the account over venue time"),
+                rx.el.div(
+                    rx.el.span("Low ", PortfolioState.low),
+                    rx.el.span("High ", PortfolioState.high),
+                    class_name="muted small mono",
+                    style={"display": "flex", "justifyContent": "space-between", "marginTop": "8px"},
+                ),
+            ),
+            empty("No history yet", "A point is added every five minutes of trading."),
+        ),
+        class_name="body",
+    )
+
+
+def _cash() -> rx.Component:
+    account = FrameState.account
+
+    def row(name: str, value: rx.Var) -> rx.Component:
+        return rx.el.div(rx.el.span(name), rx.el.span(value, class_name="mono"))
+
+    return rx.el.div(
+        rx.el.div(
+            row("Cash", account["cash"]),
+            row("Reserved for open orders", account["reserved"]),
+            row("Buying power", account["buying_power"]),
+            row("Market value of positions", account["market_value"]),
+            row("Equity", account["equity"]),
+            class_name="rows",
+        ),
+        class_name="body",
+    )
+
+
+def _positions() -> rx.Component:
+    return rx.cond(
+        PortfolioState.ready,
+        rx.cond(
+            PortfolioState.positions.length() > 0,
+            positions_table(PortfolioState.positions),
+            empty(
+                "No open positions",
+                "Positions appear here as soon as an order fills.",
+                rx.el.a("Open a ticket", href="/trade/AAPL", class_name="btn primary"),
+            ),
+        ),
+        skeleton_rows(),
+    )
+
+
+def _closed() -> rx.Component:
+    return table(
+        [th("Symbol"), th("Realized P&L", num=True)],
+        rx.foreach(
+            PortfolioState.closed,
+            lambda one: rx.el.tr(
+                td(rx.el.a(one["symbol"], href="/trade/" + one["symbol"], class_name="sym")),
+                td(rx.el.span(one["realized"], class_name=one["realized_dir"]), num=True),
+            ),
+        ),
+        "Closed positions",
+    )
+
+
+def _ledger() -> rx.Component:
+    head = [th("Venue time"), th("Entry"), th("Account"), th("Amount", num=True), th("Commodity")]
+
+    def row(one: rx.Var) -> rx.Component:
+        return rx.el.tr(
+            td(one["at"], class_name="muted"),
+            td(rx.el.span(one["description"], style={"fontWeight": "550"})),
+            td(one["account"], class_name="soft"),
+            td(one["amount"], num=True),
+            td(one["commodity"], class_name="muted"),
+        )
+
+    return rx.cond(
+        PortfolioState.ready,
+        rx.fragment(
+            rx.el.p(
+                "Double entry: the amounts of an entry sum to zero for each commodity. "
+                "Nothing is ever changed or removed.",
+                class_name="muted small",
+                style={"padding": "10px 14px 0"},
+            ),
+            table(head, rx.foreach(PortfolioState.ledger, row), "Ledger"),
+            rx.cond(
+                PortfolioState.more,
+                rx.el.div(
+                    rx.el.button("Show older entries", type="button", class_name="btn", on_click=PortfolioState.older),
+                    class_name="body",
+                ),
+            ),
+        ),
+        skeleton_rows(),
+    )

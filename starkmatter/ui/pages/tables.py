@@ -1,0 +1,95 @@
+"""The tables that several pages share: positions and orders."""
+
+from typing import Any
+
+import reflex as rx
+
+from starkmatter.ui.components.parts import fresh_dot, live, status, table, td, th
+
+
+def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
+    """Open positions with their live value and result, in USD."""
+    head = [
+        th("Symbol"),
+        th("Shares", num=True),
+        th("Avg. price", num=True, class_name="wideonly-cell"),
+        th("Last", num=True),
+        th("Market value", num=True),
+        th("Unrealized P&L", num=True),
+        th("Day P&L", num=True),
+    ]
+
+    def row(one: rx.Var) -> rx.Component:
+        symbol = one["symbol"]
+        return rx.el.tr(
+            td(fresh_dot(symbol), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym")),
+            td(one["qty"], num=True),
+            td(one["avg_price"], num=True, class_name="wideonly-cell"),
+            td(live(symbol, "last", one["last"]), num=True),
+            td(live(symbol, "value", one["value"], qty=one["raw_qty"]), num=True),
+            td(
+                live(symbol, "pl", one["pl"], one["pl_dir"], qty=one["raw_qty"], cost=one["raw_cost"]),
+                " ",
+                live(symbol, "plpct", one["pl_pct"], "muted small", qty=one["raw_qty"], cost=one["raw_cost"], still=""),
+                num=True,
+            ),
+            td(
+                live(symbol, "daypl", one["day_pl"], one["day_dir"], qty=one["raw_qty"], base=one["raw_base"]), num=True
+            ),
+        )
+
+    return table(head, rx.foreach(rows, row), label)
+
+
+def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wide: bool = False) -> rx.Component:
+    """Orders with their state; open ones can be canceled."""
+    head = [th("Symbol"), th("Side"), th("Type"), th("Qty", num=True), th("Filled", num=True), th("Limit", num=True)]
+    if wide:
+        head += [th("Avg. price", num=True), th("In force"), th("Sent")]
+    head += [th("State"), th("")]
+
+    def row(one: rx.Var) -> rx.Component:
+        name = (
+            rx.el.button(
+                one["symbol"],
+                type="button",
+                class_name="sym",
+                on_click=on_open(one["id"]),
+                title="Show history and fills",
+            )
+            if on_open is not None
+            else rx.el.a(one["symbol"], href="/trade/" + one["symbol"], class_name="sym")
+        )
+        cells = [
+            td(name),
+            td(
+                rx.el.span(
+                    one["side_text"], style={"color": rx.cond(one["side"] == "buy", "var(--teal)", "var(--orange)")}
+                )
+            ),
+            td(one["type"]),
+            td(one["qty"], num=True),
+            td(one["filled"], num=True),
+            td(one["limit"], num=True),
+        ]
+        if wide:
+            cells += [td(one["avg"], num=True), td(one["tif"]), td(one["created"], class_name="muted")]
+        cells += [
+            td(status(one["status"])),
+            td(
+                rx.cond(
+                    one["open"] == "yes",
+                    rx.el.button(
+                        "Cancel",
+                        type="button",
+                        class_name="btn tiny",
+                        on_click=on_cancel(one["id"]),
+                        aria_label="Cancel " + one["symbol"],
+                    ),
+                ),
+                num=True,
+            ),
+        ]
+        return rx.el.tr(*cells)
+
+    return table(head, rx.foreach(rows, row), "Orders")

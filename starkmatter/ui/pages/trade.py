@@ -1,0 +1,342 @@
+"""The trade page: chart, quote, ticket, and what the person has in the symbol."""
+
+import reflex as rx
+
+from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.parts import (
+    empty,
+    figure,
+    fresh_dot,
+    live,
+    panel,
+    problem_note,
+    segment,
+    table,
+    td,
+    th,
+)
+from starkmatter.ui.live.components import CandleChart
+from starkmatter.ui.pages.tables import orders_table
+from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.trade import INTERVALS, TicketState, TradeState
+
+
+def trade() -> rx.Component:
+    """One symbol."""
+    return framed(
+        "Trade",
+        rx.fragment(
+            problem_note(TradeState.problem),
+            rx.cond(
+                (TradeState.symbol_shown == "") & (TradeState.problem != ""),
+                empty("Choose another symbol", "Press / and type a symbol or a company's name."),
+                rx.el.div(
+                    rx.el.div(_chart_panel(), _own(), class_name="grid"),
+                    _ticket_panel(),
+                    _phone_bar(),
+                    class_name="grid trade",
+                ),
+            ),
+        ),
+        on_order=[TradeState.refresh],
+    )
+
+
+def _quote_head() -> rx.Component:
+    symbol, about = TradeState.symbol_shown, TradeState.about
+    return rx.el.div(
+        rx.el.div(
+            rx.el.div(fresh_dot(symbol), " ", rx.el.h1(symbol, style={"display": "inline"})),
+            rx.el.span(about["name"], class_name="soft small"),
+            class_name="name",
+        ),
+        live(symbol, "last", about["last"], "last mono"),
+        rx.el.div(live(symbol, "change", "–"), rx.el.br(), live(symbol, "changepct", "–", still=""), class_name="mono"),
+        figure(
+            "Bid × size", rx.fragment(live(symbol, "bid", about["bid"]), " × ", live(symbol, "bid_size", "–")), "small"
+        ),
+        figure(
+            "Ask × size", rx.fragment(live(symbol, "ask", about["ask"]), " × ", live(symbol, "ask_size", "–")), "small"
+        ),
+        figure("Volume", live(symbol, "volume", "–", still=""), "small"),
+        class_name="quotehead",
+    )
+
+
+def _chart_panel() -> rx.Component:
+    return rx.el.section(
+        _quote_head(),
+        rx.el.header(
+            segment([(one, one) for one in INTERVALS], TradeState.interval, TradeState.set_bars, "Bar length"),
+            rx.el.span(class_name="push"),
+            rx.cond(
+                TradeState.about["note"] != "",
+                rx.el.span("Partly synthesized", class_name="badge quiet", title=TradeState.about["note"]),
+            ),
+            style={"borderTop": "1px solid var(--line)"},
+        ),
+        CandleChart.create(
+            symbol=TradeState.symbol_shown,
+            venue="replay",
+            interval=TradeState.interval,
+            lines=TradeState.lines,
+            marks=TradeState.marks,
+        ),
+        class_name="panel",
+        aria_label="Chart",
+    )
+
+
+def _ticket_panel() -> rx.Component:
+    return rx.el.section(
+        rx.el.header(
+            rx.el.h2("Order"),
+            rx.el.span(class_name="push"),
+            rx.el.span("PAPER", class_name="badge paper"),
+            rx.el.button(
+                icon("close"),
+                type="button",
+                class_name="btn ghost tiny phoneonly",
+                aria_label="Close the ticket",
+                on_click=TicketState.close_sheet,
+            ),
+        ),
+        rx.cond(
+            TradeState.about["tradable"] == "yes",
+            rx.cond(TicketState.review, _review(), _ticket()),
+            empty("Not for sale", "An index can be watched and charted, but not traded."),
+        ),
+        class_name="panel sheet",
+        custom_attrs={"data-open": rx.cond(TicketState.sheet, "true", "false")},
+        aria_label="Order ticket",
+    )
+
+
+def _ticket() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            *[
+                rx.el.button(
+                    text,
+                    type="button",
+                    on_click=TicketState.choose("side", value),
+                    custom_attrs={
+                        "aria-pressed": rx.cond(TicketState.side == value, "true", "false"),
+                        "data-side": value,
+                        "data-key": value,
+                    },
+                )
+                for value, text in (("buy", "Buy"), ("sell", "Sell"))
+            ],
+            class_name="seg side",
+            role="group",
+            aria_label="Side",
+        ),
+        segment(
+            [("market", "Market"), ("limit", "Limit")],
+            TicketState.kind,
+            lambda value: TicketState.choose("kind", value),
+            "Type",
+        ),
+        rx.el.div(
+            rx.el.label("Quantity, shares", html_for="qty"),
+            rx.el.input(
+                id="qty",
+                value=TicketState.qty,
+                on_change=TicketState.write_qty.debounce(200),
+                input_mode="decimal",
+                auto_complete="off",
+                class_name="input num",
+            ),
+            rx.el.div(
+                *[
+                    rx.el.button(
+                        text, type="button", class_name="btn ghost tiny", on_click=TicketState.take_percent(percent)
+                    )
+                    for percent, text in ((25, "25 %"), (50, "50 %"), (100, "Max"))
+                ],
+                style={"display": "flex", "gap": "4px", "justifyContent": "flex-end"},
+            ),
+            class_name="field",
+        ),
+        rx.cond(
+            TicketState.kind == "limit",
+            rx.el.div(
+                rx.el.label("Limit price, USD", html_for="limit"),
+                rx.el.input(
+                    id="limit",
+                    value=TicketState.limit,
+                    on_change=TicketState.write_limit.debounce(200),
+                    input_mode="decimal",
+                    auto_complete="off",
+                    class_name="input num",
+                ),
+                class_name="field",
+            ),
+        ),
+        rx.el.div(
+            rx.el.span("Time in force", class_name="label"),
+            segment(
+                [("day", "Day"), ("gtc", "Until canceled")],
+                TicketState.tif,
+                lambda value: TicketState.choose("tif", value),
+                "Time in force",
+            ),
+            class_name="field",
+        ),
+        _preview(),
+        rx.foreach(TicketState.refusals, lambda text: rx.el.div(text, class_name="note bad")),
+        rx.foreach(TicketState.warnings, lambda text: rx.el.div(text, class_name="note warn")),
+        _result(),
+        rx.el.button(
+            "Review order",
+            type="button",
+            id="review",
+            class_name="btn primary wide",
+            disabled=(TicketState.refusals.length() > 0) | ~FrameState.may_trade,
+            on_click=TicketState.start_review,
+        ),
+        class_name="ticket",
+    )
+
+
+def _preview() -> rx.Component:
+    seen = TicketState.preview
+    return rx.el.div(
+        _row("Est. price", seen["price"]),
+        rx.el.div(rx.el.span(seen["cost_name"]), rx.el.b(seen["cost"], class_name="mono")),
+        _row("Fees", seen["fees"]),
+        _row("Buying power after", seen["buying_power_after"]),
+        rx.el.div(
+            rx.el.span("Position after"),
+            rx.el.span(seen["position"], " → ", seen["position_after"], class_name="mono"),
+        ),
+        rx.cond(
+            seen["has_realized"] == "yes",
+            rx.el.div(
+                rx.el.span("Realized P&L, average cost"),
+                rx.el.span(seen["realized"], class_name="mono " + seen["realized_dir"]),
+            ),
+        ),
+        class_name="rows",
+        aria_live="polite",
+    )
+
+
+def _row(name: str, value: rx.Var) -> rx.Component:
+    return rx.el.div(rx.el.span(name), rx.el.span(value, class_name="mono"))
+
+
+def _review() -> rx.Component:
+    words = rx.cond(TicketState.side == "buy", "Buy", "Sell")
+    return rx.el.div(
+        rx.el.p("This is exactly what will be sent.", class_name="soft small"),
+        rx.el.div(
+            _row("Account", FrameState.account["name"] + " · PAPER"),
+            _row("Order", words + " " + TicketState.qty + " " + TicketState.symbol),
+            _row("Type", rx.cond(TicketState.kind == "limit", "Limit at " + TicketState.limit + " USD", "Market")),
+            _row("Time in force", rx.cond(TicketState.tif == "gtc", "Until canceled", "Day")),
+            class_name="rows",
+        ),
+        _preview(),
+        _result(),
+        rx.el.button(
+            rx.cond(TicketState.sending, "Sending …", words + " " + TicketState.qty + " " + TicketState.symbol),
+            type="button",
+            id="send",
+            class_name=rx.cond(TicketState.side == "buy", "btn buy wide", "btn sell wide"),
+            disabled=TicketState.sending,
+            on_click=TicketState.send,
+        ),
+        rx.el.button("Back", type="button", class_name="btn ghost", on_click=TicketState.end_review),
+        class_name="ticket",
+    )
+
+
+def _result() -> rx.Component:
+    return rx.cond(
+        TicketState.result["text"] != "",
+        rx.el.div(
+            TicketState.result["text"],
+            class_name=rx.cond(TicketState.result["kind"] == "good", "note good", "note bad"),
+            role="status",
+        ),
+    )
+
+
+def _own() -> rx.Component:
+    held = TradeState.position
+    symbol = TradeState.symbol_shown
+    return rx.fragment(
+        rx.cond(
+            held["open"] == "yes",
+            panel(
+                "Position",
+                rx.el.div(
+                    figure("Shares", held["qty"], "small"),
+                    figure("Avg. price", held["avg_price"], "small"),
+                    figure("Market value", live(symbol, "value", held["value"], qty=held["raw_qty"]), "small"),
+                    figure(
+                        "Unrealized P&L",
+                        live(symbol, "pl", held["pl"], held["pl_dir"], qty=held["raw_qty"], cost=held["raw_cost"]),
+                        "small",
+                    ),
+                    figure(
+                        "Day P&L",
+                        live(
+                            symbol, "daypl", held["day_pl"], held["day_dir"], qty=held["raw_qty"], base=held["raw_base"]
+                        ),
+                        "small",
+                    ),
+                    figure("Realized P&L", rx.el.span(held["realized"], class_name=held["realized_dir"]), "small"),
+                    class_name="quotehead",
+                ),
+            ),
+        ),
+        rx.cond(
+            TradeState.orders.length() > 0,
+            panel("Open orders", orders_table(TradeState.orders, TradeState.cancel)),
+        ),
+        panel(
+            "Fills",
+            rx.cond(
+                TradeState.fills.length() > 0,
+                _fills(),
+                empty("No fills yet", "What you buy or sell here is listed with a receipt that explains its price."),
+            ),
+        ),
+    )
+
+
+def _fills() -> rx.Component:
+    head = [
+        th("When"),
+        th("Side"),
+        th("Shares", num=True),
+        th("Price", num=True),
+        th("Fees", num=True),
+        th("Realized", num=True),
+        th(""),
+    ]
+
+    def row(one: rx.Var) -> rx.Component:
+        return rx.el.tr(
+            td(one["at"], class_name="muted"),
+            td(one["side_text"]),
+            td(one["qty"], num=True),
+            td(one["price"], num=True),
+            td(one["fees"], num=True),
+            td(one["realized"], num=True),
+            td(rx.el.a("Receipt", href="/orders?order=" + one["order_id"], class_name="btn tiny"), num=True),
+        )
+
+    return table(head, rx.foreach(TradeState.fills, row), "Fills")
+
+
+def _phone_bar() -> rx.Component:
+    return rx.el.div(
+        rx.el.button("Buy", type="button", class_name="btn buy wide", on_click=TicketState.open_sheet("buy")),
+        rx.el.button("Sell", type="button", class_name="btn sell wide", on_click=TicketState.open_sheet("sell")),
+        class_name="buybar phonegrid",
+    )
