@@ -86,7 +86,7 @@ def test_venue_time_never_goes_backward_whatever_the_wall_clock_and_the_speeds_d
 
 
 @given(speed=st.integers(1, 60), wall_us=st.integers(0, 300_000_000_000))
-def test_anchoring_again_on_the_way_changes_the_course_by_a_microsecond_per_second_of_speed_at_most(speed, wall_us):
+def test_anchoring_again_on_the_way_changes_the_course_by_less_than_a_second(speed, wall_us):
     wall = WALL + timedelta(microseconds=wall_us)
     again = reanchor(anchor(speed), CALENDAR, WALL + timedelta(microseconds=wall_us // 2))
     drift = abs(venue_time(anchor(speed), CALENDAR, wall) - venue_time(again, CALENDAR, wall))
