@@ -118,7 +118,7 @@ def line_area(points: rx.Var[str], area: rx.Var[str], label: str) -> rx.Componen
     """A value line over its area."""
     return rx.el.svg(
         rx.el.polygon(points=area),
-        rx.el.polyline(points=points),
+        rx.el.path(d="M" + points),
         class_name="area",
         role="img",
         custom_attrs={"viewBox": "0 0 800 180", "preserveAspectRatio": "none", "aria-label": label},
@@ -128,7 +128,7 @@ def line_area(points: rx.Var[str], area: rx.Var[str], label: str) -> rx.Componen
 def spark(points: rx.Var[str]) -> rx.Component:
     """A line of the last closes."""
     return rx.el.svg(
-        rx.el.polyline(points=points),
+        rx.el.path(d="M" + points),
         class_name="spark",
         custom_attrs={"viewBox": "0 0 92 26", "preserveAspectRatio": "none", "aria-hidden": "true"},
     )

@@ -20,7 +20,7 @@ def orders() -> rx.Component:
                 _list(),
                 extra=segment([("all", "All"), ("open", "Open")], OrdersState.only, OrdersState.filter, "Which orders"),
             ),
-            rx.cond(OrdersState.chosen["id"] != "", _drawer()),
+            rx.cond(OrdersState.chosen["id"], _drawer()),
         ),
         on_order=[OrdersState.refresh],
     )
@@ -62,7 +62,7 @@ def _drawer() -> rx.Component:
                 rx.cond(
                     OrdersState.fills.length() > 0, _fills(), rx.el.p("Nothing has filled.", class_name="muted small")
                 ),
-                rx.cond(OrdersState.receipt["id"] != "", _receipt()),
+                rx.cond(OrdersState.receipt["id"], _receipt()),
                 class_name="body",
             ),
             class_name="dialog",

@@ -71,7 +71,7 @@ def _chart_panel() -> rx.Component:
             segment([(one, one) for one in INTERVALS], TradeState.interval, TradeState.set_bars, "Bar length"),
             rx.el.span(class_name="push"),
             rx.cond(
-                TradeState.about["note"] != "",
+                TradeState.about["note"],
                 rx.el.span("Partly synthesized", class_name="badge quiet", title=TradeState.about["note"]),
             ),
             style={"borderTop": "1px solid var(--line)"},
@@ -256,7 +256,7 @@ def _review() -> rx.Component:
 
 def _result() -> rx.Component:
     return rx.cond(
-        TicketState.result["text"] != "",
+        TicketState.result["text"],
         rx.el.div(
             TicketState.result["text"],
             class_name=rx.cond(TicketState.result["kind"] == "good", "note good", "note bad"),
