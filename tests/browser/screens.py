@@ -1,0 +1,93 @@
+"""Draw every screen of a running instance, dark and light, on a desk and on a phone: `python -m tests.browser.screens`.
+
+Give `--setup LINK` (the printed set-up link) for a fresh instance; otherwise it signs in as the tests' owner.
+"""
+
+import argparse
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.walk import DESKTOP, EMAIL, PASSPHRASE, PHONE, Walk, chromium
+
+SCREENS = (
+    ("dashboard", "/"),
+    ("trade", "/trade/AAPL"),
+    ("orders", "/orders"),
+    ("portfolio", "/portfolio"),
+    ("settings", "/settings"),
+)
+DOORS = (("login", "/login"), ("setup", "/setup?token=shown-once"), ("welcome", "/welcome"), ("not-found", "/nowhere"))
+SIZES = (("desktop", DESKTOP), ("phone", PHONE))
+THEMES = ("dark", "light")
+
+
+def main() -> None:
+    """Sign in, trade a little when nothing was traded, draw."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--url", default="http://localhost:3000")
+    asked.add_argument("--out", type=Path, default=Path("docs/screenshots"))
+    asked.add_argument("--setup", help="the one-time link of a fresh instance")
+    asked.add_argument("--email", default=EMAIL)
+    asked.add_argument("--passphrase", default=PASSPHRASE)
+    asked.add_argument("--only", help="a screen's name")
+    asked.add_argument("--themes", nargs="*", default=THEMES)
+    given = asked.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        walk = Walk.begin(browser, given.url)
+        if given.setup:
+            walk.set_up(given.setup)
+        else:
+            walk.sign_in(given.email, given.passphrase)
+        trade_a_little(walk)
+        state = walk.context.storage_state()
+        for theme in given.themes:
+            for size_name, size in SIZES:
+                for complaint in draw(browser, given, state, theme, size_name, size):
+                    print(complaint)
+
+
+def trade_a_little(walk: Walk) -> None:
+    """So that no screen is empty; nothing when there are orders already."""
+    walk.open("/orders")
+    if walk.page.locator("table.data tbody tr").count():
+        return
+    walk.trade("buy", "40", "AAPL")
+    walk.trade("buy", "25", "MSFT")
+    walk.trade("buy", "60", "KO")
+    walk.trade("sell", "15", "AAPL")
+    walk.trade("buy", "20", "AAPL", limit="110.00", tif="Until canceled")
+    walk.open("/orders")
+
+
+def draw(browser: Browser, given: argparse.Namespace, state, theme: str, size_name: str, size: dict) -> list[str]:
+    """One theme at one size; the complaints of its console."""
+    context = browser.new_context(viewport=size, color_scheme=theme, storage_state=state, device_scale_factor=1)
+    context.add_init_script(f"localStorage.setItem('sm-theme', '{theme}')")
+    walk = Walk(given.url.rstrip("/"), context, context.new_page())
+    walk.page.on("console", walk._listen)
+    walk.page.on("pageerror", lambda error: walk.complaints.append(str(error)))
+    for name, path in (*SCREENS, *DOORS):
+        if given.only and given.only != name:
+            continue
+        walk.open(path)
+        walk.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        walk.page.wait_for_timeout(1500 if name == "trade" else 400)
+        walk.page.screenshot(path=given.out / f"{name}-{theme}-{size_name}.png")
+        if name == "trade" and size_name == "phone":
+            walk.page.get_by_role("button", name="Buy", exact=True).last.click()
+            walk.page.wait_for_timeout(500)
+            walk.page.screenshot(path=given.out / f"ticket-{theme}-{size_name}.png")
+        if name == "orders":
+            walk.page.locator("table.data tbody tr", has_text="Filled").or_(
+                walk.page.locator("table.data tbody tr", has_text="filled")
+            ).first.locator("button").first.click()
+            walk.page.wait_for_timeout(700)
+            walk.page.screenshot(path=given.out / f"receipt-{theme}-{size_name}.png")
+    context.close()
+    return [f"{theme} {size_name}: {complaint}" for complaint in walk.complaints]
+
+
+if __name__ == "__main__":
+    main()
