@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         text = value.get_secret_value()
         variable = _variable(info.field_name)
         if text.strip().lower() in SAMPLE_SECRETS:
-            raise ConfigError(f"{variable} is a sample value: leave it unset to have one generated, or set a random one.")
+            raise ConfigError(
+                f"{variable} is a sample value: leave it unset to have one generated, or set a random one."
+            )
         if len(text) < SECRET_MIN_CHARS:
             raise ConfigError(f"{variable} is shorter than {SECRET_MIN_CHARS} characters.")
         return value
@@ -145,7 +147,9 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> tuple[str, ...]:
         """The exact browser origins that may use cookies and sockets."""
-        listed = [_origin("STARKMATTER_ALLOWED_ORIGINS", part) for part in self.allowed_origins.split(",") if part.strip()]
+        listed = [
+            _origin("STARKMATTER_ALLOWED_ORIGINS", part) for part in self.allowed_origins.split(",") if part.strip()
+        ]
         if self.public_url:
             listed.insert(0, self.public_url)
         if is_loopback(self.host):

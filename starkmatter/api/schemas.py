@@ -7,18 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from starkmatter.domain.money import plain
+from starkmatter.domain.money import money_text, plain
 from starkmatter.domain.quotes import Venue
 
 T = TypeVar("T")
 MAX_TEXT = 200
-
-
-def money_text(value: Decimal) -> str:
-    """At least two decimals, more only where they say something: 98998.50, 0.000166."""
-    text = plain(value)
-    _, _, decimals = text.partition(".")
-    return text if len(decimals) >= 2 else f"{value:.2f}"
 
 
 def instant_text(value: datetime) -> str:

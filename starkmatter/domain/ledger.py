@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from starkmatter.domain.money import ZERO, plain, to_cents, to_micros
+from starkmatter.domain.money import ZERO, money_text, plain, to_cents, to_micros
 from starkmatter.domain.orders import Side
 
 CASH = "assets:cash"
@@ -70,7 +70,7 @@ def book_fill(side: Side, symbol: str, qty: Decimal, price: Decimal, fees: Decim
     if paid != exact:
         legs.append(Leg(ROUNDING, currency, sign * (paid - exact)))
     verb = "Bought" if side == "buy" else "Sold"
-    return Booking("fill", f"{verb} {plain(qty)} {symbol} at {plain(price)} {currency}", tuple(legs))
+    return Booking("fill", f"{verb} {plain(qty)} {symbol} at {money_text(price)} {currency}", tuple(legs))
 
 
 def book_deposit(amount: Decimal, currency: str) -> Booking:
@@ -79,6 +79,6 @@ def book_deposit(amount: Decimal, currency: str) -> Booking:
     verb = "Deposited" if cents > 0 else "Withdrew"
     return Booking(
         "deposit" if cents > 0 else "withdrawal",
-        f"{verb} {plain(abs(cents))} {currency}",
+        f"{verb} {money_text(abs(cents))} {currency}",
         (Leg(CASH, currency, cents), Leg(DEPOSITS, currency, -cents)),
     )

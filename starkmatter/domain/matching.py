@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Literal
 
 from starkmatter.domain.fees import US_EQUITIES_2024, FeeLine, FeeSchedule, total
-from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import Side, WorkingOrder
 from starkmatter.domain.quotes import Quote
 
@@ -151,10 +151,10 @@ def _explain(order: WorkingOrder, rule: Rule, touch: Decimal, price: Decimal, qt
     side = "ask" if order.side == "buy" else "bid"
     whole = "all that was left" if qty == order.leaves_qty else f"{plain(qty)} of {plain(order.leaves_qty)} left"
     if rule == "limit_resting":
-        return f"The {side} of {plain(touch)} reached your resting limit of {plain(price)}: {whole} filled at it."
-    moved = "" if price == touch else f", moved to {plain(price)} because the order took more than was shown there"
+        return f"The {side} of {money_text(touch)} reached your resting limit of {money_text(price)}: {whole} filled at it."
+    moved = "" if price == touch else f", moved to {money_text(price)} because the order took more than was shown there"
     kind = "Market order" if rule == "market_at_touch" else "Limit order that could trade at once"
-    return f"{kind}: {whole} filled at the {side} of {plain(touch)}{moved}."
+    return f"{kind}: {whole} filled at the {side} of {money_text(touch)}{moved}."
 
 
 def collar_price(side: Side, reference: Decimal, collar_ratio: Decimal, tick_size: Decimal) -> Decimal:

@@ -34,3 +34,10 @@ def plain(value: Decimal) -> str:
     """The shortest plain text of `value`: no exponent, no trailing zeros after the point."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money_text(value: Decimal) -> str:
+    """At least two decimals, more only where they say something: 98998.50, 0.000166."""
+    text = plain(value)
+    _, _, decimals = text.partition(".")
+    return text if len(decimals) >= 2 else f"{value:.2f}"

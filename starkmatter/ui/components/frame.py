@@ -153,7 +153,7 @@ def _accounts() -> rx.Component:
             ),
             class_name="list",
         ),
-        class_name="menu",
+        class_name="menu account-menu",
     )
 
 

@@ -7,6 +7,7 @@ const MAX_WAIT_MS = 10_000;
 const SCAN_MS = 120;
 const DELAYED_MS = 5_000;
 const STALE_MS = 15_000;
+const FLASH_EVERY_MS = 1_200;
 
 const fixed = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -182,6 +183,9 @@ class Stream {
     cell.smValue = value;
     cell.textContent = text;
     if (before === undefined || before === value || cell.dataset.still !== undefined) return;
+    const now = performance.now();
+    if (now - (cell.smFlashed ?? 0) < FLASH_EVERY_MS) return;
+    cell.smFlashed = now;
     const name = value > before ? "flash-up" : "flash-down";
     cell.classList.remove("flash-up", "flash-down");
     void cell.offsetWidth;

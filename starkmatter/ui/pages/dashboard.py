@@ -20,37 +20,28 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.pages.tables import orders_table, positions_table
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.pages import DashboardState, OrdersState
+from starkmatter.ui.state.pages import DashboardState
 
 
 def dashboard() -> rx.Component:
     """The first page after sign-in."""
-    account = FrameState.account
     return framed(
         "Dashboard",
         rx.fragment(
             problem_note(DashboardState.problem),
             headline(),
             rx.el.div(
-                panel("Value", _value(), class_name="w8"),
-                panel("Get started", _steps(), class_name="w4"),
-                panel("Positions", _positions(), class_name="w8"),
-                panel("Watchlist", _watch(), class_name="w4"),
-                panel("Open orders", _orders(), class_name="w8"),
-                panel(
-                    "Cash",
-                    rx.el.div(
-                        rx.el.div(
-                            rx.el.div(rx.el.span("Cash"), rx.el.span(account["cash"], class_name="mono")),
-                            rx.el.div(
-                                rx.el.span("Reserved for orders"), rx.el.span(account["reserved"], class_name="mono")
-                            ),
-                            rx.el.div(rx.el.span("Buying power"), rx.el.b(account["buying_power"], class_name="mono")),
-                            class_name="rows",
-                        ),
-                        class_name="body",
-                    ),
-                    class_name="w4",
+                rx.el.div(
+                    panel("Value", _value()),
+                    panel("Positions", _positions()),
+                    panel("Open orders", _orders()),
+                    class_name="grid w8",
+                ),
+                rx.el.div(
+                    rx.cond(DashboardState.steps_left > 0, panel("Get started", _steps())),
+                    panel("Watchlist", _watch()),
+                    panel("Cash, USD", _cash()),
+                    class_name="grid w4",
                 ),
                 class_name="grid dash",
             ),
@@ -80,7 +71,10 @@ def headline() -> rx.Component:
                 ),
             ),
         ),
-        figure("Unrealized P&L", rx.el.span(account["unrealized"], class_name=account["unrealized_dir"])),
+        figure(
+            "Unrealized P&L",
+            live_total(holdings, account["raw_minus_cost"], "change", account["unrealized"], account["unrealized_dir"]),
+        ),
         figure("Realized P&L", rx.el.span(account["realized"], class_name=account["realized_dir"])),
         figure("Buying power", account["buying_power"]),
         class_name="head",
@@ -132,12 +126,25 @@ def _positions() -> rx.Component:
     )
 
 
+def _cash() -> rx.Component:
+    account = FrameState.account
+    return rx.el.div(
+        rx.el.div(
+            rx.el.div(rx.el.span("Cash"), rx.el.span(account["cash"], class_name="mono")),
+            rx.el.div(rx.el.span("Reserved for orders"), rx.el.span(account["reserved"], class_name="mono")),
+            rx.el.div(rx.el.span("Buying power"), rx.el.b(account["buying_power"], class_name="mono")),
+            class_name="rows",
+        ),
+        class_name="body",
+    )
+
+
 def _orders() -> rx.Component:
     return rx.cond(
         DashboardState.ready,
         rx.cond(
             DashboardState.orders.length() > 0,
-            orders_table(DashboardState.orders, OrdersState.cancel),
+            orders_table(DashboardState.orders, DashboardState.cancel),
             empty("No open orders", "Limit orders that wait for their price are listed here."),
         ),
         skeleton_rows(2),
@@ -160,7 +167,7 @@ def _watch() -> rx.Component:
         rx.el.div(
             table(head, rx.foreach(DashboardState.watch, row), "Watchlist"),
             class_name="scroll",
-            style={"maxHeight": "420px"},
+            style={"maxHeight": "396px"},
         ),
         skeleton_rows(6),
     )

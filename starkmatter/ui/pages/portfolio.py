@@ -3,7 +3,17 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, line_area, panel, problem_note, skeleton_rows, table, td, th
+from starkmatter.ui.components.parts import (
+    empty,
+    line_area,
+    live_total,
+    panel,
+    problem_note,
+    skeleton_rows,
+    table,
+    td,
+    th,
+)
 from starkmatter.ui.pages.dashboard import headline
 from starkmatter.ui.pages.tables import positions_table
 from starkmatter.ui.state.frame import FrameState
@@ -52,7 +62,7 @@ def _value() -> rx.Component:
 def _cash() -> rx.Component:
     account = FrameState.account
 
-    def row(name: str, value: rx.Var) -> rx.Component:
+    def row(name: str, value: rx.Var | rx.Component) -> rx.Component:
         return rx.el.div(rx.el.span(name), rx.el.span(value, class_name="mono"))
 
     return rx.el.div(
@@ -60,8 +70,8 @@ def _cash() -> rx.Component:
             row("Cash", account["cash"]),
             row("Reserved for open orders", account["reserved"]),
             row("Buying power", account["buying_power"]),
-            row("Market value of positions", account["market_value"]),
-            row("Equity", account["equity"]),
+            row("Market value of positions", live_total(FrameState.holdings, "0", "value", account["market_value"])),
+            row("Equity", live_total(FrameState.holdings, account["raw_cash"], "value", account["equity"])),
             class_name="rows",
         ),
         class_name="body",

@@ -129,7 +129,7 @@ def _sessions() -> rx.Component:
 def _replay() -> rx.Component:
     return rx.el.div(
         rx.el.p(
-            "One clock for everybody on this installation. Changing the speed keeps the run; another date before now or "
+            "One clock for everybody on this installation. Changing the speed keeps the run; an earlier date or "
             "another seed starts a new run: accounts of this one are kept, read-only.",
             class_name="soft small",
         ),

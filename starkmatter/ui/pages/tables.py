@@ -13,10 +13,10 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
         th("Symbol"),
         th("Shares", num=True),
         th("Avg. price", num=True, class_name="wideonly-cell"),
-        th("Last", num=True),
+        th("Last", num=True, class_name="wideonly-cell"),
         th("Market value", num=True),
         th("Unrealized P&L", num=True),
-        th("Day P&L", num=True),
+        th("Day P&L", num=True, class_name="wideonly-cell"),
     ]
 
     def row(one: rx.Var) -> rx.Component:
@@ -25,7 +25,7 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
             td(fresh_dot(symbol), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym")),
             td(one["qty"], num=True),
             td(one["avg_price"], num=True, class_name="wideonly-cell"),
-            td(live(symbol, "last", one["last"]), num=True),
+            td(live(symbol, "last", one["last"]), num=True, class_name="wideonly-cell"),
             td(live(symbol, "value", one["value"], qty=one["raw_qty"]), num=True),
             td(
                 live(symbol, "pl", one["pl"], one["pl_dir"], qty=one["raw_qty"], cost=one["raw_cost"]),
@@ -34,7 +34,9 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
                 num=True,
             ),
             td(
-                live(symbol, "daypl", one["day_pl"], one["day_dir"], qty=one["raw_qty"], base=one["raw_base"]), num=True
+                live(symbol, "daypl", one["day_pl"], one["day_dir"], qty=one["raw_qty"], base=one["raw_base"]),
+                num=True,
+                class_name="wideonly-cell",
             ),
         )
 
@@ -43,9 +45,20 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
 
 def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wide: bool = False) -> rx.Component:
     """Orders with their state; open ones can be canceled."""
-    head = [th("Symbol"), th("Side"), th("Type"), th("Qty", num=True), th("Filled", num=True), th("Limit", num=True)]
+    head = [
+        th("Symbol"),
+        th("Side"),
+        th("Type", class_name="wideonly-cell"),
+        th("Qty", num=True),
+        th("Filled", num=True),
+        th("Limit", num=True, class_name="wideonly-cell"),
+    ]
     if wide:
-        head += [th("Avg. price", num=True), th("In force"), th("Sent")]
+        head += [
+            th("Avg. price", num=True, class_name="wideonly-cell"),
+            th("In force", class_name="wideonly-cell"),
+            th("Sent", class_name="wideonly-cell"),
+        ]
     head += [th("State"), th("")]
 
     def row(one: rx.Var) -> rx.Component:
@@ -67,13 +80,17 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
                     one["side_text"], style={"color": rx.cond(one["side"] == "buy", "var(--teal)", "var(--orange)")}
                 )
             ),
-            td(one["type"]),
+            td(one["type"], class_name="wideonly-cell"),
             td(one["qty"], num=True),
             td(one["filled"], num=True),
-            td(one["limit"], num=True),
+            td(one["limit"], num=True, class_name="wideonly-cell"),
         ]
         if wide:
-            cells += [td(one["avg"], num=True), td(one["tif"]), td(one["created"], class_name="muted")]
+            cells += [
+                td(one["avg"], num=True, class_name="wideonly-cell"),
+                td(one["tif"], class_name="wideonly-cell"),
+                td(one["created"], class_name="muted wideonly-cell"),
+            ]
         cells += [
             td(status(one["status"])),
             td(

@@ -12,6 +12,7 @@ from starkmatter.errors import NotFound, StarkMatterError
 from starkmatter.market.service import list_instruments
 from starkmatter.portfolio.accounts import list_accounts
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.cancel import cancel_order
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, account_row
 
@@ -42,6 +43,8 @@ class FrameState(rx.State):
     overlay: str = ""
     query: str = ""
     found: list[Row] = []
+    saw_receipt: bool = False
+    saw_ledger: bool = False
     problem: str = ""
 
     @rx.event
@@ -165,3 +168,14 @@ async def chosen_account(state: rx.State) -> UUID:
     if not frame.account:
         raise NotFound("You have no account yet. The replay market may still be starting: reload in a few seconds.")
     return UUID(frame.account["id"])
+
+
+async def cancel_words(state: rx.State, order_id: str) -> str:
+    """Ask for one of the caller's orders back; what went wrong in words, empty when nothing did."""
+    try:
+        await cancel_order(backends(), await caller_of(state), UUID(str(order_id)))
+    except ValueError:
+        return "There is no such order."
+    except StarkMatterError as error:
+        return error.text
+    return ""

@@ -12,11 +12,10 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import list_instruments, load_bars
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_positions
-from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
 
@@ -73,6 +72,13 @@ class DashboardState(rx.State):
         """An order changed."""
         await self._read()
 
+    @rx.event
+    @allow("trader")
+    async def cancel(self, order_id: str) -> None:
+        """Ask for an order back."""
+        self.problem = await cancel_words(self, order_id)
+        await self._read()
+
     async def _read(self) -> None:
         b, caller = backends(), await caller_of(self)
         try:
@@ -83,20 +89,20 @@ class DashboardState(rx.State):
             values = [point.equity for point in await equity_series(b, caller, account_id, limit=200)]
             self.line = line_points(values, AREA_WIDTH, AREA_HEIGHT)
             self.area = f"0,{AREA_HEIGHT} {self.line} {AREA_WIDTH},{AREA_HEIGHT}" if self.line else ""
-            self._read_steps(bool(fills), str(fills[0].order_id) if fills else "")
+            await self._read_steps(bool(fills), str(fills[0].order_id) if fills else "")
             self.problem = ""
         except StarkMatterError as error:
             self.problem = error.text
 
-    def _read_steps(self, traded: bool, order_id: str) -> None:
-        done = "true" if traded else "false"
-        receipt = f"/orders?order={order_id}" if order_id else "/orders"
-        self.steps = [
-            {"text": "Place your first paper trade", "href": "/trade/AAPL", "done": done},
-            {"text": "Read the receipt of its fill", "href": receipt, "done": "false"},
-            {"text": "See it booked in the ledger", "href": "/portfolio", "done": "false"},
-        ]
-        self.steps_left = 2 if traded else 3
+    async def _read_steps(self, traded: bool, order_id: str) -> None:
+        frame = await self.get_state(FrameState)
+        steps = (
+            ("Place your first paper trade", "/trade/AAPL", traded),
+            ("Read the receipt of its fill", f"/orders?order={order_id}" if order_id else "/orders", frame.saw_receipt),
+            ("See it booked in the ledger", "/portfolio", traded and frame.saw_ledger),
+        )
+        self.steps = [{"text": text, "href": href, "done": "true" if done else "false"} for text, href, done in steps]
+        self.steps_left = sum(not done for _, _, done in steps)
 
     async def _read_watch(self) -> None:
         b = backends()
@@ -160,6 +166,8 @@ class PortfolioState(rx.State):
             self.high = show.money(max(values)) if values else ""
             self.ledger = []
             await self._read_ledger(account_id, None)
+            frame = await self.get_state(FrameState)
+            frame.saw_ledger = any(row["description"].startswith(("Bought", "Sold")) for row in self.ledger)
             self.problem = ""
         except StarkMatterError as error:
             self.problem = error.text
@@ -247,13 +255,7 @@ class OrdersState(rx.State):
     @allow("trader")
     async def cancel(self, order_id: str) -> None:
         """Ask for an order back."""
-        try:
-            await cancel_order(backends(), await caller_of(self), UUID(str(order_id)))
-            self.problem = ""
-        except ValueError:
-            self.problem = "There is no such order."
-        except StarkMatterError as error:
-            self.problem = error.text
+        self.problem = await cancel_words(self, order_id)
         await self._read()
 
     async def _read(self) -> None:
@@ -290,6 +292,9 @@ class OrdersState(rx.State):
             for one in events
         ]
         self.fills = [fill_row(one) for one in fills]
+        if fills:
+            frame = await self.get_state(FrameState)
+            frame.saw_receipt = True
         if not keep_receipt:
             self.receipt = {}
         if len(fills) == 1 and not self.receipt:

@@ -109,4 +109,5 @@ def account_row(one: AccountView) -> Row:
         "read_only": "yes" if one.read_only else "",
         "raw_cash": show.plain_number(one.cash),
         "raw_base": show.plain_number(one.equity - one.day_pl),
+        "raw_minus_cost": show.plain_number(one.unrealized_pl - one.market_value),
     }

@@ -13,13 +13,12 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import get_instrument
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
-from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.frame import cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, fill_row, order_row, position_row
 
@@ -96,7 +95,7 @@ class TradeState(rx.State):
     @allow("trader")
     async def cancel(self, order_id: str) -> None:
         """Ask for an order back."""
-        await _cancel(self, order_id)
+        self.problem = await cancel_words(self, order_id)
         await self._read_own()
 
     async def _read_own(self) -> None:
@@ -308,16 +307,3 @@ def _preview_row(seen: OrderPreview) -> Row:
         "realized_dir": show.direction(seen.realized_pl),
         "has_realized": "yes" if seen.realized_pl is not None else "",
     }
-
-
-async def _cancel(state: rx.State, order_id: str) -> None:
-    """Cancel one of the caller's orders; what goes wrong is said on the page."""
-    from uuid import UUID
-
-    try:
-        await cancel_order(backends(), await caller_of(state), UUID(str(order_id)))
-        state.problem = ""
-    except ValueError:
-        state.problem = "There is no such order."
-    except StarkMatterError as error:
-        state.problem = error.text
