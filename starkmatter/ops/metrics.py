@@ -1,13 +1,9 @@
 """The Prometheus registry of one process and the few measures every room may take."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from starkmatter.clock import monotonic_secs
 from starkmatter.version import VERSION
 
 REGISTRY = CollectorRegistry()
@@ -25,23 +21,7 @@ REQUESTS = Histogram(
     buckets=BUCKETS_SECS,
     registry=REGISTRY,
 )
-STREAM_CLIENTS = Gauge("starkmatter_stream_clients", "Open sockets on /api/v1/stream.", registry=REGISTRY)
-STREAM_MESSAGES = Counter("starkmatter_stream_messages", "Messages sent on /api/v1/stream.", registry=REGISTRY)
-FEED_QUOTES = Counter("starkmatter_feed_quotes", "Quotes taken from the feed.", ["venue"], registry=REGISTRY)
-FEED_AGE_SECS = Gauge("starkmatter_feed_age_seconds", "Age of the newest quote.", ["venue"], registry=REGISTRY)
-ORDERS = Counter("starkmatter_orders", "Orders by the state they reached.", ["status"], registry=REGISTRY)
 JOBS = Counter("starkmatter_jobs", "Job runs by outcome.", ["job", "outcome"], registry=REGISTRY)
-UP = Gauge("starkmatter_up", "1 when the part answers.", ["part"], registry=REGISTRY)
-
-
-@contextmanager
-def timed(histogram: Histogram) -> Iterator[None]:
-    """Observe how long the block took, in seconds, whatever its outcome."""
-    started = monotonic_secs()
-    try:
-        yield
-    finally:
-        histogram.observe(monotonic_secs() - started)
 
 
 def exposition() -> tuple[bytes, str]:
