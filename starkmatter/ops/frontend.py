@@ -161,8 +161,15 @@ def _export(work: Path) -> None:
     except subprocess.TimeoutExpired:
         raise ConfigError(f"The front end was not built within {BUILD_SECS} s.") from None
     if done.returncode != 0 or not (work / ".web" / "build" / "client").is_dir():
-        words = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise ConfigError("The front end could not be built: " + " | ".join(words[-8:] or ["no reason given"]))
+        output = work / "build.log"
+        output.write_text(done.stdout + done.stderr, encoding="utf-8")
+        raise ConfigError(f"The front end could not be built: {_first_error(output)} (all of it: {output})")
+
+
+def _first_error(output: Path) -> str:
+    lines = [line.strip() for line in output.read_text(encoding="utf-8").splitlines() if line.strip()]
+    named = [line for line in lines if re.search(r"error", line, re.IGNORECASE)]
+    return (named or lines[-1:] or ["no reason given"])[0][:300]
 
 
 def _keep(web: Path, base: Path, name: str) -> Path:

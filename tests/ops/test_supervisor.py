@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
+from websockets.sync.client import connect
 
 from starkmatter.ops.frontend import STAGED
 from starkmatter.ops.leftovers import LeftBehind
@@ -285,6 +287,26 @@ def test_nothing_outside_the_home_changes_its_permissions(home: Path, tmp_path: 
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     open_to_others = [path for path in home.iterdir() if path.is_dir() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert [path.name for path in open_to_others] in ([], ["frontend"])
+
+
+def test_an_event_nobody_handles_leaves_one_short_line_in_the_log(watched: Instance) -> None:
+    origin = f"http://localhost:{watched.port}"
+    url = f"ws://127.0.0.1:{watched.port}/_event/?token={uuid4()}&EIO=4&transport=websocket"
+    event = {
+        "name": "state.nobody_handles_this",
+        "payload": {"x": "hunter22" * 3_000},
+        "router_data": {"pathname": "/"},
+    }
+    before = len(watched.text)
+    with connect(url, origin=origin, additional_headers={"Cookie": "session=hunter22"}) as socket:
+        socket.send("40/_event,")
+        socket.recv(timeout=10)
+        socket.recv(timeout=10)
+        for _ in range(20):
+            socket.send("42/_event," + json.dumps(["event", event]))
+        watched.wait(lambda: "Refused an event" in watched.text, "the line about the event")
+    assert "hunter22" not in watched.text
+    assert len(watched.text) - before < 4_000
 
 
 def test_sockets_are_in_private_folders_of_the_home_and_no_engine_has_a_port(watched: Instance) -> None:
