@@ -6,6 +6,7 @@ from starkmatter.ui.components.icons import icon, logo
 from starkmatter.ui.components.parts import live_total, problem_note
 from starkmatter.ui.live.components import LiveRoot, RestForm
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.palette import PaletteState
 
 NAVIGATION = (
     ("/", "Dashboard", "dashboard"),
@@ -18,6 +19,7 @@ KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
     ("S", "Sell ticket"),
+    ("G  then  D T P O S", "Go to a page by its first letter"),
     ("↑ ↓", "Move through a table"),
     ("Esc", "Close what is open"),
     ("?", "This list"),
@@ -43,7 +45,7 @@ def framed(page: str, content: rx.Component, on_order: list | None = None) -> rx
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
-            on_key=FrameState.key,
+            on_key=PaletteState.key,
         ),
     )
 
@@ -93,9 +95,15 @@ def _top() -> rx.Component:
             class_name="searchbox",
             type="button",
             aria_label="Search symbols and pages",
-            on_click=FrameState.open_palette,
+            on_click=PaletteState.open_palette,
         ),
-        rx.el.span("REPLAY", class_name="badge replay", custom_attrs={"data-clock": "badge"}),
+        rx.el.span(
+            "REPLAY",
+            rx.el.span(custom_attrs={"data-clock": "date"}),
+            rx.el.span(class_name="wideonly", custom_attrs={"data-clock": "speed"}),
+            class_name="badge replay",
+            title="A market of the past: real daily history, played forward",
+        ),
         rx.cond(
             FrameState.account["read_only"] == "yes", rx.el.span("FORMER RUN · READ-ONLY", class_name="badge quiet")
         ),
@@ -163,7 +171,7 @@ def _person() -> rx.Component:
         rx.el.div(
             rx.el.span(FrameState.name, class_name="note"),
             rx.el.a("Settings", href="/settings"),
-            rx.el.button("Keys", rx.el.kbd("?"), type="button", on_click=FrameState.key("keys")),
+            rx.el.button("Keys", rx.el.kbd("?"), type="button", on_click=PaletteState.key("keys")),
             RestForm.create(
                 rx.el.button("Sign out", icon("out"), type="submit"), action="/api/v1/auth/logout", next="/login"
             ),
@@ -189,7 +197,7 @@ def _strip() -> rx.Component:
 
 def _overlay() -> rx.Component:
     return rx.match(
-        FrameState.overlay,
+        PaletteState.overlay,
         ("palette", _veil(_palette(), "Search", "palette")),
         ("keys", _veil(_keys(), "Keys", "")),
         rx.fragment(),
@@ -207,7 +215,7 @@ def _veil(content: rx.Component, label: str, class_name: str) -> rx.Component:
             on_click=rx.stop_propagation,
         ),
         class_name="veil",
-        on_click=FrameState.close_overlay,
+        on_click=PaletteState.close_overlay,
     )
 
 
@@ -215,24 +223,33 @@ def _palette() -> rx.Component:
     return rx.fragment(
         rx.el.form(
             rx.el.input(
-                id="palette-input",
+                type="search",
                 name="query",
                 placeholder="Symbol or page",
                 auto_complete="off",
                 aria_label="Search symbols and pages",
-                on_change=FrameState.search.debounce(120),
+                on_change=PaletteState.search.debounce(120),
             ),
-            on_submit=FrameState.follow_first,
+            on_submit=PaletteState.follow,
         ),
-        rx.foreach(
-            FrameState.found,
-            lambda row: rx.el.a(
-                rx.el.b(row["key"]),
-                rx.el.span(row["text"], class_name="soft"),
-                href=row["href"],
-                on_click=FrameState.close_overlay,
+        rx.el.div(
+            rx.foreach(
+                PaletteState.found,
+                lambda row: rx.el.a(
+                    rx.el.b(row["key"]),
+                    rx.el.span(row["text"], class_name="soft grow"),
+                    rx.el.span(row["kind"], class_name="muted small"),
+                    href=row["href"],
+                    on_click=PaletteState.close_overlay,
+                ),
             ),
+            class_name="list",
         ),
+        rx.cond(
+            PaletteState.found.length() == 0,
+            rx.el.p("No symbol or page is called that. Try a company's name.", class_name="nothing"),
+        ),
+        rx.el.footer(rx.el.kbd("↑"), rx.el.kbd("↓"), " move ", rx.el.kbd("↵"), " open ", rx.el.kbd("Esc"), " close"),
     )
 
 

@@ -231,7 +231,15 @@ class Stream {
     }[clock.state];
     this.set("[data-clock=time]", `${time} ET`);
     this.set("[data-clock=state]", clock.paused ? "Paused" : words);
-    this.set("[data-clock=badge]", `REPLAY ${day} · ${clock.paused ? "paused" : clock.speed + "×"}`);
+    this.set("[data-clock=date]", day);
+    this.set("[data-clock=speed]", clock.paused ? " · paused" : ` · ${clock.speed}×`);
+    const next = clock.state === "open" ? clock.next_close : clock.next_open;
+    if (!next) return;
+    const here = new Date(next).toLocaleTimeString("en-US", { hour: "2-digit", minute: "2-digit", hour12: false });
+    const mins = Math.ceil((new Date(next) - now) / 60_000 / clock.speed);
+    const wait = clock.paused ? "the clock is paused" : `in about ${mins} min on your own clock`;
+    for (const node of document.querySelectorAll(".clock"))
+      node.title = `${clock.state === "open" ? "Closes" : "Opens"} ${at(next)} in New York, ${here} in your time zone; ${wait}`;
   }
 
   set(selector, text) {
@@ -244,7 +252,9 @@ function stream() {
   return window.starkmatterStream;
 }
 
-const KEYS_PAGES = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders" };
+const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", s: "/settings" };
+const GO_WITHIN_MS = 1_200;
+const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
 export function LiveRoot({ onOrder, onKey, theme, swap }) {
@@ -266,15 +276,20 @@ export function LiveRoot({ onOrder, onKey, theme, swap }) {
       clearTimeout(waiting);
       waiting = setTimeout(() => onOrder?.(), 60);
     });
+    let asked = 0;
     const keys = (event) => {
       const combo = (event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k";
       if (combo || (event.key === "/" && !typing(event.target))) { event.preventDefault(); onKey?.("palette"); return; }
       if (event.key === "Escape") {
         for (const open of document.querySelectorAll("details.menu[open]")) open.open = false;
-        onKey?.("escape");
+        (document.querySelector(".veil") ?? document.querySelector(".sheet[data-open=true] [data-close]"))?.click();
         return;
       }
+      if (event.key.startsWith("Arrow") && event.target.closest?.(".palette")) { walk(event); return; }
       if (typing(event.target) || event.metaKey || event.ctrlKey || event.altKey) return;
+      const went = performance.now() - asked < GO_WITHIN_MS && GO[event.key];
+      asked = event.key === "g" ? performance.now() : 0;
+      if (went) { document.querySelector(`.rail a[href="${went}"], .rail a[href="${went}/"]`)?.click(); return; }
       if (event.key === "?") onKey?.("keys");
       if (event.key.toLowerCase() === "b" || event.key.toLowerCase() === "s")
         document.querySelector(`[data-key=${event.key.toLowerCase() === "b" ? "buy" : "sell"}]`)?.click();
@@ -286,14 +301,55 @@ export function LiveRoot({ onOrder, onKey, theme, swap }) {
     };
     document.addEventListener("keydown", keys);
     document.addEventListener("click", outside);
+    const release = holdFocus();
     return () => {
       forget();
+      release();
       live.stop();
       document.removeEventListener("keydown", keys);
       document.removeEventListener("click", outside);
     };
   }, []);
   return null;
+}
+
+// What opens over the page gets the focus, keeps it while it is open and gives it back.
+function holdFocus() {
+  let held = null, before = null;
+  const stops = () => [...held.querySelectorAll("a[href], button, input, select, [tabindex='0']")]
+    .filter((one) => !one.disabled && one.offsetParent !== null);
+  const look = () => {
+    const open = document.querySelector(".veil .dialog") ?? (onPhone() ? document.querySelector(".sheet[data-open=true]") : null);
+    if (open === held) return;
+    if (open) {
+      if (!held) before = document.activeElement;
+      held = open;
+      (open.querySelector("input[type=search]") ?? stops()[0])?.focus();
+    } else {
+      held = null;
+      if (before?.isConnected) before.focus({ preventScroll: true });
+    }
+  };
+  const keep = (event) => {
+    if (event.key !== "Tab" || !held) return;
+    const all = stops();
+    const edge = event.shiftKey ? all[0] : all.at(-1);
+    if (document.activeElement !== edge && held.contains(document.activeElement)) return;
+    event.preventDefault();
+    (event.shiftKey ? all.at(-1) : all[0])?.focus();
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-open"] });
+  document.addEventListener("keydown", keep);
+  return () => { observer.disconnect(); document.removeEventListener("keydown", keep); };
+}
+
+function walk(event) {
+  const stops = [...document.querySelectorAll(".palette input, .palette a")];
+  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  if (!step) return;
+  event.preventDefault();
+  stops[(stops.indexOf(document.activeElement) + step + stops.length) % stops.length]?.focus();
 }
 
 function move(event) {

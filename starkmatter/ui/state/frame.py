@@ -1,4 +1,4 @@
-"""What surrounds every page: who is here, which account is chosen, how the interface looks, the palette."""
+"""What surrounds every page: who is here, which account is chosen, and how the interface looks."""
 
 import json
 from uuid import UUID
@@ -9,21 +9,11 @@ from starkmatter.accounts.profile import get_appearance
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
 from starkmatter.errors import NotFound, StarkMatterError
-from starkmatter.market.service import list_instruments
 from starkmatter.portfolio.accounts import list_accounts
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, account_row
-
-PALETTE_LIMIT = 8
-PAGES = (
-    ("/", "Dashboard", "Overview of your account"),
-    ("/trade/AAPL", "Trade", "Chart and ticket"),
-    ("/portfolio", "Portfolio", "Value, positions, ledger"),
-    ("/orders", "Orders", "Orders, fills and receipts"),
-    ("/settings", "Settings", "Profile, sessions, appearance"),
-)
 
 
 class FrameState(rx.State):
@@ -40,9 +30,6 @@ class FrameState(rx.State):
     theme: str = ""
     swap: bool = False
     rail: str = "wide"
-    overlay: str = ""
-    query: str = ""
-    found: list[Row] = []
     saw_receipt: bool = False
     saw_ledger: bool = False
     problem: str = ""
@@ -86,56 +73,6 @@ class FrameState(rx.State):
     def toggle_rail(self) -> None:
         """Show the rail with or without labels."""
         self.rail = "narrow" if self.rail == "wide" else "wide"
-
-    @rx.event
-    @allow("user")
-    async def key(self, name: str):
-        """A key that belongs to the frame."""
-        if name == "palette":
-            self.overlay, self.query = "palette", ""
-            await self._search()
-            return rx.call_script("setTimeout(() => document.getElementById('palette-input')?.focus(), 30)")
-        self.overlay = "keys" if name == "keys" else ""
-        return None
-
-    @rx.event
-    @allow("user")
-    async def open_palette(self):
-        """The search box was clicked."""
-        self.overlay, self.query = "palette", ""
-        await self._search()
-        return rx.call_script("setTimeout(() => document.getElementById('palette-input')?.focus(), 30)")
-
-    @rx.event
-    @allow("user")
-    def close_overlay(self) -> None:
-        """Close whatever lies over the page."""
-        self.overlay = ""
-
-    @rx.event
-    @allow("user")
-    async def search(self, text: str) -> None:
-        """Find symbols and pages."""
-        self.query = str(text)[:60]
-        await self._search()
-
-    @rx.event
-    @allow("user")
-    def follow_first(self, _form: dict[str, str]):
-        """Enter in the palette opens its first line."""
-        self.overlay = ""
-        return rx.redirect(self.found[0]["href"]) if self.found else None
-
-    async def _search(self) -> None:
-        text = self.query.strip()
-        pages = [
-            {"href": href, "key": title, "text": about} for href, title, about in PAGES if text.lower() in title.lower()
-        ]
-        symbols = [
-            {"href": f"/trade/{one.symbol}", "key": one.symbol, "text": one.name}
-            for one in await list_instruments(backends().db, text, PALETTE_LIMIT)
-        ]
-        self.found = (pages + symbols if not text else symbols + pages)[: PALETTE_LIMIT + len(PAGES)]
 
     async def _read_accounts(self, caller: Caller) -> None:
         self.accounts = [account_row(one) for one in await list_accounts(backends(), caller)]

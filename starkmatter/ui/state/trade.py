@@ -1,7 +1,7 @@
 """The trade page: one symbol, its ticket with a live preview, own orders, position and fills."""
 
 import re
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
 from uuid import uuid4
 
 import reflex as rx
@@ -22,6 +22,7 @@ from starkmatter.ui.state.frame import cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, fill_row, order_row, position_row
 
+FIGURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
 INTERVALS = ("1m", "5m", "15m", "1h", "1d")
 MAX_INPUT_CHARS = 24
@@ -284,11 +285,10 @@ class TicketState(rx.State):
 
 def _figure(text: str, name: str) -> Decimal:
     cleaned = text.replace(",", "").strip()
-    try:
-        value = Decimal(cleaned)
-    except InvalidOperation:
-        raise InvalidInput(f"Enter the {name} as a figure." if cleaned else f"Enter the {name}.") from None
-    if not value.is_finite() or value <= 0:
+    if not FIGURE.fullmatch(cleaned):
+        raise InvalidInput(f"Enter the {name} as a figure, such as 10 or 10.50." if cleaned else f"Enter the {name}.")
+    value = Decimal(cleaned)
+    if value <= 0:
         raise InvalidInput(f"The {name} must be more than zero.")
     return value
 

@@ -1,0 +1,1 @@
+"""The interface without a browser: figures as text, states against the real services, who may call what."""

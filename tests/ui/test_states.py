@@ -1,0 +1,283 @@
+"""What a tab shows and does: the states, on the real services."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+import reflex as rx
+
+from starkmatter.errors import NotSignedIn
+from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.guard import undeclared_handlers
+from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState, line_points
+from starkmatter.ui.state.palette import PaletteState
+from starkmatter.ui.state.settings import ReplayState, SettingsState
+from starkmatter.ui.state.trade import TicketState, TradeState
+from tests.builders import Desk, quote
+from tests.ui.conftest import Tab, open_tab
+
+MAX_VARS = 15
+OUR_STATES = (
+    FrameState,
+    PaletteState,
+    DashboardState,
+    OrdersState,
+    PortfolioState,
+    SettingsState,
+    ReplayState,
+    TicketState,
+    TradeState,
+)
+
+
+async def ticket_for(tab: Tab, symbol: str = "AAPL", qty: str = "10") -> TicketState:
+    """The ticket as it stands when somebody has opened a symbol and typed a quantity."""
+    await (await tab.state(FrameState)).load()
+    await (await tab.at(f"/trade/{symbol}").state(TradeState)).load()
+    ticket = await tab.state(TicketState)
+    await ticket.write_qty(qty)
+    return ticket
+
+
+async def send(ticket: TicketState) -> None:
+    async for _ in ticket.send():
+        pass
+
+
+async def buy(tab: Tab, qty: str = "10") -> None:
+    ticket = await ticket_for(tab, qty=qty)
+    await ticket.start_review()
+    await send(ticket)
+    await tab.desk.broker.drain()
+
+
+def test_every_handler_of_ours_says_who_may_call_it() -> None:
+    refused = {name for name in undeclared_handlers() if "starkmatter___ui" in name}
+    assert {name for name in refused if not name.endswith(".setvar")} == set()
+
+
+@pytest.mark.parametrize("state", OUR_STATES, ids=lambda state: state.__name__)
+def test_a_state_is_thin_and_holds_no_id_of_a_person(state: type[rx.State]) -> None:
+    assert len(state.base_vars) <= MAX_VARS
+    assert not {"user_id", "session_id", "token", "cookie", "passphrase", "password"} & set(state.base_vars)
+
+
+async def test_the_frame_shows_money_as_text(tab: Tab) -> None:
+    frame = await tab.state(FrameState)
+    await frame.load()
+    assert frame.account["equity"] == "100,000.00"
+    assert frame.account["mode"] == "PAPER"
+    assert frame.ready
+    assert str(tab.desk.caller.user_id) not in json.dumps(frame.dict(), default=str)
+
+
+async def test_a_stranger_gets_nothing(tab: Tab) -> None:
+    tab.sign_out()
+    with pytest.raises(NotSignedIn):
+        await (await tab.state(FrameState)).load()
+
+
+async def test_the_ticket_previews_while_it_is_written(tab: Tab) -> None:
+    ticket = await ticket_for(tab, qty="10")
+    assert ticket.preview["cost"] == "1,000.50"
+    assert ticket.preview["position_after"] == "10"
+    assert ticket.refusals == []
+    await ticket.write_qty("5000")
+    assert "Buying power" in ticket.refusals[0]
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "ten", "-1", "0", "NaN", "Infinity", "1e999999", "9" * 500, "1;DROP TABLE", "٣", "0.5"]
+)
+async def test_a_quantity_that_cannot_be_ordered_is_refused_in_words(tab: Tab, typed: str) -> None:
+    ticket = await ticket_for(tab, qty=typed)
+    assert ticket.refusals
+    await ticket.start_review()
+    assert not ticket.review
+    await send(ticket)
+    assert await list_orders(tab.desk.b, tab.desk.caller) == []
+
+
+async def test_nothing_is_sent_without_a_review(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await send(ticket)
+    assert await list_orders(tab.desk.b, tab.desk.caller) == []
+
+
+async def test_a_double_click_orders_once(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.start_review()
+    await send(ticket)
+    await send(ticket)
+    assert len(await list_orders(tab.desk.b, tab.desk.caller)) == 1
+    assert ticket.result["kind"] == "good"
+    assert not ticket.review
+
+
+async def test_a_second_try_after_a_failure_uses_the_same_key(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from starkmatter.errors import Unavailable
+    from starkmatter.ui.state import trade as room
+
+    real, keys = room.submit_order, []
+
+    async def stumble(b, caller, account_id, request, key):
+        keys.append(key)
+        done = await real(b, caller, account_id, request, key)
+        if len(keys) == 1:
+            raise Unavailable("The database does not answer.")
+        return done
+
+    monkeypatch.setattr(room, "submit_order", stumble)
+    ticket = await ticket_for(tab)
+    await ticket.start_review()
+    await send(ticket)
+    assert ticket.result["kind"] == "bad"
+    assert ticket.review
+    await send(ticket)
+    assert keys[0] == keys[1]
+    assert len(await list_orders(tab.desk.b, tab.desk.caller)) == 1
+
+
+async def test_what_was_bought_is_shown_everywhere(tab: Tab) -> None:
+    await buy(tab)
+    dashboard = await tab.state(DashboardState)
+    await dashboard.load()
+    assert [row["symbol"] for row in dashboard.positions] == ["AAPL"]
+    assert dashboard.positions[0]["qty"] == "10"
+    portfolio = await tab.state(PortfolioState)
+    await portfolio.load()
+    assert any("AAPL" in row["description"] for row in portfolio.ledger)
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    assert trade.fills[0]["price"] == "100.05"
+    assert trade.marks[0]["side"] == "buy"
+
+
+async def test_a_limit_order_is_drawn_on_the_chart_until_it_is_canceled(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.choose("kind", "limit")
+    await ticket.write_limit("95.00")
+    await ticket.start_review()
+    await send(ticket)
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    assert trade.lines[0]["price"].startswith("95")
+    await trade.cancel(trade.orders[0]["id"])
+    await tab.desk.broker.drain()
+    await trade.refresh()
+    assert trade.orders == []
+    assert trade.lines == []
+
+
+async def test_the_receipt_of_a_fill_explains_it(tab: Tab) -> None:
+    await buy(tab)
+    fill = (await list_fills(tab.desk.b, tab.desk.caller))[0]
+    orders = await tab.state(OrdersState)
+    await orders.load()
+    await orders.open(str(fill.order_id))
+    assert [event["status"] for event in orders.events][-1].lower() == "filled"
+    await orders.explain(str(fill.id))
+    assert orders.receipt["id"] == str(fill.id)
+    assert "ms old" in orders.receipt["age"]
+
+
+async def test_somebody_elses_order_is_as_absent_as_no_order(tab: Tab, desk: Desk) -> None:
+    await buy(tab)
+    fill = (await list_fills(desk.b, desk.caller))[0]
+    other = await open_tab(await desk.person())
+    orders = await other.state(OrdersState)
+    await orders.load()
+    for asked in (str(fill.order_id), str(uuid4()), "nonsense", "", "../../etc", None):
+        await orders.open(asked)
+        assert orders.chosen == {}
+        assert orders.problem
+    await orders.explain(str(fill.id))
+    assert orders.receipt == {}
+    await orders.cancel(str(fill.order_id))
+    assert orders.problem
+
+
+async def test_choices_outside_the_list_change_nothing(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    before = ticket.dict()
+    await ticket.choose("side", "steal")
+    await ticket.choose("_key", "ticket-00000000")
+    await ticket.choose("review", True)
+    await ticket.take_percent(33)
+    assert ticket.dict() == before
+    frame = await tab.state(FrameState)
+    chosen = frame.account["id"]
+    await frame.choose_account(str(uuid4()))
+    assert frame.account["id"] == chosen
+    settings = await tab.state(SettingsState)
+    await settings.load()
+    await settings.choose_theme("pink")
+    assert settings.theme == "dark"
+    assert settings.problem
+
+
+async def test_half_the_buying_power_stays_within_it(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.take_percent(100)
+    assert ticket.refusals == []
+    assert Decimal(ticket.qty) > 900
+    await ticket.take_percent(50)
+    assert 400 < Decimal(ticket.qty) < 500
+
+
+async def test_an_unknown_symbol_is_said_in_words(tab: Tab) -> None:
+    await (await tab.state(FrameState)).load()
+    trade = await tab.at("/trade/NOPE").state(TradeState)
+    await trade.load()
+    assert "NOPE" in trade.problem
+    assert trade.symbol_shown == ""
+
+
+async def test_the_palette_finds_pages_and_symbols(tab: Tab) -> None:
+    palette = await tab.state(PaletteState)
+    await palette.search("micro")
+    assert palette.found[0]["href"] == "/trade/MSFT"
+    await palette.search("orders")
+    assert palette.found[0]["href"] == "/orders"
+    await palette.search("x" * 5_000)
+    assert palette.found == []
+
+
+async def test_a_live_total_starts_from_the_servers_own_figures(tab: Tab) -> None:
+    await buy(tab)
+    frame = await tab.state(FrameState)
+    await frame.refresh()
+    held = json.loads(frame.holdings)["AAPL"]
+    assert Decimal(held["qty"]) == 10
+    equity = Decimal(frame.account["raw_cash"]) + Decimal(held["value"])
+    assert f"{equity:,.2f}" == frame.account["equity"]
+
+
+async def test_a_suspect_quote_stops_the_ticket(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await tab.desk.tell(replace(quote("AAPL 100.00/100.05"), condition="suspect"))
+    await ticket.write_qty("10")
+    assert any("not confirmed" in text for text in ticket.refusals)
+
+
+async def test_the_last_session_can_be_ended_from_the_list(tab: Tab) -> None:
+    settings = await tab.state(SettingsState)
+    await settings.load()
+    assert [row["current"] for row in settings.sessions] == ["yes"]
+    await settings.end_session("nonsense")
+    assert settings.problem
+    await settings.end_session(settings.sessions[0]["id"])
+    with pytest.raises(NotSignedIn):
+        await settings.load()
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [([], ""), ([Decimal(5)], "0.0,50.0 100.0,50.0"), ([Decimal(1), Decimal(2)], "0.0,92.0 100.0,8.0")],
+)
+def test_a_line_fills_its_box(values: list[Decimal], points: str) -> None:
+    assert line_points(values, 100, 100) == points
