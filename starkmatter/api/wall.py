@@ -1,6 +1,7 @@
 """The outermost wall of the web process: response headers on everything, a cap on bodies, and request metrics."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from starkmatter.api.problems import problem
@@ -78,10 +79,8 @@ class Wall:
                 await marked_send(message)
 
         try:
-            try:
+            with suppress(_TooLarge):
                 await self._app(scope, body.receive, app_send)
-            except _TooLarge:
-                pass
             if body.too_large and not replied:
                 text = f"The body may have {MAX_BODY_BYTES // 1024} kB at most."
                 await problem(413, "too_large", "Too large", text)(scope, receive, marked_send)

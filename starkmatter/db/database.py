@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import class_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from starkmatter.clock import monotonic_secs
 from starkmatter.errors import Unavailable
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -18,6 +20,18 @@ STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 2_000
 IDLE_IN_TRANSACTION_MS = 30_000
 CONNECT_WAIT_SECS = 5.0
+CHECK_IDLE_SECS = 1.0
+
+
+_seen_alive: "WeakKeyDictionary[Connection, float]" = WeakKeyDictionary()
+
+
+async def _check_when_idle(connection: Connection) -> None:
+    """Ask a connection that lay idle whether it still lives; a busy one just proved it and costs no round trip."""
+    now = monotonic_secs()
+    if now - _seen_alive.get(connection, 0.0) > CHECK_IDLE_SECS:
+        await AsyncConnectionPool.check_connection(connection)
+    _seen_alive[connection] = now
 
 
 class Database:
@@ -30,7 +44,7 @@ class Database:
             max_size=max_size,
             open=False,
             timeout=CONNECT_WAIT_SECS,
-            check=AsyncConnectionPool.check_connection if max_size > 1 else None,
+            check=_check_when_idle,
             kwargs={
                 "autocommit": True,
                 "row_factory": tuple_row,

@@ -151,7 +151,8 @@ def _explain(order: WorkingOrder, rule: Rule, touch: Decimal, price: Decimal, qt
     side = "ask" if order.side == "buy" else "bid"
     whole = "all that was left" if qty == order.leaves_qty else f"{plain(qty)} of {plain(order.leaves_qty)} left"
     if rule == "limit_resting":
-        return f"The {side} of {money_text(touch)} reached your resting limit of {money_text(price)}: {whole} filled at it."
+        reached = f"The {side} of {money_text(touch)} reached your resting limit of {money_text(price)}"
+        return f"{reached}: {whole} filled at it."
     moved = "" if price == touch else f", moved to {money_text(price)} because the order took more than was shown there"
     kind = "Market order" if rule == "market_at_touch" else "Limit order that could trade at once"
     return f"{kind}: {whole} filled at the {side} of {money_text(touch)}{moved}."

@@ -29,7 +29,8 @@ async def submit_order(
 
     The same key with the same request gives the same order again, whatever its state by now. An order that risk
     refuses is stored too, as `risk_rejected` with the reason in words. Raises NotAllowed for a viewer, NotFound for
-    an account that is not the caller's, InvalidInput for a malformed key or one that was used for another request, Unavailable when the database does not answer (repeat with the same key).
+    an account that is not the caller's, InvalidInput for a malformed key or one that was used for another request,
+    Unavailable when the database does not answer (repeat with the same key).
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")

@@ -1,0 +1,169 @@
+"""Paper orders per second, from acceptance over matching to the ledger, against one-row commits of the same client.
+
+Durable commits on both sides. One process submits through the product's gate, with 1 and with 8 orders under way at a
+time; the paper broker works the outbox in a process of its own, as the worker does. An order counts when it is filled
+and booked. The floor is the same number of connections, each updating a row of its own, one commit each.
+"""
+
+import asyncio
+import multiprocessing
+import shutil
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from redis.asyncio import Redis
+
+from bench.table import Row
+from starkmatter.accounts.records import Caller
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Database
+from starkmatter.db.migrate import migrate
+from starkmatter.ops.engines import engines_of, running
+from starkmatter.settings import Settings
+from starkmatter.trading.brokers.paper import PaperBroker
+from starkmatter.trading.gate import gate_of
+from tests.builders import OPENS_AT, make_account, make_caller, make_market, open_clock, quote
+
+SECS = 4.0
+TARGET_SHARE = 0.55
+REFRESH_SECS = 1.0
+COUNT_FILLED = "SELECT count(*) FROM trade_order WHERE status = 'filled'"
+
+
+def run() -> list[Row]:
+    """Full order path and its floor, at 1 and at 8 at a time."""
+    home = Path(tempfile.mkdtemp(prefix="sm-bench-"))
+    settings = Settings(STARKMATTER_HOME=str(home), DATABASE_URL=None, REDIS_URL=None, _env_file=None)
+    try:
+        with running(engines_of(settings)) as engines:
+            migrate(engines.database_url)
+            return asyncio.run(_rows(engines.database_url, engines.redis_url))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _rows(database_url: str, redis_url: str) -> list[Row]:
+    db = Database(database_url, name="bench", max_size=8)
+    await db.open()
+    await make_market(db)
+    await db.run("CREATE TABLE floor_row (id int PRIMARY KEY, n int NOT NULL) WITH (fillfactor = 50)")
+    await db.run("INSERT INTO floor_row SELECT g, 0 FROM generate_series(1, 8) g")
+    rows = []
+    try:
+        await _floor(database_url, 2, secs=0.5)
+        for number in (1, 8):
+            floor = await _floor(database_url, number)
+            stop = multiprocessing.get_context("spawn").Event()
+            broker = multiprocessing.get_context("spawn").Process(target=_broker, args=(database_url, redis_url, stop))
+            broker.start()
+            try:
+                await _orders(db, number, secs=1.0)
+                done = await _orders(db, number)
+            finally:
+                stop.set()
+                broker.join(10)
+            rows.append(
+                Row(
+                    f"paper order, accepted to booked, {number} at a time",
+                    f"{done:,.0f}/s ({done / floor:.2f} of the floor)",
+                    f"{floor:,.0f} one-row commits/s",
+                    floor / done,
+                    1 / TARGET_SHARE,
+                )
+            )
+    finally:
+        await db.close()
+    return rows
+
+
+async def _floor(database_url: str, number: int, *, secs: float = SECS) -> float:
+    """Commits per second of `number` connections, each on its own row."""
+
+    async def commits(row: int) -> int:
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            count = 0
+            while time.perf_counter() < ends_at:
+                await connection.execute("UPDATE floor_row SET n = n + 1 WHERE id = %s", (row,))
+                count += 1
+            return count
+
+    started = time.perf_counter()
+    ends_at = started + secs
+    counts = await asyncio.gather(*[commits(row + 1) for row in range(number)])
+    return sum(counts) / (time.perf_counter() - started)
+
+
+async def _orders(db: Database, number: int, *, secs: float = SECS) -> float:
+    """Orders filled and booked per second, submitted by `number` people at once."""
+    desks = []
+    for _ in range(number):
+        caller = await make_caller(db, "trader")
+        desks.append((caller, await make_account(db, caller, "900000000")))
+    before = await db.value(COUNT_FILLED)
+    started = time.perf_counter()
+    ends_at = started + secs
+    counts = await asyncio.gather(*[_submit_until(db, caller, account, ends_at) for caller, account in desks])
+    while await db.value(COUNT_FILLED) < before + sum(counts):
+        await asyncio.sleep(0.002)
+    return sum(counts) / (time.perf_counter() - started)
+
+
+async def _submit_until(db: Database, caller: Caller, account_id: UUID, ends_at: float) -> int:
+    count = 0
+    gate = gate_of(db)
+    while time.perf_counter() < ends_at:
+        outcome = await gate.submit(_item(caller, account_id))
+        assert outcome.outcome == "taken", outcome
+        count += 1
+    return count
+
+
+def _item(caller: Caller, account_id: UUID) -> dict[str, Any]:
+    """An order as `submit_order` hands it to the gate."""
+    return {
+        "id": uuid4(),
+        "account_id": account_id,
+        "user_id": caller.user_id,
+        "venue": "replay",
+        "symbol": "AAPL",
+        "side": "buy",
+        "type": "market",
+        "qty": "10",
+        "limit_price": None,
+        "time_in_force": "day",
+        "session_on": OPENS_AT.date(),
+        "reserve": "1050.60",
+        "reserve_per_share": "105.06",
+        "request_hash": "00" * 32,
+        "risk": {"decision": "passed", "reference_price": "100.05", "preset": "realistic/1"},
+        "refusal": None,
+        "venue_at": OPENS_AT + timedelta(minutes=10),
+    }
+
+
+def _broker(database_url: str, redis_url: str, stop: Any) -> None:
+    """The worker's part: match and book whatever the outbox holds."""
+    asyncio.run(_work(database_url, redis_url, stop))
+
+
+async def _work(database_url: str, redis_url: str, stop: Any) -> None:
+    db = Database(database_url, name="bench broker", max_size=1)
+    await db.open()
+    cache = Redis.from_url(redis_url)
+    broker = PaperBroker(db, cache, "replay")
+    await broker.start()
+    refreshed_at = 0.0
+    while not stop.is_set():
+        if time.perf_counter() - refreshed_at > REFRESH_SECS:
+            refreshed_at = time.perf_counter()
+            fresh = quote("AAPL 100.00/100.05", size="1000000000", at=utc_now())
+            await broker.on_quotes(open_clock(), {"AAPL": fresh})
+        if not await broker.drain():
+            await asyncio.sleep(0.001)
+    await cache.aclose()
+    await db.close()
