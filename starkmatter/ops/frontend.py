@@ -168,7 +168,7 @@ def _export(work: Path) -> None:
 
 def _first_error(output: Path) -> str:
     lines = [line.strip() for line in output.read_text(encoding="utf-8").splitlines() if line.strip()]
-    named = [line for line in lines if re.search(r"error", line, re.IGNORECASE)]
+    named = [line for line in lines if re.match(r"\w*error\b\s*:", line, re.IGNORECASE)]
     return (named or lines[-1:] or ["no reason given"])[0][:300]
 
 
