@@ -73,7 +73,6 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(None, validation_alias=_env("DATABASE_URL"))
     redis_url: SecretStr | None = Field(None, validation_alias=_env("REDIS_URL"))
-    secret_key: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_SECRET_KEY"))
     metrics_token: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_METRICS_TOKEN"))
 
     session_idle_mins: int = Field(30, ge=1, le=1440, validation_alias=_env("STARKMATTER_SESSION_IDLE_MINS"))
@@ -112,7 +111,7 @@ class Settings(BaseSettings):
     def _public_url_is_an_origin(cls, value: str | None) -> str | None:
         return _origin("STARKMATTER_PUBLIC_URL", value) if value else None
 
-    @field_validator("secret_key", "metrics_token")
+    @field_validator("metrics_token")
     @classmethod
     def _no_sample_secrets(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
         if value is None:

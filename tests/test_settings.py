@@ -31,8 +31,8 @@ REFUSED = [
         {"STARKMATTER_DEBUG": "1", "STARKMATTER_HOST": "10.0.0.1", "STARKMATTER_PUBLIC_URL": "https://x.org"},
         "STARKMATTER_DEBUG",
     ),
-    ({"STARKMATTER_SECRET_KEY": "changeme"}, "STARKMATTER_SECRET_KEY"),
-    ({"STARKMATTER_SECRET_KEY": "tooshort"}, "STARKMATTER_SECRET_KEY"),
+    ({"STARKMATTER_METRICS_TOKEN": "changeme"}, "STARKMATTER_METRICS_TOKEN"),
+    ({"STARKMATTER_METRICS_TOKEN": "tooshort"}, "STARKMATTER_METRICS_TOKEN"),
     ({"STARKMATTER_METRICS_TOKEN": "secret"}, "STARKMATTER_METRICS_TOKEN"),
     ({"DATABASE_URL": "sqlite:///trade.db"}, "DATABASE_URL"),
     ({"DATABASE_URL": "mysql://a:b@db/x"}, "DATABASE_URL"),
@@ -81,8 +81,8 @@ def test_value_and_its_file_together_are_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("STARKMATTER_SECRET_KEY_FILE", str(tmp_path / "absent"))
-    with pytest.raises(ConfigError, match="STARKMATTER_SECRET_KEY_FILE"):
+    monkeypatch.setenv("STARKMATTER_METRICS_TOKEN_FILE", str(tmp_path / "absent"))
+    with pytest.raises(ConfigError, match="STARKMATTER_METRICS_TOKEN_FILE"):
         load_settings()
 
 
@@ -109,5 +109,5 @@ def test_secret_that_others_can_read_is_refused(monkeypatch: pytest.MonkeyPatch,
 
 def test_secrets_never_show_in_a_settings_printout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://a:hunter22@localhost/x")
-    monkeypatch.setenv("STARKMATTER_SECRET_KEY", "hunter22" * 4)
+    monkeypatch.setenv("STARKMATTER_METRICS_TOKEN", "hunter22" * 4)
     assert "hunter22" not in repr(load_settings())
