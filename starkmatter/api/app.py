@@ -14,6 +14,7 @@ from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
 from starkmatter.api.routes import auth, market, portfolio, trading
+from starkmatter.api.security import address_behind
 from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
@@ -92,7 +93,12 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
     async def live(sessions: set[UUID]) -> set[UUID]:
         return await alive_sessions(b, sessions)
 
-    stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live)
+    def address(scope: dict[str, Any]) -> str:
+        forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
+        peer = scope["client"][0] if scope.get("client") else "unknown"
+        return address_behind(peer, forwarded.decode("latin-1"), b.settings.trusted_proxy_hops)
+
+    stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live, address_of=address)
     tasks = [asyncio.create_task(hub.run(stop)), asyncio.create_task(stream.watch_sessions(stop))]
     _stream = stream
     try:

@@ -52,12 +52,14 @@ SameSite = Depends(same_site)
 
 def client_ip(request: Request, settings: Settings) -> str:
     """The peer's address; X-Forwarded-For counts only from the right and only as far as our own proxies go."""
-    hops = settings.trusted_proxy_hops
-    if hops:
-        chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-        if len(chain) >= hops:
-            return chain[-hops][:64]
-    return request.client.host if request.client else "unknown"
+    peer = request.client.host if request.client else "unknown"
+    return address_behind(peer, request.headers.get("x-forwarded-for", ""), settings.trusted_proxy_hops)
+
+
+def address_behind(peer: str, forwarded_for: str, hops: int) -> str:
+    """The address that stands `hops` trusted proxies behind `peer`; `peer` itself when there are none."""
+    chain = [part.strip() for part in forwarded_for.split(",") if part.strip()]
+    return chain[-hops][:64] if hops and len(chain) >= hops else peer
 
 
 def set_session_cookie(response: Response, settings: Settings, token: str) -> None:
