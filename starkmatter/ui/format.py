@@ -49,6 +49,12 @@ def exchange_time(at: datetime) -> str:
     return f"{local:%b} {local.day}, {local:%Y %H:%M:%S}"
 
 
+def exchange_minute(at: datetime) -> str:
+    """`Mar 1, 10:04` on the exchange's wall clock."""
+    local = at.astimezone(EXCHANGE_ZONE)
+    return f"{local:%b} {local.day}, {local:%H:%M}"
+
+
 def wall_time(at: datetime) -> str:
     """`2026-11-23 05:40 UTC`."""
     return f"{at:%Y-%m-%d %H:%M} UTC"

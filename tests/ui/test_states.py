@@ -10,9 +10,10 @@ import reflex as rx
 
 from starkmatter.errors import NotSignedIn
 from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.ui.lines import line_points
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import undeclared_handlers
-from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState, line_points
+from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TicketState, TradeState
@@ -49,7 +50,7 @@ async def send(ticket: TicketState) -> None:
 
 async def buy(tab: Tab, qty: str = "10") -> None:
     ticket = await ticket_for(tab, qty=qty)
-    await ticket.start_review()
+    await ticket.start_review({})
     await send(ticket)
     await tab.desk.broker.drain()
 
@@ -95,10 +96,21 @@ async def test_the_ticket_previews_while_it_is_written(tab: Tab) -> None:
 async def test_a_quantity_that_cannot_be_ordered_is_refused_in_words(tab: Tab, typed: str) -> None:
     ticket = await ticket_for(tab, qty=typed)
     assert ticket.refusals
-    await ticket.start_review()
+    await ticket.start_review({})
     assert not ticket.review
     await send(ticket)
     assert await list_orders(tab.desk.b, tab.desk.caller) == []
+
+
+async def test_what_was_typed_last_is_reviewed_and_stays_as_it_is(tab: Tab) -> None:
+    ticket = await ticket_for(tab, qty="10")
+    await ticket.start_review({"qty": "12"})
+    assert ticket.qty == "12"
+    await ticket.write_qty("500")
+    await ticket.choose("side", "sell")
+    assert (ticket.qty, ticket.side) == ("12", "buy")
+    await send(ticket)
+    assert [order.qty for order in await list_orders(tab.desk.b, tab.desk.caller)] == [12]
 
 
 async def test_nothing_is_sent_without_a_review(tab: Tab) -> None:
@@ -109,7 +121,7 @@ async def test_nothing_is_sent_without_a_review(tab: Tab) -> None:
 
 async def test_a_double_click_orders_once(tab: Tab) -> None:
     ticket = await ticket_for(tab)
-    await ticket.start_review()
+    await ticket.start_review({})
     await send(ticket)
     await send(ticket)
     assert len(await list_orders(tab.desk.b, tab.desk.caller)) == 1
@@ -132,7 +144,7 @@ async def test_a_second_try_after_a_failure_uses_the_same_key(tab: Tab, monkeypa
 
     monkeypatch.setattr(room, "submit_order", stumble)
     ticket = await ticket_for(tab)
-    await ticket.start_review()
+    await ticket.start_review({})
     await send(ticket)
     assert ticket.result["kind"] == "bad"
     assert ticket.review
@@ -160,7 +172,7 @@ async def test_a_limit_order_is_drawn_on_the_chart_until_it_is_canceled(tab: Tab
     ticket = await ticket_for(tab)
     await ticket.choose("kind", "limit")
     await ticket.write_limit("95.00")
-    await ticket.start_review()
+    await ticket.start_review({})
     await send(ticket)
     await tab.desk.broker.drain()
     trade = await tab.state(TradeState)

@@ -114,14 +114,28 @@ def segment(
     )
 
 
-def line_area(points: rx.Var[str], area: rx.Var[str], label: str) -> rx.Component:
-    """A value line over its area."""
-    return rx.el.svg(
-        rx.el.polygon(points=area),
-        rx.el.path(d="M" + points),
+def value_area(chart: rx.Var, label: str) -> rx.Component:
+    """The account's value as a line over its area, with its level at the start, its extremes and its instants."""
+    return rx.el.figure(
+        rx.el.div(
+            rx.el.svg(
+                rx.el.line(x1="0", x2="800", y1=chart["start_y"], y2=chart["start_y"]),
+                rx.el.polygon(points=chart["area"]),
+                rx.el.path(d="M" + chart["line"]),
+                role="img",
+                custom_attrs={"viewBox": "0 0 800 200", "preserveAspectRatio": "none", "aria-label": label},
+            ),
+            rx.el.div(
+                rx.el.span(chart["high"]),
+                rx.cond(chart["flat"] == "yes", rx.fragment(), rx.el.span(chart["middle"])),
+                rx.el.span(chart["low"]),
+                class_name="levels",
+                custom_attrs={"data-flat": chart["flat"]},
+            ),
+            class_name="plot",
+        ),
+        rx.el.figcaption(rx.el.span(chart["from"]), rx.el.span(chart["to"], " ET")),
         class_name="area",
-        role="img",
-        custom_attrs={"viewBox": "0 0 800 180", "preserveAspectRatio": "none", "aria-label": label},
     )
 
 

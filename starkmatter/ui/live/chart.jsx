@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { CandlestickSeries, HistogramSeries, createChart, createSeriesMarkers } from "lightweight-charts";
 
 const STEPS = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400 };
-const PAGE = 500;
+const PAGE = 300;
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const resolve = (name) => {
@@ -88,6 +88,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
 
   useEffect(() => {
     if (!symbol) return undefined;
+    document.title = `${symbol} · Trade · StarkMatter`;
     let alive = true, older = false, done = false;
     const { chart, candles, volume } = view.current;
     const draw = () => {

@@ -155,6 +155,16 @@ class Stream {
     if (field === "pl") { const pl = cents(Number(qty) * last - Number(cost)); return this.put(cell, signed(pl, 2), pl, true); }
     if (field === "plpct") { const pl = ((Number(qty) * last) / Number(cost) - 1) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
     if (field === "daypl") { const pl = cents(Number(qty) * last - Number(base)); return this.put(cell, signed(pl, 2), pl, true); }
+    if (field === "range") {
+      if (!cell.dataset.low) return;
+      if (cell.smSymbol !== quote.symbol || cell.smDay !== quote.prev_close) {
+        const fresh = cell.smSymbol !== quote.symbol;
+        Object.assign(cell, { smSymbol: quote.symbol, smDay: quote.prev_close, smLow: fresh ? +cell.dataset.low : last, smHigh: fresh ? +cell.dataset.high : last });
+      }
+      cell.smLow = Math.min(cell.smLow, last);
+      cell.smHigh = Math.max(cell.smHigh, last);
+      return this.put(cell, `${fixed(cell.smLow, 2)} – ${fixed(cell.smHigh, 2)}`, last);
+    }
     const raw = quote[field];
     if (raw === null || raw === undefined) return this.put(cell, "–", 0);
     const size = field.endsWith("_size") || field === "volume";

@@ -7,7 +7,6 @@ from starkmatter.ui.components.parts import (
     empty,
     figure,
     fresh_dot,
-    line_area,
     live,
     live_total,
     panel,
@@ -17,6 +16,7 @@ from starkmatter.ui.components.parts import (
     table,
     td,
     th,
+    value_area,
 )
 from starkmatter.ui.pages.tables import orders_table, positions_table
 from starkmatter.ui.state.frame import FrameState
@@ -32,7 +32,7 @@ def dashboard() -> rx.Component:
             headline(),
             rx.el.div(
                 rx.el.div(
-                    panel("Value", _value()),
+                    value_panel(DashboardState.chart, DashboardState.ready),
                     panel("Positions", _positions()),
                     panel("Open orders", _orders()),
                     class_name="grid w8",
@@ -81,14 +81,28 @@ def headline() -> rx.Component:
     )
 
 
-def _value() -> rx.Component:
-    return rx.el.div(
+def value_panel(chart: rx.Var, ready: rx.Var, class_name: str = "") -> rx.Component:
+    """The account's value over venue time."""
+    return panel(
+        "Account value",
         rx.cond(
-            DashboardState.line != "",
-            line_area(DashboardState.line, DashboardState.area, "Value of the account over venue time"),
-            empty("No history yet", "A point is added every five minutes of trading."),
+            chart["line"],
+            value_area(chart, "Value of the account over venue time"),
+            rx.cond(
+                ready,
+                empty("No history yet", "A point is added every five minutes of trading."),
+                rx.el.div(rx.el.div(class_name="skeleton", style={"height": "200px"}), class_name="body"),
+            ),
         ),
-        class_name="body",
+        extra=rx.cond(
+            chart["line"],
+            rx.el.span(
+                rx.el.span(chart["gained"], class_name="mono " + chart["gained_dir"]),
+                rx.el.span(" since ", chart["from"], class_name="muted"),
+                class_name="small",
+            ),
+        ),
+        class_name=class_name,
     )
 
 

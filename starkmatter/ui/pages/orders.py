@@ -47,7 +47,14 @@ def _drawer() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.header(
-                rx.el.h2(one["side_text"], " ", one["qty"], " ", one["symbol"], " · ", one["type"]),
+                rx.el.h2(
+                    one["side_text"],
+                    " ",
+                    one["qty"],
+                    " ",
+                    rx.el.a(one["symbol"], href="/trade/" + one["symbol"]),
+                    rx.el.span(" · ", one["type"], " · ", one["tif"], class_name="muted"),
+                ),
                 rx.el.button(
                     icon("close"),
                     type="button",
@@ -71,7 +78,7 @@ def _drawer() -> rx.Component:
             aria_label="Order",
             on_click=rx.stop_propagation,
         ),
-        class_name="veil",
+        class_name="veil side",
         on_click=OrdersState.close,
     )
 

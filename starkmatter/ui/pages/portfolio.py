@@ -5,7 +5,6 @@ import reflex as rx
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
     empty,
-    line_area,
     live_total,
     panel,
     problem_note,
@@ -14,7 +13,7 @@ from starkmatter.ui.components.parts import (
     td,
     th,
 )
-from starkmatter.ui.pages.dashboard import headline
+from starkmatter.ui.pages.dashboard import headline, value_panel
 from starkmatter.ui.pages.tables import positions_table
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
@@ -28,7 +27,7 @@ def portfolio() -> rx.Component:
             problem_note(PortfolioState.problem),
             headline(),
             rx.el.div(
-                panel("Value over venue time", _value(), class_name="w8"),
+                value_panel(PortfolioState.chart, PortfolioState.ready, "w8"),
                 panel("Cash, " + FrameState.account["currency"], _cash(), class_name="w4"),
                 panel("Positions", _positions(), class_name="w12"),
                 rx.cond(PortfolioState.closed.length() > 0, panel("Closed positions", _closed(), class_name="w12")),
@@ -37,25 +36,6 @@ def portfolio() -> rx.Component:
             ),
         ),
         on_order=[PortfolioState.load],
-    )
-
-
-def _value() -> rx.Component:
-    return rx.el.div(
-        rx.cond(
-            PortfolioState.line != "",
-            rx.fragment(
-                line_area(PortfolioState.line, PortfolioState.area, "Value of the account over venue time"),
-                rx.el.div(
-                    rx.el.span("Low ", PortfolioState.low),
-                    rx.el.span("High ", PortfolioState.high),
-                    class_name="muted small mono",
-                    style={"display": "flex", "justifyContent": "space-between", "marginTop": "8px"},
-                ),
-            ),
-            empty("No history yet", "A point is added every five minutes of trading."),
-        ),
-        class_name="body",
     )
 
 
@@ -109,25 +89,39 @@ def _closed() -> rx.Component:
 
 
 def _ledger() -> rx.Component:
-    head = [th("Venue time"), th("Entry"), th("Account"), th("Amount", num=True), th("Commodity")]
+    head = [
+        th("Venue time", class_name="wideonly-cell"),
+        th("Entry", class_name="wideonly-cell"),
+        th("Account"),
+        th("Commodity"),
+        th("Posted", num=True),
+    ]
 
     def row(one: rx.Var) -> rx.Component:
         return rx.el.tr(
-            td(one["at"], class_name="muted"),
-            td(rx.el.span(one["description"], style={"fontWeight": "550"})),
-            td(one["account"], class_name="soft"),
-            td(one["amount"], num=True),
+            td(one["at"], class_name="muted wideonly-cell"),
+            td(rx.el.span(one["description"], style={"fontWeight": "550"}), class_name="wideonly-cell"),
+            td(
+                rx.cond(
+                    one["id"],
+                    rx.el.div(rx.el.b(one["description"]), rx.el.br(), one["at"], class_name="phoneline small muted"),
+                ),
+                one["account"],
+                class_name="soft",
+            ),
             td(one["commodity"], class_name="muted"),
+            td(one["amount"], num=True),
+            custom_attrs={"data-leg": rx.cond(one["id"], "first", "more")},
         )
 
     return rx.cond(
         PortfolioState.ready,
         rx.fragment(
             rx.el.p(
-                "Double entry: the amounts of an entry sum to zero for each commodity. "
+                "Double entry: what is posted in an entry sums to zero for each commodity. "
                 "Nothing is ever changed or removed.",
                 class_name="muted small",
-                style={"padding": "10px 14px 0"},
+                style={"padding": "10px 14px 2px"},
             ),
             table(head, rx.foreach(PortfolioState.ledger, row), "Ledger"),
             rx.cond(

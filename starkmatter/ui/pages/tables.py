@@ -74,7 +74,12 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
             else rx.el.a(one["symbol"], href="/trade/" + one["symbol"], class_name="sym")
         )
         cells = [
-            td(name),
+            td(
+                name,
+                rx.el.div(
+                    one["type"], " ", rx.cond(one["limit"] != "–", one["limit"], ""), class_name="phoneline muted small"
+                ),
+            ),
             td(
                 rx.el.span(
                     one["side_text"], style={"color": rx.cond(one["side"] == "buy", "var(--teal)", "var(--orange)")}

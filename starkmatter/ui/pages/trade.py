@@ -19,7 +19,7 @@ from starkmatter.ui.components.parts import (
 from starkmatter.ui.live.components import CandleChart
 from starkmatter.ui.pages.tables import orders_table
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.trade import INTERVALS, TicketState, TradeState
+from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
 
 
 def trade() -> rx.Component:
@@ -59,6 +59,12 @@ def _quote_head() -> rx.Component:
         figure(
             "Ask × size", rx.fragment(live(symbol, "ask", about["ask"]), " × ", live(symbol, "ask_size", "–")), "small"
         ),
+        figure(
+            "Day's range",
+            live(symbol, "range", about["range"], low=about["low"], high=about["high"], still=""),
+            "small",
+        ),
+        figure("Open", about["open"], "small wideonly"),
         figure("Volume", live(symbol, "volume", "–", still=""), "small"),
         class_name="quotehead",
     )
@@ -99,6 +105,7 @@ def _ticket_panel() -> rx.Component:
                 type="button",
                 class_name="btn ghost tiny phoneonly",
                 aria_label="Close the ticket",
+                custom_attrs={"data-close": ""},
                 on_click=TicketState.close_sheet,
             ),
         ),
@@ -114,12 +121,13 @@ def _ticket_panel() -> rx.Component:
 
 
 def _ticket() -> rx.Component:
-    return rx.el.div(
+    return rx.el.form(
         rx.el.div(
             *[
                 rx.el.button(
                     text,
                     type="button",
+                    title=f"{text}: key {text[0]}",
                     on_click=TicketState.choose("side", value),
                     custom_attrs={
                         "aria-pressed": rx.cond(TicketState.side == value, "true", "false"),
@@ -139,41 +147,24 @@ def _ticket() -> rx.Component:
             lambda value: TicketState.choose("kind", value),
             "Type",
         ),
+        _figure_field("qty", "Quantity", "shares", TicketState.qty, TicketState.write_qty),
         rx.el.div(
-            rx.el.label("Quantity, shares", html_for="qty"),
-            rx.el.input(
-                id="qty",
-                value=TicketState.qty,
-                on_change=TicketState.write_qty.debounce(200),
-                input_mode="decimal",
-                auto_complete="off",
-                class_name="input num",
-            ),
-            rx.el.div(
-                *[
-                    rx.el.button(
-                        text, type="button", class_name="btn ghost tiny", on_click=TicketState.take_percent(percent)
-                    )
-                    for percent, text in ((25, "25 %"), (50, "50 %"), (100, "Max"))
-                ],
-                style={"display": "flex", "gap": "4px", "justifyContent": "flex-end"},
-            ),
-            class_name="field",
+            *[
+                rx.el.button(
+                    f"{percent} %" if percent < 100 else "Max",
+                    type="button",
+                    on_click=TicketState.take_percent(percent),
+                )
+                for percent in PERCENTS
+            ],
+            class_name="parts",
+            role="group",
+            aria_label=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
+            title=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
         ),
         rx.cond(
             TicketState.kind == "limit",
-            rx.el.div(
-                rx.el.label("Limit price, USD", html_for="limit"),
-                rx.el.input(
-                    id="limit",
-                    value=TicketState.limit,
-                    on_change=TicketState.write_limit.debounce(200),
-                    input_mode="decimal",
-                    auto_complete="off",
-                    class_name="input num",
-                ),
-                class_name="field",
-            ),
+            _figure_field("limit", "Limit price", "USD", TicketState.limit, TicketState.write_limit),
         ),
         rx.el.div(
             rx.el.span("Time in force", class_name="label"),
@@ -191,13 +182,33 @@ def _ticket() -> rx.Component:
         _result(),
         rx.el.button(
             "Review order",
-            type="button",
+            type="submit",
             id="review",
             class_name="btn primary wide",
             disabled=(TicketState.refusals.length() > 0) | ~FrameState.may_trade,
-            on_click=TicketState.start_review,
         ),
+        on_submit=TicketState.start_review,
         class_name="ticket",
+    )
+
+
+def _figure_field(name: str, label: str, unit: str, value: rx.Var, on_write: rx.EventHandler) -> rx.Component:
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.div(
+            rx.el.input(
+                id=name,
+                name=name,
+                value=value,
+                on_change=on_write.debounce(200),
+                input_mode="decimal",
+                auto_complete="off",
+                class_name="input num",
+            ),
+            rx.el.span(unit, class_name="unit"),
+            class_name="withunit",
+        ),
+        class_name="field",
     )
 
 
@@ -206,8 +217,12 @@ def _preview() -> rx.Component:
     return rx.el.div(
         _row("Est. price", seen["price"]),
         rx.el.div(rx.el.span(seen["cost_name"]), rx.el.b(seen["cost"], class_name="mono")),
-        _row("Fees", seen["fees"]),
-        _row("Buying power after", seen["buying_power_after"]),
+        _row("Est. fees", seen["fees"]),
+        rx.el.div(
+            rx.el.span("Buying power after"),
+            rx.el.span(seen["buying_power_after"], class_name="mono"),
+            title="Now " + seen["buying_power"].to(str),
+        ),
         rx.el.div(
             rx.el.span("Position after"),
             rx.el.span(seen["position"], " → ", seen["position_after"], class_name="mono"),

@@ -15,33 +15,16 @@ from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_p
 from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
+from starkmatter.ui.lines import line_points, value_chart
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
 
 SPARK_BARS = 30
 SPARK_WIDTH, SPARK_HEIGHT = 92, 26
-AREA_WIDTH, AREA_HEIGHT = 800, 180
+DASHBOARD_POINTS = 400
 WATCHED = 40
 LEDGER_PAGE = 30
-
-
-def line_points(values: list[Decimal], width: int, height: int) -> str:
-    """The points of an SVG polyline that fills the box; a flat line for one value, nothing for none."""
-    if not values:
-        return ""
-    if len(values) == 1:
-        values = values * 2
-    low, high = min(values), max(values)
-    span = (high - low) or Decimal(1)
-    step = Decimal(width) / (len(values) - 1)
-    pad = Decimal(height) * Decimal("0.08")
-    room = Decimal(height) - 2 * pad
-    points = []
-    for number, value in enumerate(values):
-        y = Decimal(height) / 2 if high == low else pad + (high - value) / span * room
-        points.append(f"{float(step * number):.1f},{float(y):.1f}")
-    return " ".join(points)
 
 
 class DashboardState(rx.State):
@@ -53,8 +36,7 @@ class DashboardState(rx.State):
     watch: list[Row] = []
     steps: list[Row] = []
     steps_left: int = 0
-    line: str = ""
-    area: str = ""
+    chart: Row = {}
     problem: str = ""
 
     @rx.event
@@ -86,9 +68,7 @@ class DashboardState(rx.State):
             self.positions = [position_row(one) for one in await list_positions(b, caller, account_id) if one.qty]
             self.orders = [order_row(one) for one in await list_orders(b, caller, account_id, OPEN, 50)]
             fills = await list_fills(b, caller, account_id=account_id, limit=1)
-            values = [point.equity for point in await equity_series(b, caller, account_id, limit=200)]
-            self.line = line_points(values, AREA_WIDTH, AREA_HEIGHT)
-            self.area = f"0,{AREA_HEIGHT} {self.line} {AREA_WIDTH},{AREA_HEIGHT}" if self.line else ""
+            self.chart = value_chart(await equity_series(b, caller, account_id, limit=DASHBOARD_POINTS))
             await self._read_steps(bool(fills), str(fills[0].order_id) if fills else "")
             self.problem = ""
         except StarkMatterError as error:
@@ -142,10 +122,7 @@ class PortfolioState(rx.State):
     closed: list[Row] = []
     ledger: list[Row] = []
     more: bool = False
-    line: str = ""
-    area: str = ""
-    low: str = ""
-    high: str = ""
+    chart: Row = {}
     problem: str = ""
     _oldest: int = 0
 
@@ -159,11 +136,7 @@ class PortfolioState(rx.State):
             rows = await list_positions(b, caller, account_id)
             self.positions = [position_row(one) for one in rows if one.qty]
             self.closed = [position_row(one) for one in rows if not one.qty]
-            values = [point.equity for point in await equity_series(b, caller, account_id)]
-            self.line = line_points(values, AREA_WIDTH, AREA_HEIGHT)
-            self.area = f"0,{AREA_HEIGHT} {self.line} {AREA_WIDTH},{AREA_HEIGHT}" if self.line else ""
-            self.low = show.money(min(values)) if values else ""
-            self.high = show.money(max(values)) if values else ""
+            self.chart = value_chart(await equity_series(b, caller, account_id))
             self.ledger = []
             await self._read_ledger(account_id, None)
             frame = await self.get_state(FrameState)
@@ -305,17 +278,14 @@ def receipt_row(fill: FillView) -> Row:
     """A receipt in words and figures."""
     receipt = fill.receipt
     quote, cap = receipt["quote"], receipt["cap"]
-    traded = cap["traded_qty"]
     return {
         "id": str(fill.id),
         "title": f"{fill.side.capitalize()} {show.quantity(fill.qty)} {fill.symbol} at {show.money(fill.price)}",
         "explanation": receipt["explanation"],
-        "quote": f"{show.money(Decimal(quote['bid']))} × {quote['bid_size']}  /  "
-        f"{show.money(Decimal(quote['ask']))} × {quote['ask_size']}",
+        "quote": f"{_touch(quote['bid'], quote['bid_size'])}  /  {_touch(quote['ask'], quote['ask_size'])}",
         "age": f"{quote['age_ms']} ms old, from {quote['provider']}",
         "rule": receipt["rule"].replace("_", " "),
-        "cap": f"{cap['available_qty']} of {cap['wanted_qty']} wanted could be had"
-        + (f" ({traded} traded since the quote before)" if traded is not None else " (no volume in the source)"),
+        "cap": _cap_words(cap),
         "spread": show.money(Decimal(receipt["spread"])),
         "impact": show.money(Decimal(receipt["impact"])),
         "preset": receipt["preset"],
@@ -323,6 +293,21 @@ def receipt_row(fill: FillView) -> Row:
         "fees": show.money(fill.fees),
         "value": show.money(fill.qty * fill.price),
     }
+
+
+def _touch(price: str | None, size: str | None) -> str:
+    return f"{show.money(_share(price))} × {show.quantity(_share(size))}"
+
+
+def _cap_words(cap: dict[str, str | None]) -> str:
+    available, wanted = show.quantity(_share(cap["available_qty"])), show.quantity(_share(cap["wanted_qty"]))
+    traded = _share(cap["traded_qty"])
+    seen = "the source has no volume" if traded is None else f"{show.quantity(traded)} traded since the quote before"
+    return f"{wanted} wanted, {available} allowed ({seen})"
+
+
+def _share(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def fee_rows(fill: FillView) -> list[Row]:

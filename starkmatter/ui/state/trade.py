@@ -8,11 +8,12 @@ import reflex as rx
 
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN, OrderRequest
+from starkmatter.domain.quotes import Bar
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.service import get_instrument
+from starkmatter.market.service import get_instrument, load_bars
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.valuation import list_positions
+from starkmatter.portfolio.valuation import clock_or_none, list_positions
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
@@ -27,6 +28,7 @@ SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
 INTERVALS = ("1m", "5m", "15m", "1h", "1d")
 MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
+PERCENTS = (25, 50, 75, 100)
 
 
 class TradeState(rx.State):
@@ -60,7 +62,11 @@ class TradeState(rx.State):
             self.problem = error.text
             return None
         self.symbol_shown, self.problem = one.symbol, ""
-        quote = (await QuoteBoard(b.cache).quotes("replay", [one.symbol])).get(one.symbol)
+        try:
+            quote = (await QuoteBoard(b.cache).quotes("replay", [one.symbol])).get(one.symbol)
+            day = await _day_bar(one.symbol)
+        except StarkMatterError as error:
+            quote, day, self.problem = None, None, error.text
         self.about = {
             "name": one.name,
             "sector": one.sector,
@@ -70,6 +76,10 @@ class TradeState(rx.State):
             "last": show.money(quote.last if quote else None),
             "bid": show.money(quote.bid if quote else None),
             "ask": show.money(quote.ask if quote else None),
+            "open": show.money(day.open if day else None),
+            "range": f"{show.money(day.low)} – {show.money(day.high)}" if day else show.NOTHING,
+            "low": show.plain_number(day.low) if day else "",
+            "high": show.plain_number(day.high) if day else "",
         }
         await self._read_own()
         ticket = await self.get_state(TicketState)
@@ -151,7 +161,7 @@ class TicketState(rx.State):
     async def choose(self, field: str, value: str) -> None:
         """One of the fixed choices of the ticket."""
         allowed = {"side": ("buy", "sell"), "kind": ("market", "limit"), "tif": ("day", "gtc")}
-        if value in allowed.get(field, ()):
+        if not self.review and value in allowed.get(field, ()):
             setattr(self, field, value)
             if field == "kind" and value == "limit" and not self.limit:
                 await self._suggest_limit()
@@ -160,14 +170,18 @@ class TicketState(rx.State):
     @rx.event
     @allow("user")
     async def write_qty(self, text: str) -> None:
-        """The quantity, as typed."""
+        """The quantity, as typed; nothing changes while the order is under review."""
+        if self.review:
+            return
         self.qty = str(text)[:MAX_INPUT_CHARS]
         await self._look()
 
     @rx.event
     @allow("user")
     async def write_limit(self, text: str) -> None:
-        """The limit price, as typed."""
+        """The limit price, as typed; nothing changes while the order is under review."""
+        if self.review:
+            return
         self.limit = str(text)[:MAX_INPUT_CHARS]
         await self._look()
 
@@ -175,7 +189,7 @@ class TicketState(rx.State):
     @allow("user")
     async def take_percent(self, percent: int) -> None:
         """A part of the buying power, or of the shares held when selling."""
-        if percent not in {25, 50, 100}:
+        if self.review or percent not in PERCENTS:
             return
         b, caller = backends(), await caller_of(self)
         account_id = await chosen_account(self)
@@ -205,8 +219,15 @@ class TicketState(rx.State):
 
     @rx.event
     @allow("trader")
-    async def start_review(self) -> None:
-        """Show exactly what will be sent. The key is made here, so sending twice cannot order twice."""
+    async def start_review(self, form: dict[str, str]) -> None:
+        """Show exactly what will be sent. The key is made here, so sending twice cannot order twice.
+
+        What stands in the fields counts, even when it was typed faster than the preview followed.
+        """
+        if self.review:
+            return
+        self.qty = str(form.get("qty", self.qty))[:MAX_INPUT_CHARS]
+        self.limit = str(form.get("limit", self.limit))[:MAX_INPUT_CHARS]
         await self._look()
         if not self.refusals:
             self._key = f"ticket-{uuid4()}"
@@ -281,6 +302,16 @@ class TicketState(rx.State):
             return
         self.preview = _preview_row(seen)
         self.refusals, self.warnings = seen.refusals, seen.warnings
+
+
+async def _day_bar(symbol: str) -> Bar | None:
+    """The bar of the venue's present or last session."""
+    b = backends()
+    clock = await clock_or_none(b, "replay")
+    if clock is None:
+        return None
+    bars = await load_bars(b.db, "replay", symbol, "1d", limit=1, until=clock.venue_now)
+    return bars[-1] if bars else None
 
 
 def _figure(text: str, name: str) -> Decimal:
