@@ -26,8 +26,13 @@ KEYS = (
 )
 
 
-def framed(page: str, content: rx.Component, on_order: list | None = None) -> rx.Component:
-    """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed."""
+def framed(
+    page: str, content: rx.Component, on_order: list | None = None, on_pulse: list | None = None
+) -> rx.Component:
+    """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed.
+
+    `on_pulse` runs every few seconds while the page is seen and the market moves.
+    """
     return rx.el.div(
         rx.el.a("Skip to content", href="#main", class_name="skip"),
         rx.el.div(
@@ -46,6 +51,7 @@ def framed(page: str, content: rx.Component, on_order: list | None = None) -> rx
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
             on_key=PaletteState.key,
+            **({"on_pulse": on_pulse} if on_pulse else {}),
         ),
     )
 

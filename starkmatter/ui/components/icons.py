@@ -1,5 +1,7 @@
 """Line icons on a 24-unit grid, drawn inline so that nothing is fetched."""
 
+import itertools
+
 import reflex as rx
 
 PATHS: dict[str, str] = {
@@ -13,6 +15,7 @@ PATHS: dict[str, str] = {
     "rail": "M4 5h16v14H4zM9 5v14",
     "out": "M9 4H5v16h4M15 8l4 4-4 4M19 12H9",
     "close": "M6 6l12 12M18 6L6 18",
+    "check": "M5 12l5 5L19 7",
     "down": "M6 9l6 6 6-6",
 }
 
@@ -33,4 +36,28 @@ def logo() -> rx.Component:
         rx.el.rect(x="9.5", y="8", width="5", height="14", rx="1.5", fill="var(--text-2)"),
         rx.el.rect(x="17", y="2", width="5", height="20", rx="1.5", fill="var(--accent)"),
         custom_attrs={"viewBox": "0 0 24 24", "aria-hidden": "true"},
+    )
+
+
+def candles() -> rx.Component:
+    """A quiet price chart as a backdrop: one long climb, drawn from fixed figures."""
+    walk = (60, 64, 58, 66, 72, 69, 78, 74, 82, 90, 86, 95, 91, 88, 97, 106, 102, 112, 108, 118, 125, 120, 131, 138)
+    bars = []
+    for number, (before, after) in enumerate(itertools.pairwise(walk)):
+        x, top, bottom = number * 26 + 12, 160 - max(before, after), 160 - min(before, after)
+        color = "var(--teal)" if after >= before else "var(--orange)"
+        bars += [
+            rx.el.line(
+                x1=str(x + 5),
+                x2=str(x + 5),
+                y1=str(top - 5 - number % 4),
+                y2=str(bottom + 4 + number % 3),
+                stroke=color,
+            ),
+            rx.el.rect(x=str(x), y=str(top), width="10", height=str(bottom - top), fill=color, rx="1"),
+        ]
+    return rx.el.svg(
+        *bars,
+        class_name="art",
+        custom_attrs={"viewBox": "0 0 620 170", "preserveAspectRatio": "none", "aria-hidden": "true"},
     )

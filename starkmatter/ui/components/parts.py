@@ -27,10 +27,12 @@ def fresh_dot(symbol: Text) -> rx.Component:
     )
 
 
-def figure(name: str, value: rx.Component | Text, size: str = "") -> rx.Component:
+def figure(name: Text, value: rx.Component | Text, size: str = "", class_name: str = "") -> rx.Component:
     """A headline figure under its name."""
     return rx.el.div(
-        rx.el.span(name, class_name="k"), rx.el.span(value, class_name=f"v mono {size}"), class_name="figure"
+        rx.el.span(name, class_name="k"),
+        rx.el.span(value, class_name=f"v mono {size}"),
+        class_name=f"figure {class_name}",
     )
 
 

@@ -43,6 +43,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
   const view = useRef(null);
   const [words, setWords] = useState("Loading …");
   const [legend, setLegend] = useState("");
+  const [looks, setLooks] = useState(0);
 
   useEffect(() => {
     const chart = createChart(host.current, {
@@ -71,7 +72,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
     const volumeOf = (bar) => ({ time: bar.time, value: bar.volume, color: bar.close >= bar.open ? view.current.up : view.current.down });
     view.current.volumeOf = volumeOf;
     paint();
-    const themed = new MutationObserver(paint);
+    const themed = new MutationObserver(() => { paint(); setLooks((count) => count + 1); });
     themed.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-swap"] });
     chart.subscribeCrosshairMove((move) => {
       const bar = move.time === undefined ? view.current.bars.at(-1) : view.current.bars.find((one) => one.time === move.time);
@@ -166,7 +167,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
     for (const line of priceLines) candles.removePriceLine(line);
     view.current.priceLines = (lines ?? []).map((line) =>
       candles.createPriceLine({ price: +line.price, title: line.title, color: resolve(line.side === "buy" ? "--teal" : "--orange"), lineWidth: 1, lineStyle: 2, axisLabelVisible: true }));
-  }, [JSON.stringify(lines ?? [])]);
+  }, [JSON.stringify(lines ?? []), looks]);
 
   useEffect(() => {
     const step = STEPS[interval] ?? 60;
@@ -181,7 +182,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
       };
     });
     view.current.markers.setMarkers(drawn.sort((a, b) => a.time - b.time));
-  }, [JSON.stringify(marks ?? []), interval, words]);
+  }, [JSON.stringify(marks ?? []), interval, words, looks]);
 
   return (
     <div className="chart" role="img" aria-label={`Price chart of ${symbol}, ${interval}. ${legend}`}>

@@ -7,6 +7,7 @@ const MAX_WAIT_MS = 10_000;
 const SCAN_MS = 120;
 const DELAYED_MS = 5_000;
 const STALE_MS = 15_000;
+const PULSE_MS = 3_000;
 const FLASH_EVERY_MS = 1_200;
 
 const fixed = (value, digits) =>
@@ -106,6 +107,7 @@ class Stream {
         changed.add(quote.symbol);
         this.tell("quote", quote);
       }
+      this.fresh = true;
       this.paint(changed);
     } else if (message.ch === "clock") {
       document.documentElement.dataset.stream = "up";
@@ -267,7 +269,7 @@ const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-export function LiveRoot({ onOrder, onKey, theme, swap }) {
+export function LiveRoot({ onOrder, onPulse, onKey, theme, swap }) {
   useEffect(() => {
     if (theme) {
       localStorage.setItem("sm-theme", theme);
@@ -312,9 +314,13 @@ export function LiveRoot({ onOrder, onKey, theme, swap }) {
     document.addEventListener("keydown", keys);
     document.addEventListener("click", outside);
     const release = holdFocus();
+    const pulse = setInterval(() => {
+      if (onPulse && live.fresh && document.visibilityState === "visible") { live.fresh = false; onPulse(); }
+    }, PULSE_MS);
     return () => {
       forget();
       release();
+      clearInterval(pulse);
       live.stop();
       document.removeEventListener("keydown", keys);
       document.removeEventListener("click", outside);

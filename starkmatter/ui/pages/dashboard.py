@@ -40,7 +40,6 @@ def dashboard() -> rx.Component:
                 rx.el.div(
                     rx.cond(DashboardState.steps_left > 0, panel("Get started", _steps())),
                     panel("Watchlist", _watch()),
-                    panel("Cash, USD", _cash()),
                     class_name="grid w4",
                 ),
                 class_name="grid dash",
@@ -76,6 +75,7 @@ def headline() -> rx.Component:
             live_total(holdings, account["raw_minus_cost"], "change", account["unrealized"], account["unrealized_dir"]),
         ),
         figure("Realized P&L", rx.el.span(account["realized"], class_name=account["realized_dir"])),
+        figure("Cash", account["cash"], class_name="wideonly"),
         figure("Buying power", account["buying_power"]),
         class_name="head",
     )
@@ -140,19 +140,6 @@ def _positions() -> rx.Component:
     )
 
 
-def _cash() -> rx.Component:
-    account = FrameState.account
-    return rx.el.div(
-        rx.el.div(
-            rx.el.div(rx.el.span("Cash"), rx.el.span(account["cash"], class_name="mono")),
-            rx.el.div(rx.el.span("Reserved for orders"), rx.el.span(account["reserved"], class_name="mono")),
-            rx.el.div(rx.el.span("Buying power"), rx.el.b(account["buying_power"], class_name="mono")),
-            class_name="rows",
-        ),
-        class_name="body",
-    )
-
-
 def _orders() -> rx.Component:
     return rx.cond(
         DashboardState.ready,
@@ -180,8 +167,7 @@ def _watch() -> rx.Component:
         DashboardState.watch.length() > 0,
         rx.el.div(
             table(head, rx.foreach(DashboardState.watch, row), "Watchlist"),
-            class_name="scroll",
-            style={"maxHeight": "396px"},
+            class_name="scroll watch",
         ),
         skeleton_rows(6),
     )

@@ -5,7 +5,7 @@ import reflex as rx
 from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
-from starkmatter.ui.components.icons import logo
+from starkmatter.ui.components.icons import candles, icon, logo
 from starkmatter.ui.live.components import RestForm
 from starkmatter.ui.state.guard import allow
 
@@ -26,14 +26,42 @@ class DoorState(rx.State):
             self.problem = error.text
 
 
-def _door(*children: rx.Component, class_name: str = "") -> rx.Component:
+PROMISES = (
+    "Practice on ten years of real history, played forward at your pace",
+    "Every fill comes with a receipt: the quote, the rule, each fee",
+    "A double-entry ledger that balances to the cent",
+    "Your machine, your data, no account anywhere else",
+)
+
+
+def _door(*children: rx.Component, pitch: bool = False) -> rx.Component:
     return rx.el.main(
+        _pitch() if pitch else rx.fragment(),
         rx.el.div(
-            rx.el.div(logo(), rx.el.span("StarkMatter"), class_name="brand"),
-            *children,
-            class_name=f"card {class_name}",
+            rx.el.div(
+                rx.el.div(logo(), rx.el.span("StarkMatter"), class_name="brand"),
+                *children,
+                class_name="card",
+            ),
+            class_name="place",
         ),
         class_name="door",
+    )
+
+
+def _pitch() -> rx.Component:
+    """What this is, beside the form where there is room."""
+    return rx.el.div(
+        candles(),
+        rx.el.div(logo(), rx.el.span("StarkMatter"), class_name="brand"),
+        rx.el.div(
+            rx.el.h2("A trading desk that explains itself."),
+            rx.el.ul(*[rx.el.li(icon("check"), text) for text in PROMISES]),
+            class_name="words",
+            style={"marginBottom": "auto"},
+        ),
+        rx.el.span("Paper trading only: no order leaves this machine.", class_name="foot"),
+        class_name="pitch",
     )
 
 
@@ -73,6 +101,7 @@ def login() -> rx.Component:
             next="/",
             meter=False,
         ),
+        pitch=True,
     )
 
 
@@ -97,6 +126,7 @@ def setup() -> rx.Component:
             next="/welcome",
             meter=True,
         ),
+        pitch=True,
     )
 
 
@@ -110,6 +140,7 @@ def welcome() -> rx.Component:
             style={"gap": "4px"},
         ),
         rx.el.a(
+            icon("trade"),
             rx.el.div(
                 rx.el.b("Practice on the replay market with $100,000"),
                 rx.el.p(
@@ -117,15 +148,15 @@ def welcome() -> rx.Component:
                     "It is open at any hour, and every fill comes with a receipt that explains it.",
                     class_name="soft small",
                 ),
-                class_name="grid",
-                style={"gap": "6px"},
             ),
             href="/",
-            class_name="note",
+            class_name="choice",
             id="start-replay",
         ),
-        rx.el.a("Go to the dashboard", href="/", class_name="btn primary wide"),
-        class_name="wide",
+        rx.el.p(
+            "Your practice account is ready. You can change everything later in Settings.", class_name="muted small"
+        ),
+        pitch=True,
     )
 
 

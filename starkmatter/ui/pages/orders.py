@@ -110,8 +110,11 @@ def _fills() -> rx.Component:
                 td(fill["price"], num=True),
                 td(fill["fees"], num=True),
                 td(
-                    rx.el.button(
-                        "Receipt", type="button", class_name="btn tiny", on_click=OrdersState.explain(fill["id"])
+                    rx.cond(
+                        OrdersState.fills.length() > 1,
+                        rx.el.button(
+                            "Receipt", type="button", class_name="btn tiny", on_click=OrdersState.explain(fill["id"])
+                        ),
                     ),
                     num=True,
                 ),

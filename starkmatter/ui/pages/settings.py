@@ -105,13 +105,19 @@ def _appearance() -> rx.Component:
 
 
 def _sessions() -> rx.Component:
-    head = [th("Browser"), th("Address"), th("Signed in"), th("Last seen"), th("")]
+    head = [
+        th("Browser"),
+        th("Address", class_name="wideonly-cell"),
+        th("Signed in", class_name="wideonly-cell"),
+        th("Last seen"),
+        th(""),
+    ]
 
     def row(one: rx.Var) -> rx.Component:
         return rx.el.tr(
             td(one["agent"], rx.cond(one["current"] == "yes", rx.el.span(" this one", class_name="badge quiet"))),
-            td(one["ip"], class_name="soft"),
-            td(one["since"], class_name="muted"),
+            td(one["ip"], class_name="soft wideonly-cell"),
+            td(one["since"], class_name="muted wideonly-cell"),
             td(one["seen"], class_name="muted"),
             td(
                 rx.el.button(

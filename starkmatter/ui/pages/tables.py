@@ -50,7 +50,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
         th("Side"),
         th("Type", class_name="wideonly-cell"),
         th("Qty", num=True),
-        th("Filled", num=True),
+        th("Filled", num=True, class_name="wideonly-cell"),
         th("Limit", num=True, class_name="wideonly-cell"),
     ]
     if wide:
@@ -87,7 +87,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
             ),
             td(one["type"], class_name="wideonly-cell"),
             td(one["qty"], num=True),
-            td(one["filled"], num=True),
+            td(one["filled"], num=True, class_name="wideonly-cell"),
             td(one["limit"], num=True, class_name="wideonly-cell"),
         ]
         if wide:

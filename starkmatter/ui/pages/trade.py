@@ -40,6 +40,7 @@ def trade() -> rx.Component:
             ),
         ),
         on_order=[TradeState.refresh],
+        on_pulse=[TicketState.look],
     )
 
 
@@ -64,7 +65,7 @@ def _quote_head() -> rx.Component:
             live(symbol, "range", about["range"], low=about["low"], high=about["high"], still=""),
             "small",
         ),
-        figure("Open", about["open"], "small wideonly"),
+        figure("Open", about["open"], "small", "wideonly"),
         figure("Volume", live(symbol, "volume", "–", still=""), "small"),
         class_name="quotehead",
     )

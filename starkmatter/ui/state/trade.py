@@ -187,6 +187,13 @@ class TicketState(rx.State):
 
     @rx.event
     @allow("user")
+    async def look(self) -> None:
+        """The market moved: estimate again, with what the order would do now."""
+        if not self.sending:
+            await self._look()
+
+    @rx.event
+    @allow("user")
     async def take_percent(self, percent: int) -> None:
         """A part of the buying power, or of the shares held when selling."""
         if self.review or percent not in PERCENTS:
