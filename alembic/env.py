@@ -2,9 +2,9 @@
 
 import os
 
+from alembic import context
 from sqlalchemy import create_engine, pool
 
-from alembic import context
 from starkmatter.db import tables
 
 TARGET = tables.metadata

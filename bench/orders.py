@@ -23,6 +23,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.db.migrate import migrate
+from starkmatter.jobs.worker import GATHER_SECS
 from starkmatter.ops.engines import engines_of, running
 from starkmatter.settings import Settings
 from starkmatter.trading.brokers.paper import PaperBroker
@@ -108,7 +109,7 @@ async def _orders(db: Database, number: int, *, secs: float = SECS) -> float:
     started = time.perf_counter()
     ends_at = started + secs
     counts = await asyncio.gather(*[_submit_until(db, caller, account, ends_at) for caller, account in desks])
-    while await db.value(COUNT_FILLED) < before + sum(counts):
+    while await db.value(COUNT_FILLED) < before + sum(counts):  # noqa: ASYNC110 - another process fills them
         await asyncio.sleep(0.002)
     return sum(counts) / (time.perf_counter() - started)
 
@@ -163,7 +164,7 @@ async def _work(database_url: str, redis_url: str, stop: Any) -> None:
             refreshed_at = time.perf_counter()
             fresh = quote("AAPL 100.00/100.05", size="1000000000", at=utc_now())
             await broker.on_quotes(open_clock(), {"AAPL": fresh})
-        if not await broker.drain():
-            await asyncio.sleep(0.001)
+        await broker.drain()
+        await asyncio.sleep(GATHER_SECS)
     await cache.aclose()
     await db.close()

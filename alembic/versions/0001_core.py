@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001_core"
 down_revision = None
@@ -182,13 +181,6 @@ def upgrade() -> None:
     op.create_index(
         "trade_order_account_created", "trade_order", ["account_id", sa.literal_column("created_at DESC")], unique=False
     )
-    op.create_index(
-        "trade_order_working",
-        "trade_order",
-        ["venue", "account_id"],
-        unique=False,
-        postgresql_where=sa.text("status IN ('working', 'partial', 'accepted', 'unknown', 'submitting')"),
-    )
     op.create_table(
         "fill",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -222,10 +214,6 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("venue_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("booked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["order_id"],
-            ["trade_order.id"],
-        ),
         sa.PrimaryKeyConstraint("order_id", "sequence"),
     )
     for name in ("0001_journal.sql", "0001_orders.sql"):
@@ -240,7 +228,8 @@ def upgrade() -> None:
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
     op.execute(
-        "CREATE TRIGGER ledger_entry_balanced BEFORE INSERT ON ledger_entry FOR EACH ROW EXECUTE FUNCTION check_balanced()"
+        "CREATE TRIGGER ledger_entry_balanced BEFORE INSERT ON ledger_entry "
+        "FOR EACH ROW EXECUTE FUNCTION check_balanced()"
     )
 
 
@@ -258,11 +247,6 @@ def downgrade() -> None:
     op.drop_index("fill_order_execution", table_name="fill")
     op.drop_index("fill_account_executed", table_name="fill")
     op.drop_table("fill")
-    op.drop_index(
-        "trade_order_working",
-        table_name="trade_order",
-        postgresql_where=sa.text("status IN ('working', 'partial', 'accepted', 'unknown', 'submitting')"),
-    )
     op.drop_index("trade_order_account_created", table_name="trade_order")
     op.drop_table("trade_order")
     op.drop_index("ledger_entry_account", table_name="ledger_entry")

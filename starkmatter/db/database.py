@@ -38,6 +38,16 @@ class Database:
     """Opens and lends connections. One per process; `await open()` before use, `await close()` at the end."""
 
     def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
+        self._url = url
+        self._options: dict[str, Any] = {
+            "autocommit": True,
+            "row_factory": tuple_row,
+            "application_name": name,
+            "options": (
+                f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+                f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c timezone=UTC"
+            ),
+        }
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -45,15 +55,7 @@ class Database:
             open=False,
             timeout=CONNECT_WAIT_SECS,
             check=_check_when_idle,
-            kwargs={
-                "autocommit": True,
-                "row_factory": tuple_row,
-                "application_name": name,
-                "options": (
-                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
-                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c timezone=UTC"
-                ),
-            },
+            kwargs=self._options,
         )
 
     async def open(self) -> None:
@@ -70,6 +72,15 @@ class Database:
                 yield connection
         except (PoolTimeout, OperationalError) as error:
             raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
+
+    @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator["OwnConnection"]:
+        """A connection outside the pool for a caller that uses it all the time; closed at the end of the block."""
+        own = OwnConnection(self._url, self._options)
+        try:
+            yield own
+        finally:
+            await own.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -105,3 +116,30 @@ class Database:
         """Execute one statement; the number of rows it touched."""
         async with self.connection() as connection:
             return (await connection.execute(sql, params)).rowcount
+
+
+class OwnConnection:
+    """One connection for one task, opened on first use and opened anew after it broke."""
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        self._url = url
+        self._options = options
+        self._connection: Connection | None = None
+
+    async def tuples(self, sql: LiteralString, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Every row of one statement, committed; raises Unavailable when the database does not answer."""
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = await AsyncConnection.connect(
+                    self._url, connect_timeout=int(CONNECT_WAIT_SECS), **self._options
+                )
+            return await (await self._connection.execute(sql, params)).fetchall()
+        except OperationalError as error:
+            if self._connection is not None and self._connection.closed:
+                self._connection = None
+            raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
+
+    async def close(self) -> None:
+        """Close it, if it was opened."""
+        if self._connection is not None:
+            await self._connection.close()

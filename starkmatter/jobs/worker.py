@@ -21,6 +21,7 @@ from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.events import WAKE_CHANNEL
 
 POLL_SECS = 0.25
+GATHER_SECS = 0.004
 RETRY_SECS = 1.0
 LOST_EXIT_CODE = 4
 
@@ -111,6 +112,8 @@ class ReplayMarket:
                 while not stop.is_set():
                     await self._broker.drain()
                     if await pubsub.get_message(timeout=POLL_SECS) is not None:
+                        # Orders that come together are booked together: one commit instead of many.
+                        await asyncio.sleep(GATHER_SECS)
                         while await pubsub.get_message(timeout=0) is not None:
                             pass
             except (RedisError, OSError):

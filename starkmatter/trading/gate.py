@@ -16,11 +16,12 @@ import orjson
 from psycopg import Error as DatabaseError
 
 from starkmatter.clock import utc_now
-from starkmatter.db.database import Database
+from starkmatter.db.database import Database, OwnConnection
 from starkmatter.errors import StarkMatterError, Unavailable
 from starkmatter.trading import queries
 
 MAX_BATCH = 32
+IDLE_SECS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +32,73 @@ class Outcome:
     reason: str | None
 
 
+Waiting = tuple[dict[str, Any], "asyncio.Future[Outcome]"]
+
+
 class SubmitGate:
-    """Collects submissions and sends them in batches, one call at a time."""
+    """Collects submissions and sends them in batches, one call at a time, over a connection of its own."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._waiting: deque[tuple[dict[str, Any], asyncio.Future[Outcome]]] = deque()
-        self._flush: asyncio.Task[None] | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._came = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
 
     async def submit(self, item: dict[str, Any]) -> Outcome:
         """Send one order; raises Unavailable when the database does not answer (the caller may repeat the key)."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._flush is None or self._flush.done():
-            self._flush = asyncio.create_task(self._run())
+        self._came.set()
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_until_idle())
         return await future
 
-    async def _run(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            # One order of locking for everybody: by account.
-            batch.sort(key=lambda pair: str(pair[0]["account_id"]))
-            await self._send(batch)
+    async def _send_until_idle(self) -> None:
+        """One task sends for everybody; it ends, and gives its connection back, when nobody came for a while."""
+        async with self._db.own_connection() as own:
+            while True:
+                while self._waiting:
+                    batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+                    if len(batch) > 1:
+                        # One order of locking for everybody: by account.
+                        batch.sort(key=lambda pair: str(pair[0]["account_id"]))
+                    await self._send(own, batch)
+                self._came.clear()
+                try:
+                    async with asyncio.timeout(IDLE_SECS):
+                        await self._came.wait()
+                except TimeoutError:
+                    if not self._waiting:
+                        return
 
-    async def _send(self, batch: list[tuple[dict[str, Any], asyncio.Future[Outcome]]]) -> None:
+    async def _send(self, own: OwnConnection, batch: list[Waiting]) -> None:
         try:
-            outcomes = await self._call([item for item, _ in batch])
+            outcomes = await self._call(own, [item for item, _ in batch])
         except (DatabaseError, StarkMatterError) as error:
             if len(batch) > 1:
                 for pair in batch:
-                    await self._send([pair])
+                    await self._send(own, [pair])
                 return
             future = batch[0][1]
             if not future.done():
-                known = (
-                    error
-                    if isinstance(error, StarkMatterError)
-                    else Unavailable(
-                        "The order could not be stored and was not sent. Try again: the same key cannot order twice."
-                    )
-                )
-                known.__cause__ = None if known is error else error
-                future.set_exception(known)
+                future.set_exception(_known(error))
             return
         for item, future in batch:
             if not future.done():
                 future.set_result(outcomes[item["id"]])
 
-    async def _call(self, items: list[dict[str, Any]]) -> dict[UUID, Outcome]:
-        rows = await self._db.tuples(queries.SUBMIT, (orjson.dumps(items, default=str).decode(), utc_now()))
+    async def _call(self, own: OwnConnection, items: list[dict[str, Any]]) -> dict[UUID, Outcome]:
+        rows = await own.tuples(queries.SUBMIT, (orjson.dumps(items).decode(), utc_now()))
         return {row[0]: Outcome(row[1], row[2]) for row in rows}
+
+
+def _known(error: Exception) -> StarkMatterError:
+    """The error a person sees when their order could not be stored."""
+    if isinstance(error, StarkMatterError):
+        return error
+    known = Unavailable("The order could not be stored and was not sent. Try again: the same key cannot order twice.")
+    known.__cause__ = error
+    return known
 
 
 _gates: "WeakKeyDictionary[Database, SubmitGate]" = WeakKeyDictionary()

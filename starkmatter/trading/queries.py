@@ -54,8 +54,7 @@ SELECT {_FILL_COLUMNS}
 _WORK_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, a.preset, o.symbol, o.side, o.type,
        o.qty - o.filled_qty AS leaves_qty, o.qty, o.limit_price, o.time_in_force, o.session_on, o.status,
-       o.reserve_per_share, o.submitted_venue_at,
-       (SELECT count(*) FROM fill f WHERE f.order_id = o.id) AS executions
+       o.reserve_per_share, o.submitted_venue_at, o.sequence
 """
 
 PENDING_WORK = f"""

@@ -148,9 +148,7 @@ async def test_what_risk_refuses_is_answered_in_words(desk: Desk, text: str, wor
     placed = await send(desk, text)
     assert placed.status == "risk_rejected"
     assert words in (placed.reject_reason or "")
-    assert words in " ".join(
-        (await preview_order(desk.b, desk.caller, desk.account_id, order(text))).refusals
-    )
+    assert words in " ".join((await preview_order(desk.b, desk.caller, desk.account_id, order(text))).refusals)
 
 
 async def test_the_same_shares_cannot_be_sold_twice(desk: Desk) -> None:

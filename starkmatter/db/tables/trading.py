@@ -64,12 +64,6 @@ class TradeOrder(SQLModel, table=True):
         CheckConstraint("filled_qty >= 0 AND filled_qty <= qty", name="trade_order_filled_within_qty"),
         CheckConstraint("(type = 'limit') = (limit_price IS NOT NULL)", name="trade_order_limit_price_fits_type"),
         Index("trade_order_account_created", "account_id", text("created_at DESC")),
-        Index(
-            "trade_order_working",
-            "venue",
-            "account_id",
-            postgresql_where=text("status IN ('working', 'partial', 'accepted', 'unknown', 'submitting')"),
-        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -103,7 +97,7 @@ class OrderEvent(SQLModel, table=True):
 
     __tablename__ = "order_event"
 
-    order_id: UUID = Field(foreign_key="trade_order.id", primary_key=True)
+    order_id: UUID = Field(primary_key=True)
     sequence: int = Field(sa_column=Column(SmallInteger, primary_key=True))
     status: str
     reason: str | None = None

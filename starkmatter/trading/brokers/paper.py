@@ -24,13 +24,13 @@ from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.matching import PRESETS, Execution, match
-from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus, OrderType, Side, TimeInForce, WorkingOrder
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
 from starkmatter.market.service import list_instruments
 from starkmatter.trading import queries
-from starkmatter.trading.events import announce_order
+from starkmatter.trading.events import announce_orders
 from starkmatter.trading.freeze import freeze_account
 
 MAX_BATCH = 64
@@ -61,7 +61,7 @@ class Work:
     status: str
     reserve_per_share: Decimal
     submitted_venue_at: datetime
-    executions: int
+    sequence: int
 
 
 @dataclass(slots=True)
@@ -198,7 +198,8 @@ class PaperBroker:
 
     def _fill_item(self, work: Work, clock: VenueClock, execution: Execution) -> dict[str, Any]:
         booking = book_fill(work.side, work.symbol, execution.qty, execution.price, execution.fees, work.currency)
-        number = work.executions + 1
+        # An order's state sequence only grows, so its number also names the execution: booked once, whoever asks.
+        number = work.sequence + 1
         fresh = work.status == OrderStatus.PENDING_SUBMIT
         return self._item(work, clock, ["submitting", "filled"] if fresh else ["filled"], []) | {
             "execution": number,
@@ -236,7 +237,7 @@ class PaperBroker:
             return
         news.sort(key=lambda entry: str(entry.work.account_id))
         try:
-            batch = orjson.dumps([entry.item for entry in news], default=str).decode()
+            batch = orjson.dumps([entry.item for entry in news]).decode()
             rows = await self._db.tuples(queries.BOOK, (batch, utc_now()))
         except Unavailable:
             log.warning("booking postponed", orders=len(news), why="the database does not answer")
@@ -250,16 +251,13 @@ class PaperBroker:
             return
         for entry, (_, booked, status, _account) in zip(news, rows, strict=True):
             self._follow(entry, booked, status)
-            announce_order(
-                self._cache,
-                entry.work.user_id,
-                entry.work.id,
-                status or entry.work.status,
-                entry.work.symbol,
-                filled_qty=plain(entry.execution.qty) if entry.execution and booked else None,
-                price=plain(entry.execution.price) if entry.execution and booked else None,
-                side=entry.work.side,
-            )
+        announce_orders(
+            self._cache,
+            [
+                (entry.work.user_id, _announcement(entry, booked, status))
+                for entry, (_, booked, status, _account) in zip(news, rows, strict=True)
+            ],
+        )
 
     def _follow(self, entry: _News, booked: bool, status: str | None) -> None:
         work = entry.work
@@ -274,7 +272,7 @@ class PaperBroker:
             kind="rest",
             status=status,
             leaves_qty=work.leaves_qty - filled,
-            executions=work.executions + (1 if filled else 0),
+            sequence=work.sequence + len(entry.item["steps"]),
         )
 
     async def _freeze(self, work: Work, error: DatabaseError) -> None:
@@ -284,6 +282,19 @@ class PaperBroker:
         reason = "A booking did not pass its checks. Cancels still work; ask the operator to look at the log."
         log.error("account frozen", order_id=str(work.id), account_id=str(work.account_id), error=str(error)[:200])
         await freeze_account(self._db, work.account_id, reason)
+
+
+def _announcement(entry: _News, booked: bool, status: str | None) -> dict[str, Any]:
+    """What the person's pages are told: enough for a short note, the rest they read themselves."""
+    work, execution = entry.work, entry.execution if booked else None
+    return {
+        "order_id": work.id,
+        "status": status or work.status,
+        "symbol": work.symbol,
+        "side": work.side,
+        "filled_qty": plain(execution.qty) if execution else None,
+        "price": money_text(execution.price) if execution else None,
+    }
 
 
 def _traded(before: Quote | None, quote: Quote) -> Decimal | None:

@@ -42,7 +42,6 @@ def panel(title: str, *body: rx.Component, extra: rx.Component | None = None, cl
         rx.el.header(rx.el.h2(title), rx.el.span(class_name="push"), extra or rx.fragment()),
         *body,
         class_name=f"panel {class_name}",
-        aria_label=title,
     )
 
 
