@@ -44,9 +44,7 @@ def test_an_unbalanced_booking_cannot_be_made() -> None:
 
 
 @settings(max_examples=2_000)
-@given(
-    trades=st.lists(st.tuples(st.booleans(), st.integers(1, 500), st.decimals("1", "500", places=2)), max_size=25)
-)
+@given(trades=st.lists(st.tuples(st.booleans(), st.integers(1, 500), st.decimals("1", "500", places=2)), max_size=25))
 def test_cash_shares_and_profit_are_conserved_over_any_history(trades) -> None:
     state, cash, bought, sold = HoldingState(), Decimal(0), 0, 0
     for buying, count, price in trades:

@@ -17,9 +17,7 @@ TICK, LOT = Decimal("0.01"), Decimal(1)
 
 
 def quote(bid: str = "100.00", ask: str = "100.05", size: str = "500") -> Quote:
-    return Quote(
-        "AAPL", Decimal(bid), Decimal(ask), Decimal(bid), Decimal(size), Decimal(size), None, NOW, NOW, "test"
-    )
+    return Quote("AAPL", Decimal(bid), Decimal(ask), Decimal(bid), Decimal(size), Decimal(size), None, NOW, NOW, "test")
 
 
 def working(side, qty: str | Decimal, limit: str | Decimal | None = None) -> WorkingOrder:
