@@ -63,11 +63,9 @@ def trade_a_little(walk: Walk) -> None:
 
 def draw(browser: Browser, given: argparse.Namespace, state, theme: str, size_name: str, size: dict) -> list[str]:
     """One theme at one size; the complaints of its console."""
-    context = browser.new_context(viewport=size, color_scheme=theme, storage_state=state, device_scale_factor=1)
+    walk = Walk.begin(browser, given.url, size=size, theme=theme, state=state)
+    context = walk.context
     context.add_init_script(f"localStorage.setItem('sm-theme', '{theme}')")
-    walk = Walk(given.url.rstrip("/"), context, context.new_page())
-    walk.page.on("console", walk._listen)
-    walk.page.on("pageerror", lambda error: walk.complaints.append(str(error)))
     for name, path in (*SCREENS, *DOORS):
         if given.only and given.only != name:
             continue

@@ -44,13 +44,18 @@ class Walk:
     context: BrowserContext
     page: Page
     complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, browser: Browser, url: str, *, size: dict[str, int] | None = None, theme: str = "dark") -> "Walk":
-        context = browser.new_context(viewport=size or DESKTOP, color_scheme=theme, reduced_motion="no-preference")
+    def begin(
+        cls, browser: Browser, url: str, *, size: dict[str, int] | None = None, theme: str = "dark", state=None
+    ) -> "Walk":
+        """A new window; `state` is the storage of one that is signed in."""
+        context = browser.new_context(viewport=size or DESKTOP, color_scheme=theme, storage_state=state)
         walk = cls(url.rstrip("/"), context, context.new_page())
         walk.page.on("console", walk._listen)
         walk.page.on("pageerror", lambda error: walk.complaints.append(str(error)))
+        walk.page.on("request", lambda request: walk.asked.append(request.url))
         return walk
 
     def _listen(self, message) -> None:

@@ -35,7 +35,11 @@ export function RestForm({ action, next, meter, children }) {
       const answer = await fetch(action, {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "same-origin",
       });
-      if (answer.ok) { location.assign(safe(query.get("next") ?? next)); return; }
+      if (answer.ok) {
+        const back = action.endsWith("/login") ? sessionStorage.getItem("sm-last") : sessionStorage.removeItem("sm-last");
+        location.assign(safe(query.get("next") ?? back ?? next));
+        return;
+      }
       const said = await answer.json().catch(() => ({}));
       setProblem(said.detail ?? "The server could not answer. Try again in a moment.");
     } catch {

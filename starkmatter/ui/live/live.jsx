@@ -280,6 +280,7 @@ export function LiveRoot({ onOrder, onPulse, onKey, theme, swap }) {
   useEffect(() => {
     const live = stream();
     live.start();
+    sessionStorage.setItem("sm-last", location.pathname + location.search);
     let waiting = null;
     const forget = live.listen("order", (event) => {
       const bits = [event.side, event.filled_qty, event.symbol].filter(Boolean).join(" ");
