@@ -8,7 +8,7 @@ import reflex as rx
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
 from starkmatter.ui.pages.dashboard import dashboard
-from starkmatter.ui.pages.door import DoorState, login, not_found, setup, welcome
+from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.portfolio import portfolio
 from starkmatter.ui.pages.settings import settings
@@ -50,6 +50,8 @@ app = rx.App(
     ],
     html_lang="en",
     toaster=None,
+    # Our own words for a page that fails; our own banner for a lost connection instead of the framework's.
+    app_wraps={(55, "ErrorBoundary"): boundary},
     api_transformer=transformers(get_settings()),
 )
 app.add_middleware(Guard(), index=0)

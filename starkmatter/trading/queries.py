@@ -6,7 +6,7 @@ SELECT id, user_id, venue, broker, mode, currency, preset FROM account WHERE id 
 
 SUBMIT = "SELECT order_id, outcome, reason FROM submit_orders(%s::jsonb, %s)"
 
-BOOK = "SELECT order_id, booked, status, account_id FROM book_executions(%s::jsonb, %s)"
+BOOK = "SELECT order_id, booked, status FROM book_executions(%s::jsonb, %s)"
 
 REQUEST_CANCEL = "SELECT outcome FROM request_cancel(%s, %s, %s, %s)"
 
@@ -60,7 +60,7 @@ _WORK_COLUMNS = """
 PENDING_WORK = f"""
 SELECT b.id AS outbox, b.kind, {_WORK_COLUMNS}
   FROM outbox b JOIN trade_order o ON o.id = b.order_id JOIN account a ON a.id = o.account_id
- WHERE b.venue = %s AND a.broker = 'paper' ORDER BY b.id LIMIT %s
+ WHERE b.venue = %s AND b.id > %s AND a.broker = 'paper' ORDER BY b.id LIMIT %s
 """
 
 RESTING_WORK = f"""

@@ -19,7 +19,7 @@ import structlog
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
-from starkmatter.clock import utc_now
+from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.ledger import book_fill
@@ -35,6 +35,7 @@ from starkmatter.trading.freeze import freeze_account
 
 MAX_BATCH = 64
 MAX_INSTRUMENTS = 1_000
+LOOK_AT_ALL_SECS = 1.0
 
 log = structlog.get_logger("paper")
 
@@ -95,6 +96,8 @@ class PaperBroker:
         self._instruments: dict[str, Instrument] = {}
         self._broken: set[UUID] = set()
         self._turn = asyncio.Lock()
+        self._taken_id = 0
+        self._looked_at = float("-inf")
 
     @property
     def resting(self) -> int:
@@ -132,14 +135,26 @@ class PaperBroker:
         taken = 0
         while self._clock is not None:
             async with self._turn:
-                rows = await self._db.all(Work, queries.PENDING_WORK, (self._venue, MAX_BATCH))
+                rows = await self._db.all(Work, queries.PENDING_WORK, (self._venue, self._look_after(), MAX_BATCH))
                 rows = [work for work in rows if work.id not in self._broken]
                 if rows:
                     await self._book_news([self._answer(work, self._clock) for work in rows])
+            self._taken_id = max([self._taken_id, *(work.outbox or 0 for work in rows)])
             taken += len(rows)
             if len(rows) < MAX_BATCH:
                 break
         return taken
+
+    def _look_after(self) -> int:
+        """The outbox id behind which to look: what was taken lies before it, as rows that are not swept away yet.
+
+        Ids are handed out before they commit, so one below may still appear: once a second everything is looked at.
+        """
+        now = monotonic_secs()
+        if now - self._looked_at > LOOK_AT_ALL_SECS:
+            self._looked_at = now
+            return 0
+        return self._taken_id
 
     def _answer(self, work: Work, clock: VenueClock) -> _News:
         """What an outbox row leads to: a cancel is confirmed, a new order fills or goes into the book."""
@@ -249,13 +264,13 @@ class PaperBroker:
                 return
             await self._freeze(news[0].work, error)
             return
-        for entry, (_, booked, status, _account) in zip(news, rows, strict=True):
+        for entry, (_, booked, status) in zip(news, rows, strict=True):
             self._follow(entry, booked, status)
         announce_orders(
             self._cache,
             [
                 (entry.work.user_id, _announcement(entry, booked, status))
-                for entry, (_, booked, status, _account) in zip(news, rows, strict=True)
+                for entry, (_, booked, status) in zip(news, rows, strict=True)
             ],
         )
 

@@ -18,6 +18,25 @@ const signed = (value, digits) => {
 };
 const cents = (value) => Math.round(value * 100) / 100;
 
+// React keeps hold of the text it rendered: write into its node, never replace it, or React fails to take it away later.
+function print(cell, text) {
+  if (cell.smNode && !cell.smNode.isConnected) cell.smNode = null;
+  const theirs = [...cell.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node !== cell.smNode);
+  if (theirs.length) {
+    cell.smNode?.remove();
+    cell.smNode = null;
+    theirs.forEach((node, number) => { node.nodeValue = number ? "" : text; });
+  } else if (cell.smNode) cell.smNode.nodeValue = text;
+  else cell.append((cell.smNode = document.createTextNode(text)));
+  cell.smText = text;
+}
+
+// What we printed ourselves needs no look; what React put there does.
+function foreign(record) {
+  const cell = record.type === "characterData" ? record.target.parentElement : record.target;
+  return record.type === "attributes" || cell?.smText === undefined || cell.smText !== cell.textContent;
+}
+
 class Stream {
   constructor() {
     this.quotes = new Map();
@@ -34,8 +53,8 @@ class Stream {
   start() {
     this.closed = false;
     this.connect();
-    this.observer = new MutationObserver(() => this.scanSoon());
-    this.observer.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-live", "data-holdings", "data-qty", "data-cost"] });
+    this.observer = new MutationObserver((records) => { if (records.some(foreign)) this.scanSoon(); });
+    this.observer.observe(document.body, { childList: true, characterData: true, subtree: true, attributes: true, attributeFilter: ["data-live", "data-holdings", "data-qty", "data-cost"] });
     this.timer = setInterval(() => this.beat(), 1000);
     this.scanSoon();
   }
@@ -193,7 +212,7 @@ class Stream {
     if (cell.textContent === text) return;
     const before = cell.smValue;
     cell.smValue = value;
-    cell.textContent = text;
+    print(cell, text);
     if (before === undefined || before === value || cell.dataset.still !== undefined) return;
     const now = performance.now();
     if (now - (cell.smFlashed ?? 0) < FLASH_EVERY_MS) return;
@@ -255,7 +274,7 @@ class Stream {
   }
 
   set(selector, text) {
-    for (const node of document.querySelectorAll(selector)) if (node.textContent !== text) node.textContent = text;
+    for (const node of document.querySelectorAll(selector)) if (node.textContent !== text) print(node, text);
   }
 }
 

@@ -1,6 +1,8 @@
 """Before sign-in: the sign-in page, the first set-up, the welcome after it, and what is not there."""
 
 import reflex as rx
+from reflex.event import noop
+from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
@@ -166,4 +168,22 @@ def not_found() -> rx.Component:
         rx.el.h1("There is no such page"),
         rx.el.p("The address may be old or mistyped. Nothing was lost.", class_name="soft"),
         rx.el.a("Go to the dashboard", href="/", class_name="btn primary wide"),
+    )
+
+
+def boundary(_stateful: bool) -> rx.Component:
+    """Around every page: our own words instead of a stack trace when drawing fails."""
+    return ErrorBoundary.create(fallback_render=rx.Var.create(_broken()), on_error=noop())
+
+
+def _broken() -> rx.Component:
+    return _door(
+        rx.el.h1("This page could not be drawn"),
+        rx.el.p(
+            "Your orders and your account are not affected: they live on the server. Load the page again.",
+            class_name="soft",
+        ),
+        rx.el.button(
+            "Load again", type="button", class_name="btn primary wide", on_click=rx.call_script("location.reload()")
+        ),
     )
