@@ -7,12 +7,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.walk import EMAIL, PASSPHRASE, PHONE, SECS, Walk
+from tests.ops.instance import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 PAGES = ("/", "/trade/AAPL", "/portfolio", "/orders", "/settings")
 BASE_PAGE_MAX_KB = 230
 TRADE_PAGE_MAX_KB = 300
+LAYOUT_SHIFT_MAX = 0.1
 
 
 def figure(text: str) -> Decimal:
@@ -179,3 +181,30 @@ def test_a_door_leads_only_into_this_house(owner: Walk, browser: Browser) -> Non
         stranger.sign_in(EMAIL, PASSPHRASE, after=lure)
         assert stranger.page.url.startswith(owner.url)
         stranger.context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_stands_still_while_it_loads(walk: Walk, path: str) -> None:
+    walk.page.add_init_script(
+        "window.shifted = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
+        " if (!entry.hadRecentInput) window.shifted += entry.value; }).observe({type: 'layout-shift', buffered: true});"
+    )
+    walk.open(path)
+    assert walk.page.evaluate("window.shifted") < LAYOUT_SHIFT_MAX
+    assert "undefined" not in walk.page.content()
+
+
+def test_a_page_outlives_a_restart_of_the_server(owner: Walk, browser: Browser, instance: Instance) -> None:
+    window = Walk.begin(browser, owner.url, state=owner.context.storage_state())
+    window.open("/trade/AAPL")
+    web = instance.child("web")
+    assert web is not None
+    web.kill()
+    expect(window.page.get_by_text("Connection lost")).to_be_visible(timeout=10 * SECS)
+    expect(window.page.get_by_text("Connection lost")).to_be_hidden(timeout=30 * SECS)
+    cell = window.page.locator('[data-live="AAPL"][data-field="last"]').first
+    before = cell.inner_text()
+    expect(cell).not_to_have_text(before, timeout=20 * SECS)
+    expect(window.page.get_by_label("Order ticket").get_by_text("Est. cost")).to_be_visible()
+    expect(window.page.locator(".account b").first).not_to_contain_text("–", timeout=15 * SECS)
+    window.context.close()

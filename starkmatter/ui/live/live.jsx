@@ -193,6 +193,7 @@ class Stream {
   }
 
   total(cell) {
+    if (cell.dataset.cash === "") return;
     let value = Number(cell.dataset.cash || 0);
     for (const [symbol, held] of Object.entries(JSON.parse(cell.dataset.holdings || "{}"))) {
       const quote = this.quotes.get(symbol);

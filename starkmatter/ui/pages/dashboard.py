@@ -38,7 +38,7 @@ def dashboard() -> rx.Component:
                     class_name="grid w8",
                 ),
                 rx.el.div(
-                    rx.cond(DashboardState.steps_left > 0, panel("Get started", _steps())),
+                    rx.cond(~DashboardState.ready | (DashboardState.steps_left > 0), panel("Get started", _steps())),
                     panel("Watchlist", _watch()),
                     class_name="grid w4",
                 ),
@@ -91,7 +91,7 @@ def value_panel(chart: rx.Var, ready: rx.Var, class_name: str = "") -> rx.Compon
             rx.cond(
                 ready,
                 empty("No history yet", "A point is added every five minutes of trading."),
-                rx.el.div(rx.el.div(class_name="skeleton", style={"height": "200px"}), class_name="body"),
+                rx.el.div(rx.el.div(class_name="skeleton", style={"height": "220px"}), class_name="body"),
             ),
         ),
         extra=rx.cond(
@@ -108,6 +108,7 @@ def value_panel(chart: rx.Var, ready: rx.Var, class_name: str = "") -> rx.Compon
 
 def _steps() -> rx.Component:
     return rx.el.div(
+        rx.cond(DashboardState.ready, rx.fragment(), rx.el.div(class_name="skeleton", style={"height": "118px"})),
         rx.el.div(
             rx.foreach(
                 DashboardState.steps,
@@ -169,5 +170,5 @@ def _watch() -> rx.Component:
             table(head, rx.foreach(DashboardState.watch, row), "Watchlist"),
             class_name="scroll watch",
         ),
-        skeleton_rows(6),
+        skeleton_rows(12),
     )

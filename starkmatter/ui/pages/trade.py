@@ -83,12 +83,15 @@ def _chart_panel() -> rx.Component:
             ),
             style={"borderTop": "1px solid var(--line)"},
         ),
-        CandleChart.create(
-            symbol=TradeState.symbol_shown,
-            venue="replay",
-            interval=TradeState.interval,
-            lines=TradeState.lines,
-            marks=TradeState.marks,
+        rx.el.div(
+            CandleChart.create(
+                symbol=TradeState.symbol_shown,
+                venue="replay",
+                interval=TradeState.interval,
+                lines=TradeState.lines,
+                marks=TradeState.marks,
+            ),
+            class_name="chartslot",
         ),
         class_name="panel",
         aria_label="Chart",
@@ -111,7 +114,7 @@ def _ticket_panel() -> rx.Component:
             ),
         ),
         rx.cond(
-            TradeState.about["tradable"] == "yes",
+            TradeState.about["tradable"] != "no",
             rx.cond(TicketState.review, _review(), _ticket()),
             empty("Not for sale", "An index can be watched and charted, but not traded."),
         ),

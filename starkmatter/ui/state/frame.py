@@ -13,7 +13,7 @@ from starkmatter.portfolio.accounts import list_accounts
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.ui.state.guard import allow, caller_of
-from starkmatter.ui.state.rows import Row, account_row
+from starkmatter.ui.state.rows import NO_ACCOUNT, Row, account_row
 
 
 class FrameState(rx.State):
@@ -25,7 +25,7 @@ class FrameState(rx.State):
     is_admin: bool = False
     may_trade: bool = False
     accounts: list[Row] = []
-    account: Row = {}
+    account: Row = NO_ACCOUNT
     holdings: str = "{}"
     theme: str = ""
     swap: bool = False
@@ -76,15 +76,16 @@ class FrameState(rx.State):
 
     async def _read_accounts(self, caller: Caller) -> None:
         self.accounts = [account_row(one) for one in await list_accounts(backends(), caller)]
-        chosen = self.account.get("id")
-        fresh = next((row for row in self.accounts if row["id"] == chosen and not row["read_only"]), None)
-        kept = next((row for row in self.accounts if row["id"] == chosen), None)
+        was = self.account
+        kept = next((row for row in self.accounts if row["id"] == was["id"]), None)
         first = next((row for row in self.accounts if not row["read_only"]), None)
-        self.account = fresh or (kept if first is None else first) or {}
+        # A former run's account may be looked at; but when the chosen one becomes one, go on with the new one.
+        stays = kept is not None and (not kept["read_only"] or was["read_only"] == "yes")
+        self.account = (kept if stays else first or kept) or NO_ACCOUNT
         await self._read_holdings(caller)
 
     async def _read_holdings(self, caller: Caller) -> None:
-        if not self.account:
+        if not self.account["id"]:
             self.holdings = "{}"
             return
         positions = await list_positions(backends(), caller, UUID(self.account["id"]))
@@ -100,9 +101,9 @@ class FrameState(rx.State):
 async def chosen_account(state: rx.State) -> UUID:
     """The account the frame shows, chosen now if the frame has not loaded yet; NotFound when there is none."""
     frame = await state.get_state(FrameState)
-    if not frame.account:
+    if not frame.account["id"]:
         await frame._read_accounts(await caller_of(state))
-    if not frame.account:
+    if not frame.account["id"]:
         raise NotFound("You have no account yet. The replay market may still be starting: reload in a few seconds.")
     return UUID(frame.account["id"])
 

@@ -6,6 +6,18 @@ from starkmatter.ui import format as show
 
 Row = dict[str, str]
 
+# Before the first answer a page shows these, in the final layout; an empty `raw_cash` keeps live totals away.
+NO_ACCOUNT: Row = dict.fromkeys(
+    ("cash", "reserved", "buying_power", "market_value", "equity", "day_pl", "unrealized", "realized"), show.NOTHING
+) | dict.fromkeys(
+    ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "raw_cash", "raw_base"), ""
+)
+NO_ACCOUNT |= {"mode": "PAPER", "venue": "replay", "currency": "USD", "raw_minus_cost": ""}
+NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {"tradable": "yes"}
+NO_PREVIEW: Row = dict.fromkeys(
+    ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING
+) | {"cost_name": "Est. cost", "has_realized": ""}
+
 
 def position_row(one: PositionView) -> Row:
     """A position; `base` is what its value was worth against today's start, so that value - base is the day's P&L."""

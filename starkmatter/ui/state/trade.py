@@ -21,7 +21,7 @@ from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
-from starkmatter.ui.state.rows import Row, fill_row, order_row, position_row
+from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
 
 FIGURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
@@ -35,7 +35,7 @@ class TradeState(rx.State):
     """The symbol of the page and what belongs to it."""
 
     symbol_shown: str = ""
-    about: Row = {}
+    about: Row = NO_SYMBOL
     interval: str = "5m"
     position: Row = {}
     orders: list[Row] = []
@@ -72,7 +72,7 @@ class TradeState(rx.State):
             "sector": one.sector,
             "exchange": one.exchange,
             "note": one.data_note,
-            "tradable": "yes" if one.tradable else "",
+            "tradable": "yes" if one.tradable else "no",
             "last": show.money(quote.last if quote else None),
             "bid": show.money(quote.bid if quote else None),
             "ask": show.money(quote.ask if quote else None),
@@ -147,7 +147,7 @@ class TicketState(rx.State):
     qty: str = "10"
     limit: str = ""
     tif: str = "day"
-    preview: Row = {}
+    preview: Row = NO_PREVIEW
     refusals: list[str] = []
     warnings: list[str] = []
     review: bool = False
@@ -305,7 +305,7 @@ class TicketState(rx.State):
             request = self._request()
             seen = await preview_order(backends(), await caller_of(self), await chosen_account(self), request)
         except StarkMatterError as error:
-            self.preview, self.refusals, self.warnings = {}, [error.text], []
+            self.preview, self.refusals, self.warnings = NO_PREVIEW, [error.text], []
             return
         self.preview = _preview_row(seen)
         self.refusals, self.warnings = seen.refusals, seen.warnings
