@@ -87,13 +87,11 @@ class ReplayMarket:
         self._run_id: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set."""
-        draining = asyncio.create_task(self._drain_until(stop))
-        try:
+        """Until `stop` is set. What goes wrong for good in one part ends the whole, so that it is started anew."""
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._drain_until(stop))
             await run_replay_feed(self._b.db, self._b.cache, self._b.settings, stop, self._on_batch)
-        finally:
             stop.set()
-            await draining
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         if clock.run_id != self._run_id and clock.run_id is not None:

@@ -53,8 +53,10 @@ SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
 """
 
 DEPOSITED = """
-SELECT account_id, -sum(amount) FROM ledger_posting
- WHERE account_id = ANY (%s) AND account = 'equity:deposits' GROUP BY account_id
+SELECT e.account_id, -sum(leg.amount)
+  FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+ WHERE e.account_id = ANY (%s) AND e.kind IN ('deposit', 'withdrawal') AND leg.account = 'equity:deposits'
+ GROUP BY e.account_id
 """
 
 TRADED_SINCE = """
@@ -81,8 +83,9 @@ SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accou
 SNAPSHOT_ALL = """
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
 SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p.last, h.cost_basis)), 0), 2), a.cash,
-       coalesce((SELECT -sum(l.amount) FROM ledger_posting l
-                  WHERE l.account_id = a.id AND l.account = 'equity:deposits'), 0)
+       coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+                  WHERE e.account_id = a.id AND e.kind IN ('deposit', 'withdrawal')
+                    AND leg.account = 'equity:deposits'), 0)
   FROM account a
   LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
   LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol

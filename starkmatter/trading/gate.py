@@ -72,17 +72,21 @@ class SubmitGate:
                         return
 
     async def _send(self, own: OwnConnection, batch: list[Waiting]) -> None:
+        """Answer every order of the batch, whatever happens."""
         try:
             outcomes = await self._call(own, [item for item, _ in batch])
         except (DatabaseError, StarkMatterError) as error:
             if len(batch) > 1:
                 for pair in batch:
                     await self._send(own, [pair])
-                return
-            future = batch[0][1]
-            if not future.done():
-                future.set_exception(_known(error))
+            else:
+                _fail(batch, _known(error))
             return
+        except BaseException:
+            _fail(
+                batch, Unavailable("The order may not have been stored. Send it again with the same key to find out.")
+            )
+            raise
         for item, future in batch:
             if not future.done():
                 future.set_result(outcomes[item["id"]])
@@ -90,6 +94,12 @@ class SubmitGate:
     async def _call(self, own: OwnConnection, items: list[dict[str, Any]]) -> dict[UUID, Outcome]:
         rows = await own.tuples(queries.SUBMIT, (orjson.dumps(items).decode(), utc_now()))
         return {row[0]: Outcome(row[1], row[2]) for row in rows}
+
+
+def _fail(batch: list[Waiting], error: StarkMatterError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _known(error: Exception) -> StarkMatterError:
