@@ -17,7 +17,7 @@ from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioSta
 from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TicketState, TradeState
-from tests.builders import Desk, quote
+from tests.builders import Desk, make_account, quote
 from tests.ui.conftest import Tab, open_tab
 
 MAX_VARS = 15
@@ -166,6 +166,29 @@ async def test_what_was_bought_is_shown_everywhere(tab: Tab) -> None:
     await trade.refresh()
     assert trade.fills[0]["price"] == "100.05"
     assert trade.marks[0]["side"] == "buy"
+
+
+async def test_the_ticket_says_what_became_of_the_order(tab: Tab) -> None:
+    await buy(tab)
+    await (await tab.state(TradeState)).refresh()
+    ticket = await tab.state(TicketState)
+    assert ticket.result["text"] == "Buy 10 AAPL: filled at 100.05."
+    assert ticket.result["receipt"] == "yes"
+
+
+async def test_another_account_is_shown_once_chosen_and_until_another_is(tab: Tab) -> None:
+    second = await make_account(tab.desk.b.db, tab.desk.caller, "500")
+    frame = await tab.state(FrameState)
+    await frame.load()
+    await frame.choose_account(str(second))
+    await frame.load()
+    assert frame.account["equity"] == "500.00"
+    await tab.desk.b.db.run("UPDATE account SET closed_at = now() WHERE id = %s", (second,))
+    await frame.load()
+    assert frame.account["equity"] == "100,000.00"
+    await frame.choose_account(str(second))
+    await frame.load()
+    assert frame.account["read_only"] == "yes"
 
 
 async def test_a_limit_order_is_drawn_on_the_chart_until_it_is_canceled(tab: Tab) -> None:

@@ -37,7 +37,7 @@ def framed(
         rx.el.a("Skip to content", href="#main", class_name="skip"),
         rx.el.div(
             _rail(page),
-            _top(),
+            _top(on_order or []),
             rx.el.main(problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1),
             _strip(),
             _tabs(page),
@@ -92,7 +92,7 @@ def _tabs(page: str) -> rx.Component:
     )
 
 
-def _top() -> rx.Component:
+def _top(on_choice: list) -> rx.Component:
     return rx.el.header(
         rx.el.button(
             icon("search"),
@@ -126,13 +126,13 @@ def _top() -> rx.Component:
             role="img",
             aria_label="Data health",
         ),
-        _accounts(),
+        _accounts(on_choice),
         _person(),
         class_name="top",
     )
 
 
-def _accounts() -> rx.Component:
+def _accounts(on_choice: list) -> rx.Component:
     return rx.el.details(
         rx.el.summary(
             rx.el.span("PAPER", class_name="badge paper"),
@@ -162,7 +162,7 @@ def _accounts() -> rx.Component:
                     ),
                     rx.el.span(row["equity"], class_name="mono"),
                     type="button",
-                    on_click=FrameState.choose_account(row["id"]),
+                    on_click=[FrameState.choose_account(row["id"]), *on_choice],
                 ),
             ),
             class_name="list",

@@ -330,7 +330,7 @@ export function LiveRoot({ onOrder, onPulse, onKey, theme, swap }) {
     };
     const outside = (event) => {
       for (const open of document.querySelectorAll("details.menu[open]"))
-        if (!open.contains(event.target)) open.open = false;
+        if (!open.contains(event.target) || event.target.closest(".list button, .list a")) open.open = false;
     };
     document.addEventListener("keydown", keys);
     document.addEventListener("click", outside);

@@ -114,9 +114,16 @@ def _ticket_panel() -> rx.Component:
             ),
         ),
         rx.cond(
-            TradeState.about["tradable"] != "no",
-            rx.cond(TicketState.review, _review(), _ticket()),
-            empty("Not for sale", "An index can be watched and charted, but not traded."),
+            FrameState.account["read_only"] == "yes",
+            empty(
+                "This account can only be looked at",
+                "It belongs to a former run of the replay, or was stopped by a check. Choose another account above.",
+            ),
+            rx.cond(
+                TradeState.about["tradable"] != "no",
+                rx.cond(TicketState.review, _review(), _ticket()),
+                empty("Not for sale", "An index can be watched and charted, but not traded."),
+            ),
         ),
         class_name="panel sheet",
         custom_attrs={"data-open": rx.cond(TicketState.sheet, "true", "false")},
@@ -278,6 +285,10 @@ def _result() -> rx.Component:
         TicketState.result["text"],
         rx.el.div(
             TicketState.result["text"],
+            rx.cond(
+                TicketState.result["receipt"],
+                rx.el.a("Read its receipt", href="/orders?order=" + TicketState.result["order_id"], class_name="link"),
+            ),
             class_name=rx.cond(TicketState.result["kind"] == "good", "note good", "note bad"),
             role="status",
         ),

@@ -53,14 +53,12 @@ class FrameState(rx.State):
 
     @rx.event
     @allow("user")
-    async def choose_account(self, account_id: str):
+    async def choose_account(self, account_id: str) -> None:
         """Show another of the caller's accounts on every page."""
         chosen = next((row for row in self.accounts if row["id"] == account_id), None)
         if chosen is not None:
             self.account = chosen
             await self._read_holdings(await caller_of(self))
-            return rx.call_script("location.reload()")
-        return None
 
     @rx.event
     @allow("user")

@@ -2,19 +2,19 @@
 
 import re
 from decimal import ROUND_DOWN, Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import reflex as rx
 
 from starkmatter.backends import backends
-from starkmatter.domain.orders import OPEN, OrderRequest
+from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.quotes import Bar
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import get_instrument, load_bars
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
-from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.submit import submit_order
@@ -28,6 +28,7 @@ SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
 INTERVALS = ("1m", "5m", "15m", "1h", "1d")
 MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
+ENDED_BADLY = {OrderStatus.REJECTED, OrderStatus.NOT_SENT, OrderStatus.EXPIRED, OrderStatus.CANCELED}
 PERCENTS = (25, 50, 75, 100)
 
 
@@ -93,6 +94,7 @@ class TradeState(rx.State):
         if self.symbol_shown:
             await self._read_own()
             ticket = await self.get_state(TicketState)
+            await ticket._follow()
             await ticket._look()
 
     @rx.event
@@ -268,10 +270,33 @@ class TicketState(rx.State):
         else:
             self.sheet = False
             words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
-            self.result = {"kind": "good", "text": f"{words}: order taken."}
+            self.result = {"kind": "good", "text": f"{words}: order taken.", "order_id": str(order.id)}
         trade = await self.get_state(TradeState)
         await trade._read_own()
         await self._look()
+
+    async def _follow(self) -> None:
+        """Say what became of the order that was sent last."""
+        order_id = self.result.get("order_id")
+        if not order_id:
+            return
+        try:
+            order = await get_order(backends(), await caller_of(self), UUID(order_id))
+        except StarkMatterError:
+            return
+        words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
+        if order.status in ENDED_BADLY:
+            self.result |= {
+                "kind": "bad",
+                "text": f"{words}: {show.status_words(order.status)}. {order.reject_reason or ''}",
+            }
+        elif order.avg_price is not None:
+            done = (
+                "filled" if order.status == OrderStatus.FILLED else f"{show.quantity(order.filled_qty)} filled so far"
+            )
+            self.result |= {"text": f"{words}: {done} at {show.money(order.avg_price)}.", "receipt": "yes"}
+        elif order.status == OrderStatus.WORKING:
+            self.result |= {"text": f"{words}: working. It waits for its price or for the market to open."}
 
     async def _start(self, symbol: str) -> None:
         if symbol != self.symbol:
