@@ -15,6 +15,7 @@ NAVIGATION = (
     ("/orders", "Orders", "orders"),
     ("/settings", "Settings", "settings"),
 )
+SHOWS_ITS_HEADING = {"Trade", "Settings"}
 KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
@@ -38,7 +39,9 @@ def framed(
         rx.el.div(
             _rail(page),
             _top(on_order or []),
-            rx.el.main(problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1),
+            rx.el.main(
+                _heading(page), problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1
+            ),
             _strip(),
             _tabs(page),
             class_name="frame",
@@ -54,6 +57,11 @@ def framed(
             **({"on_pulse": on_pulse} if on_pulse else {}),
         ),
     )
+
+
+def _heading(page: str) -> rx.Component:
+    """For those who hear the page; where the page shows its own heading, nothing."""
+    return rx.fragment() if page in SHOWS_ITS_HEADING else rx.el.h1(page, class_name="sr")
 
 
 def _link(page: str, href: str, title: str, name: str) -> rx.Component:

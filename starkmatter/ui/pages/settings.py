@@ -109,7 +109,7 @@ def _sessions() -> rx.Component:
         th("Browser"),
         th("Address", class_name="wideonly-cell"),
         th("Signed in", class_name="wideonly-cell"),
-        th("Last seen"),
+        th("Last seen", class_name="wideonly-cell"),
         th(""),
     ]
 
@@ -118,7 +118,7 @@ def _sessions() -> rx.Component:
             td(one["agent"], rx.cond(one["current"] == "yes", rx.el.span(" this one", class_name="badge quiet"))),
             td(one["ip"], class_name="soft wideonly-cell"),
             td(one["since"], class_name="muted wideonly-cell"),
-            td(one["seen"], class_name="muted"),
+            td(one["seen"], class_name="muted wideonly-cell"),
             td(
                 rx.el.button(
                     "End", type="button", class_name="btn tiny danger", on_click=SettingsState.end_session(one["id"])

@@ -5,12 +5,15 @@ from uuid import UUID
 
 import reflex as rx
 
+from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN
 from starkmatter.errors import StarkMatterError
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import list_instruments, load_bars
+from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import list_entries
+from starkmatter.portfolio.records import EquityPoint
 from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_positions
 from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
 from starkmatter.trading.records import FillView
@@ -23,6 +26,7 @@ from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, posi
 SPARK_BARS = 30
 SPARK_WIDTH, SPARK_HEIGHT = 92, 26
 DASHBOARD_POINTS = 400
+PORTFOLIO_POINTS = 2_000
 WATCHED = 40
 LEDGER_PAGE = 30
 
@@ -68,7 +72,7 @@ class DashboardState(rx.State):
             self.positions = [position_row(one) for one in await list_positions(b, caller, account_id) if one.qty]
             self.orders = [order_row(one) for one in await list_orders(b, caller, account_id, OPEN, 50)]
             fills = await list_fills(b, caller, account_id=account_id, limit=1)
-            self.chart = value_chart(await equity_series(b, caller, account_id, limit=DASHBOARD_POINTS))
+            self.chart = value_chart(await _values(caller, account_id, DASHBOARD_POINTS))
             await self._read_steps(bool(fills), str(fills[0].order_id) if fills else "")
             self.problem = ""
         except StarkMatterError as error:
@@ -136,7 +140,7 @@ class PortfolioState(rx.State):
             rows = await list_positions(b, caller, account_id)
             self.positions = [position_row(one) for one in rows if one.qty]
             self.closed = [position_row(one) for one in rows if not one.qty]
-            self.chart = value_chart(await equity_series(b, caller, account_id))
+            self.chart = value_chart(await _values(caller, account_id, PORTFOLIO_POINTS))
             self.ledger = []
             await self._read_ledger(account_id, None)
             frame = await self.get_state(FrameState)
@@ -272,6 +276,16 @@ class OrdersState(rx.State):
             self.receipt = {}
         if len(fills) == 1 and not self.receipt:
             self.receipt, self.fees = receipt_row(fills[0]), fee_rows(fills[0])
+
+
+async def _values(caller: Caller, account_id: UUID, limit: int) -> list[EquityPoint]:
+    """The stored values, and this moment's for an account that lives."""
+    b = backends()
+    points = await equity_series(b, caller, account_id, limit=limit)
+    account, clock = await get_account(b, caller, account_id), await clock_or_none(b, "replay")
+    if clock is not None and not account.read_only and (not points or clock.venue_now > points[-1].at):
+        points = [*points, EquityPoint(clock.venue_now, account.equity)]
+    return points
 
 
 def receipt_row(fill: FillView) -> Row:
