@@ -12,10 +12,12 @@ from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
 from starkmatter.domain.money import ZERO, to_cents, to_micros
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import venue_clock
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
 
@@ -91,7 +93,7 @@ async def equity_series(
 async def clock_or_none(b: Backends, venue: Venue) -> VenueClock | None:
     """The venue's clock, or None while its feed does not answer."""
     try:
-        return await QuoteBoard(b.cache).venue_clock(venue)
+        return await venue_clock(b.db, b.cache, venue, utc_now())
     except Unavailable:
         return None
 

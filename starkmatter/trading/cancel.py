@@ -6,7 +6,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import Conflict, NotAllowed, NotFound, Unavailable
-from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import venue_clock
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.facts import account_facts
@@ -25,7 +25,7 @@ async def cancel_order(b: Backends, caller: Caller, order_id: UUID) -> OrderView
     venue = (await account_facts(b.db, caller, order.account_id)).venue
     now = utc_now()
     try:
-        clock = await QuoteBoard(b.cache).venue_clock(venue)
+        clock = await venue_clock(b.db, b.cache, venue, now)
     except Unavailable:
         clock = None
     outcome = await b.db.value(

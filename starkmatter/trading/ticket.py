@@ -7,14 +7,15 @@ from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
-from starkmatter.clock import monotonic_secs
+from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import PRESETS, Preset
 from starkmatter.domain.orders import OrderRequest
-from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import get_instrument
 from starkmatter.trading.facts import AccountFacts, account_facts
 
@@ -42,15 +43,22 @@ class Ticket:
 async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> Ticket:
     """Gather what the order is judged against; NotFound when the account is not the caller's."""
     account = await account_facts(b.db, caller, account_id)
-    board = QuoteBoard(b.cache)
-    instrument = await _instrument(b.db, request.symbol)
+    quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
+    return Ticket(account, instrument, quote, clock, PRESETS[account.preset])
+
+
+async def _quote(b: Backends, venue: Venue, symbol: str) -> Quote | None:
     try:
-        quotes, clock = await asyncio.gather(
-            board.quotes(account.venue, [request.symbol]), board.venue_clock(account.venue)
-        )
+        return (await QuoteBoard(b.cache).quotes(venue, [symbol])).get(symbol)
     except Unavailable:
-        quotes, clock = {}, None
-    return Ticket(account, instrument, quotes.get(request.symbol), clock, PRESETS[account.preset])
+        return None
+
+
+async def _clock(b: Backends, venue: Venue) -> VenueClock | None:
+    try:
+        return await venue_clock(b.db, b.cache, venue, utc_now())
+    except Unavailable:
+        return None
 
 
 INSTRUMENT_KEPT_SECS = 60.0

@@ -1,9 +1,11 @@
 """Instruments, quotes, bars and the venue's clock; steering the replay is for admins."""
 
+import asyncio
+import gzip
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer
 from starkmatter.api.security import Admin, B, Signed
@@ -11,9 +13,11 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Interval, Venue
 from starkmatter.errors import InvalidInput
 from starkmatter.market.board import QuoteBoard, age_ms
+from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status, steer_replay
 
 MAX_SYMBOLS = 200
+COMPRESS_BYTES = 2_048
 
 router = APIRouter(tags=["Market"])
 
@@ -46,6 +50,7 @@ async def quotes(
 
 @router.get("/bars")
 async def bars(
+    request: Request,
     _: Signed,
     b: B,
     symbol: Annotated[str, Query(max_length=20)],
@@ -56,15 +61,21 @@ async def bars(
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
 ) -> Response:
     """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
-    until = (await QuoteBoard(b.cache).venue_clock(venue)).venue_now
+    until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
     items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
-    return Response(f'{{"items":{items},"next_cursor":null}}', media_type="application/json")
+    body = f'{{"items":{items},"next_cursor":null}}'.encode()
+    headers = {"Vary": "Accept-Encoding"}
+    if len(body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        # Prices of a market are nobody's secret, so compressing them gives nothing away.
+        body = await asyncio.to_thread(gzip.compress, body, 6)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/clock")
 async def clock(_: Signed, b: B, venue: Venue = "replay") -> ClockOut:
     """What time it is at the venue and whether it trades."""
-    return ClockOut.model_validate(await QuoteBoard(b.cache).venue_clock(venue))
+    return ClockOut.model_validate(await venue_clock(b.db, b.cache, venue, utc_now()))
 
 
 @router.get("/replay")
