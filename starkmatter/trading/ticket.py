@@ -43,6 +43,7 @@ class Ticket:
 async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> Ticket:
     """Gather what the order is judged against; NotFound when the account is not the caller's."""
     account = await account_facts(b.db, caller, account_id)
+    instrument = await _instrument(b.db, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
     return Ticket(account, instrument, quote, clock, PRESETS[account.preset])
 
