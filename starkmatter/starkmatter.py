@@ -14,7 +14,7 @@ from starkmatter.ui.pages.portfolio import portfolio
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.guard import Guard
+from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TradeState
@@ -55,6 +55,7 @@ app = rx.App(
     api_transformer=transformers(get_settings()),
 )
 app.add_middleware(Guard(), index=0)
+deliver_only_to_own_session(app)
 app.register_lifespan_task(_serve)
 
 app.add_page(dashboard, route="/", title="Dashboard · StarkMatter", on_load=[FrameState.load, DashboardState.load])

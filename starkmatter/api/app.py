@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
+from starkmatter.api.event_wall import EVENT_PATH, EventWall
 from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
@@ -46,10 +47,11 @@ def build_api() -> FastAPI:
 
 
 class Front:
-    """The outermost application: the stream goes straight to its own handler, everything else through the wall."""
+    """The outermost application: each of the two websockets to its own door, everything else through the wall."""
 
     def __init__(self, app: App, settings: Settings) -> None:
         self._wall = Wall(app, settings)
+        self._events = EventWall(app, settings.origins)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket" and scope["path"] == STREAM_PATH:
@@ -57,6 +59,9 @@ class Front:
                 await send({"type": "websocket.close", "code": 1013})
                 return
             await _stream(scope, receive, send)
+            return
+        if scope["type"] == "websocket" and scope["path"].rstrip("/") == EVENT_PATH:
+            await self._events(scope, receive, send)
             return
         await self._wall(scope, receive, send)
 

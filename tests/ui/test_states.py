@@ -17,7 +17,7 @@ from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioSta
 from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TicketState, TradeState
-from tests.builders import Desk, make_account, quote
+from tests.builders import Desk, make_account, make_caller, quote
 from tests.ui.conftest import Tab, open_tab
 
 MAX_VARS = 15
@@ -316,3 +316,20 @@ async def test_the_last_session_can_be_ended_from_the_list(tab: Tab) -> None:
 )
 def test_a_line_fills_its_box(values: list[Decimal], points: str) -> None:
     assert line_points(values, 100, 100) == points
+
+
+async def test_who_signed_in_before_the_market_had_started_gets_their_account_at_the_next_page(desk: Desk) -> None:
+    caller = await make_caller(desk.b.db, "trader")
+    tab = await open_tab(replace(desk, caller=caller))
+    frame = await tab.state(FrameState)
+    await frame.load()
+    assert frame.account["equity"] == "100,000.00"
+
+
+async def test_a_part_of_nothing_is_refused_in_words(desk: Desk) -> None:
+    tab = await open_tab(replace(desk, caller=await make_caller(desk.b.db, "viewer")))
+    ticket = await tab.state(TicketState)
+    ticket.symbol = "AAPL"
+    await ticket.take_percent(50)
+    assert "no account" in ticket.refusals[0]
+    assert ticket.qty == "10"

@@ -10,6 +10,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
 from starkmatter.errors import NotFound, StarkMatterError
 from starkmatter.portfolio.accounts import list_accounts
+from starkmatter.portfolio.opening import ensure_first_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.ui.state.guard import allow, caller_of
@@ -45,6 +46,7 @@ class FrameState(rx.State):
         try:
             looks = await get_appearance(b, caller)
             self.theme, self.swap = looks.theme, looks.up_is_red
+            await ensure_first_account(b, caller.user_id)  # the market may have been still starting at sign-in
             await self._read_accounts(caller)
             self.problem = ""
         except StarkMatterError as error:

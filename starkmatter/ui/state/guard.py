@@ -4,22 +4,29 @@ A client can send any event by name, so pages, `on_load` and hidden buttons prot
 `@allow(...)`; framework handlers are listed by name here. The caller is read from the HttpOnly session cookie of the
 socket's handshake and checked against the session table at every event. The tab token is never an identity: a state
 tree belongs to the session that first used it and is emptied when another session, or none, comes with its token.
+Arguments are what the handler's annotations say, strictly, or the event is refused: Reflex itself checks nothing.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import reflex as rx
 import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from reflex.event import Event
 from reflex.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
+from reflex_base.constants import RouteVar
+from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
 from starkmatter.accounts.records import Caller
-from starkmatter.accounts.sessions import caller_of_cookie_header
+from starkmatter.accounts.sessions import caller_of_cookie_header, token_of_cookies
 from starkmatter.backends import backends
 from starkmatter.errors import NotSignedIn, Unavailable
+from starkmatter.ops.seldom import Seldom
 
 Who = Literal["public", "user", "trader", "admin"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +45,7 @@ FRAMEWORK_HANDLERS: frozenset[str] = frozenset(
 NOBODY = ""
 
 log = structlog.get_logger("guard")
+_seldom = Seldom()
 
 
 def allow(who: Who) -> Callable[[F], F]:
@@ -64,6 +72,41 @@ def undeclared_handlers() -> list[str]:
     return sorted(name for name in names if declared(name) is None)
 
 
+def fits(event_name: str, payload: object) -> bool:
+    """Whether the payload has exactly the handler's arguments, each of the annotated type and none with a NUL."""
+    try:
+        _arguments_of(event_name).model_validate(payload)
+    except ValidationError:
+        return False
+    return not _has_nul(payload)
+
+
+def _has_nul(value: object) -> bool:
+    """PostgreSQL takes no text with a NUL in it."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
+
+
+@lru_cache(maxsize=512)
+def _arguments_of(event_name: str) -> type[BaseModel]:
+    function = RegistrationContext.ensure_context().event_handlers[event_name].handler.fn
+    hints = get_type_hints(function)
+    fields: dict[str, Any] = {
+        name: (hints.get(name, Any), ... if one.default is inspect.Parameter.empty else one.default)
+        for name, one in list(inspect.signature(function).parameters.items())[1:]
+    }
+    return create_model("Arguments", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
+
+
+def _note(event_name: str, why: str, **more: str) -> None:
+    held_back = _seldom.take()
+    if held_back is not None:
+        log.warning("event refused", handler=event_name[:120], why=why, more_like_it=held_back, **more)
+
+
 async def caller_of(state: BaseState) -> Caller:
     """The signed-in person behind this socket, checked against the session table now; raises NotSignedIn."""
     caller = await caller_of_cookie_header(backends(), state.router.headers.cookie)
@@ -84,7 +127,10 @@ class Guard(Middleware):
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         who = declared(event.name)
         if who is None:
-            log.warning("event refused", handler=event.name[:120], why="not declared")
+            _note(event.name, "not declared")
+            return StateUpdate()
+        if not fits(event.name, event.payload):
+            _note(event.name, "arguments")
             return StateUpdate()
         try:
             caller = await caller_of_cookie_header(backends(), state.router.headers.cookie)
@@ -96,7 +142,7 @@ class Guard(Middleware):
         if caller is None:
             return StateUpdate(events=Event.from_event_type([rx.redirect("/login")]))
         if (who == "trader" and not caller.may_trade) or (who == "admin" and not caller.is_admin):
-            log.warning("event refused", handler=event.name[:120], why=f"needs {who}", user_id=str(caller.user_id))
+            _note(event.name, f"needs {who}", user_id=str(caller.user_id))
             return StateUpdate()
         return None
 
@@ -108,3 +154,36 @@ async def _bind(state: BaseState, caller: Caller | None) -> None:
     if owner._session != session:
         state._get_root_state().reset()
         owner._session = session
+
+
+def deliver_only_to_own_session(app: rx.App) -> None:
+    """Keep what an event produced from a socket of another session that has taken over the tab token meanwhile.
+
+    Reflex sends updates to whichever socket holds the token now, so an event that still ran when its window closed
+    would answer the next bearer of the token.
+    """
+    namespace = app.event_namespace
+    assert namespace is not None
+    emit = namespace.emit_update
+
+    async def emit_update(update: StateUpdate, token: str) -> None:
+        socket = namespace.token_to_sid.get(token)
+        if socket is None or _token_in(_headers_of_event()) == _token_in(_headers_of_socket(namespace, socket)):
+            await emit(update, token)
+
+    namespace.emit_update = emit_update  # type: ignore[method-assign]
+
+
+def _token_in(headers: Mapping[str, str] | None) -> str | None:
+    return token_of_cookies(backends().settings, headers.get("cookie", "")) if headers is not None else "no socket"
+
+
+def _headers_of_event() -> Mapping[str, str] | None:
+    try:
+        return EventContext.get().router_data.get(RouteVar.HEADERS)
+    except LookupError:
+        return None
+
+
+def _headers_of_socket(namespace: Any, socket: str) -> Mapping[str, str] | None:
+    return namespace._static_router_data.get(socket, {}).get(RouteVar.HEADERS)

@@ -1,6 +1,7 @@
 """The trade page: one symbol, its ticket with a live preview, own orders, position and fills."""
 
 import re
+from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ import reflex as rx
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.quotes import Bar
-from starkmatter.errors import InvalidInput, NotFound, StarkMatterError
+from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import get_instrument, load_bars
 from starkmatter.portfolio.accounts import get_account
@@ -166,7 +167,8 @@ class TicketState(rx.State):
         if not self.review and value in allowed.get(field, ()):
             setattr(self, field, value)
             if field == "kind" and value == "limit" and not self.limit:
-                await self._suggest_limit()
+                with suppress(Unavailable):
+                    await self._suggest_limit()
             await self._look()
 
     @rx.event
@@ -200,15 +202,11 @@ class TicketState(rx.State):
         """A part of the buying power, or of the shares held when selling."""
         if self.review or percent not in PERCENTS:
             return
-        b, caller = backends(), await caller_of(self)
-        account_id = await chosen_account(self)
-        seen = await preview_order(b, caller, account_id, self._request(qty=Decimal(1)))
-        part = Decimal(percent) / 100
-        if self.side == "sell":
-            qty = seen.signed_qty * part
-        else:
-            account = await get_account(b, caller, account_id)
-            qty = account.buying_power * part / seen.reserve if seen.reserve else Decimal(0)
+        try:
+            qty = await self._part(Decimal(percent) / 100)
+        except StarkMatterError as error:
+            self.refusals = [error.text]
+            return
         self.qty = str(max(qty, Decimal(0)).to_integral_value(ROUND_DOWN))
         await self._look()
 
@@ -315,6 +313,15 @@ class TicketState(rx.State):
             time_in_force="gtc" if self.tif == "gtc" else "day",
             limit_price=limit,
         )
+
+    async def _part(self, ratio: Decimal) -> Decimal:
+        b, caller = backends(), await caller_of(self)
+        account_id = await chosen_account(self)
+        seen = await preview_order(b, caller, account_id, self._request(qty=Decimal(1)))
+        if self.side == "sell":
+            return seen.signed_qty * ratio
+        account = await get_account(b, caller, account_id)
+        return account.buying_power * ratio / seen.reserve if seen.reserve else Decimal(0)
 
     async def _suggest_limit(self) -> None:
         quote = (await QuoteBoard(backends().cache).quotes("replay", [self.symbol])).get(self.symbol)

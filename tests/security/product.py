@@ -1,0 +1,191 @@
+"""One running product for all browser and security tests of a run, its people, and what its tables hold."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from starkmatter.accounts.sessions import token_hash
+from tests.ops.instance import Instance, running_instance, starkmatter
+
+SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
+METRICS_TOKEN = "canary-metrics-token-5b1f0e"
+COOKIE = "starkmatter_session"
+# Written by the worker all the time, whoever calls what.
+MARKET_TABLES = {"bar", "bar_forming", "instrument", "market_session", "replay_run", "equity_snapshot"}
+_KEY = pytest.StashKey["Product"]()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an open session."""
+
+    id: UUID
+    email: str
+    name: str
+    passphrase: str
+    token: str
+
+    @property
+    def cookie(self) -> str:
+        return f"{COOKIE}={self.token}"
+
+
+class Product:
+    """The instance, and the ways around its front door that only a test has."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.origin = f"http://127.0.0.1:{instance.port}"
+        web = instance.child("web")
+        assert web is not None
+        self.database_url = web.environ()["DATABASE_URL"]
+        self.redis_url = web.environ()["REDIS_URL"]
+
+    @contextmanager
+    def database(self) -> Iterator[psycopg.Connection[Any]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            yield connection
+
+    def setup_link(self) -> str:
+        """A link that makes an owner; whoever was the owner becomes an admin."""
+        with self.database() as connection:
+            demoted = connection.execute("UPDATE app_user SET role = 'admin' WHERE role = 'owner'").rowcount
+        printed = SETUP_LINK.search(self.instance.text)
+        if not demoted:
+            assert printed is not None
+            return printed.group()
+        more = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        said = starkmatter("user", "setup-link", home=self.instance.home, port=self.instance.port, more=more)
+        link = SETUP_LINK.search(said.stdout + said.stderr)
+        assert link is not None, said
+        return link.group()
+
+    def owner(self, name: str, email: str, passphrase: str) -> Person:
+        """Set the installation up over REST."""
+        token = SETUP_LINK.search(self.setup_link())
+        assert token is not None
+        body = {"email": email, "password": passphrase, "display_name": name, "setup_token": token.group(1)}
+        with self.client() as http:
+            answer = http.post("/api/v1/auth/register", json=body)
+            assert answer.status_code == 201, answer.text
+            return Person(UUID(answer.json()["user_id"]), email, name, passphrase, http.cookies[COOKIE])
+
+    def person(self, role: str, name: str = "Somebody Else") -> Person:
+        """Another person with a session, written straight into the database."""
+        user_id, token = uuid4(), token_urlsafe(32)
+        email = f"{role}-{user_id.hex[:8]}@example.org"
+        with self.database() as connection:
+            connection.execute(
+                "INSERT INTO app_user (id, email, display_name, role, passphrase_hash, created_at)"
+                " VALUES (%s, %s, %s, %s, 'none', now())",
+                (user_id, email, name, role),
+            )
+        person = Person(user_id, email, name, "", token)
+        self._insert_session(person, token)
+        return person
+
+    def again(self, person: Person) -> Person:
+        """The same person in another browser."""
+        token = token_urlsafe(32)
+        self._insert_session(person, token)
+        return Person(person.id, person.email, person.name, person.passphrase, token)
+
+    def _insert_session(self, person: Person, token: str) -> None:
+        now = datetime.now(UTC)
+        with self.database() as connection:
+            connection.execute(
+                "INSERT INTO user_session"
+                " (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent)"
+                " VALUES (%s, %s, %s, %s, %s, %s, '127.0.0.1', 'test')",
+                (uuid4(), person.id, token_hash(token), now, now, now + timedelta(hours=1)),
+            )
+
+    def session_id(self, person: Person) -> UUID:
+        with self.database() as connection:
+            row = connection.execute(
+                "SELECT id FROM user_session WHERE token_hash = %s", (token_hash(person.token),)
+            ).fetchone()
+            assert row is not None
+            return UUID(str(row[0]))
+
+    def client(self, person: Person | None = None, *, origin: str | None = "") -> httpx.Client:
+        """REST as a browser on our own page would ask; `origin=None` leaves the header out."""
+        headers = {} if origin is None else {"origin": origin or self.origin}
+        if person is not None:
+            headers["cookie"] = person.cookie
+        return httpx.Client(base_url=self.origin, headers=headers, timeout=10)
+
+    def tables(self, but_of: Person | None = None) -> dict[str, tuple[int, str]]:
+        """Row count and hash of every table the market does not write; without the rows `but_of` may change."""
+        found = {}
+        mine = str(but_of.id) if but_of else str(UUID(int=0))
+        theirs = "(SELECT id FROM account WHERE user_id = %(mine)s::uuid)"
+        conditions = {
+            "app_user": "t.id <> %(mine)s::uuid",
+            "user_session": "t.user_id <> %(mine)s::uuid",
+            "account": "t.user_id <> %(mine)s::uuid",
+            "ledger_entry": f"t.account_id NOT IN {theirs}",
+        }
+        with self.database() as connection:
+            names = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+            ).fetchall()
+            for (name,) in names:
+                if name in MARKET_TABLES:
+                    continue
+                where = sql.SQL(conditions.get(name, "%(mine)s::uuid IS NOT NULL"))
+                query = sql.SQL(
+                    "SELECT count(*), coalesce(md5(string_agg(line, '' ORDER BY line)), '') FROM ("
+                    " SELECT (to_jsonb(t) - 'last_seen_at')::text AS line FROM {} t WHERE {}) lines"
+                ).format(sql.Identifier(name), where)
+                row = connection.execute(query, {"mine": mine}).fetchone()
+                assert row is not None
+                found[name] = (row[0], row[1])
+        return found
+
+    def log_since(self, mark: int) -> str:
+        return self.instance.text[mark:]
+
+    @property
+    def log_mark(self) -> int:
+        return len(self.instance.text)
+
+
+def tracebacks(log: str) -> list[str]:
+    """The log lines that carry a traceback."""
+    return [line for line in log.splitlines() if "Traceback" in line or '"exception"' in line]
+
+
+def web_lines(log: str) -> list[dict[str, Any]]:
+    """What the web process said, as records."""
+    found = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [one for one in found if one.get("process") == "web"]
+
+
+def product_of(config: pytest.Config) -> Product:
+    """The product of this run, started when a test first needs it and stopped when pytest ends."""
+    if _KEY not in config.stash:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True)))
+        more = {"STARKMATTER_METRICS_TOKEN": METRICS_TOKEN}
+        instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
+        instance.wait_for_page()
+        instance.wait_until_ready()
+        instance.wait(lambda: SETUP_LINK.search(instance.text), "the set-up link")
+        instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes", within_secs=60)
+        config.stash[_KEY] = Product(instance)
+    return config.stash[_KEY]

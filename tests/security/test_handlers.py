@@ -1,0 +1,245 @@
+"""Every event handler, called by name from a raw socket: nobody gets or changes what is not theirs."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from reflex_base.registry import RegistrationContext
+
+import starkmatter.starkmatter  # noqa: F401 - registers every page and state
+from starkmatter.ui.state.guard import FRAMEWORK_HANDLERS, declared, undeclared_handlers
+from tests.security.conftest import Estate
+from tests.security.product import Product, tracebacks
+from tests.security.wire import Wire, wire
+
+pytestmark = pytest.mark.process
+
+OURS = "starkmatter___ui"
+BOOT = "reflex___state____state.hydrate_and_load"
+MARK = "payload-2c94"
+LONG = MARK + "x" * 2_000
+
+
+def handlers() -> dict[str, Any]:
+    return dict(RegistrationContext.ensure_context().event_handlers)
+
+
+WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    7,
+    2**63,
+    1e308,
+    -0.5,
+    "",
+    "0",
+    f"{MARK}\x00",
+    LONG,
+    f"'; DROP TABLE app_user; -- {MARK}",
+    f"../../{MARK}",
+    "٣",
+    "{{7*7}}",
+    [],
+    [[MARK]],
+    [1, 2, 3],
+    {},
+    {MARK: MARK},
+    {"__class__": {"__init__": MARK}},
+    {"qty": [MARK], "limit": {}, "display_name": {"a": [MARK]}, "start_on": [], "seed": {}, "query": [MARK]},
+    [None] * 300,
+)
+assert len(WRONG) >= 20
+
+
+def arguments(handler: Any) -> list[str]:
+    return [name for name in inspect.signature(handler.handler.fn).parameters if name != "self"]
+
+
+def payloads(handler: Any, ids: list[str]) -> Iterator[Any]:
+    """Plausible ones, with the owner's ids, and wrong types in every argument."""
+    names = arguments(handler)
+    plausible = [*ids, str(uuid4()), "sell", "limit", "light", "10", 25, True]
+    forms = [{"qty": "10", "limit": "100.00", "display_name": "Mallory", "start_on": "2019-01-02", "seed": "9"}]
+    yield {}
+    for value in (*plausible, *forms, *WRONG):
+        yield dict.fromkeys(names, value) if names else {"unexpected": value}
+    if len(names) > 1:
+        yield from ({**dict.fromkeys(names, "buy"), name: value} for name in names for value in WRONG)
+    yield {**dict.fromkeys(names, "x"), "self": MARK, "one_more": MARK}
+    yield {"order_id": ids[0], "fill_id": ids[0], "vars": {MARK: MARK}, "var_name": "name", "value": MARK}
+
+
+async def call_everything(line: Wire, ids: list[str]) -> int:
+    """Send every payload to every handler; how many were sent."""
+    count = 0
+    for name, handler in handlers().items():
+        for payload in payloads(handler, ids):
+            await line.call(name, payload)
+            count += 1
+        await line.settled()
+    await line.settled_twice()
+    return count
+
+
+def test_every_handler_of_ours_says_who_may_call_it_and_only_the_frameworks_own_are_undeclared() -> None:
+    known = handlers()
+    ours = {name for name in known if OURS in name and not name.endswith(".setvar")}
+    assert len(ours) > 40
+    assert {name for name in ours if declared(name) is None} == set()
+    refused = set(undeclared_handlers())
+    assert {name for name in refused if OURS in name and not name.endswith(".setvar")} == set()
+    assert {name.rpartition(".")[2] for name in refused} == {
+        "setvar",
+        "update_vars_internal",
+        "handle_frontend_exception",
+    }
+    assert set(known) - ours - refused == set(FRAMEWORK_HANDLERS)
+
+
+@pytest.mark.parametrize("role", [None, "viewer", "trader"])
+async def test_a_raw_client_that_calls_every_handler_changes_and_learns_nothing(
+    product: Product, estate: Estate, role: str | None
+) -> None:
+    person = product.person(role) if role else None
+    before, mark = product.tables(but_of=person), product.log_mark
+    async with wire(product, person) as line:
+        assert await call_everything(line, estate.ids) > 1_000
+        frames = "".join(line.frames)
+    assert product.tables(but_of=person) == before
+    # What a caller says of themselves may come back to them: the owner's ids were in their own payloads.
+    learned = [secret for secret in estate.secrets if secret in frames and secret not in estate.ids]
+    assert learned == []
+    log = product.log_since(mark)
+    assert tracebacks(log) == []
+    assert MARK not in log
+
+
+async def test_even_the_owners_wrongly_typed_payloads_end_in_no_traceback(product: Product, estate: Estate) -> None:
+    admin = product.again(estate.owner)
+    before, mark = product.tables(), product.log_mark
+    async with wire(product, admin) as line:
+        for name, handler in handlers().items():
+            for value in WRONG:
+                if names := [one for one in arguments(handler) if not isinstance(value, dict)]:
+                    await line.call(name, dict.fromkeys(names, value))
+                await line.call(name, {"one_more": value})
+            await line.settled()
+        await line.settled_twice()
+    log = product.log_since(mark)
+    assert tracebacks(log) == []
+    assert MARK not in log
+    after = product.tables()
+    # A truth value is right for the colors of change, so the appearance may differ; nothing else.
+    assert {name for name in before if before[name] != after[name]} <= {"app_user"}
+    with product.client(estate.owner) as http:
+        me = http.get("/api/v1/auth/me").json()
+    assert (me["email"], me["display_name"], me["role"]) == (estate.owner.email, estate.owner.name, "owner")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        '["event"]',
+        '["event",null]',
+        f'["event","{MARK}"]',
+        f'["event",["{MARK}"]]',
+        '["event",{}]',
+        '["event",{"name":null}]',
+        *(f'["event",{{"name":"x","payload":{payload}}}]' for payload in (f'"{MARK}"', "[1]", "[[1,2]]", "5", "null")),
+        f'["event",{{"name":["{MARK}"],"payload":{{}}}}]',
+        f'["event",{{"name":"reflex___state____state.hydrate","payload":{{}},"router_data":"{MARK}"}}]',
+        '["event",{"name":"reflex___state____state.hydrate","payload":{},"router_data":{"pathname":[1],"query":7}}]',
+        f'["link_token","{MARK}"]',
+        f'["{MARK}",1]',
+        '{"not":"a list"}',
+        "[" * 3_000 + "]" * 3_000,
+        '["event",{"name":"x","payload":{"a":' + '{"a":' * 2_000 + "1" + "}" * 2_000 + "}}]",
+        "not json at all",
+    ],
+)
+async def test_a_malformed_message_closes_the_socket_and_leaves_no_payload_in_the_log(
+    product: Product, body: str
+) -> None:
+    mark = product.log_mark
+    async with wire(product) as line:
+        await line.say("42/_event," + body)
+        await line.ended()
+    log = product.log_since(mark)
+    assert tracebacks(log) == []
+    assert MARK not in log
+    assert len(log) < 2_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'["event",{{"name":"x.y","payload":{{"a":"{LONG}"}}}}]',
+        '["event",{"name":"reflex___state____state.hydrate","payload":{},"router_data":{"headers":{"cookie":"x"}}}]',
+        f'["event",{{"name":"x.y","payload":{{}},"handler":"{MARK}","substate_token":"{MARK}"}}]',
+        f'["client_error",{{"error_type":"{MARK * 1_000}","message":"{LONG}"}}]',
+        '["client_error",{"error_type":[1],"message":{"a":[]}}]',
+        '["ping"]',
+    ],
+)
+async def test_a_strange_message_of_the_right_form_leaves_one_short_line_at_most(product: Product, body: str) -> None:
+    mark = product.log_mark
+    async with wire(product) as line:
+        for _ in range(20):
+            await line.say("42/_event," + body)
+        await line.settled()
+    log = product.log_since(mark)
+    assert tracebacks(log) == []
+    assert LONG[:300] not in log
+    assert len(log) < 4_000
+
+
+def _backend_names(state: Any) -> dict[str, Any]:
+    return {name: field for name, field in state.get_fields().items() if name.startswith("_")}
+
+
+def _vars() -> list[tuple[str, str]]:
+    import reflex as rx
+
+    found, waiting = [], [rx.State]
+    while waiting:
+        state = waiting.pop()
+        waiting += state.get_substates()
+        found += [(state.get_full_name(), name) for name in {**state.vars, **_backend_names(state)}]
+    return found
+
+
+async def test_setvar_and_update_vars_internal_change_no_var_of_any_state(product: Product, estate: Estate) -> None:
+    person = product.person("viewer")
+    async with wire(product, person) as line:
+        await line.call(
+            "reflex___state____state.starkmatter___ui___state___settings____settings_state.load", path="/settings"
+        )
+        before = _comparable(await line.state())
+        assert "viewer" in json.dumps(before)
+        for state, name in _vars():
+            for value in (MARK, True, 7, {MARK: MARK}, None):
+                await line.call(f"{state}.setvar", {"var_name": name, "value": value})
+                await line.call(
+                    "reflex___state____state.reflex___state____update_vars_internal_state.update_vars_internal",
+                    {"vars": {f"{state}.{name}": value}},
+                )
+                await line.call(BOOT, {"vars": {f"{state}.{name}": value}}, path="/welcome")
+        await line.settled_twice()
+        after = _comparable(await line.state())
+        assert after == before
+        assert MARK not in json.dumps(after)
+        mark = len(line.frames)
+        await line.settled()
+        assert MARK not in "".join(line.frames[mark:])
+
+
+def _comparable(state: dict[str, Any]) -> dict[str, Any]:
+    """Our own states: the framework's hold the address and whether the page is loading."""
+    return {name: values for name, values in state.items() if OURS in name and values}

@@ -1,0 +1,151 @@
+"""No secret leaves the server: not in the bundle, a page, a frame, the API's description, a metric or the log."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from starkmatter.ops.frontend import built_frontend
+from starkmatter.settings import load_settings
+from tests.security.conftest import CANARY, PASSPHRASE, Estate
+from tests.security.product import METRICS_TOKEN, Product
+from tests.security.wire import wire
+
+pytestmark = pytest.mark.process
+
+PAGES = ("/", "/login", "/setup", "/welcome", "/trade/AAPL", "/portfolio", "/orders", "/settings", "/nowhere")
+HEALTH = ("/healthz", "/readyz", "/metrics", "/_health")
+STATES = "reflex___state____state.starkmatter___ui___state___"
+
+
+def server_secrets(product: Product, estate: Estate) -> dict[str, str]:
+    """What only the server, or one browser's cookie, may hold."""
+    found = {
+        "metrics token": METRICS_TOKEN,
+        "passphrase": PASSPHRASE,
+        "session token": estate.owner.token,
+        "database password": urlsplit(product.database_url).password or "",
+        "cache password": urlsplit(product.redis_url).password or "",
+    }
+    folder = product.instance.home / "secrets"
+    found |= {path.name: path.read_text().strip() for path in folder.iterdir()} if folder.is_dir() else {}
+    with product.database() as connection:
+        row = connection.execute("SELECT passphrase_hash FROM app_user WHERE id = %s", (estate.owner.id,)).fetchone()
+    assert row is not None
+    found["passphrase hash"] = row[0]
+    return {name: value for name, value in found.items() if value}
+
+
+def leaks(text: str, secrets: dict[str, str]) -> list[str]:
+    return [name for name, secret in secrets.items() if secret in text]
+
+
+def test_there_are_secrets_to_look_for(product: Product, estate: Estate) -> None:
+    assert {"metrics token", "passphrase", "session token", "passphrase hash"} <= set(server_secrets(product, estate))
+
+
+def test_the_built_front_end_holds_no_secret_and_no_address_of_this_machine(product: Product, estate: Estate) -> None:
+    web = built_frontend(load_settings({"STARKMATTER_HOME": str(product.instance.home)}))
+    assert web is not None
+    secrets = server_secrets(product, estate)
+    files = [path for path in (web / "build" / "client").rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        text = path.read_bytes().decode("latin-1")
+        assert leaks(text, secrets) == [], path
+        assert str(product.instance.home) not in text, path
+        assert "localhost:8000" not in text, path
+
+
+def test_no_page_and_no_script_it_names_carries_a_secret(product: Product, estate: Estate) -> None:
+    secrets = server_secrets(product, estate)
+    with product.client(estate.owner) as http:
+        scripts = set()
+        for path in PAGES:
+            text = http.get(path, follow_redirects=True).text
+            scripts |= set(re.findall(r'["\'](/assets/[^"\']+\.js)', text))
+            assert leaks(text, secrets) == []
+            assert CANARY not in text
+        assert len(scripts) > 3
+        for script in scripts:
+            assert leaks(http.get(script).text, secrets) == []
+
+
+def test_the_description_the_health_and_the_metrics_hold_no_secret(product: Product, estate: Estate) -> None:
+    secrets = server_secrets(product, estate)
+    with product.client(estate.owner) as http:
+        for path in (
+            "/api/v1/openapi.json",
+            "/openapi.json",
+            "/api/docs",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/_health",
+        ):
+            text = http.get(path).text
+            assert leaks(text, secrets) == []
+            assert CANARY not in text
+
+
+def test_hidden_files_and_paths_out_of_the_web_folder_are_absent(product: Product) -> None:
+    with product.client() as http:
+        for path in (
+            "/.env",
+            "/..%2f..%2frxconfig.py",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/assets/..%2f..%2f..%2frxconfig.py",
+            "/reflex.json",
+            "/backend/stateful_pages.json",
+            "/secrets/metrics",
+            "//etc/passwd",
+        ):
+            answer = http.get(path)
+            assert answer.status_code in {307, 400, 404}, (path, answer.status_code)
+            assert "root:" not in answer.text
+            assert "app_name" not in answer.text
+
+
+async def test_the_owners_own_frames_hold_no_secret(product: Product, estate: Estate) -> None:
+    secrets = server_secrets(product, estate)
+    person = product.again(estate.owner)
+    async with wire(product, person) as line:
+        for name in (
+            "frame____frame_state.load",
+            "settings____settings_state.load",
+            "settings____replay_state.load",
+            "pages____dashboard_state.load",
+            "pages____portfolio_state.load",
+            "pages____orders_state.load",
+            "trade____trade_state.load",
+        ):
+            await line.call(STATES + name, path="/trade/AAPL")
+        await line.settled_twice()
+        frames = "".join(line.frames)
+    assert CANARY in frames
+    assert leaks(frames, {**secrets, "own token": person.token}) == []
+    assert str(estate.owner.id) not in frames
+    assert str(product.session_id(estate.owner)) in frames, "Settings lists the sessions by their ids"
+    assert "token_hash" not in frames
+
+
+def test_a_wrong_passphrase_is_answered_and_logged_without_it(product: Product, estate: Estate) -> None:
+    mark = product.log_mark
+    wrong = "wrong-canary-19c4 passphrase"
+    with product.client() as http:
+        answer = http.post("/api/v1/auth/login", json={"email": estate.owner.email, "password": wrong})
+        assert answer.status_code == 401
+        assert "19c4" not in answer.text
+        broken = http.post("/api/v1/auth/login", json={"email": 5, "password": [wrong], "more": wrong})
+        assert broken.status_code == 422
+        assert "19c4" not in broken.text
+    assert "19c4" not in product.log_since(mark)
+
+
+def test_the_log_holds_no_secret_no_tab_token_and_nobodys_name(product: Product, estate: Estate) -> None:
+    log = product.instance.text
+    assert len(log) > 1_000
+    assert leaks(log, server_secrets(product, estate)) == []
+    assert CANARY not in log
+    assert not re.search(r"[?&]token=(?!\*)", re.sub(r"http://\S+/setup\?token=\S+", "", log))
+    assert "sec-websocket-key" not in log.lower()
