@@ -3,7 +3,7 @@
 Posted cash is rounded once, to the currency's cent, half to even; what a rounding leaves over is booked, never dropped.
 """
 
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 CENT = Decimal("0.01")
 MICRO = Decimal("0.000001")
@@ -26,8 +26,11 @@ def to_micros(value: Decimal) -> Decimal:
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
-    """Whether `value` lies on the grid of `step`."""
-    return value % step == 0
+    """Whether `value` lies on the grid of `step`; a value too large to tell does not."""
+    try:
+        return value % step == 0
+    except InvalidOperation:
+        return False
 
 
 def plain(value: Decimal) -> str:

@@ -52,6 +52,12 @@ SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
  ORDER BY s.account_id, s.venue_at DESC
 """
 
+# What accounts of former runs were worth at last: their prices belong to another time.
+LAST_VALUES = """
+SELECT DISTINCT ON (s.account_id) s.account_id, s.equity FROM equity_snapshot s
+ WHERE s.account_id = ANY (%s) ORDER BY s.account_id, s.venue_at DESC
+"""
+
 DEPOSITED = """
 SELECT e.account_id, -sum(leg.amount)
   FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)

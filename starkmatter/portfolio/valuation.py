@@ -5,7 +5,7 @@ A holding without a quote is valued at cost and its account marked stale: a miss
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -67,15 +67,23 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
         )
     }
     deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, (ids,)))
-    return [_account_view(row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
+    views = [_account_view(row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
+    former = [row.id for row in rows if row.read_only]
+    if not former:
+        return views
+    kept: dict[UUID, Decimal] = dict(await b.db.tuples(queries.LAST_VALUES, (former,)))
+    return [_at_last(view, kept[view.id]) if view.id in kept else view for view in views]
 
 
 async def list_positions(b: Backends, caller: Caller, account_id: UUID) -> list[PositionView]:
-    """Open positions and those closed with a realized result, by symbol; NotFound when not the caller's account."""
+    """Open positions and those closed with a realized result, by symbol; NotFound when not the caller's account.
+
+    Positions of a former run have no price any more and stand at cost.
+    """
     row = await b.db.one(AccountRow, queries.ACCOUNT, (caller.user_id, account_id))
     if row is None:
         raise NotFound("There is no such account.")
-    return await _positions(b, caller, [account_id], row.venue)
+    return await _positions(b, caller, [account_id], row.venue, priced=not row.read_only)
 
 
 async def equity_series(
@@ -98,12 +106,15 @@ async def clock_or_none(b: Backends, venue: Venue) -> VenueClock | None:
         return None
 
 
-async def _positions(b: Backends, caller: Caller, ids: Sequence[UUID], venue: Venue) -> list[PositionView]:
+async def _positions(
+    b: Backends, caller: Caller, ids: Sequence[UUID], venue: Venue, *, priced: bool = True
+) -> list[PositionView]:
     held = await b.db.all(_Holding, queries.HOLDINGS, {"user": caller.user_id, "accounts": list(ids)})
     if not held:
         return []
     try:
-        quotes = await QuoteBoard(b.cache).quotes(venue, sorted({holding.symbol for holding in held}))
+        symbols = sorted({holding.symbol for holding in held}) if priced else []
+        quotes = await QuoteBoard(b.cache).quotes(venue, symbols)
     except Unavailable:
         quotes = {}
     day_start = await _day_start(b, await clock_or_none(b, venue))
@@ -165,6 +176,15 @@ def _account_view(
         read_only=row.read_only or row.frozen_reason is not None,
         stale=any(position.last is None and position.qty for position in positions),
         created_at=row.created_at,
+    )
+
+
+def _at_last(view: AccountView, equity: Decimal) -> AccountView:
+    """An account of a former run as it stood when that run ended."""
+    market_value = equity - view.cash
+    cost = view.market_value - view.unrealized_pl
+    return replace(
+        view, equity=equity, market_value=market_value, unrealized_pl=market_value - cost, day_pl=ZERO, stale=True
     )
 
 
