@@ -53,6 +53,11 @@ WRONG: tuple[Any, ...] = (
     {"__class__": {"__init__": MARK}},
     {"qty": [MARK], "limit": {}, "display_name": {"a": [MARK]}, "start_on": [], "seed": {}, "query": [MARK]},
     [None] * 300,
+    {"__reflex_form_data__": MARK},
+    {"__reflex_form_data__": [[MARK], [[MARK], MARK], 5]},
+    {"__reflex_form_data__": [["qty", [MARK]], ["display_name", {}], ["start_on", 7]]},
+    {"__reflex_form_data__": [["qty", "10"]], "qty": MARK},
+    {"__reflex_form_data__": None},
 )
 assert len(WRONG) >= 20
 

@@ -333,3 +333,13 @@ async def test_a_part_of_nothing_is_refused_in_words(desk: Desk) -> None:
     await ticket.take_percent(50)
     assert "no account" in ticket.refusals[0]
     assert ticket.qty == "10"
+
+
+async def test_a_market_order_under_review_writes_nothing_into_the_limit_field(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.start_review({"qty": "10", "limit": None})
+    assert ticket.review
+    assert ticket.limit == ""
+    ticket.end_review()
+    await ticket.choose("kind", "limit")
+    assert ticket.limit == "100.05"

@@ -21,6 +21,7 @@ from reflex.state import BaseState, StateUpdate
 from reflex_base.constants import RouteVar
 from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
+from reflex_base.utils.form import FORM_DATA_ENTRIES_KEY
 
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, token_of_cookies
@@ -74,11 +75,25 @@ def undeclared_handlers() -> list[str]:
 
 def fits(event_name: str, payload: object) -> bool:
     """Whether the payload has exactly the handler's arguments, each of the annotated type and none with a NUL."""
+    if not isinstance(payload, dict):
+        return False
     try:
-        _arguments_of(event_name).model_validate(payload)
+        _arguments_of(event_name).model_validate({name: _unwrapped(value) for name, value in payload.items()})
     except ValidationError:
         return False
     return not _has_nul(payload)
+
+
+def _unwrapped(value: object) -> object:
+    """A form as the handler gets it: the script sends pairs, null for a field that is not shown; all else as it is."""
+    if not isinstance(value, dict) or FORM_DATA_ENTRIES_KEY not in value:
+        return value
+    pairs = value[FORM_DATA_ENTRIES_KEY]
+    if len(value) > 1 or not isinstance(pairs, list):
+        return None
+    if not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+        return None
+    return {name: text for name, text in pairs if text is not None}
 
 
 def _has_nul(value: object) -> bool:

@@ -233,8 +233,9 @@ class TicketState(rx.State):
         """
         if self.review:
             return
-        self.qty = str(form.get("qty", self.qty))[:MAX_INPUT_CHARS]
-        self.limit = str(form.get("limit", self.limit))[:MAX_INPUT_CHARS]
+        for field in ("qty", "limit"):
+            if (text := form.get(field)) is not None:  # a field that is not shown comes as null
+                setattr(self, field, text[:MAX_INPUT_CHARS])
         await self._look()
         if not self.refusals:
             self._key = f"ticket-{uuid4()}"
