@@ -76,6 +76,7 @@ def test_what_our_own_pages_send_fits(handler: str, payload: object) -> None:
         (f"{TICKET}.start_review", {"form": {FORM: "qty"}}),
         (f"{TICKET}.start_review", {"form": {FORM: [], "qty": "10"}}),
         (f"{TICKET}.start_review", {"form": {FORM: [["qty", "1\0"]]}}),
+        (f"{ROOT}.hydrate_and_load", {"vars": {FORM: "x"}}),
         (f"{TICKET}.send", {"order_id": "x"}),
         (f"{TICKET}.send", []),
         (f"{TICKET}.send", "x"),

@@ -44,6 +44,7 @@ FRAMEWORK_HANDLERS: frozenset[str] = frozenset(
     }
 )
 NOBODY = ""
+_MALFORMED = object()  # fits no annotation
 
 log = structlog.get_logger("guard")
 _seldom = Seldom()
@@ -90,9 +91,9 @@ def _unwrapped(value: object) -> object:
         return value
     pairs = value[FORM_DATA_ENTRIES_KEY]
     if len(value) > 1 or not isinstance(pairs, list):
-        return None
+        return _MALFORMED
     if not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
-        return None
+        return _MALFORMED
     return {name: text for name, text in pairs if text is not None}
 
 
