@@ -54,7 +54,7 @@ async def _run(settings: Settings) -> int:
 
 
 async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int:
-    market = ReplayMarket(b)
+    market = ReplayMarket(b, leadership)
     scheduler = start_jobs(b)
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
@@ -80,8 +80,9 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
 class ReplayMarket:
     """The replay venue at work: quotes come in, orders are matched, value is recorded, runs follow each other."""
 
-    def __init__(self, b: Backends) -> None:
+    def __init__(self, b: Backends, leadership: Leadership) -> None:
         self._b = b
+        self._leadership = leadership
         self._broker = PaperBroker(b.db, b.cache, "replay")
         self._recorder = EquityRecorder(b.db, "replay")
         self._run_id: int | None = None
@@ -90,10 +91,13 @@ class ReplayMarket:
         """Until `stop` is set. What goes wrong for good in one part ends the whole, so that it is started anew."""
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._drain_until(stop))
-            await run_replay_feed(self._b.db, self._b.cache, self._b.settings, stop, self._on_batch)
+            await run_replay_feed(
+                self._b.db, self._b.cache, self._b.settings, stop, self._on_batch, self._leadership.confirm
+            )
             stop.set()
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
+        await self._leadership.confirm()
         if clock.run_id != self._run_id and clock.run_id is not None:
             await close_former_runs(self._b.db, clock.run_id, clock.venue_now)
             await self._broker.start()
@@ -108,6 +112,7 @@ class ReplayMarket:
             try:
                 await pubsub.subscribe(WAKE_CHANNEL.format(venue="replay"))
                 while not stop.is_set():
+                    await self._leadership.confirm()
                     await self._broker.drain()
                     if await pubsub.get_message(timeout=POLL_SECS) is not None:
                         # Orders that come together are booked together: one commit instead of many.
@@ -127,6 +132,7 @@ class ReplayMarket:
         for _ in range(round(RETRY_SECS / POLL_SECS)):
             if stop.is_set():
                 return
+            await self._leadership.confirm()
             with contextlib.suppress(Unavailable):
                 await self._broker.drain()
             await asyncio.sleep(POLL_SECS)

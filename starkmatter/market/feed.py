@@ -4,7 +4,7 @@ Newest value wins: when Valkey is slow or away, changed quotes are merged and on
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -74,14 +74,16 @@ class Feed:
         self._pending.clear()
         self._replace = True
 
-    async def publish_until(self, stop: asyncio.Event) -> None:
-        """Publish whatever is pending until `stop` is set; beats at least once a second."""
+    async def publish_until(self, stop: asyncio.Event, confirm: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Publish whatever is pending until `stop` is set; beats at least once a second. `confirm`: see replay_feed."""
         refreshed_at = beaten_at = 0.0
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), BEAT_SECS)
             self._wake.clear()
+            if confirm is not None:
+                await confirm()
             refresh = loop.time() - refreshed_at >= REFRESH_SECS
             beat = self._clock_changed or self._replace or loop.time() - beaten_at >= BEAT_SECS
             try:

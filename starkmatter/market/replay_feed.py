@@ -31,6 +31,7 @@ from starkmatter.market.records import ReplayRunView
 from starkmatter.settings import Settings
 
 OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
+Confirm = Callable[[], Awaitable[None]]
 
 WAKE_SECS = 0.1
 COMMANDS_SECS = 0.5
@@ -44,14 +45,24 @@ BACKFILL_SESSIONS: dict[Interval, int] = {"1m": 5, "5m": 5, "15m": 40, "1h": 40}
 log = structlog.get_logger(__name__)
 
 
+async def _alone() -> None:
+    """The answer where no other process can run the replay."""
+
+
 async def run_replay_feed(
-    db: Database, cache: Redis, settings: Settings, stop: asyncio.Event, on_batch: OnBatch | None = None
+    db: Database,
+    cache: Redis,
+    settings: Settings,
+    stop: asyncio.Event,
+    on_batch: OnBatch | None = None,
+    confirm: Confirm = _alone,
 ) -> None:
     """Run the replay until `stop` is set. `on_batch` is given the clock and the changed quotes of every venue second.
 
     Batches come in order of venue time and are never skipped: at 60x there are sixty a second. One without quotes says
     that the session's state changed (a close, an open, the end of the data). A StarkMatterError from `on_batch` is
-    logged and the market goes on; any other exception ends the feed.
+    logged and the market goes on; any other exception ends the feed. `confirm` is awaited before anything is shown or
+    stored and does not return once another process runs the replay.
     """
     history = await asyncio.to_thread(load_history)
     calendar = await prepare_market(db, history, clock.utc_now())
@@ -60,13 +71,14 @@ async def run_replay_feed(
     replay = Replay(db, feed, history, calendar, run, on_batch)
     await replay.open(clock.utc_now())
     async with asyncio.TaskGroup() as tasks:
-        publishing = tasks.create_task(feed.publish_until(stop))
-        tasks.create_task(_every(CHECKPOINT_SECS, stop, replay.checkpoint))
-        tasks.create_task(_every(COMMANDS_SECS, stop, replay.obey))
-        tasks.create_task(_every(BARS_SECS, stop, replay.store_bars))
-        tasks.create_task(_every(PRUNE_SECS, stop, replay.prune))
+        publishing = tasks.create_task(feed.publish_until(stop, confirm))
+        tasks.create_task(_every(CHECKPOINT_SECS, stop, replay.checkpoint, confirm))
+        tasks.create_task(_every(COMMANDS_SECS, stop, replay.obey, confirm))
+        tasks.create_task(_every(BARS_SECS, stop, replay.store_bars, confirm))
+        tasks.create_task(_every(PRUNE_SECS, stop, replay.prune, confirm))
         backfilling = tasks.create_task(replay.backfill())
         while not stop.is_set():
+            await confirm()
             await replay.advance(clock.utc_now())
             feed.announce()
             await asyncio.sleep(WAKE_SECS)
@@ -86,9 +98,12 @@ async def prepare_market(db: Database, history: ReplayHistory, now: datetime) ->
     return calendar
 
 
-async def _every(interval_secs: float, stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(
+    interval_secs: float, stop: asyncio.Event, work: Callable[[], Awaitable[None]], confirm: Confirm
+) -> None:
     """Repeat `work`; a part that is down is tried again at the next turn."""
     while not stop.is_set():
+        await confirm()
         try:
             await work()
         except Unavailable as error:
