@@ -166,6 +166,7 @@ RETURNS TABLE (order_id uuid, booked boolean, status text) LANGUAGE plpgsql AS $
 #variable_conflict use_column
 DECLARE
     i record;
+    v_id uuid;
     v_order trade_order;
     v_release numeric;
     v_ends boolean;
@@ -183,6 +184,10 @@ DECLARE
     v_sequences int[] := '{}';
     v_statuses text[] := '{}';
 BEGIN
+    -- Every order first: a cancel holds its order while it waits for the account, and must not wait for one of ours.
+    FOR v_id IN SELECT (e->>'order')::uuid AS id FROM jsonb_array_elements(p_batch) e ORDER BY id LOOP
+        PERFORM 1 FROM trade_order o WHERE o.id = v_id FOR UPDATE;
+    END LOOP;
     DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT (e->>'outbox')::bigint FROM jsonb_array_elements(p_batch) e));
     FOR i IN SELECT * FROM jsonb_to_recordset(p_batch) AS r (
         "order" uuid, steps text[], "from" text[], reason text, venue_at timestamptz, execution int, qty numeric,
@@ -196,7 +201,7 @@ BEGIN
             CONTINUE;
         END IF;
 
-        SELECT * INTO v_order FROM trade_order o WHERE o.id = i."order" FOR UPDATE;
+        SELECT * INTO v_order FROM trade_order o WHERE o.id = i."order";
         v_ends := v_order.filled_qty + i.qty = v_order.qty;
         IF NOT FOUND OR v_order.status NOT IN ('pending_submit', 'working', 'partial', 'accepted', 'pending_cancel')
            OR v_order.filled_qty + i.qty > v_order.qty
