@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from redis.asyncio import Redis
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.orders import OPEN, TERMINAL
-from starkmatter.errors import Conflict, StarkMatterError
+from starkmatter.errors import Conflict, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.service import replay_status
 from starkmatter.portfolio.accounts import list_accounts
@@ -31,13 +32,13 @@ from starkmatter.trading.submit import submit_order
 from starkmatter.version import ROOT_DIR
 from tests.builders import make_caller, order
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(420)]
 
 KILLS = 30
 PEOPLE = 3
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20210301"))
-READY_SECS = 30.0
-QUIET_SECS = 20.0
+READY_SECS = 60.0
+QUIET_SECS = 60.0
 MAX_UP_SECS = 1.2
 SYMBOLS = ("AAPL", "AMZN", "NVDA", "KO")
 
@@ -110,19 +111,28 @@ class Person:
     async def trade(self) -> None:
         while not self.stop.is_set():
             key = f"key-{self._account_id}-{len(self.sent)}"
-            text = await self._wish()
-            try:
-                placed = await submit_order(self._b, self._caller, self._account_id, order(text), key)
-                self.sent[key] = (text, placed.id)
-                if self._rng.random() < 0.2:
-                    again = await submit_order(self._b, self._caller, self._account_id, order(text), key)
-                    assert again.id == placed.id
-                if self._rng.random() < 0.3:
-                    _, earlier = self._rng.choice(list(self.sent.values()))
-                    await cancel_order(self._b, self._caller, earlier)
-            except Conflict:
-                pass  # it had ended before the cancel came
+            text = await self._patiently(self._wish)
+            order_id = await self._patiently(lambda key=key, text=text: self._send(key, text))
+            self.sent[key] = (text, order_id)
+            if self._rng.random() < 0.2:
+                assert await self._patiently(lambda key=key, text=text: self._send(key, text)) == order_id
+            if self._rng.random() < 0.3:
+                _, earlier = self._rng.choice(list(self.sent.values()))
+                with suppress(Conflict):  # it had ended before the cancel came
+                    await self._patiently(lambda earlier=earlier: cancel_order(self._b, self._caller, earlier))
             await asyncio.sleep(self._rng.uniform(0.0, 0.03))
+
+    async def _send(self, key: str, text: str) -> UUID:
+        return (await submit_order(self._b, self._caller, self._account_id, order(text), key)).id
+
+    async def _patiently(self, call):
+        """Do it again while the database is too busy to answer: the same key cannot order twice."""
+        for _ in range(50):
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(0.2)
+        return await call()
 
     async def _wish(self) -> str:
         symbol = self._rng.choice(SYMBOLS)
