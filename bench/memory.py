@@ -68,12 +68,10 @@ def run() -> list[Row]:
             for path in PAGES:
                 instance.get(path)
             time.sleep(SETTLE_SECS)
-            web_process, worker = instance.child("web"), instance.child("worker")
+            web_process = instance.child("web")
             assert web_process is not None
-            assert worker is not None
-            web_mb = _megabytes(web_process)
+            web_mb, loaded = _megabytes(web_process), _unwanted(web_process)
             parts = {process.pid: (_name(process), _megabytes(process)) for process in instance.processes()}
-            loaded = {name: _unwanted(process) for name, process in (("web", web_process), ("worker", worker))}
             instance.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,8 +83,7 @@ def run() -> list[Row]:
     for name in sorted({name for name, _ in parts.values()}):
         figures = [megabytes for other, megabytes in parts.values() if other == name]
         rows.append(Row(f"memory of {name} ({len(figures)})", f"{sum(figures):.0f} MB", ""))
-    for name, found in loaded.items():
-        rows.append(Row(f"heavy packages in {name}", ", ".join(found) or "none", "none", float(len(found)), 0.0))
+    rows.append(Row("heavy packages in web", ", ".join(loaded) or "none", "none", float(len(loaded)), 0.0))
     return rows
 
 
