@@ -1,6 +1,5 @@
 """A person in front of a browser: set up, sign in, look and trade, in the words of the screen."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,8 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-CHROMIUM = os.environ.get("STARKMATTER_CHROMIUM", "/usr/bin/chromium")
+from tests.chromium import find
+
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -16,6 +16,7 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--disable-quic",
 ]
 NAME = "Ada Lovelace"
 EMAIL = "ada@example.org"
@@ -28,8 +29,11 @@ SECS = 1_000
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless browser that asks nobody on the internet anything."""
+    path = find()
+    if path is None:
+        raise RuntimeError("The browser tests need Chromium. Run: make chromium")
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        browser = play.chromium.launch(executable_path=path, args=ARGS)
         try:
             yield browser
         finally:
@@ -56,11 +60,16 @@ class Walk:
         walk.page.on("console", walk._listen)
         walk.page.on("pageerror", lambda error: walk.complaints.append(str(error)))
         walk.page.on("request", lambda request: walk.asked.append(request.url))
+        walk.page.on("response", walk._judge)
         return walk
 
     def _listen(self, message) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def _judge(self, response) -> None:
+        if response.status >= 400:
+            self.complaints.append(f"{response.status}: {response.url}")
 
     def open(self, path: str) -> None:
         """Load a page and wait until its state has arrived."""

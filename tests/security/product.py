@@ -59,6 +59,11 @@ class Product:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
+    def knows(self, email: str) -> bool:
+        """Whether somebody has that address."""
+        with self.database() as connection:
+            return connection.execute("SELECT 1 FROM app_user WHERE email = %s", (email,)).fetchone() is not None
+
     def setup_link(self) -> str:
         """A link that makes an owner; whoever was the owner becomes an admin."""
         with self.database() as connection:

@@ -1,0 +1,159 @@
+"""What everybody can read and reach: contrast of the colors, names of the controls, no flash of the other theme."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.walk import PHONE, Walk
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+SIGNED_IN = ("/", "/trade/AAPL", "/portfolio", "/orders", "/settings")
+DOORS = ("/login", "/setup?token=x", "/welcome", "/nowhere")
+TEXTS = ("--text-1", "--text-2", "--text-3", "--up", "--down", "--accent-text", "--amber", "--danger")
+GROUNDS = ("--bg-0", "--bg-1", "--bg-2")
+AA = 4.5
+COLORS = """([theme, swap, names]) => {
+  document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.swap = String(swap);
+  const probe = document.createElement("i");
+  document.body.append(probe);
+  const found = {};
+  for (const name of names) {
+    probe.style.color = `var(${name})`;
+    found[name] = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  }
+  probe.remove();
+  return found;
+}"""
+NAMELESS = """() => {
+  const shown = (one) => one.offsetParent !== null || one.getClientRects().length > 0;
+  const text = (one) => (one?.textContent ?? "").trim();
+  const named = (one) =>
+    one.getAttribute("aria-label")?.trim() || text(one) || one.title ||
+    (one.getAttribute("aria-labelledby") && text(document.getElementById(one.getAttribute("aria-labelledby"))));
+  const bad = [];
+  for (const one of document.querySelectorAll("input, select, textarea"))
+    if (one.type !== "hidden" && !(one.labels?.length && text(one.labels[0])) && !one.getAttribute("aria-label"))
+      bad.push("no label: " + one.outerHTML.slice(0, 120));
+  for (const one of document.querySelectorAll("button, a[href], summary, [role=button]"))
+    if (shown(one) && !named(one)) bad.push("no name: " + one.outerHTML.slice(0, 120));
+  for (const one of document.querySelectorAll("img")) if (!one.hasAttribute("alt")) bad.push("no alt: " + one.src);
+  for (const one of document.querySelectorAll("[role=img]"))
+    if (!one.getAttribute("aria-label")) bad.push("no name: " + one.outerHTML.slice(0, 120));
+  for (const one of document.querySelectorAll("table"))
+    if (!text(one.caption) && !one.closest("[class^=tv-]")) bad.push("no caption: " + one.outerHTML.slice(0, 120));
+  for (const one of document.querySelectorAll("[role=group], [role=region], [role=dialog], nav"))
+    if (!one.getAttribute("aria-label")) bad.push("no name: " + one.outerHTML.slice(0, 120));
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  for (const id of new Set(ids)) if (ids.filter((one) => one === id).length > 1) bad.push("twice: #" + id);
+  if (document.documentElement.lang !== "en") bad.push("no language");
+  if (document.querySelectorAll("main").length !== 1) bad.push("not one main part");
+  if (document.querySelectorAll("h1").length !== 1) bad.push("not one h1: " + document.querySelectorAll("h1").length);
+  if (!document.title) bad.push("no title");
+  return bad;
+}"""
+
+
+def luminance(color: list[float]) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    parts = [part / 255 for part in color]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_ratio_is_that_of_wcag() -> None:
+    assert contrast([255, 255, 255], [0, 0, 0]) == pytest.approx(21)
+    assert contrast([118, 118, 118], [255, 255, 255]) == pytest.approx(4.54, abs=0.01)
+
+
+@pytest.mark.parametrize("swap", [False, True], ids=["up is teal", "up is orange"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_every_text_color_stands_out_from_every_ground(owner: Walk, browser: Browser, theme: str, swap: bool) -> None:
+    window = Walk.begin(browser, owner.url)
+    window.page.goto(owner.url + "/login")
+    colors = window.page.evaluate(COLORS, [theme, swap, [*TEXTS, *GROUNDS, "--accent", "--on-accent"]])
+    window.context.close()
+    assert len({tuple(color) for color in colors.values()}) > 8
+    faint = {
+        (text, ground): round(contrast(colors[text], colors[ground]), 2)
+        for text in TEXTS
+        for ground in GROUNDS
+        if contrast(colors[text], colors[ground]) < AA
+    }
+    assert faint == {}
+    assert contrast(colors["--on-accent"], colors["--accent"]) >= AA
+
+
+@pytest.mark.parametrize("path", SIGNED_IN)
+def test_every_control_of_a_page_has_a_name(walk: Walk, path: str) -> None:
+    walk.open(path)
+    assert walk.page.evaluate(NAMELESS) == []
+
+
+@pytest.mark.parametrize("path", SIGNED_IN)
+def test_every_control_of_a_page_has_a_name_on_a_phone(owner: Walk, browser: Browser, path: str) -> None:
+    phone = Walk.begin(browser, owner.url, size=PHONE, state=owner.context.storage_state())
+    phone.open(path)
+    found = phone.page.evaluate(NAMELESS)
+    phone.context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_every_control_of_a_door_has_a_name_and_its_console_is_silent(owner: Walk, browser: Browser, path: str) -> None:
+    window = Walk.begin(browser, owner.url)
+    window.open(path)
+    found = window.page.evaluate(NAMELESS)
+    window.context.close()
+    assert found == []
+    assert [one for one in window.complaints if "404" not in one or path != "/nowhere"] == []
+
+
+def test_the_palette_is_named_and_gives_the_focus_back(walk: Walk) -> None:
+    walk.open("/orders")
+    search = walk.page.get_by_role("button", name="Search symbols and pages")
+    search.focus()
+    for opener in ("Control+k", "Meta+k"):
+        walk.page.keyboard.press(opener)
+        expect(walk.page.get_by_role("dialog").get_by_role("searchbox")).to_be_focused()
+        assert walk.page.evaluate(NAMELESS) == []
+        for _ in range(40):
+            walk.page.keyboard.press("Tab")
+            assert walk.page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
+        walk.page.keyboard.press("Escape")
+        expect(walk.page.get_by_role("dialog")).to_have_count(0)
+        expect(search).to_be_focused()
+
+
+def test_letters_typed_into_a_field_are_no_shortcuts(walk: Walk) -> None:
+    walk.open("/trade/AAPL")
+    buy = walk.page.get_by_role("group", name="Side").get_by_role("button", name="Buy")
+    walk.page.keyboard.press("b")
+    expect(buy).to_have_attribute("aria-pressed", "true")
+    walk.page.locator("#qty").focus()
+    walk.page.keyboard.type("s?/g")
+    walk.page.wait_for_timeout(400)
+    expect(walk.page.get_by_role("dialog")).to_have_count(0)
+    expect(buy).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_reload_paints_no_frame_in_the_other_theme(owner: Walk, browser: Browser, theme: str) -> None:
+    other = "light" if theme == "dark" else "dark"
+    window = Walk.begin(browser, owner.url, theme=other)
+    window.page.add_init_script(
+        f"if (localStorage.getItem('sm-theme') === null) localStorage.setItem('sm-theme', '{theme}');"
+        "window.grounds = [];"
+        "const note = () => { if (document.body) window.grounds.push(document.documentElement.dataset.theme + ' '"
+        " + getComputedStyle(document.body).colorScheme); requestAnimationFrame(note); }; requestAnimationFrame(note);"
+    )
+    for _ in range(3):
+        window.page.goto(owner.url + "/login")
+        window.page.wait_for_timeout(400)
+        assert set(window.page.evaluate("window.grounds")) == {f"{theme} {theme}"}
+    window.context.close()
