@@ -31,8 +31,8 @@ check: requirements-dev ## ruff, mypy and the architecture
 	@$(PY) -m mypy starkmatter
 	@$(PY) -m pytest tests/test_architecture.py
 
-bench: requirements-dev ## Start-up time, memory and throughput on this machine
-	@$(PY) -m pytest tests/bench -m nightly -s --timeout 3600
+bench: requirements-dev ## Speed, weight and memory, each figure against a floor measured in the same run
+	@$(PY) -m bench
 
 migrate: requirements ## Bring the database to this version's schema
 	@$(PY) -m starkmatter migrate
