@@ -89,6 +89,12 @@ def configure_logging(settings: Settings, process: str) -> None:
             ],
         )
     )
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            # Whatever a library configured for itself gives way: one stream, and nobody is left silent.
+            logger.handlers.clear()
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
