@@ -96,6 +96,7 @@ class PaperBroker:
         self._instruments: dict[str, Instrument] = {}
         self._broken: set[UUID] = set()
         self._turn = asyncio.Lock()
+        self._in_doubt = False
         self._taken_id = 0
         self._looked_at = float("-inf")
 
@@ -109,9 +110,14 @@ class PaperBroker:
         found = await list_instruments(self._db, "", MAX_INSTRUMENTS)
         self._instruments = {instrument.symbol: instrument for instrument in found}
         async with self._turn:
-            self._book.clear()
-            for work in await self._db.all(Work, queries.RESTING_WORK, (self._venue,)):
-                self._book[work.symbol][work.id] = work
+            await self._read_book()
+
+    async def _read_book(self) -> None:
+        found = await self._db.all(Work, queries.RESTING_WORK, (self._venue,))
+        self._book.clear()
+        for work in found:
+            self._book[work.symbol][work.id] = work
+        self._in_doubt = False
         log.info("book read", venue=self._venue, resting=self.resting)
 
     async def on_quotes(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
@@ -121,6 +127,8 @@ class PaperBroker:
             for symbol, quote in quotes.items():
                 before = self._tapes.get(symbol)
                 self._tapes[symbol] = _Tape(quote, _traded(before.quote if before else None, quote))
+            if self._in_doubt:
+                await self._read_book()
             news = [self._expiry(work, clock) for work in self._over(clock)]
             ended = {entry.work.id for entry in news}
             for symbol in quotes:
@@ -135,6 +143,8 @@ class PaperBroker:
         taken = 0
         while self._clock is not None:
             async with self._turn:
+                if self._in_doubt:
+                    await self._read_book()
                 rows = await self._db.all(Work, queries.PENDING_WORK, (self._venue, self._look_after(), MAX_BATCH))
                 rows = [work for work in rows if work.id not in self._broken]
                 if rows:
@@ -247,7 +257,10 @@ class PaperBroker:
         )
 
     async def _book_news(self, news: list[_News]) -> None:
-        """Book, then let the memory follow what the database says happened. A failed call changes nothing here."""
+        """Book, then let the memory follow what the database says happened.
+
+        When no answer comes, the booking may still have been committed: the book is read anew before it is used again.
+        """
         if not news:
             return
         news.sort(key=lambda entry: str(entry.work.account_id))
@@ -255,6 +268,7 @@ class PaperBroker:
             batch = orjson.dumps([entry.item for entry in news]).decode()
             rows = await self._db.tuples(queries.BOOK, (batch, utc_now()))
         except Unavailable:
+            self._in_doubt = True
             log.warning("booking postponed", orders=len(news), why="the database does not answer")
             return
         except DatabaseError as error:
