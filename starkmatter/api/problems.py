@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from psycopg import DataError
 from psycopg import Error as DatabaseError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
@@ -47,6 +48,11 @@ def add_problem_handlers(app: FastAPI) -> None:
         titles = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
         title = titles.get(error.status_code, "Not possible")
         return problem(error.status_code, title.lower().replace(" ", "_"), title, str(error.detail))
+
+    @app.exception_handler(DataError)
+    async def unstorable(_: Request, error: DataError) -> JSONResponse:
+        log.warning("a value no column takes", error=type(error).__name__)
+        return problem(422, "invalid_input", "Invalid input", "A text or figure in this request cannot be stored.")
 
     @app.exception_handler(DatabaseError)
     @app.exception_handler(RedisError)
