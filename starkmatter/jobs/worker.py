@@ -23,6 +23,7 @@ from starkmatter.trading.events import WAKE_CHANNEL
 POLL_SECS = 0.25
 GATHER_SECS = 0.004
 RETRY_SECS = 1.0
+STOP_WITHIN_SECS = 3
 LOST_EXIT_CODE = 4
 
 log = structlog.get_logger("worker")
@@ -36,8 +37,14 @@ def main(settings: Settings) -> int:
 async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stop.set()
+        # Whatever a lost server makes us wait for: the kernel ends us then. Unfinished work is found in the outbox.
+        signal.alarm(STOP_WITHIN_SECS)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     b = await open_backends(settings, "starkmatter worker")
     beating = asyncio.create_task(_beat_until(b, stop))
     leadership = Leadership(settings.database_url.get_secret_value() if settings.database_url else "")
@@ -67,7 +74,8 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
             log.error("leadership lost", why="the connection that holds the lock is gone")
             work.cancel()
             return LOST_EXIT_CODE
-        await work
+        # Who has lost the lead meanwhile waits for ever in `confirm`.
+        await asyncio.wait({lost, work}, return_when=asyncio.FIRST_COMPLETED)
         return 0
     finally:
         scheduler.shutdown(wait=False)

@@ -54,7 +54,7 @@ SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
 
 # What accounts of former runs were worth at last: their prices belong to another time.
 LAST_VALUES = """
-SELECT DISTINCT ON (s.account_id) s.account_id, s.equity FROM equity_snapshot s
+SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits FROM equity_snapshot s
  WHERE s.account_id = ANY (%s) ORDER BY s.account_id, s.venue_at DESC
 """
 
@@ -97,7 +97,8 @@ SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p
   LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
  WHERE a.venue = %(venue)s AND a.closed_at IS NULL
  GROUP BY a.id
-    ON CONFLICT (account_id, venue_at) DO UPDATE SET equity = excluded.equity, cash = excluded.cash
+    ON CONFLICT (account_id, venue_at) DO UPDATE
+   SET equity = excluded.equity, cash = excluded.cash, net_deposits = excluded.net_deposits
 """
 
 LAST_SNAPSHOT_AT = """

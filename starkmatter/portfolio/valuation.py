@@ -43,7 +43,7 @@ class _Traded:
 
 
 @dataclass(frozen=True, slots=True)
-class _DayStart:
+class _PointOfValue:
     account_id: UUID
     equity: Decimal
     net_deposits: Decimal
@@ -61,7 +61,7 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
     starts = {
         start.account_id: start
         for start in (
-            await b.db.all(_DayStart, queries.DAY_STARTS, {"accounts": ids, "day_start": day_start})
+            await b.db.all(_PointOfValue, queries.DAY_STARTS, {"accounts": ids, "day_start": day_start})
             if day_start
             else []
         )
@@ -71,8 +71,10 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
     former = [row.id for row in rows if row.read_only]
     if not former:
         return views
-    kept: dict[UUID, Decimal] = dict(await b.db.tuples(queries.LAST_VALUES, (former,)))
-    return [_at_last(view, kept[view.id]) if view.id in kept else view for view in views]
+    lasts = {last.account_id: last for last in await b.db.all(_PointOfValue, queries.LAST_VALUES, (former,))}
+    return [
+        _at_last(view, lasts[view.id], deposited.get(view.id, ZERO)) if view.id in lasts else view for view in views
+    ]
 
 
 async def list_positions(b: Backends, caller: Caller, account_id: UUID) -> list[PositionView]:
@@ -152,7 +154,7 @@ def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -
 
 
 def _account_view(
-    row: AccountRow, positions: Sequence[PositionView], start: _DayStart | None, deposited: Decimal
+    row: AccountRow, positions: Sequence[PositionView], start: _PointOfValue | None, deposited: Decimal
 ) -> AccountView:
     market_value = sum((position.market_value for position in positions if position.qty), ZERO)
     equity = row.cash + market_value
@@ -179,12 +181,18 @@ def _account_view(
     )
 
 
-def _at_last(view: AccountView, equity: Decimal) -> AccountView:
-    """An account of a former run as it stood when that run ended."""
-    market_value = equity - view.cash
+def _at_last(view: AccountView, last: _PointOfValue, deposited: Decimal) -> AccountView:
+    """An account of a former run as it stood when that run ended; what was paid in after its last point counts too."""
     cost = view.market_value - view.unrealized_pl
+    # Shares that were sold after the last point are cash by now.
+    market_value = last.equity + (deposited - last.net_deposits) - view.cash if cost else ZERO
     return replace(
-        view, equity=equity, market_value=market_value, unrealized_pl=market_value - cost, day_pl=ZERO, stale=True
+        view,
+        equity=view.cash + market_value,
+        market_value=market_value,
+        unrealized_pl=market_value - cost,
+        day_pl=ZERO,
+        stale=cost != 0,
     )
 
 

@@ -151,7 +151,7 @@ def test_a_signal_while_the_front_end_is_built_leaves_no_process(
         processes = instance.processes()
         instance.process.send_signal(number)
         instance.process.wait(10)
-        _, alive = psutil.wait_procs(processes, timeout=5)
+        _, alive = psutil.wait_procs(processes, timeout=10)
         assert alive == []
 
 
