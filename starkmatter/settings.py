@@ -4,7 +4,9 @@ Each variable can also be given as NAME_FILE, the path of a file that holds the 
 """
 
 import ipaddress
+import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
     replay_speed: int = Field(10, ge=1, le=60, validation_alias=_env("STARKMATTER_REPLAY_SPEED"))
     replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))
 
+    vault_key: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_VAULT_KEY"))
+    vendor_urls: dict[str, str] = Field(default_factory=dict, validation_alias=_env("STARKMATTER_VENDOR_URLS"))
+    egress_allow: str = Field("", validation_alias=_env("STARKMATTER_EGRESS_ALLOW"))
+
     state_manager: Literal["memory", "redis"] = Field("memory", validation_alias=_env("STARKMATTER_STATE_MANAGER"))
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -111,7 +117,32 @@ class Settings(BaseSettings):
     def _public_url_is_an_origin(cls, value: str | None) -> str | None:
         return _origin("STARKMATTER_PUBLIC_URL", value) if value else None
 
-    @field_validator("metrics_token")
+    @field_validator("vendor_urls", mode="before")
+    @classmethod
+    def _vendor_urls_from_a_file(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("vendor_urls")
+    @classmethod
+    def _vendor_urls_are_safe(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, url in value.items():
+            parts = urlsplit(url)
+            secure = parts.scheme in {"https", "wss"}
+            if not parts.hostname or not (secure or (parts.scheme in {"http", "ws"} and is_loopback(parts.hostname))):
+                raise ConfigError(
+                    f"STARKMATTER_VENDOR_URLS: '{name}' must be an https or wss address, or one on this machine."
+                )
+        return value
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _egress_allow_is_a_list(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            if not re.fullmatch(r"[^\s/:]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}", part):
+                raise ConfigError(f"STARKMATTER_EGRESS_ALLOW: '{part}' is not host:port.")
+        return value
+
+    @field_validator("metrics_token", "vault_key")
     @classmethod
     def _no_sample_secrets(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
         if value is None:

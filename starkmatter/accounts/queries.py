@@ -62,3 +62,28 @@ UPDATE_PROFILE = "UPDATE app_user SET display_name = %s WHERE id = %s"
 APPEARANCE = "SELECT appearance FROM app_user WHERE id = %s"
 
 SET_APPEARANCE = "UPDATE app_user SET appearance = %s::jsonb WHERE id = %s"
+
+PUT_SECRET = """
+INSERT INTO vault_secret (id, kind, owner_id, nonce, ciphertext, key_version, hints, updated_at)
+VALUES (%(id)s, %(kind)s, %(owner)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(hints)s::jsonb, %(now)s)
+ON CONFLICT (kind, owner_id) DO UPDATE
+   SET id = excluded.id, nonce = excluded.nonce, ciphertext = excluded.ciphertext, key_version = excluded.key_version,
+       hints = excluded.hints, updated_at = excluded.updated_at, tested_at = NULL, tested_ok = NULL, tested_text = ''
+"""
+
+SECRET = """
+SELECT id, nonce, ciphertext, key_version FROM vault_secret
+ WHERE kind = %(kind)s AND owner_id IS NOT DISTINCT FROM %(owner)s
+"""
+
+SECRETS = """
+SELECT kind, hints, updated_at, tested_at, tested_ok, tested_text FROM vault_secret
+ WHERE owner_id IS NOT DISTINCT FROM %(owner)s
+"""
+
+DELETE_SECRET = "DELETE FROM vault_secret WHERE kind = %(kind)s AND owner_id IS NOT DISTINCT FROM %(owner)s"
+
+NOTE_TEST = """
+UPDATE vault_secret SET tested_at = %(now)s, tested_ok = %(ok)s, tested_text = %(text)s
+ WHERE kind = %(kind)s AND owner_id IS NOT DISTINCT FROM %(owner)s
+"""

@@ -1,27 +1,59 @@
-"""The timetable: what runs when, in UTC. The feed, the paper broker and the outbox run all the time."""
+"""The timetable: what runs when, in UTC. The feeds, the brokers and the outbox run all the time."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
 from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.jobs import queries
 from starkmatter.jobs.books import audit_books
 
 KEEP_SESSIONS = timedelta(days=30)
+KEEP_RUNS = timedelta(days=30)
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One line of the timetable. `work` returns one sentence or figure for the log."""
+    """One line of the timetable. `work` returns one sentence or figure for the history."""
 
     name: str
+    when: str
     trigger: BaseTrigger
+    about: str
     work: Callable[[Backends], Awaitable[str]]
+
+
+def at_start() -> BaseTrigger:
+    """Once, as soon as the worker leads."""
+    return DateTrigger()
+
+
+def daily(hour: int, minute: int, zone: str = "UTC") -> BaseTrigger:
+    """Each day at that time of day."""
+    return CronTrigger(hour=hour, minute=minute, timezone=zone)
+
+
+def every(**period: int) -> BaseTrigger:
+    """At the same instants on every worker, whenever it was started: `every(minutes=15)`."""
+    return IntervalTrigger(start_date=EPOCH, timezone=UTC, **period)
+
+
+def timetable() -> list[Job]:
+    """Every job; a run that was missed while the machine slept happens once, late."""
+    return [
+        Job("audit books at start", "at start", at_start(), "Checks every promise of the ledger.", _audit),
+        Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
+        Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
+        Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
+    ]
 
 
 async def _audit(b: Backends) -> str:
@@ -33,10 +65,5 @@ async def _forget_sessions(b: Backends) -> str:
     return f"{await delete_old_sessions(b, KEEP_SESSIONS)} ended sessions deleted"
 
 
-def timetable() -> list[Job]:
-    """Every job; a run that was missed while the machine slept happens once, late."""
-    return [
-        Job("audit books at start", DateTrigger(), _audit),
-        Job("audit books", CronTrigger(hour=3, minute=10, timezone="UTC"), _audit),
-        Job("forget old sessions", CronTrigger(hour=3, minute=40, timezone="UTC"), _forget_sessions),
-    ]
+async def _forget_runs(b: Backends) -> str:
+    return f"{await b.db.run(queries.FORGET_RUNS, (utc_now() - KEEP_RUNS,))} runs forgotten"

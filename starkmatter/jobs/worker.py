@@ -11,7 +11,7 @@ from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
-from starkmatter.jobs.runner import start_jobs
+from starkmatter.jobs.runner import JobRunner
 from starkmatter.market.replay_feed import run_replay_feed
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.portfolio.runs import close_former_runs
@@ -62,23 +62,27 @@ async def _run(settings: Settings) -> int:
 
 async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int:
     market = ReplayMarket(b, leadership)
-    scheduler = start_jobs(b)
+    jobs = JobRunner(b)
+    try:
+        await jobs.start()
+    except Unavailable:
+        return LOST_EXIT_CODE
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
     work = asyncio.create_task(market.run(stop))
     try:
         await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done() and not stop.is_set():
-            work.result()
-        if lost.done():
+        if lost.done() or (work.done() and not stop.is_set() and _database_gone(work)):
             log.error("leadership lost", why="the connection that holds the lock is gone")
             work.cancel()
             return LOST_EXIT_CODE
+        if work.done() and not stop.is_set():
+            work.result()
         # Who has lost the lead meanwhile waits for ever in `confirm`.
         await asyncio.wait({lost, work}, return_when=asyncio.FIRST_COMPLETED)
         return 0
     finally:
-        scheduler.shutdown(wait=False)
+        jobs.stop()
         for task in (lost, stopping, work):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -144,6 +148,12 @@ class ReplayMarket:
             with contextlib.suppress(Unavailable):
                 await self._broker.drain()
             await asyncio.sleep(POLL_SECS)
+
+
+def _database_gone(work: asyncio.Task[None]) -> bool:
+    """Whether the work ended for no other reason than that the database does not answer."""
+    error = work.exception()
+    return isinstance(error, BaseExceptionGroup) and error.split(Unavailable)[1] is None
 
 
 async def _beat_until(b: Backends, stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Column, Index, LargeBinary, text
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -53,3 +53,26 @@ class SetupToken(SQLModel, table=True):
     token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     created_at: datetime = instant_column()
     used_at: datetime | None = instant_column(nullable=True)
+
+
+class VaultSecret(SQLModel, table=True):
+    """The sealed keys of one connection, of a person or (no owner) of the installation."""
+
+    __tablename__ = "vault_secret"
+    __table_args__ = (
+        UniqueConstraint("kind", "owner_id", name="vault_secret_key", postgresql_nulls_not_distinct=True),
+    )
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    owner_id: UUID | None = Field(
+        default=None, sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), nullable=True)
+    )
+    nonce: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    key_version: int
+    hints: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    updated_at: datetime = instant_column()
+    tested_at: datetime | None = instant_column(nullable=True)
+    tested_ok: bool | None = None
+    tested_text: str = Field(default="", sa_column_kwargs={"server_default": ""})
