@@ -1,0 +1,41 @@
+"""What a connection to a vendor is made of: its fields, whose it is, what it adds and how it is tested."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from starkmatter.accounts.vault import Secrets
+from starkmatter.backends import Backends
+
+Scope = Literal["installation", "person"]
+MAX_VALUE_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionField:
+    """One thing to enter. A secret one is written only: afterwards its last characters are all that is shown."""
+
+    name: str
+    label: str
+    secret: bool = True
+    required: bool = True
+    default: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionKind:
+    """One vendor a person (or an admin for all) can connect.
+
+    `adds` is one sentence: what works with it that does not work without. `test` asks the vendor something harmless
+    with these secrets and returns what it learned in words; it raises VendorFailure or InvalidInput in words too.
+    """
+
+    kind: str
+    title: str
+    scope: Scope
+    adds: str
+    fields: tuple[ConnectionField, ...]
+    test: Callable[[Backends, Secrets], Awaitable[str]]
+    where: str = ""
