@@ -20,7 +20,8 @@ LEVELS = [
     {"portfolio", "news", "alerts", "backtest"},
     {"assistant", "dashboards"},
     {"connections"},
-    {"jobs", "api", "ui"},
+    {"jobs"},
+    {"api", "ui"},
     {"starkmatter", "cli"},
     {"__main__"},
 ]

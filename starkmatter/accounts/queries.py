@@ -87,3 +87,77 @@ NOTE_TEST = """
 UPDATE vault_secret SET tested_at = %(now)s, tested_ok = %(ok)s, tested_text = %(text)s
  WHERE kind = %(kind)s AND owner_id IS NOT DISTINCT FROM %(owner)s
 """
+
+# --- the second factor -----------------------------------------------------------------------------------------------
+
+PUT_TOTP = """
+INSERT INTO user_totp (user_id, nonce, ciphertext, key_version, last_step, tries, tries_since, created_at)
+VALUES (%(user)s, %(nonce)s, %(ciphertext)s, %(key_version)s, 0, 0, %(now)s, %(now)s)
+ON CONFLICT (user_id) DO UPDATE
+   SET nonce = excluded.nonce, ciphertext = excluded.ciphertext, key_version = excluded.key_version, last_step = 0,
+       created_at = excluded.created_at
+ WHERE user_totp.confirmed_at IS NULL
+RETURNING user_id
+"""
+
+TOTP = "SELECT nonce, ciphertext, key_version, confirmed_at FROM user_totp WHERE user_id = %s"
+
+# One row changes while tries are left; the window starts anew after an hour.
+TAKE_TRY = """
+UPDATE user_totp
+   SET tries = CASE WHEN tries_since < %(hour_ago)s THEN 1 ELSE tries + 1 END,
+       tries_since = CASE WHEN tries_since < %(hour_ago)s THEN %(now)s ELSE tries_since END
+ WHERE user_id = %(user)s AND (tries_since < %(hour_ago)s OR tries < %(most)s)
+RETURNING tries
+"""
+
+USE_STEP = "UPDATE user_totp SET last_step = %(step)s, tries = 0 WHERE user_id = %(user)s AND last_step < %(step)s"
+
+CONFIRM_TOTP = "UPDATE user_totp SET confirmed_at = %(now)s WHERE user_id = %(user)s AND confirmed_at IS NULL"
+
+DROP_TOTP = "DELETE FROM user_totp WHERE user_id = %s"
+
+DROP_RECOVERY_CODES = "DELETE FROM recovery_code WHERE user_id = %s"
+
+PUT_RECOVERY_CODES = """
+INSERT INTO recovery_code (user_id, code_hash, created_at)
+SELECT %(user)s, h, %(now)s FROM unnest(%(hashes)s::bytea[]) AS h
+"""
+
+USE_RECOVERY_CODE = """
+UPDATE recovery_code SET used_at = %(now)s WHERE user_id = %(user)s AND code_hash = %(hash)s AND used_at IS NULL
+"""
+
+RECOVERY_CODES_LEFT = "SELECT count(*) FROM recovery_code WHERE user_id = %s AND used_at IS NULL"
+
+PASSPHRASE_HASH = "SELECT passphrase_hash FROM app_user WHERE id = %s AND disabled_at IS NULL"
+
+# --- people and invitations ------------------------------------------------------------------------------------------
+
+PEOPLE = """
+SELECT u.id, u.email, u.display_name, u.role, u.created_at, u.disabled_at,
+       EXISTS (SELECT 1 FROM user_totp t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_second_factor,
+       (SELECT max(s.last_seen_at) FROM user_session s WHERE s.user_id = u.id) AS last_seen_at
+  FROM app_user u ORDER BY u.created_at
+"""
+
+SET_ROLE = "UPDATE app_user SET role = %(role)s WHERE id = %(user)s AND role <> 'owner' AND id <> %(by)s"
+
+SET_DISABLED = "UPDATE app_user SET disabled_at = %(at)s WHERE id = %(user)s AND role <> 'owner' AND id <> %(by)s"
+
+REVOKE_ALL_OF = "UPDATE user_session SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL RETURNING id"
+
+PUT_INVITATION = """
+INSERT INTO invitation (token_hash, role, created_by, created_at, expires_at)
+VALUES (%(token_hash)s, %(role)s, %(by)s, %(now)s, %(expires_at)s)
+"""
+
+INVITATION_OPEN = """
+SELECT role FROM invitation WHERE token_hash = %(token_hash)s AND used_at IS NULL AND expires_at > %(now)s
+"""
+
+USE_INVITATION = """
+UPDATE invitation SET used_at = %(now)s
+ WHERE token_hash = %(token_hash)s AND used_at IS NULL AND expires_at > %(now)s
+RETURNING role
+"""

@@ -11,11 +11,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from starkmatter.accounts import queries
-from starkmatter.accounts.passphrase import verify_passphrase
 from starkmatter.accounts.records import Caller, Role, SessionView
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
-from starkmatter.errors import NotFound, NotSignedIn
+from starkmatter.errors import NotFound
 from starkmatter.settings import Settings
 
 TOKEN_BYTES = 32
@@ -38,15 +37,6 @@ class _CallerRow:
     last_seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _LoginRow:
-    id: UUID
-    passphrase_hash: str
-    role: Role
-    email: str
-    display_name: str
-
-
 _kept: dict[bytes, tuple[float, Caller]] = {}
 
 
@@ -66,17 +56,6 @@ def token_of_cookies(settings: Settings, cookie_header: str) -> str | None:
 
 def token_hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
-
-
-async def sign_in(b: Backends, email: str, passphrase: str, *, ip: str, user_agent: str) -> tuple[Caller, str]:
-    """Check the passphrase and open a session: the caller and the token for the cookie.
-
-    Raises NotSignedIn with one and the same sentence for an unknown address and a wrong passphrase.
-    """
-    row = await b.db.one(_LoginRow, queries.USER_FOR_LOGIN, (email.strip(),))
-    if not await verify_passphrase(passphrase, row.passphrase_hash if row else None) or row is None:
-        raise NotSignedIn("The address or the passphrase is not right.", code="wrong_credentials")
-    return await open_session(b, row.id, row.role, row.email, row.display_name, ip=ip, user_agent=user_agent)
 
 
 async def open_session(
@@ -154,13 +133,13 @@ async def revoke_session(b: Backends, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions everywhere; NotFound when it is not theirs or has ended."""
     if not await b.db.run(queries.REVOKE_SESSION, (utc_now(), session_id, caller.user_id)):
         raise NotFound("There is no such session.")
-    await _forget(b, [session_id])
+    await forget_sessions(b, [session_id])
 
 
 async def revoke_other_sessions(b: Backends, caller: Caller) -> int:
     """End all of the caller's sessions but this one; how many ended."""
     rows = await b.db.tuples(queries.REVOKE_OTHERS, (utc_now(), caller.user_id, caller.session_id))
-    await _forget(b, [row[0] for row in rows])
+    await forget_sessions(b, [row[0] for row in rows])
     return len(rows)
 
 
@@ -174,7 +153,8 @@ def _idle_since(b: Backends, now: datetime) -> datetime:
     return now - timedelta(minutes=b.settings.session_idle_mins)
 
 
-async def _forget(b: Backends, session_ids: list[UUID]) -> None:
+async def forget_sessions(b: Backends, session_ids: list[UUID]) -> None:
+    """Drop what is kept of ended sessions and tell the other processes."""
     gone = set(session_ids)
     for key in [key for key, (_, caller) in _kept.items() if caller.session_id in gone]:
         del _kept[key]

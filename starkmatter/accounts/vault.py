@@ -1,34 +1,24 @@
-"""Keys of vendors at rest: AES-256-GCM under a key that is not in the database, bound to the row they belong to.
+"""Keys of vendors at rest: sealed under a key that is not in the database, bound to the row they belong to.
 
 Secrets go in and are used by our own adapters; nothing here gives them to a page, a log or an error. A page gets the
-last characters only. Each write takes a fresh random nonce (NIST SP 800-38D).
+last characters only.
 """
 
-import base64
-import binascii
 import json
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID, uuid4
 
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from redis.exceptions import RedisError
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.sealing import Sealed, seal, unseal
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.errors import ConfigError
-from starkmatter.settings import Settings, home_secret
 
-KEY_FILE = "vault_key"
-KEY_VERSION = 1
-NONCE_BYTES = 12
 SHOWN_CHARS = 4
 SHOWN_FROM_CHARS = 12
 CHANGED_CHANNEL = "vault:changed"
@@ -80,7 +70,7 @@ class StoredSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
+class _Row:
     id: UUID
     nonce: bytes
     ciphertext: bytes
@@ -90,9 +80,7 @@ class _Sealed:
 async def keep_secret(b: Backends, kind: str, owner_id: UUID | None, values: Mapping[str, str], hide: set[str]) -> None:
     """Store or replace the connection `kind` of a person (None: of the installation). Fields in `hide` are masked."""
     sealed_id = uuid4()
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    plain = json.dumps(dict(values)).encode()
-    ciphertext = _cipher(b.settings).encrypt(nonce, plain, _bound_to(sealed_id, kind, owner_id, KEY_VERSION))
+    sealed = seal(b.settings, json.dumps(dict(values)).encode(), _place(sealed_id, kind, owner_id))
     hints = {name: _masked(value) if name in hide else value for name, value in values.items() if value}
     await b.db.run(
         queries.PUT_SECRET,
@@ -100,9 +88,9 @@ async def keep_secret(b: Backends, kind: str, owner_id: UUID | None, values: Map
             "id": sealed_id,
             "kind": kind,
             "owner": owner_id,
-            "nonce": nonce,
-            "ciphertext": ciphertext,
-            "key_version": KEY_VERSION,
+            "nonce": sealed.nonce,
+            "ciphertext": sealed.ciphertext,
+            "key_version": sealed.key_version,
             "hints": json.dumps(hints),
             "now": utc_now(),
         },
@@ -115,16 +103,11 @@ async def open_secret(b: Backends, kind: str, owner_id: UUID | None = None) -> S
 
     ConfigError when the vault's key is not the one it was sealed with: restore the key file, or enter the keys again.
     """
-    sealed = await b.db.one(_Sealed, queries.SECRET, {"kind": kind, "owner": owner_id})
-    if sealed is None:
+    row = await b.db.one(_Row, queries.SECRET, {"kind": kind, "owner": owner_id})
+    if row is None:
         return None
-    bound = _bound_to(sealed.id, kind, owner_id, sealed.key_version)
-    try:
-        plain = _cipher(b.settings).decrypt(sealed.nonce, sealed.ciphertext, bound)
-    except InvalidTag:
-        raise ConfigError(
-            f"The stored key for {kind} cannot be opened: the vault's key file is another one. Enter the key again."
-        ) from None
+    sealed = Sealed(row.nonce, row.ciphertext, row.key_version)
+    plain = unseal(b.settings, sealed, _place(row.id, kind, owner_id))
     return Secrets(json.loads(plain))
 
 
@@ -152,25 +135,9 @@ async def _announce(b: Backends, kind: str) -> None:
         log.warning("vault change not announced", error=type(error).__name__)
 
 
-def _bound_to(row_id: UUID, kind: str, owner_id: UUID | None, key_version: int) -> bytes:
-    """The additional data: a ciphertext moved to another row, person or column does not open."""
-    return f"vault_secret|{row_id}|ciphertext|{kind}|{owner_id or 'installation'}|{key_version}".encode()
+def _place(row_id: UUID, kind: str, owner_id: UUID | None) -> str:
+    return f"vault_secret|{row_id}|ciphertext|{kind}|{owner_id or 'installation'}"
 
 
 def _masked(value: str) -> str:
     return f"…{value[-SHOWN_CHARS:]}" if len(value) >= SHOWN_FROM_CHARS else "…"
-
-
-def _cipher(settings: Settings) -> AESGCM:
-    return _cipher_of(home_secret(settings, KEY_FILE, settings.vault_key))
-
-
-@lru_cache(maxsize=4)
-def _cipher_of(text: str) -> AESGCM:
-    try:
-        key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != 32:
-        raise ConfigError("STARKMATTER_VAULT_KEY must be 32 random bytes in base64, or unset to have one generated.")
-    return AESGCM(key)

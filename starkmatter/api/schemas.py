@@ -61,6 +61,7 @@ class Register(Request):
     password: str = Field(max_length=1_024)
     display_name: str = Field(max_length=MAX_TEXT)
     setup_token: str | None = Field(None, max_length=MAX_TEXT)
+    invite_token: str | None = Field(None, max_length=MAX_TEXT)
 
 
 class Login(Request):
@@ -68,6 +69,118 @@ class Login(Request):
 
     email: str = Field(max_length=254)
     password: str = Field(max_length=1_024)
+    totp: str | None = Field(None, max_length=64)
+
+
+class Proof(Request):
+    """The passphrase again (and a code, where the second factor is on) before anything about sign-in changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: str = Field(max_length=1_024)
+    totp: str = Field("", max_length=64)
+
+
+class Code(Request):
+    code: str = Field(max_length=64)
+
+
+class FactorOut(Answer):
+    on: bool
+    recovery_codes_left: int
+
+
+class EnrollmentOut(Answer):
+    """`qr_svg` is the otpauth address as a drawing, made here."""
+
+    secret: str
+    otpauth_uri: str
+    qr_svg: str
+
+
+class RecoveryCodes(Answer):
+    recovery_codes: list[str]
+
+
+class PersonOut(Answer):
+    id: UUID
+    email: str
+    display_name: str
+    role: str
+    created_at: Instant
+    disabled_at: Instant | None
+    has_second_factor: bool
+    last_seen_at: Instant | None
+
+
+class PersonChange(Request):
+    role: str | None = Field(None, max_length=20)
+    disabled: bool | None = None
+
+
+class Invite(Request):
+    role: str = Field(max_length=20)
+
+
+class Link(Answer):
+    link: str
+
+
+class ConnectionFieldOut(Answer):
+    name: str
+    label: str
+    secret: bool
+    required: bool
+    default: str
+    hint: str
+    choices: list[str]
+
+
+class ConnectionOut(Answer):
+    """A vendor that can be connected; `hints` shows what is kept, secrets by their last characters only."""
+
+    kind: str
+    title: str
+    scope: str
+    adds: str
+    where: str
+    fields: list[ConnectionFieldOut]
+    connected: bool
+    hints: dict[str, str]
+    updated_at: Instant | None
+    tested_at: Instant | None
+    tested_ok: bool | None
+    tested_text: str
+
+
+class ConnectionValues(Request):
+    values: dict[str, Annotated[str, Field(max_length=2_000)]] = Field(max_length=20)
+
+
+class TestOut(Answer):
+    ok: bool
+    text: str
+
+
+class JobRunOut(Answer):
+    id: int
+    job: str
+    scheduled_for: Instant
+    asked_at: Instant
+    claimed_at: Instant | None
+    finished_at: Instant | None
+    outcome: str | None
+    words: str
+    duration_ms: int | None
+    asked: bool
+
+
+class JobOut(Answer):
+    name: str
+    about: str
+    when: str
+    next_at: Instant | None
+    latest: JobRunOut | None
 
 
 class Me(Answer):

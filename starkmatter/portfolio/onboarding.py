@@ -1,30 +1,24 @@
-"""The first start for a person: the owner is made and can trade at once."""
+"""The first minute of a person: registered, signed in, and with a practice account to trade on."""
 
 from starkmatter.accounts.records import Caller
-from starkmatter.accounts.setup import register_owner
+from starkmatter.accounts.setup import Newcomer, register_invited, register_owner
 from starkmatter.backends import Backends
 from starkmatter.portfolio.opening import ensure_first_account
 
 
-async def set_up_owner(
+async def welcome_newcomer(
     b: Backends,
+    newcomer: Newcomer,
     *,
-    email: str,
-    passphrase: str,
-    display_name: str,
-    setup_token: str | None,
+    setup_token: str | None = None,
+    invite_token: str | None = None,
     ip: str,
     user_agent: str,
 ) -> tuple[Caller, str]:
-    """Register the owner (see `register_owner` for what it refuses) and open their practice account."""
-    caller, token = await register_owner(
-        b,
-        email=email,
-        passphrase=passphrase,
-        display_name=display_name,
-        setup_token=setup_token,
-        ip=ip,
-        user_agent=user_agent,
-    )
+    """Register with an invitation or, as the owner, with the set-up token; then open the practice account."""
+    if invite_token:
+        caller, token = await register_invited(b, newcomer, invite_token, ip=ip, user_agent=user_agent)
+    else:
+        caller, token = await register_owner(b, newcomer, setup_token, ip=ip, user_agent=user_agent)
     await ensure_first_account(b, caller.user_id)
     return caller, token

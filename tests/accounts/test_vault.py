@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from starkmatter.accounts.sealing import seal
 from starkmatter.accounts.vault import (
     CHANGED_CHANNEL,
     forget_secret,
@@ -24,11 +25,6 @@ from tests.builders import make_caller
 
 KEY = "PKCANARY0123456789ABCDEF"
 FIELDS = {"key_id": KEY, "secret": "s3cr3t-canary-value-0001", "feed": "iex"}
-
-
-@pytest.fixture
-async def b(database: Database, cache: Redis, tmp_path: Path) -> Backends:
-    return Backends(load_settings({"STARKMATTER_HOME": str(tmp_path)}), database, cache)
 
 
 async def keep(b: Backends, owner=None, values=FIELDS) -> None:
@@ -134,10 +130,7 @@ async def test_secrets_cannot_be_printed_or_pickled(b: Backends) -> None:
 
 
 def test_the_key_file_is_for_us_alone(b: Backends, tmp_path: Path) -> None:
-    asyncio.run(asyncio.sleep(0))
-    from starkmatter.accounts.vault import _cipher
-
-    _cipher(b.settings)
+    seal(b.settings, b"x", "here")
     assert (tmp_path / "secrets" / "vault_key").stat().st_mode & 0o777 == 0o600
 
 

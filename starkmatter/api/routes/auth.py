@@ -2,12 +2,27 @@
 
 from uuid import UUID
 
+import segno
 from fastapi import APIRouter, Request, Response
 
-from starkmatter.accounts.sessions import list_sessions, revoke_session, sign_in
-from starkmatter.api.schemas import Login, Me, Page, Register, SessionOut
+from starkmatter.accounts import factor
+from starkmatter.accounts.sessions import list_sessions, revoke_session
+from starkmatter.accounts.setup import Newcomer
+from starkmatter.accounts.sign_in import sign_in
+from starkmatter.api.schemas import (
+    Code,
+    EnrollmentOut,
+    FactorOut,
+    Login,
+    Me,
+    Page,
+    Proof,
+    RecoveryCodes,
+    Register,
+    SessionOut,
+)
 from starkmatter.api.security import B, SameSite, Signed, clear_session_cookie, client_ip, set_session_cookie
-from starkmatter.portfolio.onboarding import set_up_owner
+from starkmatter.portfolio.onboarding import welcome_newcomer
 from starkmatter.portfolio.opening import ensure_first_account
 
 router = APIRouter(prefix="/auth", tags=["Sign-in"])
@@ -15,13 +30,12 @@ router = APIRouter(prefix="/auth", tags=["Sign-in"])
 
 @router.post("/register", status_code=201, dependencies=[SameSite])
 async def register(body: Register, request: Request, response: Response, b: B) -> Me:
-    """Make the owner with the one-time set-up token and sign them in. Closed afterwards."""
-    caller, token = await set_up_owner(
+    """Make the owner with the one-time set-up token, or let somebody in with an invitation, and sign them in."""
+    caller, token = await welcome_newcomer(
         b,
-        email=body.email,
-        passphrase=body.password,
-        display_name=body.display_name,
+        Newcomer(body.email, body.password, body.display_name),
         setup_token=body.setup_token,
+        invite_token=body.invite_token,
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
     )
@@ -31,11 +45,12 @@ async def register(body: Register, request: Request, response: Response, b: B) -
 
 @router.post("/login", dependencies=[SameSite])
 async def login(body: Login, request: Request, response: Response, b: B) -> Me:
-    """Open a session; the answer sets the HttpOnly cookie."""
+    """Open a session; the answer sets the HttpOnly cookie. 428 asks for the code of the second factor."""
     caller, token = await sign_in(
         b,
         body.email,
         body.password,
+        totp=body.totp,
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
     )
@@ -71,3 +86,35 @@ async def sessions(caller: Signed, b: B) -> Page[SessionOut]:
 async def end_session(session_id: UUID, caller: Signed, b: B) -> None:
     """End one of the caller's sessions."""
     await revoke_session(b, caller, session_id)
+
+
+@router.get("/totp")
+async def totp(caller: Signed, b: B) -> FactorOut:
+    """Whether the second factor is on."""
+    return FactorOut.model_validate(await factor.factor_state(b, caller))
+
+
+@router.post("/totp/enroll")
+async def enroll_totp(body: Proof, caller: Signed, b: B) -> EnrollmentOut:
+    """A new secret for an authenticator app, shown this once; it counts after `confirm`."""
+    given = await factor.enroll(b, caller, body.password)
+    drawn = segno.make(given.otpauth_uri, error="m").svg_inline(scale=4, border=2, dark="#000", light="#fff")
+    return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_svg=drawn)
+
+
+@router.post("/totp/confirm")
+async def confirm_totp(body: Code, caller: Signed, b: B) -> RecoveryCodes:
+    """Turn the second factor on with a first code; ten recovery codes, shown this once."""
+    return RecoveryCodes(recovery_codes=await factor.confirm(b, caller, body.code))
+
+
+@router.post("/totp/recovery-codes")
+async def renew_recovery_codes(body: Proof, caller: Signed, b: B) -> RecoveryCodes:
+    """Ten new recovery codes instead of the former ones."""
+    return RecoveryCodes(recovery_codes=await factor.renew_recovery_codes(b, caller, body.password, body.totp))
+
+
+@router.post("/totp/off", status_code=204)
+async def turn_totp_off(body: Proof, caller: Signed, b: B) -> None:
+    """Sign in with the passphrase alone again."""
+    await factor.turn_off(b, caller, body.password, body.totp)

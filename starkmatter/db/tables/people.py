@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -76,3 +76,43 @@ class VaultSecret(SQLModel, table=True):
     tested_at: datetime | None = instant_column(nullable=True)
     tested_ok: bool | None = None
     tested_text: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class UserTotp(SQLModel, table=True):
+    """A person's second factor: the sealed seed, the last accepted time step, and how often it was tried this hour."""
+
+    __tablename__ = "user_totp"
+
+    user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True))
+    nonce: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    key_version: int
+    last_step: int = Field(sa_column=Column(BigInteger, nullable=False))
+    tries: int
+    tries_since: datetime = instant_column()
+    created_at: datetime = instant_column()
+    confirmed_at: datetime | None = instant_column(nullable=True)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """Stands in for the second factor once. Only its SHA-256 is kept; it has 120 random bits."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True))
+    code_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    created_at: datetime = instant_column()
+    used_at: datetime | None = instant_column(nullable=True)
+
+
+class Invitation(SQLModel, table=True):
+    """A link that lets one more person in, once, with that role."""
+
+    __tablename__ = "invitation"
+
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    role: str
+    created_by: UUID = reference_column("app_user.id")
+    created_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    used_at: datetime | None = instant_column(nullable=True)

@@ -1,0 +1,33 @@
+"""Vendors' keys: written, masked, tested, forgotten; never read back."""
+
+from fastapi import APIRouter
+
+from starkmatter.api.schemas import ConnectionOut, ConnectionValues, Page, TestOut
+from starkmatter.api.security import B, Signed
+from starkmatter.connections import service
+
+router = APIRouter(prefix="/connections", tags=["Connections"])
+
+
+@router.get("")
+async def connections(caller: Signed, b: B) -> Page[ConnectionOut]:
+    """What can be connected, and what is."""
+    return Page(items=[ConnectionOut.model_validate(one) for one in await service.list_connections(b, caller)])
+
+
+@router.put("/{kind}")
+async def save(kind: str, body: ConnectionValues, caller: Signed, b: B) -> TestOut:
+    """Keep the keys, sealed, and test them at once. A secret field left empty keeps what it was."""
+    return TestOut.model_validate(await service.save_connection(b, caller, kind, body.values))
+
+
+@router.post("/{kind}/test")
+async def test(kind: str, caller: Signed, b: B) -> TestOut:
+    """Ask the vendor something harmless with the kept keys."""
+    return TestOut.model_validate(await service.test_connection(b, caller, kind))
+
+
+@router.delete("/{kind}", status_code=204)
+async def forget(kind: str, caller: Signed, b: B) -> None:
+    """Delete the keys."""
+    await service.forget_connection(b, caller, kind)

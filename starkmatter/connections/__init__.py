@@ -1,0 +1,1 @@
+"""Connections: which vendors can be connected, and the keys a person or an admin gives for them."""

@@ -1,0 +1,7 @@
+"""Every vendor that can be connected, in the order of the settings page."""
+
+from starkmatter.accounts.connections import ConnectionKind
+from starkmatter.accounts.mail import CONNECTION as SMTP
+
+CATALOG: tuple[ConnectionKind, ...] = (SMTP,)
+BY_KIND = {one.kind: one for one in CATALOG}
