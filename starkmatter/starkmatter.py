@@ -7,12 +7,17 @@ import reflex as rx
 
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
+from starkmatter.ui.pages.admin import jobs, people
+from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.portfolio import portfolio
+from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
+from starkmatter.ui.state.admin import JobsState, PeopleState
+from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
@@ -70,6 +75,20 @@ app.add_page(
     title="Settings · StarkMatter",
     on_load=[FrameState.load, SettingsState.load, ReplayState.load],
 )
+app.add_page(
+    security,
+    route="/settings/security",
+    title="Security · StarkMatter",
+    on_load=[FrameState.load, SettingsState.load, FactorState.load],
+)
+app.add_page(
+    connections,
+    route="/settings/connections",
+    title="Connections · StarkMatter",
+    on_load=[FrameState.load, ConnectionsState.load],
+)
+app.add_page(jobs, route="/admin", title="Jobs · StarkMatter", on_load=[FrameState.load, JobsState.load])
+app.add_page(people, route="/admin/people", title="People · StarkMatter", on_load=[FrameState.load, PeopleState.load])
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
 app.add_page(setup, route="/setup", title="Set up · StarkMatter")
 app.add_page(welcome, route="/welcome", title="Welcome · StarkMatter")

@@ -91,11 +91,11 @@ class FactorOut(Answer):
 
 
 class EnrollmentOut(Answer):
-    """`qr_svg` is the otpauth address as a drawing, made here."""
+    """`qr_image` is the otpauth address as a drawing, made here: a data address of an SVG."""
 
     secret: str
     otpauth_uri: str
-    qr_svg: str
+    qr_image: str
 
 
 class RecoveryCodes(Answer):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from apscheduler.triggers.date import DateTrigger
+
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -45,10 +47,7 @@ async def list_jobs(b: Backends, caller: Caller) -> list[JobView]:
     _check(caller)
     now = utc_now()
     latest = {run.job: run for run in await b.db.all(JobRunView, queries.LATEST_RUNS)}
-    return [
-        JobView(job.name, job.about, job.when, job.trigger.get_next_fire_time(None, now), latest.get(job.name))
-        for job in timetable()
-    ]
+    return [JobView(job.name, job.about, job.when, _next_at(job, now), latest.get(job.name)) for job in timetable()]
 
 
 async def list_runs(b: Backends, caller: Caller, name: str, limit: int = 50) -> list[JobRunView]:
@@ -66,6 +65,13 @@ async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
     if run_id is None:
         raise Conflict(f"'{job.name}' waits for the worker already.")
     return int(run_id)
+
+
+def _next_at(job: Job, now: datetime) -> datetime | None:
+    if isinstance(job.trigger, DateTrigger):
+        return None
+    at: datetime | None = job.trigger.get_next_fire_time(None, now)
+    return at
 
 
 def _named(name: str) -> Job:

@@ -18,6 +18,10 @@ SCREENS = (
     ("orders", "/orders"),
     ("portfolio", "/portfolio"),
     ("settings", "/settings"),
+    ("security", "/settings/security"),
+    ("connections", "/settings/connections"),
+    ("jobs", "/admin"),
+    ("people", "/admin/people"),
 )
 DOORS = (("login", "/login"), ("setup", "/setup?token=shown-once"), ("welcome", "/welcome"), ("not-found", "/nowhere"))
 SIZES = (("desktop", DESKTOP), ("phone", PHONE))

@@ -143,6 +143,7 @@ class Product:
             "user_session": "t.user_id <> %(mine)s::uuid",
             "account": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
+            "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
         }
         with self.database() as connection:
             names = connection.execute(

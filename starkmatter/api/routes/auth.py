@@ -98,8 +98,8 @@ async def totp(caller: Signed, b: B) -> FactorOut:
 async def enroll_totp(body: Proof, caller: Signed, b: B) -> EnrollmentOut:
     """A new secret for an authenticator app, shown this once; it counts after `confirm`."""
     given = await factor.enroll(b, caller, body.password)
-    drawn = segno.make(given.otpauth_uri, error="m").svg_inline(scale=4, border=2, dark="#000", light="#fff")
-    return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_svg=drawn)
+    drawn = segno.make(given.otpauth_uri, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
+    return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_image=drawn)
 
 
 @router.post("/totp/confirm")

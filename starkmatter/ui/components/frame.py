@@ -15,7 +15,7 @@ NAVIGATION = (
     ("/orders", "Orders", "orders"),
     ("/settings", "Settings", "settings"),
 )
-SHOWS_ITS_HEADING = {"Trade", "Settings"}
+SHOWS_ITS_HEADING = {"Trade", "Settings", "Administration"}
 KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
@@ -28,11 +28,16 @@ KEYS = (
 
 
 def framed(
-    page: str, content: rx.Component, on_order: list | None = None, on_pulse: list | None = None
+    page: str,
+    content: rx.Component,
+    on_order: list | None = None,
+    on_pulse: list | None = None,
+    *,
+    steady: bool = False,
 ) -> rx.Component:
     """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed.
 
-    `on_pulse` runs every few seconds while the page is seen and the market moves.
+    `on_pulse` runs every few seconds while the page is seen and, unless `steady`, the market moves.
     """
     return rx.el.div(
         rx.el.a("Skip to content", href="#main", class_name="skip"),
@@ -54,7 +59,7 @@ def framed(
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
             on_key=PaletteState.key,
-            **({"on_pulse": on_pulse} if on_pulse else {}),
+            **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
         ),
     )
 
@@ -79,6 +84,7 @@ def _rail(page: str) -> rx.Component:
             aria_label="StarkMatter",
         ),
         *[_link(page, href, title, name) for href, title, name in NAVIGATION],
+        rx.cond(FrameState.is_admin, _link(page, "/admin", "Administration", "admin")),
         rx.el.span(class_name="push"),
         rx.el.button(
             icon("rail"),

@@ -5,6 +5,7 @@ import reflex as rx
 _LIVE = rx.asset("live.jsx", shared=True)
 _CHART = rx.asset("chart.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
+_FACTOR = rx.asset("factor.jsx", shared=True)
 
 
 class LiveRoot(rx.Component):
@@ -16,6 +17,7 @@ class LiveRoot(rx.Component):
     swap: rx.Var[bool]
     on_order: rx.EventHandler[rx.event.no_args_event_spec]
     on_pulse: rx.EventHandler[rx.event.no_args_event_spec]
+    steady: rx.Var[bool]
     on_key: rx.EventHandler[rx.event.passthrough_event_spec(str)]
 
 
@@ -33,10 +35,26 @@ class CandleChart(rx.NoSSRComponent):
 
 
 class RestForm(rx.Component):
-    """A form that posts its fields as JSON to `action`, then loads `next` as a whole page."""
+    """A form that sends its fields as JSON to `action`, then loads `next` as a whole page, or tells `on_done`.
+
+    `wrap` puts the fields under that name. What is entered never becomes an event of the page's state.
+    """
 
     library = f"$/public{_FORM}"
     tag = "RestForm"
     action: rx.Var[str]
+    method: rx.Var[str]
+    wrap: rx.Var[str]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
     next: rx.Var[str]
     meter: rx.Var[bool]
+
+
+class SecondFactor(rx.Component):
+    """Turns the second factor on and off over REST; its secret and recovery codes never enter the page's state."""
+
+    library = f"$/public{_FACTOR}"
+    tag = "SecondFactor"
+    on: rx.Var[bool]
+    left: rx.Var[int]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]

@@ -1,5 +1,5 @@
 // A form whose fields go to REST and nowhere else, so that a passphrase never becomes an event. Then a full page load,
-// because the session cookie is read when the page's socket opens.
+// because the session cookie is read when the page's socket opens. With `onDone` the page stays and is told instead.
 import { useEffect, useRef, useState } from "react";
 
 const safe = (path) => (/^\/(?![/\\])[\w\-./?=&%^]*$/.test(path ?? "") ? path : "/");
@@ -13,11 +13,13 @@ function strength(text) {
   return text.length >= 20 || kinds >= 3 ? [4, "Excellent"] : [3, "Strong"];
 }
 
-export function RestForm({ action, next, meter, children }) {
+export function RestForm({ action, method, wrap, next, meter, onDone, children }) {
   const form = useRef(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const [level, setLevel] = useState([0, ""]);
+  const [said, setSaid] = useState("");
+  const [oneMore, setOneMore] = useState(false);
 
   useEffect(() => {
     for (const button of form.current.querySelectorAll("button[type=submit]")) button.disabled = busy;
@@ -28,20 +30,33 @@ export function RestForm({ action, next, meter, children }) {
     if (busy) return;
     setBusy(true);
     setProblem("");
+    setSaid("");
     const query = new URLSearchParams(location.search);
-    const body = Object.fromEntries(new FormData(form.current));
-    if (meter) body.setup_token = query.get("token");
+    const fields = Object.fromEntries(new FormData(form.current));
+    if (meter && query.get("invite")) fields.invite_token = query.get("invite");
+    else if (meter) fields.setup_token = query.get("token");
+    const body = wrap ? { [wrap]: fields } : fields;
     try {
       const answer = await fetch(action, {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "same-origin",
+        method: method ?? "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+        credentials: "same-origin",
       });
+      if (answer.ok && onDone) {
+        const told = await answer.json().catch(() => ({}));
+        if (told.ok === false) setProblem(told.text); else setSaid(told.link ? `Send this link. It works once, within seven days: ${told.link}` : told.text ?? "Saved.");
+        for (const secret of form.current.querySelectorAll("input[type=password]")) secret.value = "";
+        setBusy(false);
+        onDone();
+        return;
+      }
       if (answer.ok) {
         const back = action.endsWith("/login") ? sessionStorage.getItem("sm-last") : sessionStorage.removeItem("sm-last");
         location.assign(safe(query.get("next") ?? back ?? next));
         return;
       }
-      const said = await answer.json().catch(() => ({}));
-      setProblem(said.detail ?? "The server could not answer. Try again in a moment.");
+      const told = await answer.json().catch(() => ({}));
+      if (answer.status === 428) setOneMore(true);
+      else setProblem(told.detail ?? "The server could not answer. Try again in a moment.");
     } catch {
       setProblem("The server cannot be reached. Nothing was sent; try again.");
     }
@@ -59,6 +74,15 @@ export function RestForm({ action, next, meter, children }) {
           <span className="hint">{level[1] || "At least 12 characters; several unrelated words make a good one"}</span>
         </div>
       ) : null}
+      {oneMore ? (
+        <div className="field">
+          <label htmlFor="totp">Code of your authenticator app</label>
+          <input id="totp" name="totp" className="input mono" autoComplete="one-time-code" inputMode="numeric" maxLength={40}
+            required autoFocus />
+          <span className="hint">Six digits, or one of your recovery codes.</span>
+        </div>
+      ) : null}
+      {said ? <div className="note good" role="status">{said}</div> : null}
       <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
       {Array.isArray(children) ? children.slice(1) : null}
     </form>

@@ -289,7 +289,7 @@ const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-export function LiveRoot({ onOrder, onPulse, onKey, theme, swap }) {
+export function LiveRoot({ onOrder, onPulse, steady, onKey, theme, swap }) {
   useEffect(() => {
     if (theme) {
       localStorage.setItem("sm-theme", theme);
@@ -336,7 +336,7 @@ export function LiveRoot({ onOrder, onPulse, onKey, theme, swap }) {
     document.addEventListener("click", outside);
     const release = holdFocus();
     const pulse = setInterval(() => {
-      if (onPulse && live.fresh && document.visibilityState === "visible") { live.fresh = false; onPulse(); }
+      if (onPulse && (steady || live.fresh) && document.visibilityState === "visible") { live.fresh = false; onPulse(); }
     }, PULSE_MS);
     return () => {
       forget();

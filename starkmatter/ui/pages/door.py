@@ -112,7 +112,7 @@ def setup() -> rx.Component:
     return _door(
         rx.el.div(
             rx.el.h1("Make it yours"),
-            rx.el.p("You are the owner of this installation. This link works once.", class_name="soft"),
+            rx.el.p("Choose a name and a passphrase. This link works once.", class_name="soft"),
             class_name="grid",
             style={"gap": "4px"},
         ),

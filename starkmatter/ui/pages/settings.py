@@ -1,9 +1,10 @@
-"""Settings: profile, appearance, sessions, and the replay's clock for admins."""
+"""Settings: profile, appearance, and the replay's clock for admins."""
 
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import panel, problem_note, segment, skeleton_rows, table, td, th
+from starkmatter.ui.components.parts import panel, problem_note, segment
+from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.settings import SPEEDS, ReplayState, SettingsState
 
@@ -14,18 +15,11 @@ def settings() -> rx.Component:
         "Settings",
         rx.fragment(
             rx.el.h1("Settings", style={"marginBottom": "14px"}),
+            settings_tabs("Profile"),
             problem_note(SettingsState.problem),
             rx.el.div(
                 panel("Profile", _profile(), class_name="w7"),
                 panel("Appearance", _appearance(), class_name="w5"),
-                panel(
-                    "Sessions",
-                    _sessions(),
-                    extra=rx.el.button(
-                        "End all others", type="button", class_name="btn tiny", on_click=SettingsState.end_others
-                    ),
-                    class_name="w12",
-                ),
                 rx.cond(FrameState.is_admin, panel("Replay market", _replay(), class_name="w12")),
                 class_name="grid dash",
             ),
@@ -101,34 +95,6 @@ def _appearance() -> rx.Component:
             class_name="field",
         ),
         class_name="body grid",
-    )
-
-
-def _sessions() -> rx.Component:
-    head = [
-        th("Browser"),
-        th("Address", class_name="wideonly-cell"),
-        th("Signed in", class_name="wideonly-cell"),
-        th("Last seen", class_name="wideonly-cell"),
-        th(""),
-    ]
-
-    def row(one: rx.Var) -> rx.Component:
-        return rx.el.tr(
-            td(one["agent"], rx.cond(one["current"] == "yes", rx.el.span(" this one", class_name="badge quiet"))),
-            td(one["ip"], class_name="soft wideonly-cell"),
-            td(one["since"], class_name="muted wideonly-cell"),
-            td(one["seen"], class_name="muted wideonly-cell"),
-            td(
-                rx.el.button(
-                    "End", type="button", class_name="btn tiny danger", on_click=SettingsState.end_session(one["id"])
-                ),
-                num=True,
-            ),
-        )
-
-    return rx.cond(
-        SettingsState.ready, table(head, rx.foreach(SettingsState.sessions, row), "Sessions"), skeleton_rows(2)
     )
 
 

@@ -1,0 +1,144 @@
+"""Settings: the keys of vendors."""
+
+import reflex as rx
+
+from starkmatter.accounts.connections import ConnectionField, ConnectionKind
+from starkmatter.connections.catalog import CATALOG
+from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows
+from starkmatter.ui.components.tabs import settings_tabs
+from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.state.connections import ConnectionsState
+from starkmatter.ui.state.frame import FrameState
+
+
+def connections() -> rx.Component:
+    """Which vendors are connected."""
+    own = [one for one in CATALOG if one.scope == "person"]
+    shared = [one for one in CATALOG if one.scope == "installation"]
+    return framed(
+        "Settings",
+        rx.fragment(
+            rx.el.h1("Settings", style={"marginBottom": "14px"}),
+            settings_tabs("Connections"),
+            problem_note(ConnectionsState.problem),
+            rx.cond(
+                ConnectionsState.ready,
+                rx.el.div(
+                    rx.cond(
+                        FrameState.may_trade,
+                        panel("Yours", *[_card(one) for one in own], class_name="w12") if own else rx.fragment(),
+                    ),
+                    rx.cond(
+                        FrameState.is_admin,
+                        panel("For everybody here", *[_card(one) for one in shared], class_name="w12"),
+                        panel(
+                            "For everybody here",
+                            empty("An admin connects these", "Mail, data and the analyst are connected once for all."),
+                            class_name="w12",
+                        ),
+                    ),
+                    rx.el.p(
+                        "Keys are sealed with AES-256 under a key outside the database and are never shown again. "
+                        "Everything works without them; each says what it would add.",
+                        class_name="muted small w12",
+                    ),
+                    class_name="grid dash",
+                ),
+                skeleton_rows(6),
+            ),
+        ),
+    )
+
+
+def _card(kind: ConnectionKind) -> rx.Component:
+    row = ConnectionsState.rows[kind.kind]
+    return rx.el.article(
+        rx.el.header(
+            rx.el.h3(kind.title),
+            rx.cond(
+                row["connected"] == "yes",
+                rx.cond(
+                    row["ok"] == "yes",
+                    rx.el.span("Connected", class_name="status", custom_attrs={"data-status": "filled"}),
+                    rx.el.span("Not working", class_name="status", custom_attrs={"data-status": "rejected"}),
+                ),
+                rx.el.span("Not connected", class_name="badge quiet"),
+            ),
+        ),
+        rx.el.p(kind.adds, class_name="soft small"),
+        rx.cond(
+            row["words"] != "",
+            rx.el.p(
+                row["words"], " ", rx.el.span(row["tested"], class_name="muted"), class_name="small", role="status"
+            ),
+        ),
+        rx.el.details(
+            rx.el.summary(rx.cond(row["connected"] == "yes", "Change", "Connect"), class_name="btn"),
+            RestForm.create(
+                rx.el.div(*[_field(kind, field, row) for field in kind.fields], class_name="fields"),
+                rx.el.div(
+                    rx.el.button("Save and test", type="submit", class_name="btn primary"),
+                    rx.el.span(kind.where, class_name="muted small"),
+                    class_name="actions",
+                ),
+                action=f"/api/v1/connections/{kind.kind}",
+                method="PUT",
+                wrap="values",
+                on_done=ConnectionsState.load,
+            ),
+            class_name="fold",
+        ),
+        rx.cond(
+            row["connected"] == "yes",
+            rx.el.div(
+                rx.el.button(
+                    rx.cond(ConnectionsState.busy == kind.kind, "Asking …", "Test"),
+                    type="button",
+                    class_name="btn tiny",
+                    on_click=ConnectionsState.test(kind.kind),
+                ),
+                rx.el.button(
+                    "Forget the keys",
+                    type="button",
+                    class_name="btn tiny danger",
+                    on_click=ConnectionsState.forget(kind.kind),
+                ),
+                class_name="actions",
+            ),
+        ),
+        class_name="connection",
+        custom_attrs={"data-connection": kind.kind},
+    )
+
+
+def _field(kind: ConnectionKind, field: ConnectionField, row: rx.Var) -> rx.Component:
+    name = f"{kind.kind}-{field.name}"
+    common = {"id": name, "name": field.name, "class_name": "input", "required": field.required and not field.secret}
+    if field.choices:
+        entry = rx.el.select(
+            *[rx.el.option(choice, value=choice) for choice in field.choices],
+            default_value=row[f"at_{field.name}"],
+            key=row["since"],
+            **common,
+        )
+    elif field.secret:
+        hint = row[f"hint_{field.name}"]
+        entry = rx.el.input(
+            type="password",
+            auto_complete="off",
+            placeholder=rx.cond(hint != "", "kept: " + hint, field.hint),
+            max_length=500,
+            **common,
+        )
+    else:
+        entry = rx.el.input(
+            type="text",
+            auto_complete="off",
+            placeholder=field.hint,
+            default_value=row[f"at_{field.name}"],
+            key=name + row["since"],
+            max_length=500,
+            **common,
+        )
+    return rx.el.div(rx.el.label(field.label, html_for=name), entry, class_name="field")

@@ -1,0 +1,111 @@
+"""Inviting somebody, their second factor, a vendor's keys and the timetable, as people do it on the screen."""
+
+import re
+import time
+
+import pyotp
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.walk import SECS, Walk
+from tests.security.product import Product
+from tests.standins.smtp import PASSWORD, USER, mail_server
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+HERS = "quiet lantern folds seven rivers"
+
+
+def invitation(walk: Walk) -> str:
+    walk.open("/admin/people")
+    walk.page.get_by_role("button", name="Make an invitation").click()
+    note = walk.page.get_by_role("status").filter(has_text="Send this link")
+    expect(note).to_be_visible(timeout=10 * SECS)
+    link = re.search(r"http\S+invite=[\w-]+", note.inner_text().replace("\n", ""))
+    assert link is not None
+    return link.group()
+
+
+def turn_on_factor(page: Page) -> str:
+    page.get_by_role("button", name="Turn on the second factor").click()
+    page.get_by_label("Your passphrase").fill(HERS)
+    page.get_by_role("button", name="Go on").click()
+    picture = page.get_by_alt_text("QR code of the key below")
+    expect(picture).to_be_visible(timeout=10 * SECS)
+    assert picture.evaluate("one => one.complete && one.naturalWidth > 0")
+    secret = page.locator(".qr code").inner_text().replace(" ", "")
+    page.get_by_label("Six digits").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.locator(".codes li")).to_have_count(10, timeout=10 * SECS)
+    page.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_text("The second factor is on. 10 of 10 recovery codes are left.")).to_be_visible()
+    return secret
+
+
+def test_an_invited_person_registers_and_signs_in_with_two_factors(
+    walk: Walk, browser: Browser, product: Product
+) -> None:
+    link = invitation(walk)
+    email = f"vera-{time.monotonic_ns()}@example.org"
+    hers = Walk.begin(browser, walk.url)
+    hers.page.goto(link)
+    hers.page.get_by_label("Your name").fill("Vera")
+    hers.page.get_by_label("E-mail").fill(email)
+    hers.page.get_by_label("Passphrase", exact=True).fill(HERS)
+    hers.page.get_by_role("button", name="Create").click()
+    hers.page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+    hers.open("/settings/security")
+    secret = turn_on_factor(hers.page)
+    assert secret not in hers.page.content()
+    hers.page.goto(walk.url + "/admin")
+    expect(hers.page.get_by_text("For admins")).to_be_visible(timeout=10 * SECS)
+    assert hers.complaints == []
+    hers.context.close()
+
+    again = Walk.begin(browser, walk.url)
+    page = again.page
+    page.goto(walk.url + "/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Passphrase", exact=True).fill(HERS)
+    page.get_by_role("button", name="Sign in").click()
+    code = page.get_by_label("Code of your authenticator app")
+    expect(code).to_be_visible(timeout=10 * SECS)
+    code.fill("000000")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not fit", timeout=10 * SECS)
+    # The code that turned it on is used up: take that of the step after it.
+    code.fill(pyotp.TOTP(secret).at(int(time.time()) + 30))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/login" not in url, timeout=20 * SECS)
+    again.context.close()
+    walk.open("/admin/people")
+    row = walk.page.get_by_role("region", name="People").locator("tbody tr").filter(has_text=email)
+    expect(row.locator("td").nth(2)).to_have_text("on")
+
+
+def test_keys_are_entered_tested_masked_and_forgotten(walk: Walk) -> None:
+    with mail_server() as box:
+        walk.open("/settings/connections")
+        card = walk.page.locator("[data-connection=smtp]")
+        card.get_by_text("Connect", exact=True).click()
+        values = {"Server": "127.0.0.1", "Port": str(box.port), "User name": USER, "Password": PASSWORD}
+        for label, value in (values | {"Sender": "desk@example.org"}).items():
+            card.get_by_label(label).fill(value)
+        card.get_by_label("Encryption").select_option("none")
+        card.get_by_role("button", name="Save and test").click()
+        expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+        expect(card.get_by_label("Password")).to_have_attribute("placeholder", "kept: …d-77")
+        assert PASSWORD not in walk.page.content()
+    card.get_by_role("button", name="Test", exact=True).click()
+    expect(card.locator(".status")).to_have_text("Not working", timeout=20 * SECS)
+    card.get_by_role("button", name="Forget the keys").click()
+    expect(card.get_by_text("Not connected")).to_be_visible(timeout=10 * SECS)
+
+
+def test_a_job_runs_when_an_admin_asks(walk: Walk) -> None:
+    walk.open("/admin")
+    table = walk.page.get_by_role("region", name="Timetable")
+    row = table.locator("tbody tr").filter(has=walk.page.get_by_role("button", name="forget old runs"))
+    row.get_by_role("button", name="Run now").click()
+    expect(row.get_by_text("done")).to_be_visible(timeout=20 * SECS)
+    expect(row).to_contain_text("runs forgotten")
