@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from zoneinfo import ZoneInfo
 
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+from starkmatter.domain.sessions import EXCHANGE_ZONE
+
 MINUS = "−"
 NOTHING = "–"
 
