@@ -20,6 +20,7 @@ ONE = Decimal(1)
 HALF = Decimal("0.5")
 YEAR = timedelta(days=365)
 SOLVER_DIGITS = 24
+RATE_DECIMALS = Decimal("1e-15")
 SOLVER_WIDTH = Decimal("1e-18")
 MAX_LOG_GROWTH = Decimal(12)  # a factor of 160,000 in either direction
 SCAN_COARSE, SCAN_FINE, SCAN_FINE_WITHIN = Decimal("0.5"), Decimal("0.0625"), Decimal(2)
@@ -138,8 +139,10 @@ def money_weighted(valuations: Sequence[Valuation]) -> Ratio:
     flows = flows_of(valuations)
     if not _had_capital(valuations):
         return Unmeasurable("Nothing was invested in this period.")
+    if not flows:
+        return last.value / first.value - ONE
     if not length:
-        return ZERO if profit(valuations) == 0 else Unmeasurable("The period has no length yet.")
+        return Unmeasurable("Money moved, but no time has passed yet.")
     # Share of the period that had passed at each flow: start and end stand at 0 and 1.
     paid = [(ZERO, first.value), *((_share(at - first.at, length), flow) for at, flow in flows), (ONE, -last.value)]
     paid = [(share, amount) for share, amount in paid if amount != 0]
@@ -149,7 +152,7 @@ def money_weighted(valuations: Sequence[Valuation]) -> Ratio:
         context.prec = SOLVER_DIGITS
         solved = _solve(paid)
         rate = solved if isinstance(solved, Unmeasurable) else solved.exp() - ONE
-    return rate if isinstance(rate, Unmeasurable) else +rate
+    return rate if isinstance(rate, Unmeasurable) else rate.quantize(RATE_DECIMALS)
 
 
 def annualized(ratio: Decimal, length: timedelta) -> Decimal | None:

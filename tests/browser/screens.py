@@ -17,6 +17,7 @@ SCREENS = (
     ("trade", "/trade/AAPL"),
     ("orders", "/orders"),
     ("portfolio", "/portfolio"),
+    ("performance", "/portfolio/performance"),
     ("settings", "/settings"),
 )
 DOORS = (("login", "/login"), ("setup", "/setup?token=shown-once"), ("welcome", "/welcome"), ("not-found", "/nowhere"))

@@ -25,7 +25,7 @@ from starkmatter.domain.performance import (
 )
 
 START = datetime(2021, 1, 4, 21, tzinfo=UTC)
-TINY = Decimal("1e-15")
+TINY = Decimal("2e-15")
 
 
 def line(*rows: str) -> list[Valuation]:
@@ -132,6 +132,9 @@ def test_what_cannot_be_measured_is_said_in_words() -> None:
         assert "2021-01-09" in broken.reason
     twice = money_weighted(line("0 100", "50 0 -230", "100 0 +132"))
     assert isinstance(twice, Unmeasurable)
+    at_once = money_weighted(line("0 100", "0 150 +50"))
+    assert isinstance(at_once, Unmeasurable)
+    assert "no time has passed" in at_once.reason
     assert "More than one rate" in twice.reason
 
 

@@ -25,6 +25,13 @@ BAR = """
 INSERT INTO bar (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider)
 VALUES ('replay', %s, '1d', 0, %s, %s, %s, %s, %s, %s, NULL, 'test')
 """
+MARKET_CLOSES = """
+WITH grown AS (
+    SELECT ends_at, close / lag(close) OVER (PARTITION BY symbol ORDER BY starts_at) AS ratio
+      FROM bar WHERE venue = 'replay' AND interval = '1d' AND symbol IN ('AAPL', 'JPM', 'XOM', 'NVDA'))
+SELECT ends_at, avg(ratio) FROM grown WHERE ends_at <= %(until)s AND ratio IS NOT NULL
+ GROUP BY ends_at ORDER BY ends_at DESC LIMIT %(sessions)s
+"""
 SESSION_LENGTH = timedelta(hours=6, minutes=30)
 FLOW_BEFORE_CLOSE = timedelta(hours=2)
 SAMPLE = timedelta(minutes=5)
@@ -99,3 +106,16 @@ def _book(
     legs = (["assets:cash", other], ["USD", "USD"], [cash, -cash])
     connection.execute(ENTRY, (account_id, kind, f"{kind.capitalize()} of the past", at, *legs))
     connection.execute("UPDATE account SET cash = cash + %s WHERE id = %s", (cash, account_id))
+
+
+def market_past(connection: psycopg.Connection[Any], sessions: int, until: datetime) -> list[PastDay]:
+    """What 100,000.00 in a few stocks would have been worth at the last closes; money comes twice and goes once."""
+    rows = connection.execute(MARKET_CLOSES, {"until": until, "sessions": sessions}).fetchall()[::-1]
+    flows = {len(rows) // 4: Decimal(40_000), len(rows) // 2: Decimal(25_000), len(rows) * 4 // 5: Decimal(-30_000)}
+    value, found = Decimal(100_000), []
+    for number, (closes_at, grown) in enumerate(rows):
+        value = (value * grown).quantize(Decimal("0.01"))
+        before, flow = value, flows.get(number, Decimal(0))
+        value += flow
+        found.append(PastDay(closes_at, value, flow, before))
+    return found

@@ -28,9 +28,15 @@ KEYS = (
 
 
 def framed(
-    page: str, content: rx.Component, on_order: list | None = None, on_pulse: list | None = None
+    page: str,
+    content: rx.Component,
+    on_order: list | None = None,
+    on_pulse: list | None = None,
+    heading: str | None = None,
 ) -> rx.Component:
     """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed.
+
+    `heading` is what the page is called where that is not its place.
 
     `on_pulse` runs every few seconds while the page is seen and the market moves.
     """
@@ -40,7 +46,12 @@ def framed(
             _rail(page),
             _top(on_order or []),
             rx.el.main(
-                _heading(page), problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1
+                _heading(heading or page),
+                problem_note(FrameState.problem),
+                content,
+                class_name="main",
+                id="main",
+                tab_index=-1,
             ),
             _strip(),
             _tabs(page),

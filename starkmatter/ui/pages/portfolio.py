@@ -10,6 +10,7 @@ from starkmatter.ui.components.parts import (
     problem_note,
     skeleton_rows,
     table,
+    tabs,
     td,
     th,
 )
@@ -18,12 +19,15 @@ from starkmatter.ui.pages.tables import positions_table
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
 
+PAGES = [("Overview", "/portfolio"), ("Performance", "/portfolio/performance")]
+
 
 def portfolio() -> rx.Component:
     """What the account is worth and why."""
     return framed(
         "Portfolio",
         rx.fragment(
+            tabs(PAGES, "Overview", "Portfolio pages"),
             problem_note(PortfolioState.problem),
             headline(),
             rx.el.div(
@@ -31,7 +35,18 @@ def portfolio() -> rx.Component:
                 panel("Cash, " + FrameState.account["currency"], _cash(), class_name="w4"),
                 panel("Positions", _positions(), class_name="w12"),
                 rx.cond(PortfolioState.closed.length() > 0, panel("Closed positions", _closed(), class_name="w12")),
-                panel("Ledger", _ledger(), class_name="w12"),
+                panel(
+                    "Ledger",
+                    _ledger(),
+                    extra=rx.el.a(
+                        "CSV",
+                        href="/api/v1/accounts/" + FrameState.account["id"] + "/ledger.csv",
+                        class_name="btn tiny",
+                        download=True,
+                        aria_label="Download the ledger as CSV",
+                    ),
+                    class_name="w12",
+                ),
                 class_name="grid dash",
             ),
         ),
