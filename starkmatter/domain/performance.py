@@ -2,7 +2,7 @@
 
 A return is a ratio (0.0123 is 1.23 %). What cannot be said is an `Unmeasurable` with its reason, never NaN or zero.
 
-Conventions, after the GIPS standards (2020, 2.A.21 and the guidance on external cash flows): the account is valued at
+Conventions, after the GIPS standards (2020, time-weighted returns and external cash flows): the account is valued at
 every session's close and on both sides of every flow; between two valuations what was paid in counts from the first
 one and what was taken out until the second; sub-periods are linked by multiplication. Years have 365 days (ACT/365);
 nothing shorter than a year is annualized.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
@@ -82,9 +83,10 @@ async def measure_performance(
         raise InvalidInput(f"end: the account was opened on {line.marks[0].on}.")
     base, marks = _choose(line, start, end)
     last = marks[-1].valuation if marks else base.valuation
-    inside = {one.at: one for one in line.edges if base.valuation.at <= one.at <= last.at}
-    inside |= {one.valuation.at: one.valuation for one in (base, *marks)}
-    valuations = [inside[at] for at in sorted(inside)]
+    inside = {one for one in line.edges if base.valuation.at <= one.at <= last.at}
+    inside |= {one.valuation for one in (base, *marks)}
+    # While the clock is paused money can move at the very instant of the last point: this moment comes after it.
+    valuations = sorted(inside, key=lambda one: (one.at, one == newest))
     missing += _unrecorded(line.closes, base, last.at)
     since_opening = base is line.marks[0]
     held_against = await load_benchmark(
@@ -137,15 +139,21 @@ def _measure(
     flow_list: list[FlowView] = []
     drawdown, months = None, []
     if not isinstance(index, Unmeasurable):
-        growth_at = {one.at: growth for one, growth in zip(valuations, index, strict=True)}
-        days = _days(marks, growth_at, benchmark)
+        growth_of = dict(zip(valuations, index, strict=True))
+        days = _days(marks, growth_of, benchmark)
         drawdown = returns.worst_drawdown([day.on for day in days], [day.growth for day in days])
         months = returns.monthly_returns(
             [day.on for day in days], [day.growth for day in days], _month_is_over(days[-1].on, clock)
         )
         flow_list = [
-            FlowView(at, flow, growth_at[at] - 1, index[-1] / growth_at[at] - 1 if growth_at[at] else ZERO)
-            for at, flow in returns.flows_of(valuations)
+            FlowView(
+                after.at,
+                after.paid_in - before.paid_in,
+                growth_of[after] - 1,
+                index[-1] / growth_of[after] - 1 if growth_of[after] else ZERO,
+            )
+            for before, after in pairwise(valuations)
+            if after.paid_in != before.paid_in
         ]
     flows = [flow for _, flow in returns.flows_of(valuations)]
     if benchmark is not None:
@@ -223,7 +231,7 @@ async def _read_line(
     }
     opening = _Mark(exchange_day(edges[0].at), edges[0])
     on = _day_of(latest, closes, clock if newest else None)
-    if on not in marks or marks[on].valuation.at < latest.at:
+    if on not in marks or marks[on].valuation.at <= latest.at:
         marks[on] = _Mark(on, latest)
     return _Line([opening, *(marks[day] for day in sorted(marks))], edges, closes)
 
@@ -239,17 +247,17 @@ def _day_of(latest: Valuation, closes: Sequence[_Close], clock: VenueClock | Non
 
 def _choose(line: _Line, start: date | None, end: date | None) -> tuple[_Mark, list[_Mark]]:
     """The mark the period begins from and those inside it."""
-    opening, *rest = line.marks
-    before = [mark for mark in rest if start is not None and mark.on < start]
-    base = before[-1] if before else opening
-    inside = [mark for mark in rest if mark.valuation.at > base.valuation.at and (end is None or mark.on <= end)]
-    return base, inside
+    before = [number for number, mark in enumerate(line.marks) if number and start is not None and mark.on < start]
+    number = before[-1] if before else 0
+    base = line.marks[number]
+    inside = [mark for mark in line.marks[number + 1 :] if end is None or mark.on <= end]
+    return base, [mark for mark in inside if mark.valuation != base.valuation]
 
 
 def _days(
-    chosen: Sequence[_Mark], growth_at: dict[datetime, Decimal], benchmark: BenchmarkLine | None
+    chosen: Sequence[_Mark], growth_of: dict[Valuation, Decimal], benchmark: BenchmarkLine | None
 ) -> list[DayValue]:
-    growth = [growth_at[mark.valuation.at] for mark in chosen]
+    growth = [growth_of[mark.valuation] for mark in chosen]
     depths = returns.below_peak(growth)
     found = []
     for number, mark in enumerate(chosen):

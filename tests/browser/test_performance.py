@@ -113,6 +113,10 @@ def test_a_person_walks_the_page(window: Walk, tmp_path: Path) -> None:
     waiting.value.save_as(tmp_path / "days.csv")
     rows = list(csv.DictReader((tmp_path / "days.csv").open(newline="")))
     assert (rows[0]["date"], rows[-1]["date"]) == ("2020-11-30", "2020-12-31")
+    window.open("/portfolio")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the ledger as CSV").click()
+    assert waiting.value.suggested_filename.startswith("starkmatter-ledger-")
 
 
 def test_the_charts_are_drawn_in_the_colors_of_the_theme(window: Walk) -> None:

@@ -172,6 +172,33 @@ async def test_a_deposit_today_is_no_result_even_before_the_next_point(week: Des
     assert (withdrawn.twr, withdrawn.pl) == (before.twr, before.pl)
 
 
+async def test_a_deposit_while_the_clock_stands_at_the_last_close_is_no_result(
+    week: Desk, stored: psycopg.Connection[Any]
+) -> None:
+    """The replay's history can end: then venue time rests at the last close, where the last point lies."""
+    at = WEEK[-1].closes_at
+    await week.tell(
+        clock=open_clock(venue_now=at, state="ended", session_on=at.date(), next_open=None, next_close=None)
+    )
+    before = await measure(week)
+    for paid_in in ("20000.00", "-500.00"):
+        await deposit(week.b, week.caller, week.account_id, Decimal(paid_in))
+    after = await measure(week)
+    assert near(after.twr, before.twr or Decimal(9))
+    assert (after.pl, after.flows) == (before.pl, before.flows + 19_500)
+    assert after.days[-1].value == before.days[-1].value + 19_500
+    assert len(after.days) == len(before.days)
+
+
+async def test_a_deposit_at_the_instant_of_the_opening_is_known(desk: Desk) -> None:
+    fresh = await desk.person()
+    await desk.tell(clock=open_clock(venue_now=OPENS_AT - timedelta(hours=1), state="pre"))
+    await deposit(desk.b, fresh.caller, fresh.account_id, Decimal("500.00"))
+    found = await measure_performance(desk.b, fresh.caller, fresh.account_id)
+    assert (found.end_value, found.flows, found.pl, found.twr) == (100_500, 500, 0, 0)
+    assert "no time has passed" in " ".join(found.missing)
+
+
 async def test_what_the_worker_records_measures_the_same_as_the_account_says(desk: Desk) -> None:
     """Two real days: a purchase, a rise, a close, another day; fees and result agree with the positions."""
     recorder = EquityRecorder(desk.b.db, "replay")

@@ -1,6 +1,8 @@
 """The performance page: its state on the real services, its words, rows and figures."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +22,7 @@ from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.performance import PerformanceState, first_day_of
 from starkmatter.ui.state.returns import day_rows, month_rows, returns_row
 from starkmatter.ui.why import why_they_differ
+from starkmatter.version import ROOT_DIR
 from tests.builders import OPENS_AT, RUN_ID, open_clock, quote
 from tests.portfolio.history import give_bars, give_past, give_sessions
 from tests.portfolio.test_performance import OPENED_AT, WEEK
@@ -47,6 +50,17 @@ async def page(tab: Tab, database_url: str) -> PerformanceState:
     state = await tab.at("/portfolio/performance").state(PerformanceState)
     await state.load()
     return state
+
+
+def test_the_web_process_needs_neither_numpy_nor_pandas_nor_plotlys_python_for_the_page() -> None:
+    code = (
+        "import sys, starkmatter.starkmatter\n"
+        "from starkmatter.ui.pages.performance import performance\n"
+        "performance().render()\n"
+        "heavy = {'numpy', 'pandas', 'numba', 'plotly', 'narwhals'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT_DIR, timeout=60)
 
 
 async def test_the_page_shows_three_returns_and_says_why_they_differ(page: PerformanceState) -> None:

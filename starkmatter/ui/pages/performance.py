@@ -3,7 +3,18 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, panel, problem_note, segment, skeleton_rows, table, tabs, td, th
+from starkmatter.ui.components.parts import (
+    download,
+    empty,
+    panel,
+    problem_note,
+    segment,
+    skeleton_rows,
+    table,
+    tabs,
+    td,
+    th,
+)
 from starkmatter.ui.live.components import Figure
 from starkmatter.ui.pages.portfolio import PAGES
 from starkmatter.ui.state.frame import FrameState
@@ -58,8 +69,7 @@ def _question() -> rx.Component:
             html_for="benchmark",
             class_name="against",
         ),
-        rx.el.a("CSV", href=PerformanceState.figures["csv"], class_name="btn tiny", download=True,
-                aria_label="Download these days as CSV"),
+        download(PerformanceState.figures["csv"], "Download these days as CSV"),
         class_name="question",
     )  # fmt: skip
 
@@ -130,7 +140,7 @@ def _return(name: str | rx.Var, value: rx.Var, direction: rx.Var, yearly: str | 
         rx.el.h2(name),
         rx.el.div(
             rx.el.span(value, class_name="v mono " + direction),
-            rx.el.span(yearly, class_name="muted small mono"),
+            rx.cond(yearly != "", rx.el.span(yearly, class_name="muted small mono")),
             class_name="line",
         ),
         rx.el.p(meaning, class_name="soft small"),

@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
+    download,
     empty,
     live_total,
     panel,
@@ -38,12 +39,8 @@ def portfolio() -> rx.Component:
                 panel(
                     "Ledger",
                     _ledger(),
-                    extra=rx.el.a(
-                        "CSV",
-                        href="/api/v1/accounts/" + FrameState.account["id"] + "/ledger.csv",
-                        class_name="btn tiny",
-                        download=True,
-                        aria_label="Download the ledger as CSV",
+                    extra=download(
+                        "/api/v1/accounts/" + FrameState.account["id"] + "/ledger.csv", "Download the ledger as CSV"
                     ),
                     class_name="w12",
                 ),
