@@ -7,9 +7,12 @@ from typing import Any
 
 from starkmatter.domain.sessions import EXCHANGE_ZONE
 from starkmatter.portfolio.records import DayValue
+from starkmatter.ui import format as show
 
 FigureData = dict[str, Any]
 MONEY_PLACES, PERCENT_PLACES = 2, 4
+# Plotly puts a tilde before a format that begins with its sign, which makes it none; a fill that is never used helps.
+SIGNED = "0>+.2f"
 
 _FONT = {"family": "Inter, system-ui, sans-serif", "size": 11, "color": "var(--text-3)"}
 _AXIS = {
@@ -43,29 +46,25 @@ def value_figure(days: Sequence[DayValue]) -> FigureData:
         "name": "In or out",
         "x": [at[number] for number in moved],
         "y": [_figure(days[number].value) for number in moved],
-        "customdata": [_figure(days[number].flow) for number in moved],
+        "text": [show.change(days[number].flow) for number in moved],
+        "hoverinfo": "name+text",
         "marker": {
             "symbol": ["triangle-up" if days[number].flow > 0 else "triangle-down" for number in moved],
             "size": 11,
             "color": "var(--amber)",
             "line": {"color": "var(--bg-1)", "width": 1.5},
         },
-        "hovertemplate": "%{customdata:+,.2f}",
     }
     return {
         "data": [
-            {
-                **_line("Value", at, [_figure(day.value) for day in days], "var(--accent)"),
-                "hovertemplate": "%{y:,.2f}",
-            },
+            _line("Value", at, [_figure(day.value) for day in days], "var(--accent)"),
             {
                 **_line("Put in", at, [_figure(value) for value in put_in], "var(--text-3)"),
                 "line": {"color": "var(--text-3)", "width": 1.5, "dash": "4px,4px", "shape": "hv"},
-                "hovertemplate": "%{y:,.2f}",
             },
             *([marks] if moved else []),
         ],
-        "layout": _layout(yaxis={**_AXIS, "tickformat": ",.0f", "nticks": 6}),
+        "layout": _layout(yaxis={**_AXIS, "tickformat": ",.0f", "hoverformat": ",.2f", "nticks": 6}),
     }
 
 
@@ -73,30 +72,26 @@ def return_figure(days: Sequence[DayValue], benchmark: str | None) -> FigureData
     """Growth since the start above, distance below the peak underneath; with the benchmark where it has a price."""
     at = _instants(days)
     traces = [
-        _percent(_line("Account", at, [_percents(day.growth - 1) for day in days], "var(--accent)")),
-        _percent(
-            {
-                **_line("Account drawdown", at, [_percents(day.below_peak) for day in days], "var(--accent)"),
-                "yaxis": "y2",
-                "fill": "tozeroy",
-                "fillcolor": "var(--accent-soft)",
-                "showlegend": False,
-            }
-        ),
+        _line("Account", at, [_percents(day.growth - 1) for day in days], "var(--accent)"),
+        {
+            **_line("Account drawdown", at, [_percents(day.below_peak) for day in days], "var(--accent)"),
+            "yaxis": "y2",
+            "fill": "tozeroy",
+            "fillcolor": "var(--accent-soft)",
+            "showlegend": False,
+        },
     ]
     if benchmark and any(day.benchmark_growth is not None for day in days):
         growth = [day.benchmark_growth for day in days]
         dashed = {"color": "var(--amber)", "width": 1.5, "dash": "6px,3px"}
         traces += [
-            _percent({**_line(benchmark, at, [_percents(one and one - 1) for one in growth], ""), "line": dashed}),
-            _percent(
-                {
-                    **_line(f"{benchmark} drawdown", at, [_percents(one) for one in _below(growth)], ""),
-                    "line": dashed,
-                    "yaxis": "y2",
-                    "showlegend": False,
-                }
-            ),
+            {**_line(benchmark, at, [_percents(one and one - 1) for one in growth], ""), "line": dashed},
+            {
+                **_line(f"{benchmark} drawdown", at, [_percents(one) for one in _below(growth)], ""),
+                "line": dashed,
+                "yaxis": "y2",
+                "showlegend": False,
+            },
         ]
     return {
         "data": traces,
@@ -105,11 +100,19 @@ def return_figure(days: Sequence[DayValue], benchmark: str | None) -> FigureData
                 **_AXIS,
                 "domain": [0.4, 1],
                 "ticksuffix": " %",
+                "hoverformat": SIGNED,
                 "nticks": 5,
                 "zeroline": True,
                 "zerolinecolor": "var(--line-strong)",
             },
-            yaxis2={**_AXIS, "domain": [0, 0.32], "ticksuffix": " %", "nticks": 4, "rangemode": "tozero"},
+            yaxis2={
+                **_AXIS,
+                "domain": [0, 0.32],
+                "ticksuffix": " %",
+                "hoverformat": SIGNED,
+                "nticks": 4,
+                "rangemode": "tozero",
+            },
             xaxis={**_X_AXIS, "anchor": "y2"},
         ),
     }
@@ -136,10 +139,6 @@ def _noon(on: date) -> str:
 def _line(name: str, x: list[str], y: list[float | None], color: str) -> FigureData:
     mode = "lines" if len(x) > 2 else "lines+markers"
     return {"type": "scatter", "mode": mode, "name": name, "x": x, "y": y, "line": {"color": color, "width": 2}}
-
-
-def _percent(trace: FigureData) -> FigureData:
-    return {**trace, "hovertemplate": "%{y:+.2f} %"}
 
 
 def _layout(**more: Any) -> FigureData:

@@ -1,6 +1,7 @@
 """The performance page in a real browser: figures, charts, periods, download; nothing of it on any other page."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -131,6 +132,18 @@ def test_the_charts_are_drawn_in_the_colors_of_the_theme(window: Walk) -> None:
         assert color == window.page.evaluate(ACCENT)
         found.add(color)
     assert len(found) == 2
+
+
+def test_a_day_is_read_off_a_chart_with_its_sign(window: Walk) -> None:
+    window.open(PATH)
+    chart = window.page.get_by_role("img", name="Time-weighted return of the account")
+    expect(chart.locator(".main-svg").first).to_be_attached(timeout=20 * SECS)
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    window.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.3)
+    expect(chart.locator(".hoverlayer")).to_contain_text(re.compile(r"Account : [+−]\d+\.\d\d %"), timeout=10 * SECS)
+    assert window.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 @pytest.mark.parametrize("window", [PHONE], indirect=True, ids=["phone"])

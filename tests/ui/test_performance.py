@@ -194,7 +194,7 @@ def test_what_was_put_in_steps_with_the_flows() -> None:
     value, put_in, marks = value_figure(days("100", "210", "200", flow="100"))["data"]
     assert value["y"] == [100, 210, 200]
     assert put_in["y"] == [100, 200, 200]
-    assert (marks["customdata"], marks["marker"]["symbol"]) == ([100], ["triangle-up"])
+    assert (marks["text"], marks["marker"]["symbol"]) == (["+100.00"], ["triangle-up"])
 
 
 def test_months_carry_their_sign_and_a_dot_for_a_part() -> None:
