@@ -12,6 +12,7 @@ from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
 from starkmatter.ui.pages.orders import orders
+from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
 from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
@@ -21,6 +22,7 @@ from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
+from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TradeState
 
@@ -67,6 +69,12 @@ app.add_page(dashboard, route="/", title="Dashboard · StarkMatter", on_load=[Fr
 app.add_page(trade, route="/trade/[symbol]", title="Trade · StarkMatter", on_load=[FrameState.load, TradeState.load])
 app.add_page(
     portfolio, route="/portfolio", title="Portfolio · StarkMatter", on_load=[FrameState.load, PortfolioState.load]
+)
+app.add_page(
+    performance,
+    route="/portfolio/performance",
+    title="Performance · StarkMatter",
+    on_load=[FrameState.load, PerformanceState.load],
 )
 app.add_page(orders, route="/orders", title="Orders · StarkMatter", on_load=[FrameState.load, OrdersState.load])
 app.add_page(

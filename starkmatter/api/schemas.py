@@ -12,6 +12,7 @@ from starkmatter.domain.quotes import Venue
 
 T = TypeVar("T")
 MAX_TEXT = 200
+RATIO_DECIMALS = Decimal("1e-10")
 
 
 def instant_text(value: datetime) -> str:
@@ -29,6 +30,11 @@ def _no_float(value: Any) -> Any:
 _DECIMAL_SCHEMA = {"type": "string", "examples": ["10.50"]}
 Money = Annotated[Decimal, PlainSerializer(money_text, return_type=str), Field(json_schema_extra=_DECIMAL_SCHEMA)]
 Qty = Annotated[Decimal, PlainSerializer(plain, return_type=str), Field(json_schema_extra=_DECIMAL_SCHEMA)]
+Ratio = Annotated[
+    Decimal,
+    PlainSerializer(lambda value: plain(value.quantize(RATIO_DECIMALS)), return_type=str),
+    Field(json_schema_extra={"type": "string", "examples": ["0.0123"]}, description="0.0123 is 1.23 %"),
+]
 Instant = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
 Figure = Annotated[
     Decimal,
@@ -331,6 +337,70 @@ class EntryOut(Answer):
 class EquityPointOut(Answer):
     at: Instant
     equity: Money
+
+
+class DrawdownOut(Answer):
+    depth: Ratio
+    peak_on: date
+    trough_on: date
+    recovered_on: date | None
+
+
+class MonthOut(Answer):
+    year: int
+    month: int
+    ratio: Ratio
+    whole: bool
+
+
+class BenchmarkOut(Answer):
+    symbol: str
+    name: str
+    twr: Ratio | None
+    drawdown: DrawdownOut | None
+
+
+class PerformanceOut(Answer):
+    """Returns are for the whole period; `*_annual` are null for less than a year. A null is explained in `missing`."""
+
+    account_id: UUID
+    currency: str
+    start_at: Instant
+    end_at: Instant
+    since_opening: bool
+    twr: Ratio | None
+    mwr: Ratio | None
+    simple: Ratio | None
+    twr_annual: Ratio | None
+    mwr_annual: Ratio | None
+    pl: Money
+    flows: Money
+    deposits: Money
+    withdrawals: Money
+    fees: Money
+    dividends: Money
+    start_value: Money
+    end_value: Money
+    benchmark: BenchmarkOut | None
+    drawdown: DrawdownOut | None
+    months: list[MonthOut]
+    missing: list[str]
+
+
+class SliceOut(Answer):
+    name: str
+    value: Money
+    weight: Ratio | None
+
+
+class AllocationOut(Answer):
+    account_id: UUID
+    currency: str
+    equity: Money
+    cash: SliceOut
+    symbols: list[SliceOut]
+    sectors: list[SliceOut]
+    missing: list[str]
 
 
 class QuoteOut(Answer):

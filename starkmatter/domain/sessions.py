@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from starkmatter.domain.quotes import SessionState
 
 PRE_OPEN = timedelta(minutes=30)
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+
+
+def exchange_day(at: datetime) -> date:
+    """The date on the exchange's wall clock."""
+    return at.astimezone(EXCHANGE_ZONE).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,51 @@ SELECT s.venue_at AS at, s.equity FROM equity_snapshot s JOIN account a ON a.id 
  ORDER BY s.venue_at DESC LIMIT %(limit)s
 """
 
+# Each session of the account's life that has closed by :until, with the value that stands for its close: the first one
+# from the close to the next open, else the last one inside the session, else nothing.
+CLOSES = """
+SELECT d.session_on, d.closes_at, p.venue_at AS at, p.equity AS value, p.net_deposits AS paid_in
+  FROM (SELECT session_on, opens_at, closes_at,
+               coalesce(lead(opens_at) OVER (ORDER BY opens_at), 'infinity') AS next_opens_at
+          FROM market_session WHERE exchange = %(exchange)s) AS d
+  LEFT JOIN LATERAL (
+       SELECT * FROM (
+         (SELECT 1 AS choice, s.venue_at, s.equity, s.net_deposits FROM equity_snapshot s
+           WHERE s.account_id = %(account)s AND s.venue_at >= d.closes_at AND s.venue_at < d.next_opens_at
+           ORDER BY s.venue_at LIMIT 1)
+         UNION ALL
+         (SELECT 2, s.venue_at, s.equity, s.net_deposits FROM equity_snapshot s
+           WHERE s.account_id = %(account)s AND s.venue_at >= d.opens_at AND s.venue_at < d.closes_at
+           ORDER BY s.venue_at DESC LIMIT 1)) AS found
+        ORDER BY choice LIMIT 1) AS p ON true
+ WHERE EXISTS (SELECT FROM account a WHERE a.id = %(account)s AND a.user_id = %(user)s)
+   AND d.closes_at > (SELECT min(venue_at) FROM equity_snapshot WHERE account_id = %(account)s)
+   AND d.closes_at <= %(until)s
+ ORDER BY d.session_on
+"""
+
+# The first and the last value, and those on both sides of every deposit and withdrawal.
+EDGES = """
+SELECT at, value, paid_in FROM (
+    SELECT s.venue_at AS at, s.equity AS value, s.net_deposits AS paid_in,
+           lag(s.net_deposits) OVER line AS paid_in_before, lead(s.net_deposits) OVER line AS paid_in_after
+      FROM equity_snapshot s JOIN account a ON a.id = s.account_id
+     WHERE s.account_id = %(account)s AND a.user_id = %(user)s AND s.venue_at <= %(until)s
+    WINDOW line AS (ORDER BY s.venue_at)) AS walked
+ WHERE paid_in_before IS DISTINCT FROM paid_in OR paid_in_after IS DISTINCT FROM paid_in
+ ORDER BY at
+"""
+
+# Fees paid and dividends received after :after, up to and with :until.
+COSTS_AND_INCOME = """
+SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'expenses:fees'), 0),
+       coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'income:dividends'), 0)
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id,
+       unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+ WHERE e.account_id = %(account)s AND a.user_id = %(user)s AND leg.commodity = a.currency
+   AND e.venue_at > %(after)s AND e.venue_at <= %(until)s
+"""
+
 ENTRIES = """
 SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
@@ -95,7 +140,7 @@ SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p
   FROM account a
   LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
   LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
- WHERE a.venue = %(venue)s AND a.closed_at IS NULL
+ WHERE a.venue = %(venue)s AND a.closed_at IS NULL AND a.opened_venue_at <= %(venue_at)s
  GROUP BY a.id
     ON CONFLICT (account_id, venue_at) DO UPDATE
    SET equity = excluded.equity, cash = excluded.cash, net_deposits = excluded.net_deposits

@@ -1,11 +1,12 @@
 """What the portfolio pages and the API show of accounts, positions and the ledger."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from starkmatter.domain.orders import AccountMode
+from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
 
 
@@ -103,3 +104,101 @@ class EquityPoint:
 
     at: datetime
     equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DayValue:
+    """One day of an account: its newest value of that day, what came in (or went out) since the day before.
+
+    `ratio` is the day's return, `growth` what one unit at the start has become (1 at the start), `below_peak` how far
+    that lies under its highest so far (0 to -1). `benchmark_growth` is the benchmark's, None where it has no price.
+    """
+
+    on: date
+    at: datetime
+    value: Decimal
+    flow: Decimal
+    ratio: Decimal
+    growth: Decimal
+    below_peak: Decimal
+    benchmark_growth: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowView:
+    """Money that came from outside (positive) or went out, as of the first valuation that knows it."""
+
+    at: datetime
+    paid_in: Decimal
+    growth_before: Decimal
+    growth_after: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkView:
+    """An instrument's price over the same days. `twr` is its price return, None when the start or end has no price."""
+
+    symbol: str
+    name: str
+    twr: Decimal | None
+    drawdown: Drawdown | None
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """An account over a period. Returns are ratios for the whole period; None is explained in `missing`.
+
+    `start_value` is the value at the close before the period, or at the opening of the account when it was opened
+    later (`since_opening`). The yearly rates are None for less than a year. `pl` = end - start - `flows`.
+    """
+
+    account_id: UUID
+    currency: str
+    since_opening: bool
+    start_at: datetime
+    end_at: datetime
+    start_value: Decimal
+    end_value: Decimal
+    twr: Decimal | None
+    mwr: Decimal | None
+    simple: Decimal | None
+    twr_annual: Decimal | None
+    mwr_annual: Decimal | None
+    pl: Decimal
+    flows: Decimal
+    deposits: Decimal
+    withdrawals: Decimal
+    fees: Decimal
+    dividends: Decimal
+    benchmark: BenchmarkView | None
+    drawdown: Drawdown | None
+    days: list[DayValue]
+    months: list[MonthReturn]
+    flow_list: list[FlowView]
+    missing: list[str]
+
+    @property
+    def length(self) -> timedelta:
+        return self.end_at - self.start_at
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of an account: its value and its share of the equity (None when there is no equity)."""
+
+    name: str
+    value: Decimal
+    weight: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What an account consists of now, the largest part first; symbols and sectors each sum to equity with cash."""
+
+    account_id: UUID
+    currency: str
+    equity: Decimal
+    cash: Slice
+    symbols: list[Slice]
+    sectors: list[Slice]
+    missing: list[str]

@@ -1,4 +1,4 @@
-"""Points of the value line: one per open account every five venue minutes of trading, and at each close."""
+"""Points of the value line: one per open account every five venue minutes of trading, and one at each close."""
 
 from datetime import datetime, timedelta
 
@@ -12,24 +12,54 @@ EVERY = timedelta(minutes=5)
 
 
 class EquityRecorder:
-    """Fed with every batch of a venue by the worker; writes when a point is due or the session changed."""
+    """Fed with every batch of a venue by the worker; writes when a point is due or the session changed.
+
+    Returns are measured from close to close, so each session that was played to its end gets a point at exactly its
+    close, at its own last prices, even when the next batch already belongs to the next session.
+    """
 
     def __init__(self, db: Database, venue: Venue) -> None:
         self._db = db
         self._venue: Venue = venue
+        self._run_id: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._prices: dict[str, str] = {}
         self._last_at: datetime | None = None
         self._last_state = ""
+        self._seen_at: datetime | None = None
+        self._closes_at: datetime | None = None
 
     async def on_quotes(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         """Remember the prices and record a point when one is due."""
+        if clock.run_id != self._run_id:
+            self._forget()
+            self._run_id = clock.run_id
+        closed = await self._record_close(clock)
         for symbol, quote in quotes.items():
             self._prices[symbol] = format(quote.last, "f")
-        changed = self._last_state not in {"", clock.state}
+        self._seen_at = clock.venue_now
+        self._closes_at = clock.next_close if clock.state == "open" else None
+        if not self._prices:
+            return
+        changed = self._last_state != clock.state and not (closed and clock.state in {"closed", "ended"})
         self._last_state = clock.state
         due = self._last_at is None or clock.venue_now - self._last_at >= EVERY
-        if not self._prices or not (changed or (clock.state == "open" and due)):
-            return
-        self._last_at = clock.venue_now
+        if changed or (clock.state == "open" and due):
+            await self._record(clock.venue_now)
+
+    async def _record_close(self, clock: VenueClock) -> bool:
+        """Whether the close of the session before this batch was recorded now; a jump out of a session is no close."""
+        closes_at, seen_at = self._closes_at, self._seen_at
+        if closes_at is None or seen_at is None or clock.venue_now < closes_at or not self._prices:
+            return False
+        if clock.state == "open" and closes_at - seen_at > EVERY:
+            return False
+        await self._record(closes_at)
+        return True
+
+    async def _record(self, at: datetime) -> None:
         prices = orjson.dumps([{"symbol": symbol, "last": last} for symbol, last in self._prices.items()]).decode()
-        await self._db.run(queries.SNAPSHOT_ALL, {"venue": self._venue, "venue_at": clock.venue_now, "prices": prices})
+        await self._db.run(queries.SNAPSHOT_ALL, {"venue": self._venue, "venue_at": at, "prices": prices})
+        self._last_at = at

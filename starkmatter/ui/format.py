@@ -1,10 +1,10 @@
 """Figures and instants as a person reads them: grouped, aligned, signs shown on changes. Decimal in, text out."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from zoneinfo import ZoneInfo
 
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
+
 MINUS = "−"
 NOTHING = "–"
 
@@ -53,6 +53,12 @@ def exchange_minute(at: datetime) -> str:
     """`Mar 1, 10:04` on the exchange's wall clock."""
     local = at.astimezone(EXCHANGE_ZONE)
     return f"{local:%b} {local.day}, {local:%H:%M}"
+
+
+def day(at: datetime | date) -> str:
+    """`Mar 1, 2021`: a date, or an instant's date at the exchange."""
+    on = exchange_day(at) if isinstance(at, datetime) else at
+    return f"{on:%b} {on.day}, {on.year}"
 
 
 def wall_time(at: datetime) -> str:

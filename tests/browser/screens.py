@@ -17,6 +17,7 @@ SCREENS = (
     ("trade", "/trade/AAPL"),
     ("orders", "/orders"),
     ("portfolio", "/portfolio"),
+    ("performance", "/portfolio/performance"),
     ("settings", "/settings"),
     ("security", "/settings/security"),
     ("connections", "/settings/connections"),

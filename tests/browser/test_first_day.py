@@ -11,7 +11,7 @@ from tests.ops.instance import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PAGES = ("/", "/trade/AAPL", "/portfolio", "/orders", "/settings")
+PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/settings")
 BASE_PAGE_MAX_KB = 230
 TRADE_PAGE_MAX_KB = 300
 LAYOUT_SHIFT_MAX = 0.1

@@ -1,5 +1,7 @@
 """The value line: when a point is written, what it holds, and that restarts and deposits do not bend it."""
 
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -7,7 +9,7 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.opening import deposit
+from starkmatter.portfolio.opening import deposit, open_account
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.portfolio.valuation import equity_series
@@ -86,3 +88,53 @@ async def test_an_account_of_a_former_run_gets_no_more_points(desk: Desk, record
     await close_former_runs(desk.b.db, RUN_ID + 1, tomorrow().venue_now)
     await tell(desk, recorder, quote("AAPL 100.00/100.05"), clock=tomorrow())
     assert await line(desk) == before
+
+
+async def instants(desk: Desk) -> list[datetime]:
+    return [point.at for point in await equity_series(desk.b, desk.caller, desk.account_id)]
+
+
+async def test_the_close_is_recorded_at_its_instant_at_the_sessions_own_last_price(
+    desk: Desk, recorder: EquityRecorder
+) -> None:
+    """Also when the first batch afterwards already belongs to the next session: a stall skipped the night."""
+    await submit_order(desk.b, desk.caller, desk.account_id, order("buy 10 AAPL"), "key-00000001")
+    await desk.broker.drain()
+    await tell(desk, recorder, quote("AAPL 110.00/110.05"), clock=open_clock(389))
+    await tell(desk, recorder, later("AAPL 150.00/150.05", "110.00"), clock=tomorrow(1))
+    assert (await instants(desk))[-2:] == [open_clock().next_close, tomorrow(1).venue_now]
+    assert (await line(desk))[-2:] == [Decimal("100099.50"), Decimal("100499.50")]
+
+
+async def test_a_jump_out_of_the_middle_of_a_session_is_no_close(desk: Desk, recorder: EquityRecorder) -> None:
+    await tell(desk, recorder, quote("AAPL 110.00/110.05"), clock=open_clock(30))
+    await tell(desk, recorder, later("AAPL 150.00/150.05", "110.00"), clock=tomorrow(0))
+    assert open_clock().next_close not in await instants(desk)
+
+
+async def test_another_run_begins_without_the_prices_and_the_close_of_the_one_before(
+    desk: Desk, recorder: EquityRecorder
+) -> None:
+    await tell(desk, recorder, quote("AAPL 110.00/110.05"), clock=open_clock(389))
+    await recorder.on_quotes(replace(tomorrow(0), run_id=RUN_ID + 1), {})
+    assert open_clock().next_close not in await instants(desk)
+    before = len(await instants(desk))
+    # An earlier date than the former run's: points are due at once, not when that date comes round again.
+    for minutes in (1, 6):
+        await recorder.on_quotes(open_clock(minutes, run_id=RUN_ID + 1), {"AAPL": quote("AAPL 90.00/90.05")})
+    assert len(await instants(desk)) == before + 2
+
+
+async def test_a_worker_that_starts_after_the_close_still_records_it(desk: Desk) -> None:
+    await desk.tell(quote("AAPL 110.00/110.05"), clock=closed_clock())
+    await EquityRecorder(desk.b.db, "replay").on_quotes(closed_clock(), {"AAPL": quote("AAPL 110.00/110.05")})
+    assert (await instants(desk))[-1] == closed_clock().venue_now
+
+
+async def test_no_point_lies_before_an_accounts_opening(desk: Desk, recorder: EquityRecorder) -> None:
+    await tell(desk, recorder, quote("AAPL 110.00/110.05"), clock=open_clock(389))
+    await desk.tell(clock=closed_clock())
+    opened = await open_account(desk.b, desk.caller, name="Evening", cash=Decimal("2500.00"))
+    await recorder.on_quotes(closed_clock(), {})
+    points = await equity_series(desk.b, desk.caller, opened.id)
+    assert [point.at for point in points] == [closed_clock().venue_now]

@@ -13,7 +13,18 @@ from tests.security.wire import wire
 
 pytestmark = pytest.mark.process
 
-PAGES = ("/", "/login", "/setup", "/welcome", "/trade/AAPL", "/portfolio", "/orders", "/settings", "/nowhere")
+PAGES = (
+    "/",
+    "/login",
+    "/setup",
+    "/welcome",
+    "/trade/AAPL",
+    "/portfolio",
+    "/portfolio/performance",
+    "/orders",
+    "/settings",
+    "/nowhere",
+)
 HEALTH = ("/healthz", "/readyz", "/metrics", "/_health")
 STATES = "reflex___state____state.starkmatter___ui___state___"
 

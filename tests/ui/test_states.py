@@ -15,6 +15,7 @@ from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import undeclared_handlers
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.palette import PaletteState
+from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TicketState, TradeState
 from tests.builders import Desk, make_account, make_caller, quote
@@ -27,6 +28,7 @@ OUR_STATES = (
     DashboardState,
     OrdersState,
     PortfolioState,
+    PerformanceState,
     SettingsState,
     ReplayState,
     TicketState,

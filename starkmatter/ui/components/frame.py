@@ -32,12 +32,14 @@ def framed(
     content: rx.Component,
     on_order: list | None = None,
     on_pulse: list | None = None,
+    heading: str | None = None,
     *,
     steady: bool = False,
 ) -> rx.Component:
     """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed.
 
-    `on_pulse` runs every few seconds while the page is seen and, unless `steady`, the market moves.
+    `heading` is what the page is called where that is not its place. `on_pulse` runs every few seconds while the page
+    is seen and, unless `steady`, the market moves.
     """
     return rx.el.div(
         rx.el.a("Skip to content", href="#main", class_name="skip"),
@@ -45,7 +47,12 @@ def framed(
             _rail(page),
             _top(on_order or []),
             rx.el.main(
-                _heading(page), problem_note(FrameState.problem), content, class_name="main", id="main", tab_index=-1
+                _heading(heading or page),
+                problem_note(FrameState.problem),
+                content,
+                class_name="main",
+                id="main",
+                tab_index=-1,
             ),
             _strip(),
             _tabs(page),

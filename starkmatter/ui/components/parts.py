@@ -115,6 +115,30 @@ def segment(
     )
 
 
+def download(href: rx.Var, label: str) -> rx.Component:
+    """A button that saves what REST answers; the router would look for a page of that name instead."""
+    return rx.el.a(
+        "CSV",
+        href=href,
+        class_name="btn tiny",
+        download=True,
+        aria_label=label,
+        custom_attrs={"reloadDocument": True},
+    )
+
+
+def tabs(pages: list[tuple[str, str]], here: str, label: str) -> rx.Component:
+    """The pages of one place, this one marked."""
+    return rx.el.nav(
+        *[
+            rx.el.a(text, href=href, custom_attrs={"aria-current": "page"} if text == here else {})
+            for text, href in pages
+        ],
+        class_name="tabs",
+        aria_label=label,
+    )
+
+
 def value_area(chart: rx.Var, label: str) -> rx.Component:
     """The account's value as a line over its area, with its level at the start, its extremes and its instants."""
     return rx.el.figure(

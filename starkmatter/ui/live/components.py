@@ -4,6 +4,7 @@ import reflex as rx
 
 _LIVE = rx.asset("live.jsx", shared=True)
 _CHART = rx.asset("chart.jsx", shared=True)
+_FIGURE = rx.asset("figure.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
 _FACTOR = rx.asset("factor.jsx", shared=True)
 
@@ -32,6 +33,21 @@ class CandleChart(rx.NoSSRComponent):
     interval: rx.Var[str]
     lines: rx.Var[list[dict[str, str]]]
     marks: rx.Var[list[dict[str, str]]]
+
+
+class Figure(rx.NoSSRComponent):
+    """A Plotly figure (`data` and `layout`; colors as CSS tokens) with its text alternative.
+
+    Not `rx.plotly`: that one embeds two templates in the page, needs plotly's Python side in the web process (24 MB)
+    and cannot see which theme the browser shows. The basic bundle is loaded when a figure is first drawn.
+    """
+
+    library = f"$/public{_FIGURE}"
+    tag = "Figure"
+    lib_dependencies: list[str] = ["plotly.js-basic-dist-min@3.7.0"]
+    figure: rx.Var[dict]
+    label: rx.Var[str]
+    height: rx.Var[str]
 
 
 class RestForm(rx.Component):

@@ -4,12 +4,14 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
+    download,
     empty,
     live_total,
     panel,
     problem_note,
     skeleton_rows,
     table,
+    tabs,
     td,
     th,
 )
@@ -18,12 +20,15 @@ from starkmatter.ui.pages.tables import positions_table
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
 
+PAGES = [("Overview", "/portfolio"), ("Performance", "/portfolio/performance")]
+
 
 def portfolio() -> rx.Component:
     """What the account is worth and why."""
     return framed(
         "Portfolio",
         rx.fragment(
+            tabs(PAGES, "Overview", "Portfolio pages"),
             problem_note(PortfolioState.problem),
             headline(),
             rx.el.div(
@@ -31,7 +36,14 @@ def portfolio() -> rx.Component:
                 panel("Cash, " + FrameState.account["currency"], _cash(), class_name="w4"),
                 panel("Positions", _positions(), class_name="w12"),
                 rx.cond(PortfolioState.closed.length() > 0, panel("Closed positions", _closed(), class_name="w12")),
-                panel("Ledger", _ledger(), class_name="w12"),
+                panel(
+                    "Ledger",
+                    _ledger(),
+                    extra=download(
+                        "/api/v1/accounts/" + FrameState.account["id"] + "/ledger.csv", "Download the ledger as CSV"
+                    ),
+                    class_name="w12",
+                ),
                 class_name="grid dash",
             ),
         ),

@@ -14,6 +14,7 @@ PAGES = (
     ("/", "Dashboard", "Overview of your account"),
     ("/trade/AAPL", "Trade", "Chart and ticket"),
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
+    ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
     ("/orders", "Orders", "Orders, fills and receipts"),
     ("/settings", "Settings", "Profile, sessions, appearance"),
 )

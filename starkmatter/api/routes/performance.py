@@ -1,0 +1,89 @@
+"""How an account did and what it consists of, as JSON and as CSV."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from starkmatter.accounts.records import Caller
+from starkmatter.api.csv_text import Cell, csv_text, ratio
+from starkmatter.api.schemas import AllocationOut, PerformanceOut
+from starkmatter.api.security import B, Signed
+from starkmatter.backends import Backends
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.allocation import allocate
+from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
+from starkmatter.portfolio.performance import measure_performance
+
+CSV = "text/csv; charset=utf-8"
+DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
+ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
+
+router = APIRouter(tags=["Portfolio"])
+
+Symbol = Annotated[
+    str | None,
+    Query(max_length=20, description="A symbol with daily bars; the venue's index unless given; empty: none"),
+]
+
+
+@router.get("/portfolio/performance")
+async def performance(
+    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None, benchmark: Symbol = None
+) -> PerformanceOut:
+    """Returns from the close before `start` to the close of `end`, dates of the exchange; all of it without them."""
+    return PerformanceOut.model_validate(
+        await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
+    )
+
+
+@router.get("/portfolio/performance.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def performance_csv(
+    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None, benchmark: Symbol = None
+) -> Response:
+    """The same period day by day."""
+    found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
+    rows: list[tuple[Cell, ...]] = [DAY_HEAD]
+    for day in found.days:
+        ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
+        rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
+    return Response(csv_text(rows), media_type=CSV, headers=_download("performance", account_id))
+
+
+@router.get("/portfolio/allocation")
+async def allocation(caller: Signed, b: B, account_id: UUID) -> AllocationOut:
+    """The parts of the account at the newest quotes: by symbol, by sector, and cash."""
+    return AllocationOut.model_validate(await allocate(b, caller, account_id))
+
+
+@router.get(
+    "/accounts/{account_id}/ledger.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}}
+)
+async def ledger_csv(account_id: UUID, caller: Signed, b: B) -> StreamingResponse:
+    """The account's whole journal, the newest entry first, one row per posting."""
+    await get_account(b, caller, account_id)
+    return StreamingResponse(
+        _ledger_pages(b, caller, account_id), media_type=CSV, headers=_download("ledger", account_id)
+    )
+
+
+async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncIterator[str]:
+    yield csv_text([ENTRY_HEAD])
+    before: int | None = None
+    while True:
+        entries = await list_entries(b, caller, account_id, MAX_LIMIT, before)
+        yield csv_text(
+            (one.id, one.booked_at, one.venue_at, one.kind, one.description, leg.account, leg.commodity, leg.amount)
+            for one in entries
+            for leg in one.postings
+        )
+        if len(entries) < MAX_LIMIT:
+            return
+        before = entries[-1].id
+
+
+def _download(what: str, account_id: UUID) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="starkmatter-{what}-{account_id}.csv"'}

@@ -1,0 +1,65 @@
+"""A benchmark's closes on an account's days: the price return of one instrument of the same venue."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from starkmatter.backends import Backends
+from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.quotes import Venue
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.market.service import MAX_BARS, get_instrument, list_instruments, load_bars
+
+ALL_INSTRUMENTS = 500
+LOOK_BACK = timedelta(days=15)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkLine:
+    """Daily closes by the exchange's date. `base_close` is the last one at or before the period's start, or None."""
+
+    symbol: str
+    name: str
+    base_close: Decimal | None
+    closes: dict[date, Decimal]
+
+    def growth_on(self, on: date, *, is_base: bool = False) -> Decimal | None:
+        """What one unit at the start has become by the close of `on`; None without a price of that day."""
+        if self.base_close is None:
+            return None
+        if is_base:
+            return Decimal(1)
+        close = self.closes.get(on)
+        return None if close is None else close / self.base_close
+
+
+async def list_benchmarks(b: Backends) -> list[Instrument]:
+    """What an account can be held against, indices first."""
+    found = await list_instruments(b.db, "", ALL_INSTRUMENTS)
+    return sorted(found, key=lambda one: (one.kind != "index", one.symbol))
+
+
+async def load_benchmark(
+    b: Backends, venue: Venue, symbol: str | None, base_on: date, *, with_base_day: bool, until: datetime
+) -> BenchmarkLine | None:
+    """The closes from the start to `until`, as known then; None for no benchmark. NotFound for an unknown symbol.
+
+    `with_base_day`: the period starts at or after the close of `base_on`, else during that day or before it, and the
+    close before it is the one to start from. Without a `symbol` the venue's first index is taken.
+    """
+    if symbol == "":
+        return None
+    if symbol is None:
+        chosen = next((one for one in await list_benchmarks(b) if one.kind == "index"), None)
+        if chosen is None:
+            return None
+    else:
+        chosen = await get_instrument(b.db, symbol)
+    start = datetime.combine(base_on, time(), UTC) - LOOK_BACK
+    bars = await load_bars(b.db, venue, chosen.symbol, "1d", start, None, MAX_BARS, until=until)
+    closes = {exchange_day(bar.starts_at): bar.close for bar in bars}
+    days = sorted(closes)
+    latest = base_on if with_base_day else base_on - timedelta(days=1)
+    at = bisect_right(days, latest) - 1
+    return BenchmarkLine(chosen.symbol, chosen.name, closes[days[at]] if at >= 0 else None, closes)
