@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.walk import EMAIL, PASSPHRASE, PHONE, SECS, Walk
+from tests.browser.walk import EMAIL, MORE, PASSPHRASE, PHONE, SECS, Walk
 from tests.ops.instance import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/settings")
+PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/settings", *MORE)
 BASE_PAGE_MAX_KB = 230
 TRADE_PAGE_MAX_KB = 300
 LAYOUT_SHIFT_MAX = 0.1

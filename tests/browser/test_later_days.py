@@ -62,7 +62,7 @@ def test_fill_position_cash_and_ledger_agree_with_rest_to_the_cent(walk: Walk) -
 def test_ending_this_session_in_settings_leads_to_the_sign_in_page(owner: Walk, browser: Browser) -> None:
     window = Walk.begin(browser, owner.url)
     window.sign_in(EMAIL, PASSPHRASE)
-    window.open("/settings")
+    window.open("/settings/security")
     with rest_of(window) as rest:
         assert rest.get("/auth/me").status_code == 200
         row_of(window, "Sessions", "this one").get_by_role("button", name="End").click()
