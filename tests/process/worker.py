@@ -125,6 +125,7 @@ class Person:
         self.wanted: dict[str, str] = {}
         self.answered: dict[str, UUID] = {}
         self.unanswered: set[str] = set()
+        self.spared: set[UUID] = set()
         self.stop = asyncio.Event()
 
     async def send(self, text: str, b: Backends | None = None) -> OrderView:
@@ -157,7 +158,8 @@ class Person:
             again = await submit_order(self.b, self.caller, self.account_id, order(self.wanted[key]), key)
             assert again.id == placed.id
         elif chance < 0.35:
-            await cancel_order(self.b, self.caller, self.rng.choice(list(self.answered.values())))
+            mine = [one for one in self.answered.values() if one not in self.spared]
+            await cancel_order(self.b, self.caller, self.rng.choice(mine))
 
     async def _wish(self) -> str:
         symbol = self.rng.choice(SYMBOLS)
