@@ -20,6 +20,7 @@ from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
 from starkmatter.clock import utc_now
+from starkmatter.egress.reports import report_until
 from starkmatter.market.hub import Hub
 from starkmatter.settings import Settings
 from starkmatter.version import VERSION
@@ -104,7 +105,8 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
         return address_behind(peer, forwarded.decode("latin-1"), b.settings.trusted_proxy_hops)
 
     stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live, address_of=address)
-    tasks = [asyncio.create_task(hub.run(stop)), asyncio.create_task(stream.watch_sessions(stop))]
+    parts = (hub.run(stop), stream.watch_sessions(stop), report_until(b.cache, "web", stop))
+    tasks = [asyncio.create_task(part) for part in parts]
     _stream = stream
     try:
         yield stream

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from weakref import WeakSet
 
 import stamina
 import structlog
@@ -27,6 +28,12 @@ WAIT_FOR_TURN_SECS = 5.0
 T = TypeVar("T")
 
 log = structlog.get_logger("egress")
+_living: "WeakSet[Line]" = WeakSet()
+
+
+def living_lines() -> "list[Line]":
+    """Every line this process holds, for the reports."""
+    return list(_living)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Line:
         self._last_failed_at: datetime | None = None
         self._last: VendorFailure | None = None
         self._seldom = Seldom()
+        _living.add(self)
 
     async def read(self, work: Callable[[], Awaitable[T]]) -> T:
         """Ask something that changes nothing at the vendor; what is retryable is tried again, `tries` times in all."""

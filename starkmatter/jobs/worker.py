@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.egress.reports import report_until
 from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.runner import JobRunner
@@ -46,7 +47,7 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     b = await open_backends(settings, "starkmatter worker")
-    beating = asyncio.create_task(_beat_until(b, stop))
+    beating = asyncio.gather(_beat_until(b, stop), report_until(b.cache, "worker", stop))
     leadership = Leadership(settings.database_url.get_secret_value() if settings.database_url else "")
     try:
         if not await leadership.win(stop):

@@ -15,6 +15,7 @@ NAVIGATION = (
     ("/orders", "Orders", "orders"),
     ("/settings", "Settings", "settings"),
 )
+ON_PHONE = ("Dashboard", "Trade", "Portfolio", "Orders")
 SHOWS_ITS_HEADING = {"Trade", "Settings", "Administration"}
 KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
@@ -108,8 +109,23 @@ def _rail(page: str) -> rx.Component:
 
 
 def _tabs(page: str) -> rx.Component:
+    """On a phone: the four pages of every day, the others behind one more."""
+    first = [place for place in NAVIGATION if place[1] in ON_PHONE]
+    others = [place for place in NAVIGATION if place[1] not in ON_PHONE]
+    here = {"data-here": "yes"} if page not in ON_PHONE else {}
     return rx.el.nav(
-        *[_link(page, href, title, name) for href, title, name in NAVIGATION], class_name="tabbar", aria_label="Pages"
+        *[_link(page, href, title, name) for href, title, name in first],
+        rx.el.details(
+            rx.el.summary(icon("more"), rx.el.span("More", class_name="label"), custom_attrs=here),
+            rx.el.div(
+                *[_link(page, href, title, name) for href, title, name in others],
+                rx.cond(FrameState.is_admin, _link(page, "/admin", "Administration", "admin")),
+                class_name="list",
+            ),
+            class_name="menu more",
+        ),
+        class_name="tabbar",
+        aria_label="Pages",
     )
 
 

@@ -5,7 +5,7 @@ import reflex as rx
 from starkmatter.accounts.connections import ConnectionField, ConnectionKind
 from starkmatter.connections.catalog import CATALOG
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows
+from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import RestForm
 from starkmatter.ui.state.connections import ConnectionsState
@@ -38,6 +38,10 @@ def connections() -> rx.Component:
                             class_name="w12",
                         ),
                     ),
+                    rx.cond(
+                        ConnectionsState.vendors.length() > 0,
+                        panel("How vendors answer", _vendors(), class_name="w12"),
+                    ),
                     rx.el.p(
                         "Keys are sealed with AES-256 under a key outside the database and are never shown again. "
                         "Everything works without them; each says what it would add.",
@@ -48,6 +52,30 @@ def connections() -> rx.Component:
                 skeleton_rows(6),
             ),
         ),
+    )
+
+
+def _vendors() -> rx.Component:
+    return table(
+        [th("Vendor"), th("State"), th("Last good answer"), th("Asked", num=True), th("Failed", num=True)],
+        rx.foreach(
+            ConnectionsState.vendors,
+            lambda row: rx.el.tr(
+                td(row["vendor"]),
+                td(
+                    rx.el.span(
+                        row["state"],
+                        class_name="status",
+                        custom_attrs={"data-status": rx.cond(row["good"] == "yes", "filled", "rejected")},
+                    ),
+                    rx.el.span(" ", row["words"], class_name="muted small"),
+                ),
+                td(row["last_ok"], class_name="muted"),
+                td(row["asked"], num=True),
+                td(row["failed"], num=True),
+            ),
+        ),
+        "How vendors answer",
     )
 
 

@@ -6,6 +6,7 @@ from starkmatter.accounts.factor import factor_state
 from starkmatter.backends import backends
 from starkmatter.connections.catalog import CATALOG
 from starkmatter.connections.service import ConnectionView, forget_connection, list_connections, test_connection
+from starkmatter.egress.reports import VendorReport, read_reports
 from starkmatter.errors import StarkMatterError
 from starkmatter.ui import format as show
 from starkmatter.ui.state.guard import allow, caller_of
@@ -25,6 +26,7 @@ class ConnectionsState(rx.State):
 
     ready: bool = False
     rows: dict[str, Row] = EMPTY
+    vendors: list[Row] = []
     busy: str = ""
     problem: str = ""
 
@@ -38,6 +40,7 @@ class ConnectionsState(rx.State):
         try:
             views = await list_connections(backends(), await caller_of(self))
             self.rows = EMPTY | {view.kind: _row(view) for view in views}
+            self.vendors = [_vendor_row(report) for report in await read_reports(backends().cache)]
             self.problem = ""
         except StarkMatterError as error:
             self.problem = error.text
@@ -101,3 +104,16 @@ def _row(view: ConnectionView) -> Row:
             "since": show.wall_time(view.updated_at) if view.updated_at else "",
         }
     )
+
+
+def _vendor_row(report: VendorReport) -> Row:
+    good = report.failure is None
+    return {
+        "vendor": report.vendor,
+        "state": "answers" if good else report.failure.replace("_", " "),
+        "good": "yes" if good else "",
+        "words": "" if good else report.text,
+        "asked": f"{report.asked_count:,}",
+        "failed": f"{report.failed_count:,}",
+        "last_ok": show.wall_time(report.last_ok_at) if report.last_ok_at else "never",
+    }

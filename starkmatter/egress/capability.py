@@ -1,0 +1,25 @@
+"""What an adapter can do, as data: the settings page, the contract tests and `docs/providers.md` are made from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Port = Literal["market data", "broker", "news", "model", "mail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One adapter's row. `vendor` is the name people know; `adapter` ours, unique within its port.
+
+    `connection` is the kind of the connection that holds its keys (None: it needs none). `gives` are short nouns,
+    `limits` the vendor's own figures with their source's date where they have one, `notes` what a person should know
+    before relying on it. `client` names the SDK or library behind the adapter.
+    """
+
+    port: Port
+    adapter: str
+    vendor: str
+    client: str
+    connection: str | None
+    gives: tuple[str, ...]
+    limits: str
+    notes: str
