@@ -1,6 +1,6 @@
 """What a connection to a vendor is made of: its fields, whose it is, what it adds and how it is tested."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,7 @@ class ConnectionKind:
 
     `adds` is one sentence: what works with it that does not work without. `test` asks the vendor something harmless
     with these secrets and returns what it learned in words; it raises VendorFailure or InvalidInput in words too.
+    `check` looks at what was entered before anything is kept, and raises InvalidInput for what must not be.
     """
 
     kind: str
@@ -39,3 +40,4 @@ class ConnectionKind:
     fields: tuple[ConnectionField, ...]
     test: Callable[[Backends, Secrets], Awaitable[str]]
     where: str = ""
+    check: Callable[[Mapping[str, str]], None] | None = None

@@ -2,6 +2,7 @@
 
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
+from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
-CATALOG: tuple[ConnectionKind, ...] = (SMTP,)
+CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SMTP)
 BY_KIND = {one.kind: one for one in CATALOG}

@@ -86,6 +86,8 @@ async def save_connection(b: Backends, caller: Caller, name: str, values: Mappin
         value = given or (former.get(field.name, "") if field.secret else "") or field.default
         _check(field, value)
         kept[field.name] = value
+    if kind.check is not None:
+        kind.check(kept)
     hide = {field.name for field in kind.fields if field.secret}
     await keep_secret(b, kind.kind, _owner(kind, caller), kept, hide)
     return await test_connection(b, caller, name)

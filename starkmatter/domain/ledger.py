@@ -17,6 +17,9 @@ TRADING = "equity:trading"
 DEPOSITS = "equity:deposits"
 FEES = "expenses:fees"
 ROUNDING = "equity:rounding"
+DIVIDENDS = "income:dividends"
+INTEREST = "income:interest"
+ADJUSTMENTS = "equity:adjustments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +85,31 @@ def book_deposit(amount: Decimal, currency: str) -> Booking:
         f"{verb} {money_text(abs(cents))} {currency}",
         (Leg(CASH, currency, cents), Leg(DEPOSITS, currency, -cents)),
     )
+
+
+def book_brought_in(symbol: str, qty: Decimal, worth: Decimal, currency: str) -> Booking:
+    """`qty` shares that come with an account: paid in at what they are worth now, in `currency`."""
+    cents = to_cents(worth)
+    return Booking(
+        "deposit",
+        f"Brought in {plain(qty)} {symbol} worth {money_text(cents)} {currency}",
+        (
+            Leg(TRADING, currency, cents),
+            Leg(DEPOSITS, currency, -cents),
+            Leg(HOLDING, symbol, qty),
+            Leg(TRADING, symbol, -qty),
+        ),
+    )
+
+
+def book_activity(kind: str, text: str, cash: Decimal, currency: str) -> Booking:
+    """Cash that moved at a broker without a trade: fee, dividend, interest, deposit or withdrawal."""
+    against = {"fee": FEES, "dividend": DIVIDENDS, "interest": INTEREST}.get(kind, DEPOSITS)
+    cents = to_cents(cash)
+    return Booking(kind, text, (Leg(CASH, currency, cents), Leg(against, currency, -cents)))
+
+
+def book_adjustment(text: str, commodity: str, change: Decimal, *, is_cash: bool) -> Booking:
+    """A difference that a person accepted: our figure follows the broker's."""
+    account = CASH if is_cash else HOLDING
+    return Booking("adjustment", text, (Leg(account, commodity, change), Leg(ADJUSTMENTS, commodity, -change)))

@@ -40,6 +40,7 @@ _S = OrderStatus
 TERMINAL = frozenset({_S.RISK_REJECTED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.REJECTED, _S.NOT_SENT})
 OPEN = frozenset(_S) - TERMINAL
 
+_IN_BOOK = frozenset({_S.ACCEPTED, _S.WORKING, _S.PARTIAL})
 _AT_BROKER = {_S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.PENDING_CANCEL, _S.PENDING_REPLACE}
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PENDING_SUBMIT: frozenset({_S.SUBMITTING, _S.NOT_SENT}),
@@ -114,6 +115,21 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 def may_move(current: OrderStatus, following: OrderStatus) -> bool:
     """Whether an order may pass from `current` to `following`; anything else is an anomaly and changes nothing."""
     return following in TRANSITIONS[current]
+
+
+def steps_to(current: OrderStatus, target: OrderStatus) -> list[OrderStatus]:
+    """The moves that lead from `current` to what a broker reports: one, two (by way of the book) or none.
+
+    None when nothing changed or when the report is older than what is known; a report never takes an order back from
+    where it has come. A cancel that is under way stays so until the broker says that the order ended.
+    """
+    if target is current or (current is _S.PENDING_CANCEL and target in _IN_BOOK):
+        return []
+    if may_move(current, target):
+        return [target]
+    if current in {_S.SUBMITTING, _S.UNKNOWN, _S.ACCEPTED} and may_move(_S.WORKING, target):
+        return [_S.WORKING, target]
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from purgatory.domain.model import OpenedState
 
 from starkmatter.clock import utc_now
 from starkmatter.egress.failures import FailureKind, VendorFailure
+from starkmatter.errors import StarkMatterError
 from starkmatter.ops.seldom import Seldom
 
 BREAKER_THRESHOLD = 5
@@ -26,6 +27,12 @@ READ_TRIES = 3
 WAIT_FOR_TURN_SECS = 5.0
 
 T = TypeVar("T")
+
+
+def _is_an_answer(error: StarkMatterError) -> bool:
+    """Whether the vendor works although it did not give what was asked: that must not interrupt the line."""
+    return not isinstance(error, VendorFailure) or error.kind in {"rate_limited", "refused"}
+
 
 log = structlog.get_logger("egress")
 _living: "WeakSet[Line]" = WeakSet()
@@ -68,7 +75,7 @@ class Line:
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=BREAKER_THRESHOLD,
             default_ttl=pause_secs,
-            exclude=[(VendorFailure, lambda failure: failure.kind in {"rate_limited", "refused"})],
+            exclude=[(StarkMatterError, _is_an_answer)],
         )
         self._quiet_until = 0.0
         self._asked = self._failed = 0
@@ -131,6 +138,9 @@ class Line:
             if failure.retry_after_secs:
                 self._quiet_until = loop_secs + min(failure.retry_after_secs, 3600.0)
             raise self._noted(failure) from None
+        except StarkMatterError:
+            self._last_ok_at, self._last = utc_now(), None
+            raise
         self._last_ok_at = utc_now()
         self._last = None
         return result

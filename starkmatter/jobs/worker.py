@@ -20,6 +20,7 @@ from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.settings import Settings
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.events import WAKE_CHANNEL
+from starkmatter.trading.house import BrokerHouse
 
 POLL_SECS = 0.25
 GATHER_SECS = 0.004
@@ -70,7 +71,7 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
         return LOST_EXIT_CODE
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
-    work = asyncio.create_task(market.run(stop))
+    work = asyncio.create_task(_run_all(stop, market, BrokerHouse(b, leadership.confirm)))
     try:
         await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
         if lost.done() or (work.done() and not stop.is_set() and _database_gone(work)):
@@ -88,6 +89,13 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(lost, stopping, work, return_exceptions=True)
+
+
+async def _run_all(stop: asyncio.Event, market: "ReplayMarket", brokers: BrokerHouse) -> None:
+    """Everything that runs all the time, side by side."""
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(brokers.run(stop))
+        await market.run(stop)
 
 
 class ReplayMarket:

@@ -8,7 +8,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
-from starkmatter.domain.ledger import Booking, book_deposit
+from starkmatter.domain.ledger import book_deposit
 from starkmatter.domain.matching import REALISTIC
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, Unavailable
 from starkmatter.market.service import replay_status
@@ -16,12 +16,14 @@ from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.valuation import clock_or_none
+from starkmatter.trading.journal import write_booking
 
 FIRST_CASH = Decimal("100000")
 MAX_CASH = Decimal("1000000000")
 MAX_ACCOUNTS = 50
 MAX_NAME_CHARS = 60
 CURRENCIES = ("USD",)
+PAPER = "paper"
 
 
 async def open_account(
@@ -61,6 +63,8 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not move cash.")
     account = await get_account(b, caller, account_id)
+    if account.broker != PAPER:
+        raise Conflict("Cash of this account moves at the broker and appears here by itself.")
     if account.read_only:
         raise Conflict("This account is closed or frozen and can only be read.")
     booking = book_deposit(amount, account.currency)
@@ -72,7 +76,7 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
         moved = await connection.execute(queries.MOVE_FREE_CASH, {"cash": booking.cash, "account": account_id})
         if moved.rowcount != 1:
             raise InvalidInput(f"Only {account.buying_power:,.2f} {account.currency} are free to take out.")
-        await _write_booking(connection, account_id, booking, venue_at=clock.venue_now if clock else now, now=now)
+        await write_booking(connection, account_id, booking, venue_at=clock.venue_now if clock else now, now=now)
     return await get_account(b, caller, account_id)
 
 
@@ -112,6 +116,7 @@ async def create_account(
             "user": user_id,
             "name": name,
             "venue": "replay",
+            "broker": PAPER,
             "currency": "USD",
             "preset": REALISTIC.name,
             "run": run_id,
@@ -119,30 +124,12 @@ async def create_account(
             "venue_at": venue_at,
         },
     )
-    await _write_booking(connection, account_id, booking, venue_at=venue_at, now=now)
+    await write_booking(connection, account_id, booking, venue_at=venue_at, now=now)
     await connection.execute(queries.MOVE_CASH, (booking.cash, account_id))
     await connection.execute(
         queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
     )
     return account_id
-
-
-async def _write_booking(
-    connection: Connection, account_id: UUID, booking: Booking, *, venue_at: datetime, now: datetime
-) -> None:
-    await connection.execute(
-        queries.INSERT_ENTRY,
-        {
-            "account": account_id,
-            "kind": booking.kind,
-            "description": booking.description,
-            "venue_at": venue_at,
-            "now": now,
-            "accounts": [leg.account for leg in booking.legs],
-            "commodities": [leg.commodity for leg in booking.legs],
-            "amounts": [leg.amount for leg in booking.legs],
-        },
-    )
 
 
 async def _replay_now(b: Backends) -> tuple[datetime, int]:

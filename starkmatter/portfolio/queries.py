@@ -3,14 +3,8 @@
 INSERT_ACCOUNT = """
 INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
                      opened_venue_at)
-VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, 'paper', 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
+VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
         %(venue_at)s)
-"""
-
-INSERT_ENTRY = """
-INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts)
-VALUES (%(account)s, %(kind)s, %(description)s, %(venue_at)s, %(now)s, %(accounts)s, %(commodities)s,
-        %(amounts)s::numeric[])
 """
 
 MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
@@ -172,7 +166,11 @@ BROKEN_INVARIANTS = """
 WITH posted AS (
     SELECT account_id, account, commodity, sum(amount) AS amount FROM ledger_posting GROUP BY 1, 2, 3
 ), held AS (
-    SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS qty FROM fill GROUP BY 1, 2
+    SELECT account_id, symbol, sum(qty) AS qty FROM (
+        SELECT account_id, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END AS qty FROM fill
+        UNION ALL
+        SELECT account_id, commodity, amount FROM ledger_posting WHERE account = 'assets:holding' AND kind <> 'fill'
+    ) AS moved GROUP BY 1, 2
 ), open_buys AS (
     SELECT account_id, sum(reserved) AS reserved FROM trade_order GROUP BY 1
 ), open_sells AS (
@@ -195,7 +193,7 @@ SELECT 'I3', 'account ' || h.account_id, h.symbol || ' is ' || h.signed_qty || '
  WHERE h.signed_qty <> coalesce(f.qty, 0) OR h.signed_qty <> coalesce(p.amount, 0)
 UNION ALL
 SELECT 'I4', 'account ' || id, 'cash ' || cash || ' does not cover reserved ' || reserved
-  FROM account WHERE mode = 'paper' AND cash - reserved < 0
+  FROM account WHERE broker = 'paper' AND cash - reserved < 0
 UNION ALL
 SELECT 'I5', 'account ' || a.id, 'reserved is ' || a.reserved || ', its orders hold ' || coalesce(o.reserved, 0)
   FROM account a LEFT JOIN open_buys o ON o.account_id = a.id WHERE a.reserved <> coalesce(o.reserved, 0)

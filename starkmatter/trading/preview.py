@@ -14,7 +14,7 @@ from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.trading import queries
 from starkmatter.trading.records import OrderPreview
-from starkmatter.trading.ticket import Ticket, open_ticket
+from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: 
 
 def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal) -> OrderPreview:
     """The preview from what is known; figures that need a price are None without one."""
-    refusals = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    refusals = refusals_of(request, ticket)
     warnings = risk.warnings(request, ticket.quote, ticket.clock)
     price = risk.reference_price(request, ticket.quote)
     if price is not None and request.limit_price is not None:

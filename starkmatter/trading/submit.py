@@ -17,7 +17,7 @@ from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.gate import gate_of
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.ticket import Ticket, open_ticket
+from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 
@@ -40,7 +40,7 @@ async def submit_order(
     now = utc_now()
     order_id = order_id_for(account_id, idempotency_key)
     reservation = risk.NOTHING
-    reasons = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    reasons = refusals_of(request, ticket)
     if ticket.instrument is not None and not reasons:
         reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     request_hash = canonical_hash(ticket, request)

@@ -9,6 +9,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain import risk
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import PRESETS, Preset
 from starkmatter.domain.orders import OrderRequest
@@ -17,18 +18,25 @@ from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import get_instrument
+from starkmatter.trading import queries
 from starkmatter.trading.facts import AccountFacts, account_facts
+
+PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer."""
+    """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer.
+
+    `held_back` says why the account's broker can take no order now, None when it can.
+    """
 
     account: AccountFacts
     instrument: Instrument | None
     quote: Quote | None
     clock: VenueClock | None
     preset: Preset
+    held_back: str | None = None
 
     def session_on(self, today: date) -> date:
         """The trading day a day order belongs to: the open one, else the next."""
@@ -45,7 +53,23 @@ async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: Or
     account = await account_facts(b.db, caller, account_id)
     instrument = await _instrument(b.db, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
-    return Ticket(account, instrument, quote, clock, PRESETS[account.preset])
+    held_back = None if account.broker == PAPER else await _held_back(b.db, account_id)
+    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back)
+
+
+def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
+    """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
+    found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    return [*found, ticket.held_back] if ticket.held_back else found
+
+
+async def _held_back(db: Database, account_id: UUID) -> str | None:
+    """Why nothing can be sent to the broker now: its book was not read yet, or does not agree with ours."""
+    rows = await db.tuples(queries.BROKER_STATE, (account_id,))
+    if not rows:
+        return "This account has no broker any more."
+    state, words = rows[0]
+    return None if state == "ready" else f"No order can be sent now. {words}"
 
 
 async def _quote(b: Backends, venue: Venue, symbol: str) -> Quote | None:

@@ -1,0 +1,243 @@
+"""Carries one account's orders to its broker, effectively once (SAFETY A.3), and back what becomes of them.
+
+An order is claimed, and the claim committed, before anything is sent; it carries an id derived from ours. Whatever is
+not a certain answer leaves it `unknown`: it is looked for by that id, and only when the broker says four times that it
+has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Connection
+from starkmatter.domain.money import ZERO, money_text, plain
+from starkmatter.domain.orders import TERMINAL, OrderRequest, OrderStatus
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.trading import queries
+from starkmatter.trading.events import announce_orders
+from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused
+from starkmatter.trading.reports import Applied, BrokeredOrder, apply_report, client_order_id, lock_order
+
+UNSENT = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
+
+log = structlog.get_logger("broker")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the desk is. Tests hurry it."""
+
+    look_after_secs: tuple[float, ...] = (0.5, 2.0, 8.0, 30.0)
+    market_valid: timedelta = timedelta(seconds=15)
+    other_valid: timedelta = timedelta(seconds=60)
+    young: timedelta = timedelta(seconds=5)
+    settle_secs: float = 1.0
+    check_every_secs: float = 60.0
+    reconnect_secs: tuple[float, float] = (1.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One row of the outbox of this account."""
+
+    kind: str
+    order_id: UUID
+    status: str
+    broker_order_id: str | None
+    look_at: datetime | None
+
+
+class OrderDesk:
+    """The sending half of one account's desk. `confirm` returns only while this worker leads."""
+
+    def __init__(
+        self, b: Backends, account_id: UUID, broker: Broker, confirm: Callable[[], Awaitable[None]], pace: Pace
+    ) -> None:
+        self._b = b
+        self._account_id = account_id
+        self._broker = broker
+        self._confirm = confirm
+        self._pace = pace
+
+    async def drain(self, *, sending: bool) -> None:
+        """Do what the outbox asks for, in its order.
+
+        Without `sending` only cancels go out, and what has waited too long ends unsent.
+        """
+        for work in await self._b.db.all(Work, queries.BROKER_WORK, (self._account_id,)):
+            await self._confirm()
+            if work.kind == "cancel":
+                await self._cancel(work)
+            elif work.status == OrderStatus.PENDING_SUBMIT:
+                await self._submit(work.order_id, sending=sending)
+            elif (
+                sending
+                and work.status == OrderStatus.UNKNOWN
+                and work.look_at is not None
+                and work.look_at <= utc_now()
+            ):
+                await self._look_for(work.order_id)
+
+    async def strand(self) -> None:
+        """What a former worker was sending when it ended: its fate is unknown, so it is looked for at once."""
+        for (order_id,) in await self._b.db.tuples(queries.STRANDED, (self._account_id,)):
+            reason = "The worker ended while this order was being sent."
+            await self._end_sending(order_id, OrderStatus.UNKNOWN, reason, look_at=utc_now())
+
+    async def on_order(self, report: BrokerOrder) -> None:
+        """Take a report into the books and tell the person's pages."""
+        self._announce(await apply_report(self._b.db, self._account_id, report))
+
+    async def _submit(self, order_id: UUID, *, sending: bool) -> None:
+        order = await self._claim(order_id, OrderStatus.PENDING_SUBMIT, sending=sending)
+        if order is not None:
+            await self._send(order)
+
+    async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> BrokeredOrder | None:
+        """Commit that it is being sent now; None when it need not be. What has waited too long is not sent at all."""
+        now = utc_now()
+        async with self._b.db.transaction() as connection:
+            order = await lock_order(connection, order_id)
+            if order is None or order.status is not expected:
+                return None
+            late = not self._still_wanted(order, now)
+            if not late and not sending:
+                return None
+            steps = [OrderStatus.NOT_SENT] if late else [OrderStatus.SUBMITTING]
+            reason = "It could not be sent in time and was not: nothing was ordered." if late else None
+            await self._move(connection, order, steps, reason, now)
+            if late:
+                await connection.execute(queries.DROP_OUTBOX, (order.id,))
+            else:
+                await connection.execute(queries.CLAIM, {"order": order.id, "now": now})
+        if late:
+            log.warning("order not sent", order_id=str(order.id), why="too late")
+            self._announce(Applied(order, OrderStatus.NOT_SENT, ZERO, None))
+            return None
+        return order
+
+    async def _send(self, order: BrokeredOrder) -> None:
+        """One attempt on the wire, and its outcome in the books."""
+        request = OrderRequest(order.symbol, order.side, order.type, order.qty, order.time_in_force, order.limit_price)
+        await self._confirm()
+        try:
+            report = await self._broker.submit(order.client_order_id, request)
+        except OrderRefused as refusal:
+            await self._end_sending(order.id, OrderStatus.REJECTED, refusal.text)
+        except VendorFailure as failure:
+            log.warning("order in doubt", order_id=str(order.id), kind=failure.kind)
+            look_at = utc_now() + timedelta(seconds=self._pace.look_after_secs[0])
+            words = f"{failure.text} Whether the order arrived is being found out."
+            await self._end_sending(order.id, OrderStatus.UNKNOWN, words, look_at=look_at)
+        else:
+            await self.on_order(report)
+
+    async def _end_sending(
+        self, order_id: UUID, status: OrderStatus, reason: str, *, look_at: datetime | None = None
+    ) -> None:
+        """Leave `submitting`, unless the broker's stream was faster and has told more already."""
+        now = utc_now()
+        async with self._b.db.transaction() as connection:
+            order = await lock_order(connection, order_id)
+            if order is None or order.status is not OrderStatus.SUBMITTING:
+                return
+            await self._move(connection, order, [status], reason, now)
+            if status is OrderStatus.UNKNOWN:
+                await connection.execute(queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at})
+            else:
+                await connection.execute(queries.DROP_OUTBOX, (order_id,))
+        self._announce(Applied(order, status, ZERO, None))
+
+    async def _look_for(self, order_id: UUID) -> None:
+        """Ask the broker for an order whose fate is unknown. Only its own word that there is none counts as none."""
+        delays = self._pace.look_after_secs
+        ((looks, _),) = await self._b.db.tuples(queries.LOOKS, (order_id,))
+        try:
+            found = await self._broker.find(client_order_id(order_id))
+        except VendorFailure:
+            await self._look_later(order_id, looks, delays[min(looks, len(delays) - 1)])
+            return
+        if found is not None:
+            await self.on_order(found)
+        elif looks + 1 < len(delays):
+            await self._look_later(order_id, looks + 1, delays[looks + 1])
+        else:
+            order = await self._claim(order_id, OrderStatus.UNKNOWN)
+            if order is not None:
+                log.warning("order sent again under the same id", order_id=str(order_id))
+                await self._send(order)
+
+    async def _look_later(self, order_id: UUID, looks: int, secs: float) -> None:
+        at = utc_now() + timedelta(seconds=secs)
+        await self._b.db.run(queries.LOOK_LATER, {"order": order_id, "looks": looks, "look_at": at})
+
+    async def _cancel(self, work: Work) -> None:
+        """Pass a wish to cancel on once it is known under which id the order lives at the broker."""
+        if work.status in UNSENT or work.broker_order_id is None:
+            return
+        if work.status != OrderStatus.PENDING_CANCEL and not await self._mark_cancel(work.order_id):
+            return
+        try:
+            await self._broker.cancel(work.broker_order_id)
+        except CancelRefused:
+            try:
+                found = await self._broker.find(client_order_id(work.order_id))
+            except VendorFailure:
+                return
+            if found is not None:
+                self._announce(await apply_report(self._b.db, self._account_id, found, cancel_refused=True))
+        except VendorFailure as failure:
+            log.debug("cancel postponed", order_id=str(work.order_id), kind=failure.kind)
+            return
+        await self._b.db.run(queries.DROP_CANCEL, (work.order_id,))
+
+    async def _mark_cancel(self, order_id: UUID) -> bool:
+        """The order became known while a wish to cancel was waiting; False when it has ended meanwhile."""
+        now = utc_now()
+        async with self._b.db.transaction() as connection:
+            order = await lock_order(connection, order_id)
+            if order is None or order.status in TERMINAL:
+                await connection.execute(queries.DROP_CANCEL, (order_id,))
+                return False
+            return await self._move(connection, order, [OrderStatus.PENDING_CANCEL], None, now)
+
+    async def _move(
+        self, connection: Connection, order: BrokeredOrder, steps: list[OrderStatus], reason: str | None, now: datetime
+    ) -> bool:
+        row = await (
+            await connection.execute(
+                queries.MOVE_ORDER,
+                {
+                    "order": order.id,
+                    "steps": [str(step) for step in steps],
+                    "from": [str(order.status)],
+                    "reason": reason,
+                    "at": now,
+                    "now": now,
+                },
+            )
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _still_wanted(self, order: BrokeredOrder, now: datetime) -> bool:
+        valid = self._pace.market_valid if order.type == "market" else self._pace.other_valid
+        return now - order.created_at <= valid
+
+    def _announce(self, applied: Applied | None) -> None:
+        if applied is None or not applied.changed:
+            return
+        order = applied.order
+        body = {
+            "order_id": order.id,
+            "status": str(applied.status),
+            "symbol": order.symbol,
+            "side": order.side,
+            "filled_qty": plain(applied.filled_qty) if applied.filled_qty else None,
+            "price": money_text(applied.price) if applied.price is not None else None,
+        }
+        announce_orders(self._b.cache, [(order.user_id, body)])

@@ -1,0 +1,287 @@
+"""Every account at a real broker at work: one desk each, with its own stream, outbox and reconciliation.
+
+Nothing is sent before both books agree, and nothing while they do not or the broker cannot be read. One account's
+trouble is that account's alone.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from psycopg import Error as DatabaseError
+from redis.exceptions import RedisError
+
+from starkmatter.accounts.vault import Secrets, open_secret
+from starkmatter.backends import Backends
+from starkmatter.clock import monotonic_secs
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.errors import ConfigError, StarkMatterError, Unavailable
+from starkmatter.trading import queries
+from starkmatter.trading.brokers.catalog import OPENERS, TITLES
+from starkmatter.trading.desk import OrderDesk, Pace
+from starkmatter.trading.events import WAKE_CHANNEL
+from starkmatter.trading.freeze import freeze_account
+from starkmatter.trading.ports import Broker, BrokerOrder
+from starkmatter.trading.reconcile import Reconciler
+
+LOOK_SECS = 1.0
+POLL_SECS = 0.5
+RETRY_SECS = 1.0
+VENUE = "market"
+
+log = structlog.get_logger("broker")
+Confirm = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokeredAccount:
+    """An open account at a real broker, as stored."""
+
+    account_id: UUID
+    user_id: UUID
+    broker: str
+    currency: str
+    state: str
+    words: str
+    number: str | None
+    activity_id: str | None
+    activity_at: datetime | None
+    accept_asked_at: datetime | None
+    checked_at: datetime | None
+
+
+class AccountDesk:
+    """One account: `run` until cancelled."""
+
+    def __init__(self, b: Backends, account: BrokeredAccount, broker: Broker, confirm: Confirm, pace: Pace) -> None:
+        self._b = b
+        self._id = account.account_id
+        self._broker = broker
+        self._confirm = confirm
+        self._pace = pace
+        self._desk = OrderDesk(b, account.account_id, broker, confirm, pace)
+        self._reconciler = Reconciler(b, account.account_id, account.currency, broker, self._desk, confirm, pace)
+        self._opening = account.number is None
+        self._agreed = False
+        self._check = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._checked_at = float("-inf")
+
+    def wake(self) -> None:
+        """The outbox may have work."""
+        self._wake.set()
+
+    def check(self) -> None:
+        """Hold the books against each other soon: a person asked, or accepted."""
+        self._check.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Listen and work side by side."""
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._listen())
+            parts.create_task(self._work())
+
+    async def _listen(self) -> None:
+        wait_secs, longest = self._pace.reconnect_secs
+        while True:
+            started = monotonic_secs()
+            try:
+                await self._broker.listen(self._on_order, self._on_connected)
+            except VendorFailure as failure:
+                log.info("stream lost", account_id=str(self._id), kind=failure.kind)
+            if monotonic_secs() - started > longest:
+                wait_secs = self._pace.reconnect_secs[0]
+            await asyncio.sleep(wait_secs)
+            wait_secs = min(wait_secs * 2, longest)
+
+    async def _on_connected(self) -> None:
+        # Events may have been missed: nothing is sent before the books were held against each other.
+        self._agreed = False
+        self.check()
+
+    async def _on_order(self, report: BrokerOrder) -> None:
+        await self._confirm()
+        try:
+            await self._desk.on_order(report)
+        except Unavailable:
+            self.check()  # Not booked: the next comparison makes it good.
+        except (DatabaseError, ValueError) as error:
+            await self._freeze(error)
+
+    async def _work(self) -> None:
+        stranded = True
+        while True:
+            try:
+                if stranded:
+                    await self._desk.strand()
+                    stranded = False
+                if self._check.is_set() or monotonic_secs() - self._checked_at > self._pace.check_every_secs:
+                    await self._reconcile()
+                await self._desk.drain(sending=self._agreed)
+            except VendorFailure as failure:
+                await self._away(failure.text)
+                await asyncio.sleep(RETRY_SECS)
+            except Unavailable:
+                self._check.set()
+                await asyncio.sleep(RETRY_SECS)
+            except StarkMatterError as error:
+                await self._away(error.text)
+                await self._until_asked()
+            except (DatabaseError, ValueError) as error:
+                await self._freeze(error)
+                await self._until_asked()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECS):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def _reconcile(self) -> None:
+        """Nothing is sent from here on until the books agree."""
+        self._check.clear()
+        self._agreed, self._checked_at = False, float("-inf")
+        row = next((one for one in await open_accounts(self._b) if one.account_id == self._id), None)
+        if row is None:
+            return
+        self._opening = row.number is None
+        self._agreed = await self._reconciler.reconcile(opening=self._opening, accept=row.accept_asked_at is not None)
+        self._checked_at = monotonic_secs()
+
+    async def _until_asked(self) -> None:
+        """Wait for a person, or a minute."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.check_every_secs):
+                await self._check.wait()
+
+    async def _away(self, words: str) -> None:
+        self._agreed = False
+        with contextlib.suppress(Unavailable):
+            await set_state(self._b, self._id, "opening" if self._opening else "away", words)
+
+    async def _freeze(self, error: Exception) -> None:
+        """A booking the database refuses is a broken invariant: stop this account, keep cancels possible."""
+        self._agreed = False
+        log.error("account frozen", account_id=str(self._id), error=str(error)[:200])
+        with contextlib.suppress(Unavailable):
+            await freeze_account(
+                self._b.db, self._id, "A booking did not pass its checks. Ask the operator to look at the log."
+            )
+
+
+class BrokerHouse:
+    """Starts a desk for each open account whose keys are there, and starts it anew when they change."""
+
+    def __init__(self, b: Backends, confirm: Confirm, pace: Pace | None = None) -> None:
+        self._b = b
+        self._confirm = confirm
+        self._pace = pace or Pace()
+        self._desks: dict[UUID, tuple[str, AccountDesk, asyncio.Task[None]]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        waking = asyncio.create_task(self._pass_on_wakes(stop))
+        try:
+            while not stop.is_set():
+                try:
+                    await self._look()
+                except Unavailable:
+                    log.debug("accounts not read", why="the database does not answer")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), LOOK_SECS)
+        finally:
+            waking.cancel()
+            for account_id in tuple(self._desks):
+                await self._end(account_id)
+
+    async def _look(self) -> None:
+        accounts = {one.account_id: one for one in await open_accounts(self._b)}
+        for account_id in self._desks.keys() - accounts.keys():
+            await self._end(account_id)
+        for account in accounts.values():
+            await self._keep(account)
+
+    async def _keep(self, account: BrokeredAccount) -> None:
+        """Have the right desk running for this account."""
+        title = TITLES.get(account.broker, account.broker)
+        running = self._desks.get(account.account_id)
+        try:
+            secrets = await open_secret(self._b, account.broker, account.user_id)
+        except ConfigError as error:
+            secrets, words = None, error.text
+        else:
+            words = f"{title} is not connected: enter its keys under Settings, Connections. Nothing is sent meanwhile."
+        if secrets is None or account.broker not in OPENERS:
+            if running is not None:
+                await self._end(account.account_id)
+            if account.words != words:
+                state = "opening" if account.number is None else "away"
+                await set_state(self._b, account.account_id, state, words)
+            return
+        if running is not None and running[0] == secrets.fingerprint and not running[2].done():
+            if account.accept_asked_at is not None:
+                running[1].check()
+            return
+        await self._end(account.account_id)
+        await self._begin(account, secrets)
+
+    async def _begin(self, account: BrokeredAccount, secrets: Secrets) -> None:
+        await self._confirm()
+        try:
+            broker = OPENERS[account.broker](self._b.settings, secrets)
+        except StarkMatterError as error:
+            if account.words != error.text:
+                await set_state(self._b, account.account_id, "away", error.text)
+            return
+        desk = AccountDesk(self._b, account, broker, self._confirm, self._pace)
+        task = asyncio.create_task(desk.run())
+        self._desks[account.account_id] = (secrets.fingerprint, desk, task)
+
+    async def _end(self, account_id: UUID) -> None:
+        running = self._desks.pop(account_id, None)
+        if running is None:
+            return
+        task = running[2]
+        task.cancel()
+        for error in await asyncio.gather(task, return_exceptions=True):
+            if isinstance(error, Exception):
+                log.error("desk ended", account_id=str(account_id), error=f"{type(error).__name__}: {error}"[:200])
+
+    async def _pass_on_wakes(self, stop: asyncio.Event) -> None:
+        """Somebody wrote into the outbox of this venue: every desk looks. Without the cache they look by themselves."""
+        while not stop.is_set():
+            pubsub = self._b.cache.pubsub(ignore_subscribe_messages=True)
+            try:
+                await pubsub.subscribe(WAKE_CHANNEL.format(venue=VENUE))
+                while not stop.is_set():
+                    if await pubsub.get_message(timeout=POLL_SECS) is not None:
+                        for _, desk, _ in self._desks.values():
+                            desk.wake()
+            except (RedisError, OSError):
+                await asyncio.sleep(RETRY_SECS)
+            finally:
+                with contextlib.suppress(RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+
+
+async def open_accounts(b: Backends) -> list[BrokeredAccount]:
+    """Every open account at a real broker."""
+    return await b.db.all(BrokeredAccount, queries.BROKER_ACCOUNTS)
+
+
+async def set_state(b: Backends, account_id: UUID, state: str, words: str) -> None:
+    """Say how the account stands, for its owner."""
+    await b.db.run(
+        queries.SET_BROKER_STATE,
+        {
+            "account": account_id,
+            "state": state,
+            "words": words,
+            "differences": "[]",
+            "external": None,
+            "checked_at": None,
+        },
+    )

@@ -1,0 +1,136 @@
+"""What a real broker must be able to do. Adapters live in `brokers/`; paper has no such other side.
+
+A broker is never assumed to have nothing: what cannot be read raises VendorFailure, an empty answer means empty.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
+from starkmatter.egress.capability import Capability
+from starkmatter.errors import StarkMatterError
+
+ActivityKind = Literal["deposit", "withdrawal", "fee", "dividend", "interest", "other"]
+
+
+class OrderRefused(StarkMatterError):
+    """The broker said for certain that it does not take this order; the text is its reason."""
+
+    status = 422
+    code = "broker_refused"
+    title = "The broker refused the order"
+
+
+class CancelRefused(StarkMatterError):
+    """The broker said for certain that this order cannot be canceled any more."""
+
+    status = 409
+    code = "cancel_refused"
+    title = "The order cannot be canceled any more"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order as the broker sees it. `client_order_id` is what we sent (or foreign); quantities are cumulative.
+
+    `avg_price` is None until something filled. `status` is ours for the broker's word `status_text`: `unknown` when
+    the word is new to us. `happened_at` is the broker's instant of the last change.
+    """
+
+    broker_order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    status: OrderStatus
+    status_text: str
+    filled_qty: Decimal
+    avg_price: Decimal | None
+    happened_at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    """Signed shares, what they cost and what they are worth, in the account's currency."""
+
+    symbol: str
+    signed_qty: Decimal
+    cost_basis: Decimal
+    market_value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerBook:
+    """One look at the whole account: `number` is the broker's own, `blocked` says why it may not trade, if so."""
+
+    number: str
+    currency: str
+    cash: Decimal
+    blocked: str | None
+    positions: tuple[BrokerPosition, ...]
+    open_orders: tuple[BrokerOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CashActivity:
+    """Cash that moved at the broker for another reason than a fill: `cash` positive when it came in.
+
+    `other` is what we cannot book by ourselves, such as a transfer of shares: a person must look.
+    """
+
+    id: str
+    kind: ActivityKind
+    text: str
+    cash: Decimal
+    happened_at: datetime
+    symbol: str | None = None
+
+
+OnOrder = Callable[[BrokerOrder], Awaitable[None]]
+OnConnected = Callable[[], Awaitable[None]]
+
+
+class Broker(Protocol):
+    """One account at one broker, opened with its keys."""
+
+    capability: Capability
+
+    async def read_book(self) -> BrokerBook:
+        """Account, positions and open orders, each read once. VendorFailure when any part cannot be had."""
+        ...
+
+    async def activities(self, after: datetime) -> list[CashActivity]:
+        """What moved cash from `after` on, oldest first; may repeat what was read before."""
+        ...
+
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order we sent under that id, open or ended; None only when the broker says that it has none."""
+        ...
+
+    async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
+        """Send once. OrderRefused is certain; VendorFailure means that nobody knows whether it arrived."""
+        ...
+
+    async def cancel(self, broker_order_id: str) -> None:
+        """Ask for it back; may be repeated. CancelRefused when it has ended."""
+        ...
+
+    async def listen(self, on_order: OnOrder, on_connected: OnConnected) -> None:
+        """Follow the account until the connection is lost, which raises VendorFailure. Events may repeat or lack.
+
+        `on_connected` is called once nothing can be missed any more, so that the caller reads the book anew.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which the broker's book is not ours, in words and figures."""
+
+    subject: str
+    ours: str
+    theirs: str
+    words: str = field(default="")

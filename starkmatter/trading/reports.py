@@ -1,0 +1,254 @@
+"""Takes what a broker reports about an order into the books: once, in whatever order and however often it comes.
+
+What filled is the difference between the broker's cumulative quantity and ours, so a report that comes twice, late or
+out of order books nothing twice, and one that got lost is made good by the next. A fill is booked even when we thought
+that the order had ended.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+import structlog
+
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Connection, Database
+from starkmatter.domain.holdings import HoldingState, after_fill
+from starkmatter.domain.ledger import book_fill
+from starkmatter.domain.money import ZERO, money_text, plain, to_micros
+from starkmatter.domain.orders import TERMINAL, OrderStatus, OrderType, Side, TimeInForce, steps_to
+from starkmatter.trading import queries
+from starkmatter.trading.journal import write_booking
+from starkmatter.trading.ports import BrokerOrder
+
+log = structlog.get_logger("broker")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokeredOrder:
+    """One of our orders at a broker, as stored, locked by whoever reads it in a transaction."""
+
+    id: UUID
+    account_id: UUID
+    user_id: UUID
+    currency: str
+    symbol: str
+    side: Side
+    type: OrderType
+    qty: Decimal
+    limit_price: Decimal | None
+    time_in_force: TimeInForce
+    session_on: date
+    status: OrderStatus
+    sequence: int
+    filled_qty: Decimal
+    filled_value: Decimal
+    reserved: Decimal
+    reserve_per_share: Decimal
+    cancel_requested_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...]) -> "BrokeredOrder":
+        """From the columns of the queries about orders at brokers."""
+        fields = dict(zip(cls.__slots__, row, strict=True))
+        return cls(**(fields | {"status": OrderStatus(fields["status"])}))
+
+    @property
+    def client_order_id(self) -> str:
+        """The id it carries at the broker: derived from ours, so that a repetition carries the same."""
+        return client_order_id(self.id)
+
+
+def client_order_id(order_id: UUID) -> str:
+    """At most 48 characters of A-Z, a-z, 0-9 and hyphen."""
+    return f"sm-{order_id}"
+
+
+def order_id_of(client_id: str) -> UUID | None:
+    """Our order behind a client id; None when it is not one of ours."""
+    try:
+        return UUID(client_id.removeprefix("sm-")) if client_id.startswith("sm-") else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a report changed: `order` as it was, the status now, and the shares and price that were booked, if any."""
+
+    order: BrokeredOrder
+    status: OrderStatus
+    filled_qty: Decimal
+    price: Decimal | None
+
+    @property
+    def changed(self) -> bool:
+        return self.filled_qty > 0 or self.status is not self.order.status
+
+
+async def apply_report(
+    db: Database, account_id: UUID, report: BrokerOrder, *, cancel_refused: bool = False
+) -> Applied | None:
+    """Bring the order to where the broker says it is; None when it is not an order of this account.
+
+    `cancel_refused`: the broker has just said that it goes on, so a wish to cancel ends here.
+    """
+    order_id = order_id_of(report.client_order_id)
+    if order_id is None:
+        return None
+    now = utc_now()
+    async with db.transaction() as connection:
+        order = await lock_order(connection, order_id)
+        if order is None or order.account_id != account_id:
+            return None
+        filled = report.filled_qty - order.filled_qty
+        price = None
+        if filled > 0:
+            price = _price(order, report, filled)
+            await _book_fill(connection, order, report, filled, price, now)
+        status = await _move(connection, order, report, filled > 0, cancel_refused, now)
+        await connection.execute(
+            queries.NOTE_REPORT,
+            {
+                "order": order.id,
+                "broker_order_id": report.broker_order_id,
+                "status_text": report.status_text[:40],
+                "at": report.happened_at,
+                "now": now,
+            },
+        )
+        # It has arrived, so nothing is left to send; and when it has ended, nothing to cancel.
+        await connection.execute(queries.DROP_OUTBOX if status in TERMINAL else queries.DROP_SUBMIT, (order.id,))
+    if report.status is OrderStatus.UNKNOWN:
+        log.warning("a status nobody knows", order_id=str(order.id), status=report.status_text[:40])
+    if order.status in TERMINAL and filled > 0:
+        log.warning("a fill after the end", order_id=str(order.id), status=str(order.status), qty=plain(filled))
+    return Applied(order, status, max(filled, ZERO), price)
+
+
+async def lock_order(connection: Connection, order_id: UUID) -> BrokeredOrder | None:
+    """The order under its row lock; locks are taken order, account, holding everywhere."""
+    row = await (await connection.execute(queries.LOCK_BROKERED, (order_id,))).fetchone()
+    return None if row is None else BrokeredOrder.of_row(row)
+
+
+def _price(order: BrokeredOrder, report: BrokerOrder, filled: Decimal) -> Decimal:
+    """What the new shares cost each: the broker's average over all, less what is booked."""
+    average = report.avg_price or order.limit_price or ZERO
+    price = to_micros((average * report.filled_qty - order.filled_value) / filled)
+    return price if price > 0 else to_micros(average)
+
+
+async def _book_fill(
+    connection: Connection, order: BrokeredOrder, report: BrokerOrder, filled: Decimal, price: Decimal, now: datetime
+) -> None:
+    booking = book_fill(order.side, order.symbol, filled, price, ZERO, order.currency)
+    over = order.status in TERMINAL
+    ends = report.filled_qty >= order.qty
+    release = ZERO
+    if order.side == "buy" and not over:
+        release = order.reserved if ends else min(order.reserved, order.reserve_per_share * filled)
+    await connection.execute(queries.LOCK_ACCOUNT, (order.account_id,))
+    held = await (await connection.execute(queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
+    before = HoldingState(*held) if held else HoldingState()
+    after = after_fill(before, order.side, filled, booking.cash)
+    await connection.execute(
+        queries.PUT_HOLDING,
+        {
+            "account": order.account_id,
+            "symbol": order.symbol,
+            "qty": after.qty,
+            "cost_basis": after.cost_basis,
+            "realized_pl": after.realized_pl,
+            "release_qty": filled if order.side == "sell" and not over else ZERO,
+            "opened": before.qty == 0,
+            "at": report.happened_at,
+        },
+    )
+    await connection.execute(queries.MOVE_CASH, {"cash": booking.cash, "release": release, "account": order.account_id})
+    await connection.execute(
+        queries.FILL_ORDER,
+        {
+            "order": order.id,
+            "qty": filled,
+            "value": to_micros(filled * price),
+            "release": release,
+            "now": now,
+        },
+    )
+    fill_id = uuid5(order.id, f"cumulative-{plain(report.filled_qty)}")
+    await write_booking(
+        connection,
+        order.account_id,
+        booking,
+        venue_at=report.happened_at,
+        now=now,
+        order_id=order.id,
+        fill_id=fill_id,
+    )
+    await connection.execute(
+        queries.INSERT_FILL,
+        {
+            "id": fill_id,
+            "order": order.id,
+            "execution": order.sequence + 1,
+            "account": order.account_id,
+            "symbol": order.symbol,
+            "side": order.side,
+            "qty": filled,
+            "price": price,
+            "realized_pl": after.realized_pl - before.realized_pl,
+            "at": report.happened_at,
+            "now": now,
+            "receipt": orjson.dumps(_receipt(report, filled, price)).decode(),
+        },
+    )
+
+
+async def _move(
+    connection: Connection, order: BrokeredOrder, report: BrokerOrder, fills: bool, cancel_refused: bool, now: datetime
+) -> OrderStatus:
+    current = order.status
+    target = report.status
+    if fills and report.filled_qty >= order.qty:
+        target = OrderStatus.FILLED
+    elif report.filled_qty > 0 and target in {OrderStatus.WORKING, OrderStatus.ACCEPTED, OrderStatus.UNKNOWN}:
+        target = OrderStatus.PARTIAL
+    goes_on = cancel_refused and current is OrderStatus.PENDING_CANCEL
+    steps = [target] if goes_on else steps_to(current, target)
+    if fills and not steps:
+        steps = [current]  # More of the same, or a fill after the end: the history names it.
+    if not steps:
+        return current
+    await connection.execute(
+        queries.MOVE_ORDER,
+        {
+            "order": order.id,
+            "steps": [str(step) for step in steps],
+            "from": [str(current)],
+            "reason": report.reason,
+            "at": report.happened_at,
+            "now": now,
+        },
+    )
+    return steps[-1]
+
+
+def _receipt(report: BrokerOrder, filled: Decimal, price: Decimal) -> dict[str, object]:
+    """What is known of a fill that somebody else made: their word for it, their average, our share of it."""
+    average = "" if report.avg_price is None else f", {money_text(report.avg_price)} on average"
+    return {
+        "rule": "broker",
+        "explanation": f"The broker reported {plain(report.filled_qty)} filled in all{average}. "
+        f"These are the {plain(filled)} that were new, at {money_text(price)}.",
+        "broker_order_id": report.broker_order_id,
+        "broker_status": report.status_text,
+        "cumulative_qty": plain(report.filled_qty),
+        "average_price": None if report.avg_price is None else plain(report.avg_price),
+        "fees": [],
+        "fee_schedule": "Fees come from the broker's own statement.",
+    }
