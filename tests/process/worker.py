@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -40,19 +40,22 @@ QUIET_SECS = 20.0
 class Worker:
     """One `starkmatter worker`; its log goes to a file of its own."""
 
-    def __init__(self, home: Path, name: str, database_url: str, redis_url: str) -> None:
+    def __init__(
+        self, home: Path, name: str, database_url: str, redis_url: str, more: Mapping[str, str] | None = None
+    ) -> None:
         home.mkdir(exist_ok=True)
         self.log = home / f"{name}.log"
-        more = {
+        variables = {
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "STARKMATTER_REPLAY_SPEED": "60",
             "STARKMATTER_LOG_FORMAT": "json",
+            **(more or {}),
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "starkmatter", "worker"],
-                env=environment(home, 3999, more),
+                env=environment(home, 3999, variables),
                 cwd=ROOT_DIR,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -75,9 +78,11 @@ class Worker:
 
 
 @contextmanager
-def worker_process(home: Path, name: str, database_url: str, redis_url: str) -> Iterator[Worker]:
+def worker_process(
+    home: Path, name: str, database_url: str, redis_url: str, more: Mapping[str, str] | None = None
+) -> Iterator[Worker]:
     """A worker for the length of the block; a stopped (SIGSTOP) one ends too."""
-    worker = Worker(home, name, database_url, redis_url)
+    worker = Worker(home, name, database_url, redis_url, more)
     try:
         yield worker
     finally:

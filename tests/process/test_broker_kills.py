@@ -1,0 +1,253 @@
+"""The worker is killed while it deals with a broker that lives on: every order exists there once or not at all."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from starkmatter.accounts.records import Caller
+from starkmatter.accounts.vault import keep_secret
+from starkmatter.backends import Backends, close_backends, open_backends
+from starkmatter.clock import utc_now
+from starkmatter.domain.orders import TERMINAL
+from starkmatter.errors import StarkMatterError
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import market_clock
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.at_broker import broker_status, open_at_broker
+from starkmatter.portfolio.invariants import check_books
+from starkmatter.portfolio.valuation import list_positions
+from starkmatter.settings import load_settings
+from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.orders import list_orders
+from starkmatter.trading.records import OrderView
+from starkmatter.trading.submit import submit_order
+from tests.builders import INSTRUMENT, make_caller, order, quote
+from tests.process.worker import Worker, until, worker_process
+from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading, alpaca_trading
+
+pytestmark = pytest.mark.process
+
+SEED = 20261125
+READY_SECS = 40.0
+QUIET_SECS = 100.0
+IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
+
+
+@pytest.fixture
+def there() -> Iterator[AlpacaTrading]:
+    with alpaca_trading() as broker:
+        yield broker
+
+
+@dataclass
+class Seat:
+    """Somebody with an account at the stand-in, and how to start the worker that serves it."""
+
+    b: Backends
+    caller: Caller
+    account_id: UUID
+    there: AlpacaTrading
+    start: Callable[[str], "asynccontextmanager[Worker]"]
+
+    async def send(self, text: str) -> OrderView:
+        """An order at a fresh price; one that risk refuses is a mistake of the test."""
+        fresh = {one.symbol: one for one in (quote("AAPL 100.00/100.05", at=utc_now()),)}
+        await QuoteBoard(self.b.cache).publish("market", fresh, clock=None, now=utc_now())
+        placed = await submit_order(self.b, self.caller, self.account_id, order(text), f"key-{time.monotonic_ns()}")
+        assert placed.status != "risk_rejected", placed.reject_reason
+        return placed
+
+    async def quiet(self) -> list[OrderView]:
+        """Every order, once nothing is in doubt any more."""
+        found: list[OrderView] = []
+
+        async def none_in_doubt() -> bool:
+            found[:] = await list_orders(self.b, self.caller, self.account_id, limit=500)
+            return not [one for one in found if one.status in IN_DOUBT]
+
+        await until(none_in_doubt, QUIET_SECS, "no order in doubt")
+        return found
+
+    async def same_as_there(self) -> None:
+        """Broker's book == ours, order by order, share by share, cent by cent."""
+        orders = await self.quiet()
+        ours = {one.client_order_id: one for one in orders}
+        assert set(self.there.orders) <= set(ours)
+        for client_id, one in ours.items():
+            at_broker = self.there.orders.get(client_id)
+            if at_broker is None:
+                assert one.status in {"not_sent", "rejected"}, one
+                continue
+            assert one.filled_qty == Decimal(at_broker["filled_qty"]), one
+            assert (one.status in TERMINAL) == (at_broker["status"] in {"filled", "canceled"}), (one, at_broker)
+        posted = [body["client_order_id"] for body in self.there.posts]
+        assert set(posted) <= set(ours)
+        account = await get_account(self.b, self.caller, self.account_id)
+        assert account.cash == self.there.cash
+        positions = {one.symbol: one.qty for one in await list_positions(self.b, self.caller, self.account_id)}
+        assert {name: qty for name, qty in positions.items() if qty} == {
+            name: qty for name, (qty, _) in self.there.positions.items()
+        }
+        assert await check_books(self.b.db) == []
+
+
+@pytest.fixture
+async def seat(
+    database_url: str, redis_url: str, cache: Redis, tmp_path: Path, there: AlpacaTrading
+) -> AsyncIterator[Seat]:
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {"STARKMATTER_VENDOR_URLS": json.dumps(there.urls)}
+    settings = load_settings(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "STARKMATTER_HOME": str(home),
+            "STARKMATTER_VENDOR_URLS": there.urls,
+        }
+    )
+    b = await open_backends(settings, "test")
+    caller = await make_caller(b.db, "trader")
+    await b.db.run(INSTRUMENT, ("AAPL", "Apple", "equity", True))
+    keys = {"key_id": KEY_ID, "secret": SECRET}
+    await keep_secret(b, "alpaca", caller.user_id, keys, set(keys))
+
+    @asynccontextmanager
+    async def start(name: str) -> AsyncIterator[Worker]:
+        since = utc_now()
+        with worker_process(home, name, database_url, redis_url, variables) as worker:
+
+            async def ready() -> bool:
+                assert worker.process.poll() is None, worker.text[-2_000:]
+                found = await broker_status(b, caller, seat.account_id)
+                return (
+                    (await market_clock(b.db, utc_now())).state != "ended"
+                    and found is not None
+                    and found.state == "ready"
+                    and found.checked_at is not None
+                    and found.checked_at > since
+                )
+
+            await until(ready, READY_SECS, "both books agree")
+            yield worker
+
+    account = await open_at_broker(b, caller, broker="alpaca", name="Alpaca")
+    seat = Seat(b, caller, account.id, there, start)
+    yield seat
+    await close_backends(b)
+
+
+async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order(seat: Seat) -> None:
+    there = seat.there
+
+    def kill_then(worker: Worker, fault: str | None) -> None:
+        """While the broker reads the order: the worker dies, and the broker goes on as told."""
+
+        def on_post(_: object) -> None:
+            there.on_post = None
+            worker.kill()
+
+        if fault:
+            there.fault("submit", fault)
+        there.on_post = on_post
+
+    async def dead(worker: Worker) -> None:
+        async def ended() -> bool:
+            return worker.process.poll() is not None
+
+        await until(ended, 20.0, "the worker to be dead")
+
+    # Written to the socket, never taken by the broker: looked for, and sent again or given up.
+    async with seat.start("lost") as worker:
+        kill_then(worker, "drop")
+        lost = await seat.send("buy 1 AAPL @ 100.00 gtc")
+        await dead(worker)
+    # Taken by the broker, the answer never read.
+    async with seat.start("taken") as worker:
+        kill_then(worker, None)
+        taken = await seat.send("buy 2 AAPL @ 100.00 gtc")
+        await dead(worker)
+    # Taken and filled while nobody lived to hear of it.
+    there.fills_at_once, there.prices["AAPL"] = True, Decimal("99.98")
+    async with seat.start("filled") as worker:
+        kill_then(worker, None)
+        filled = await seat.send("buy 3 AAPL @ 100.00 gtc")
+        await dead(worker)
+    there.fills_at_once = False
+    # Stored, not claimed by anybody.
+    async with seat.start("stored") as worker:
+        worker.kill()
+        stored = await seat.send("buy 4 AAPL @ 100.00 gtc")
+    # Filled in two parts, killed between them.
+    async with seat.start("parts") as worker:
+        parts = await seat.send("buy 6 AAPL @ 100.00 gtc")
+
+        async def at_broker() -> bool:
+            return parts.client_order_id in there.orders
+
+        await until(at_broker, 20.0, "the order at the broker")
+        there.fill(parts.client_order_id, "2", "99.97")
+        worker.kill()
+        there.fill(parts.client_order_id, "1", "99.96")
+    # Asked back, killed before the broker hears of it.
+    async with seat.start("cancel") as worker:
+
+        async def working() -> bool:
+            found = {one.id: one for one in await list_orders(seat.b, seat.caller, seat.account_id)}
+            return found[taken.id].status in {"working", "accepted"}
+
+        await until(working, 20.0, "the order that was adopted")
+        worker.kill()
+        await cancel_order(seat.b, seat.caller, taken.id)
+    async with seat.start("last"):
+        await seat.same_as_there()
+    found = {one.id: one for one in await list_orders(seat.b, seat.caller, seat.account_id)}
+    assert found[lost.id].status in {"not_sent", "working", "accepted"}
+    assert found[taken.id].status == "canceled"
+    assert found[filled.id].status == "filled"
+    assert found[stored.id].status in {"not_sent", "working", "accepted"}
+    assert (found[parts.id].status, found[parts.id].filled_qty) == ("partial", Decimal(3))
+    assert len(there.orders) == len({body["client_order_id"] for body in there.posts if body}) - (
+        lost.client_order_id not in there.orders
+    )
+
+
+@pytest.mark.parametrize("rounds", [8, pytest.param(60, marks=pytest.mark.nightly)])
+async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: Seat, rounds: int) -> None:
+    rng = random.Random(SEED + rounds)
+    there = seat.there
+    for number in range(rounds):
+        there.fills_at_once = rng.random() < 0.5
+        there.prices["AAPL"] = Decimal(9_990 + rng.randrange(20)) / 100
+        async with seat.start(f"round-{number}") as worker:
+            killing = asyncio.create_task(_kill_after(worker, rng.random() * 1.2))
+            while worker.process.poll() is None:
+                if rng.random() < 0.2:
+                    there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
+                try:
+                    placed = await seat.send(f"buy {rng.randrange(1, 5)} AAPL @ 100.05 gtc")
+                    if rng.random() < 0.3:
+                        await cancel_order(seat.b, seat.caller, placed.id)
+                except (StarkMatterError, AssertionError):
+                    pass  # It ended before it was asked back, or the account pauses.
+                await asyncio.sleep(rng.random() * 0.1)
+            await killing
+    there.faults.clear()
+    async with seat.start("last"):
+        await seat.same_as_there()
+    assert len(there.orders) >= rounds
+
+
+async def _kill_after(worker: Worker, secs: float) -> None:
+    await asyncio.sleep(secs)
+    worker.kill()
