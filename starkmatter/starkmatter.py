@@ -18,6 +18,7 @@ from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.admin import JobsState, PeopleState
+from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
@@ -68,7 +69,10 @@ app.register_lifespan_task(_serve)
 app.add_page(dashboard, route="/", title="Dashboard · StarkMatter", on_load=[FrameState.load, DashboardState.load])
 app.add_page(trade, route="/trade/[symbol]", title="Trade · StarkMatter", on_load=[FrameState.load, TradeState.load])
 app.add_page(
-    portfolio, route="/portfolio", title="Portfolio · StarkMatter", on_load=[FrameState.load, PortfolioState.load]
+    portfolio,
+    route="/portfolio",
+    title="Portfolio · StarkMatter",
+    on_load=[FrameState.load, PortfolioState.load, BrokerState.load],
 )
 app.add_page(
     performance,

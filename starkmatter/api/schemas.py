@@ -209,9 +209,27 @@ class SessionOut(Answer):
 class NewAccount(Request):
     name: str = Field(max_length=MAX_TEXT)
     venue: Venue = "replay"
-    broker: Literal["paper"] = "paper"
+    broker: str = Field("paper", max_length=20)
     currency: str = Field("USD", min_length=3, max_length=3)
     cash: Figure = Decimal("100000")
+
+
+class DifferenceOut(Answer):
+    subject: str
+    ours: str
+    theirs: str
+    words: str
+
+
+class BrokerOut(Answer):
+    account_id: UUID
+    broker: str
+    state: str
+    words: str
+    differences: list[DifferenceOut]
+    external_orders: int
+    checked_at: datetime | None
+    accept_asked_at: datetime | None
 
 
 class Deposit(Request):

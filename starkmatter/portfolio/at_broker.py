@@ -12,6 +12,7 @@ from starkmatter.domain.matching import REALISTIC
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.opening import MAX_NAME_CHARS
 from starkmatter.portfolio.records import AccountView
 from starkmatter.trading import queries as trading_queries
 from starkmatter.trading.brokers.catalog import OPENERS, TITLES
@@ -45,6 +46,9 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
     if broker not in OPENERS:
         raise InvalidInput(f"The broker must be one of: paper, {', '.join(OPENERS)}.")
     title = TITLES[broker]
+    named = name.strip()
+    if not 1 <= len(named) <= MAX_NAME_CHARS:
+        raise InvalidInput(f"The account's name must have 1 to {MAX_NAME_CHARS} characters.")
     if broker not in await stored_secrets(b, caller.user_id):
         raise NotFound(f"Connect {title} first: Settings, Connections.")
     now = utc_now()
@@ -59,7 +63,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
             {
                 "id": account_id,
                 "user": caller.user_id,
-                "name": name,
+                "name": named,
                 "venue": VENUE,
                 "broker": broker,
                 "currency": CURRENCY,

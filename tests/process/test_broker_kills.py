@@ -222,7 +222,7 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
     )
 
 
-@pytest.mark.parametrize("rounds", [8, pytest.param(60, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(60, marks=pytest.mark.nightly)])
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: Seat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there = seat.there

@@ -219,7 +219,7 @@ async def test_the_receipt_of_a_fill_explains_it(tab: Tab) -> None:
     assert [event["status"] for event in orders.events][-1].lower() == "filled"
     await orders.explain(str(fill.id))
     assert orders.receipt["id"] == str(fill.id)
-    assert "ms old" in orders.receipt["age"]
+    assert "ms old" in {line["name"]: line["value"] for line in orders.lines}["Quote's age"]
 
 
 async def test_somebody_elses_order_is_as_absent_as_no_order(tab: Tab, desk: Desk) -> None:

@@ -5,12 +5,22 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from starkmatter.api.schemas import AccountOut, Deposit, EntryOut, EquityPointOut, NewAccount, Page, PositionOut
+from starkmatter.api.schemas import (
+    AccountOut,
+    BrokerOut,
+    Deposit,
+    EntryOut,
+    EquityPointOut,
+    NewAccount,
+    Page,
+    PositionOut,
+)
 from starkmatter.api.security import B, Signed
-from starkmatter.errors import InvalidInput
+from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.portfolio.accounts import get_account, list_accounts
+from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, open_at_broker
 from starkmatter.portfolio.ledger import list_entries
-from starkmatter.portfolio.opening import deposit, open_account
+from starkmatter.portfolio.opening import PAPER, deposit, open_account
 from starkmatter.portfolio.valuation import equity_series, list_positions
 
 router = APIRouter(tags=["Portfolio"])
@@ -24,7 +34,9 @@ async def accounts(caller: Signed, b: B) -> Page[AccountOut]:
 
 @router.post("/accounts", status_code=201)
 async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
-    """Open a paper account."""
+    """Open an account: on the replay or the market with paper cash, or behind the caller's keys at a broker."""
+    if body.broker != PAPER:
+        return AccountOut.model_validate(await open_at_broker(b, caller, broker=body.broker, name=body.name))
     return AccountOut.model_validate(
         await open_account(b, caller, name=body.name, venue=body.venue, currency=body.currency, cash=body.cash)
     )
@@ -34,6 +46,22 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
 async def account(account_id: UUID, caller: Signed, b: B) -> AccountOut:
     """One account with its value now."""
     return AccountOut.model_validate(await get_account(b, caller, account_id))
+
+
+@router.get("/accounts/{account_id}/broker")
+async def broker(account_id: UUID, caller: Signed, b: B) -> BrokerOut:
+    """How the account stands at its broker; 404 for a paper account."""
+    found = await broker_status(b, caller, account_id)
+    if found is None:
+        raise NotFound("This account is on paper: there is no broker's book.")
+    return BrokerOut.model_validate(found)
+
+
+@router.post("/accounts/{account_id}/broker/accept", status_code=202)
+async def accept(account_id: UUID, caller: Signed, b: B) -> BrokerOut:
+    """Let our book follow the broker's where they differ; booked as adjustments within seconds."""
+    await accept_brokers_book(b, caller, account_id)
+    return await broker(account_id, caller, b)
 
 
 @router.post("/accounts/{account_id}/deposits", status_code=201)

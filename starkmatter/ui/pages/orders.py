@@ -127,7 +127,7 @@ def _fills() -> rx.Component:
 def _receipt() -> rx.Component:
     receipt = OrdersState.receipt
 
-    def row(name: str, value: rx.Var) -> rx.Component:
+    def row(name: str | rx.Var, value: rx.Var) -> rx.Component:
         return rx.el.div(rx.el.span(name), rx.el.span(value, class_name="mono", style={"textAlign": "right"}))
 
     return rx.el.section(
@@ -137,13 +137,7 @@ def _receipt() -> rx.Component:
         rx.el.div(
             rx.el.p(receipt["explanation"], style={"marginBottom": "12px"}),
             rx.el.div(
-                row("Quote used, bid / ask", receipt["quote"]),
-                row("Quote's age", receipt["age"]),
-                row("Rule", receipt["rule"]),
-                row("Participation cap", receipt["cap"]),
-                row("Spread", receipt["spread"]),
-                row("Price impact", receipt["impact"]),
-                row("Value", receipt["value"]),
+                rx.foreach(OrdersState.lines, lambda line: row(line["name"], line["value"])),
                 rx.foreach(
                     OrdersState.fees,
                     lambda fee: rx.el.div(

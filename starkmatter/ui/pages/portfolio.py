@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.ui.components.at_broker import broker_panel
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
     download,
@@ -17,6 +18,7 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.pages.dashboard import headline, value_panel
 from starkmatter.ui.pages.tables import positions_table
+from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
 
@@ -32,6 +34,7 @@ def portfolio() -> rx.Component:
             problem_note(PortfolioState.problem),
             headline(),
             rx.el.div(
+                broker_panel(),
                 value_panel(PortfolioState.chart, PortfolioState.ready, "w8"),
                 panel("Cash, " + FrameState.account["currency"], _cash(), class_name="w4"),
                 panel("Positions", _positions(), class_name="w12"),
@@ -47,7 +50,9 @@ def portfolio() -> rx.Component:
                 class_name="grid dash",
             ),
         ),
-        on_order=[PortfolioState.load],
+        on_order=[PortfolioState.load, BrokerState.load],
+        on_pulse=[BrokerState.load],
+        steady=True,
     )
 
 

@@ -21,6 +21,7 @@ from starkmatter.ui import format as show
 from starkmatter.ui.lines import line_points, value_chart
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.receipts import fee_rows, receipt_lines, receipt_row
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
 
 SPARK_BARS = 30
@@ -176,6 +177,7 @@ class OrdersState(rx.State):
     events: list[Row] = []
     fills: list[Row] = []
     receipt: Row = {}
+    lines: list[Row] = []
     fees: list[Row] = []
     problem: str = ""
 
@@ -226,7 +228,7 @@ class OrdersState(rx.State):
         except (ValueError, StarkMatterError):
             self.problem = "There is no such fill."
             return
-        self.receipt, self.fees = receipt_row(fill), fee_rows(fill)
+        self._show(fill)
 
     @rx.event
     @allow("trader")
@@ -275,7 +277,10 @@ class OrdersState(rx.State):
         if not keep_receipt:
             self.receipt = {}
         if len(fills) == 1 and not self.receipt:
-            self.receipt, self.fees = receipt_row(fills[0]), fee_rows(fills[0])
+            self._show(fills[0])
+
+    def _show(self, fill: FillView) -> None:
+        self.receipt, self.lines, self.fees = receipt_row(fill), receipt_lines(fill), fee_rows(fill)
 
 
 async def _values(caller: Caller, account_id: UUID, limit: int) -> list[EquityPoint]:
@@ -286,47 +291,3 @@ async def _values(caller: Caller, account_id: UUID, limit: int) -> list[EquityPo
     if clock is not None and not account.read_only and (not points or clock.venue_now > points[-1].at):
         points = [*points, EquityPoint(clock.venue_now, account.equity)]
     return points
-
-
-def receipt_row(fill: FillView) -> Row:
-    """A receipt in words and figures."""
-    receipt = fill.receipt
-    quote, cap = receipt["quote"], receipt["cap"]
-    return {
-        "id": str(fill.id),
-        "title": f"{fill.side.capitalize()} {show.quantity(fill.qty)} {fill.symbol} at {show.money(fill.price)}",
-        "explanation": receipt["explanation"],
-        "quote": f"{_touch(quote['bid'], quote['bid_size'])}  /  {_touch(quote['ask'], quote['ask_size'])}",
-        "age": f"{quote['age_ms']} ms old, from {quote['provider']}",
-        "rule": receipt["rule"].replace("_", " "),
-        "cap": _cap_words(cap),
-        "spread": show.money(Decimal(receipt["spread"])),
-        "impact": show.money(Decimal(receipt["impact"])),
-        "preset": receipt["preset"],
-        "schedule": receipt["fee_schedule"],
-        "fees": show.money(fill.fees),
-        "value": show.money(fill.qty * fill.price),
-    }
-
-
-def _touch(price: str | None, size: str | None) -> str:
-    return f"{show.money(_share(price))} × {show.quantity(_share(size))}"
-
-
-def _cap_words(cap: dict[str, str | None]) -> str:
-    available, wanted = show.quantity(_share(cap["available_qty"])), show.quantity(_share(cap["wanted_qty"]))
-    traded = _share(cap["traded_qty"])
-    seen = "the source has no volume" if traded is None else f"{show.quantity(traded)} traded since the quote before"
-    return f"{wanted} wanted, {available} allowed ({seen})"
-
-
-def _share(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def fee_rows(fill: FillView) -> list[Row]:
-    """Each fee line of a receipt."""
-    return [
-        {"name": line["name"], "charged": show.money(Decimal(line["charged"])), "basis": line["basis"]}
-        for line in fill.receipt["fees"]
-    ]
