@@ -10,12 +10,15 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
+from starkmatter.alerts import queries as alert_queries
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
 from starkmatter.jobs.books import audit_books
+from starkmatter.jobs.summary import post_summaries
 
 KEEP_SESSIONS = timedelta(days=30)
+KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,6 +55,14 @@ def timetable() -> list[Job]:
         Job("audit books at start", "at start", at_start(), "Checks every promise of the ledger.", _audit),
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
         Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
+        Job(
+            "daily summary",
+            "weekdays 17:00 in New York",
+            CronTrigger(day_of_week="mon-fri", hour=17, minute=0, timezone="America/New_York"),
+            "Mails the day's summary to those who asked for it.",
+            post_summaries,
+        ),
+        Job("forget old alerts", "daily 03:45", daily(3, 45), "Keeps fired alerts and mails 90 days.", _forget_alerts),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
     ]
 
@@ -63,6 +74,12 @@ async def _audit(b: Backends) -> str:
 
 async def _forget_sessions(b: Backends) -> str:
     return f"{await delete_old_sessions(b, KEEP_SESSIONS)} ended sessions deleted"
+
+
+async def _forget_alerts(b: Backends) -> str:
+    before = utc_now() - KEEP_ALERTS
+    mails = await b.db.run(alert_queries.FORGET_MAILS, (before,))
+    return f"{await b.db.run(alert_queries.FORGET_EVENTS, (before,))} crossings and {mails} mails forgotten"
 
 
 async def _forget_runs(b: Backends) -> str:

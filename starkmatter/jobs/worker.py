@@ -7,6 +7,8 @@ import signal
 import structlog
 from redis.exceptions import RedisError
 
+from starkmatter.alerts.mailroom import deliver_until
+from starkmatter.alerts.watch import AlertWatch
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.egress.reports import report_until
@@ -71,7 +73,7 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
         return LOST_EXIT_CODE
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
-    work = asyncio.create_task(_run_all(stop, market, BrokerHouse(b, leadership.confirm)))
+    work = asyncio.create_task(_run_all(b, stop, market, leadership))
     try:
         await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
         if lost.done() or (work.done() and not stop.is_set() and _database_gone(work)):
@@ -91,10 +93,11 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
             await asyncio.gather(lost, stopping, work, return_exceptions=True)
 
 
-async def _run_all(stop: asyncio.Event, market: "ReplayMarket", brokers: BrokerHouse) -> None:
+async def _run_all(b: Backends, stop: asyncio.Event, market: "ReplayMarket", leadership: Leadership) -> None:
     """Everything that runs all the time, side by side."""
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(brokers.run(stop))
+        parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
+        parts.create_task(deliver_until(b, stop, leadership.confirm))
         await market.run(stop)
 
 
@@ -106,6 +109,7 @@ class ReplayMarket:
         self._leadership = leadership
         self._broker = PaperBroker(b.db, b.cache, "replay")
         self._recorder = EquityRecorder(b.db, "replay")
+        self._alerts = AlertWatch(b, "replay")
         self._run_id: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -125,6 +129,7 @@ class ReplayMarket:
             self._run_id = clock.run_id
         await self._broker.on_quotes(clock, quotes)
         await self._recorder.on_quotes(clock, quotes)
+        await self._alerts.on_quotes(clock, quotes)
 
     async def _drain_until(self, stop: asyncio.Event) -> None:
         """Take the outbox as soon as somebody says it has work, and look by ourselves now and then."""
