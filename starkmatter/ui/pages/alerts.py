@@ -83,7 +83,7 @@ def _form() -> rx.Component:
         rx.cond(
             ~AlertsState.can_mail,
             rx.el.p(
-                "With a mail server alerts also reach you outside this page. ",
+                "With a mail server alerts also reach you outside this page.",
                 rx.cond(
                     FrameState.is_admin,
                     rx.el.a("Connect one", href="/settings/connections", class_name="link"),
@@ -94,7 +94,6 @@ def _form() -> rx.Component:
         ),
         rx.el.div(rx.el.button("Watch it", type="submit", class_name="btn primary"), class_name="actions"),
         on_submit=AlertsState.add,
-        reset_on_submit=True,
         class_name="body grid",
     )
 
@@ -104,7 +103,7 @@ def _choice(name: str, field: str, label: str, off: rx.Var | bool) -> rx.Compone
         rx.el.input(type="checkbox", id=name, name=field, disabled=off),
         rx.el.span(label),
         html_for=name,
-        class_name="choice",
+        class_name="checkline",
     )
 
 
@@ -210,7 +209,7 @@ def _mail() -> rx.Component:
             ),
             rx.el.span("Daily summary after the close, weekdays at 17:00 in New York"),
             html_for="daily-summary",
-            class_name="choice",
+            class_name="checkline",
         ),
         rx.cond(
             ~AlertsState.can_mail,

@@ -49,11 +49,11 @@ class AlertsState(rx.State):
 
     @rx.event
     @allow("user")
-    async def add(self, form: dict[str, str]) -> None:
+    async def add(self, form: dict[str, str | bool]) -> None:
         """Watch a symbol on the market of the chosen account."""
         self.said = ""
         try:
-            threshold = Decimal(form.get("threshold", "").replace(",", "").strip())
+            threshold = Decimal(_text(form, "threshold").replace(",", ""))
         except InvalidOperation:
             self.problem = "The level is a number such as 150.25."
             return
@@ -63,12 +63,12 @@ class AlertsState(rx.State):
                 backends(),
                 await caller_of(self),
                 venue="market" if frame.account["venue"] == "market" else "replay",
-                symbol=form.get("symbol", "")[:20],
-                kind=form.get("kind", ""),  # type: ignore[arg-type]
+                symbol=_text(form, "symbol")[:20],
+                kind=_text(form, "kind"),  # type: ignore[arg-type]
                 threshold=threshold,
-                note=form.get("note", "")[:200],
-                by_mail=form.get("by_mail", "") != "",
-                repeats=form.get("repeats", "") != "",
+                note=_text(form, "note")[:200],
+                by_mail=bool(form.get("by_mail")),
+                repeats=bool(form.get("repeats")),
             )
         except StarkMatterError as error:
             self.problem = error.text
@@ -152,6 +152,10 @@ class CentreState(rx.State):
             self.unseen = await service.count_unseen(backends(), await caller_of(self))
         except StarkMatterError:
             self.unseen = 0
+
+
+def _text(form: dict[str, str | bool], name: str) -> str:
+    return str(form.get(name, "")).strip()
 
 
 def event_row(one: AlertEventView) -> Row:
