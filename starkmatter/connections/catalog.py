@@ -2,6 +2,7 @@
 
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
+from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
 
-CATALOG: tuple[ConnectionKind, ...] = (SMTP,)
+CATALOG: tuple[ConnectionKind, ...] = (CLAUDE, SMTP)
 BY_KIND = {one.kind: one for one in CATALOG}

@@ -10,6 +10,10 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
+from starkmatter.assistant.brief import forget_briefs
+from starkmatter.assistant.budget import settle_lost_calls
+from starkmatter.assistant.proposals import forget_proposals
+from starkmatter.assistant.service import forget_chats
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
@@ -53,6 +57,20 @@ def timetable() -> list[Job]:
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
         Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
+        Job(
+            "settle lost AI calls",
+            "every 15 minutes",
+            every(minutes=15),
+            "Counts calls to the model whose maker is gone as spent in full.",
+            _settle_lost_calls,
+        ),
+        Job(
+            "forget old proposals",
+            "daily 04:00",
+            daily(4, 0),
+            "Deletes proposals nobody took, old briefs, and conversations untouched for a year.",
+            _forget_proposals,
+        ),
     ]
 
 
@@ -67,3 +85,12 @@ async def _forget_sessions(b: Backends) -> str:
 
 async def _forget_runs(b: Backends) -> str:
     return f"{await b.db.run(queries.FORGET_RUNS, (utc_now() - KEEP_RUNS,))} runs forgotten"
+
+
+async def _settle_lost_calls(b: Backends) -> str:
+    return f"{await settle_lost_calls(b)} lost calls counted as spent"
+
+
+async def _forget_proposals(b: Backends) -> str:
+    proposals, briefs, chats = await forget_proposals(b), await forget_briefs(b), await forget_chats(b)
+    return f"{proposals} proposals, {briefs} briefs and {chats} conversations deleted"

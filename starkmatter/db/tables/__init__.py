@@ -4,4 +4,4 @@ from sqlmodel import SQLModel
 
 metadata = SQLModel.metadata
 
-from starkmatter.db.tables import market, people, running, trading  # noqa: E402, F401
+from starkmatter.db.tables import assistant, market, people, running, trading  # noqa: E402, F401
