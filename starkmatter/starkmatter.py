@@ -8,6 +8,7 @@ import reflex as rx
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
 from starkmatter.ui.pages.admin import jobs, people
+from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
@@ -18,6 +19,7 @@ from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.admin import JobsState, PeopleState
+from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
@@ -77,6 +79,9 @@ app.add_page(
     on_load=[FrameState.load, PerformanceState.load],
 )
 app.add_page(orders, route="/orders", title="Orders · StarkMatter", on_load=[FrameState.load, OrdersState.load])
+app.add_page(
+    assistant, route="/assistant", title="Assistant · StarkMatter", on_load=[FrameState.load, AssistantState.load]
+)
 app.add_page(
     settings,
     route="/settings",

@@ -23,7 +23,7 @@ from starkmatter.assistant.prices import saved_by_cache
 from starkmatter.assistant.prompts import OUTSIDE_TEXT, SYSTEM, setup_of
 from starkmatter.assistant.proposals import NO_MORE, OFFER, Ticket, propose_order
 from starkmatter.assistant.records import Exchange, MessageRow, Proposal
-from starkmatter.assistant.toolbox import MAX_RESULT_CHARS, Fact, Tool, read_args
+from starkmatter.assistant.toolbox import MAX_ARGS_CHARS, MAX_RESULT_CHARS, Fact, Tool, read_args
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import Refused, StarkMatterError
@@ -33,6 +33,9 @@ MAX_CALLS_A_ROUND = 12
 MAX_PROPOSALS = 3
 MAX_TOKENS = 4_096
 MAX_PROMPT_BYTES = 400_000
+MAX_DEPTH = 20
+MAX_INTEGER = 2**53
+MAX_NAME_CHARS = 60
 TOOL_SECS = 10.0
 CLAIM = timedelta(seconds=100)
 
@@ -124,7 +127,7 @@ async def _ask_model(asking: Asking, outside: bool) -> ModelAnswer:
         await store(asking, "assistant", content, said=said, problem=failure.text, cost=cost, stop_reason="failed")
         return ModelAnswer([], "", (), "stopped", None)
     cost = await settle(asking.b, leave, given.usage)
-    content, said = clean(given.content), clean(given.said)
+    content, said = keepable(given.content), clean(given.said)
     if given.stop != "tool_use":
         content = [block for block in content if block["type"] != "tool_use"]
     if given.stop == "refusal":
@@ -159,7 +162,10 @@ async def _run_tools(asking: Asking, calls: tuple[ToolCall, ...]) -> None:
     results: list[Block] = []
     for number, call in enumerate(calls):
         call_id = clean(call.id)
-        asking.emit("tool", {"id": call_id, "name": clean(call.name)[:60], "title": _title(call), "state": "running"})
+        asking.emit(
+            "tool",
+            {"id": call_id, "name": clean(call.name)[:MAX_NAME_CHARS], "title": _title(call), "state": "running"},
+        )
         tool = chosen[number] if number < len(chosen) else None
         try:
             if asking.stop.is_set():
@@ -184,7 +190,7 @@ async def _facts(asking: Asking, call: ToolCall, tool: Tool | None) -> list[Fact
     if call.name == PROPOSE:
         return [await _propose(asking, call)]
     if tool is None:
-        raise Refused(f"There is no tool called {clean(call.name)[:60]}.")
+        raise Refused(f"There is no tool called {clean(call.name)[:MAX_NAME_CHARS]}.")
     return await tool.run(asking.b, asking.caller, read_args(tool.args, call.args))
 
 
@@ -242,7 +248,7 @@ def _result(call_id: str, text: str, *, failed: bool = False, outside: bool = Fa
 
 
 def _title(call: ToolCall) -> str:
-    return TITLES.get(call.name) or str(clean(call.name))[:60]
+    return TITLES.get(call.name) or str(clean(call.name))[:MAX_NAME_CHARS]
 
 
 async def store(
@@ -290,12 +296,28 @@ async def newest_exchange(asking: Asking) -> Exchange | None:
     return found[-1] if found else None
 
 
-def clean(value: Any) -> Any:
-    """What the database can keep: no NUL, no half of a surrogate pair."""
+def clean(value: Any, depth: int = 0) -> Any:
+    """What the database can keep: no NUL, no half of a surrogate pair, no endless nesting, no endless integer."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict | list) and depth >= MAX_DEPTH:
+        return "…"
     if isinstance(value, dict):
-        return {clean(str(name)): clean(one) for name, one in value.items()}
+        return {clean(str(name)): clean(one, depth + 1) for name, one in value.items()}
     if isinstance(value, list):
-        return [clean(one) for one in value]
+        return [clean(one, depth + 1) for one in value]
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return "…"
     return value
+
+
+def keepable(content: list[Block]) -> list[Block]:
+    """A model's blocks as they are stored and sent again; arguments that no tool would take are left out."""
+    kept = []
+    for block in clean(content):
+        if block["type"] == "tool_use":
+            args = block["input"]
+            fits = isinstance(args, dict) and len(orjson.dumps(args)) <= MAX_ARGS_CHARS
+            block = {**block, "name": block["name"][:MAX_NAME_CHARS] or "unnamed", "input": args if fits else {}}
+        kept.append(block)
+    return kept

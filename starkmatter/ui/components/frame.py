@@ -13,6 +13,7 @@ NAVIGATION = (
     ("/trade/AAPL", "Trade", "trade"),
     ("/portfolio", "Portfolio", "portfolio"),
     ("/orders", "Orders", "orders"),
+    ("/assistant", "Assistant", "assistant"),
     ("/settings", "Settings", "settings"),
 )
 ON_PHONE = ("Dashboard", "Trade", "Portfolio", "Orders")
@@ -21,7 +22,7 @@ KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
     ("S", "Sell ticket"),
-    ("G  then  D T P O S", "Go to a page by its first letter"),
+    ("G  then  D T P O A S", "Go to a page by its first letter"),
     ("↑ ↓", "Move through a table"),
     ("Esc", "Close what is open"),
     ("?", "This list"),
