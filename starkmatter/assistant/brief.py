@@ -112,8 +112,9 @@ async def _own_words(b: Backends, caller: Caller, venue: Venue, symbol: str) -> 
         for held in await list_positions(b, caller, account.id):
             if held.symbol == symbol and held.qty:
                 share = f", {held.market_value / account.equity * 100:.1f} % of it" if account.equity > 0 else ""
+                result = f"{held.unrealized_pl:+,.2f}".replace("-", "−")
                 found.append(
                     f"In {account.name} you hold {held.qty.normalize():f} shares worth {held.market_value:,.2f} "
-                    f"{account.currency}{share}, with {held.unrealized_pl:+,.2f} unrealized."
+                    f"{account.currency}{share}; unrealized P&L {result}."
                 )
     return " ".join(found)

@@ -25,6 +25,7 @@ from starkmatter.assistant.tools.registry import READING
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.money import money_text
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import Conflict, InvalidInput, NotFound, Refused, StarkMatterError
 
@@ -223,7 +224,7 @@ async def _tell_end(asking: Asking, code: str) -> None:
 
 
 def _usd(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+    return None if value is None else money_text(value)
 
 
 def _title(text: str) -> str:

@@ -54,7 +54,7 @@ const usd = (text) => Number(text).toLocaleString("en-US", { minimumFractionDigi
 const figure = (text) => Number(text).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const shares = (text) => Number(text).toLocaleString("en-US", { maximumFractionDigits: 6 });
 const words = (name) => name.replaceAll("_", " ");
-const plain = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
+const plain = (value) => (Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function openFact(event) {
   const link = event.target.closest?.('a[href^="#fact-"]');
@@ -68,7 +68,7 @@ function openFact(event) {
 }
 
 function Tool({ one }) {
-  const given = Object.entries(one.args ?? {});
+  const given = one.name === "propose_order" ? [] : Object.entries(one.args ?? {});
   const count = one.facts?.length ?? 0;
   const state = one.problem ? "refused" : one.state ?? `${count} ${count === 1 ? "fact" : "facts"}`;
   return (
@@ -147,7 +147,7 @@ function Said({ one, proposals }) {
       <div className="asked">{one.question}</div>
       <div className="answered">
         {one.tools.length ? <div className="toolcalls">{one.tools.map((tool) => <Tool key={tool.id} one={tool} />)}</div> : null}
-        {one.html ? <div className="prose" dangerouslySetInnerHTML={{ __html: one.html }} /> : null}
+        {one.html ? <div className="written" dangerouslySetInnerHTML={{ __html: one.html }} /> : null}
         {proposals.map((ticket) => <Ticket key={ticket.id} one={ticket} />)}
         {one.problem ? <div className="note warn" role="status">{one.problem}</div> : null}
         {one.footnotes.length ? (
@@ -172,7 +172,7 @@ function Live({ now }) {
       {now.question ? <div className="asked">{now.question}</div> : null}
       <div className="answered" aria-busy="true">
         {now.tools.length ? <div className="toolcalls">{now.tools.map((tool) => <Tool key={tool.id} one={tool} />)}</div> : null}
-        {now.text ? <div className="prose streaming">{now.text}</div> : <p className="muted small thinking">Reading and thinking …</p>}
+        {now.text ? <div className="written streaming">{now.text}</div> : <p className="muted small thinking">Reading and thinking …</p>}
       </div>
     </>
   );
@@ -385,7 +385,7 @@ export function Brief({ symbol, venue }) {
         {seen.model ? `Brief by ${seen.model}, from the same figures · ${usd(seen.cost_usd)} USD` : "Local brief - computed here, no AI"}
         {seen.session_on ? ` · as of the close of ${seen.session_on}` : ""}
       </p>
-      {seen.html ? <div className="prose" dangerouslySetInnerHTML={{ __html: seen.html }} /> : <p className="soft">There are not enough finished days of {seen.symbol} yet.</p>}
+      {seen.html ? <div className="written" dangerouslySetInnerHTML={{ __html: seen.html }} /> : <p className="soft">There are not enough finished days of {seen.symbol} yet.</p>}
       {seen.own ? <p className="small">{seen.own}</p> : null}
       {problem ? <div className="note bad" role="alert">{problem}</div> : null}
       {seen.can_ask ? (
