@@ -9,7 +9,7 @@ import orjson
 from starkmatter.accounts.records import Caller
 from starkmatter.assistant import queries
 from starkmatter.assistant.budget import reserve, settle
-from starkmatter.assistant.local_brief import SymbolStatistics, statistics_of, write_brief
+from starkmatter.assistant.local_brief import SymbolStatistics, last_session_on, statistics_of, write_brief
 from starkmatter.assistant.ports import Model, ModelFailure, ModelTurn
 from starkmatter.assistant.prompts import BRIEF_SYSTEM
 from starkmatter.assistant.records import BriefView
@@ -33,12 +33,12 @@ async def read_brief(b: Backends, caller: Caller, venue: Venue, symbol: str, mod
     `model` names the connected model, if any. NotFound for an unknown symbol.
     """
     own = await _own_words(b, caller, venue, symbol)
-    one = await statistics_of(b, venue, symbol)
-    if one is None:
-        return BriefView(venue, symbol, None, None, "", own, ZERO, can_ask=False)
-    params = {"venue": venue, "symbol": symbol, "session_on": one.session_on}
-    kept = await b.db.tuples(queries.BRIEFS, params)
+    last_on = await last_session_on(b, venue, symbol)
+    kept = await b.db.tuples(queries.BRIEFS, {"venue": venue, "symbol": symbol, "session_on": last_on})
     if not kept:
+        one = await statistics_of(b, venue, symbol)
+        if one is None:
+            return BriefView(venue, symbol, None, None, "", own, ZERO, can_ask=False)
         said = write_brief(one)
         await _keep(b, venue, one, LOCAL, said, ZERO)
         kept = [(LOCAL, said, one.session_on, ZERO, utc_now())]

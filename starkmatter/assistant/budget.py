@@ -16,7 +16,7 @@ from starkmatter.assistant.ports import Usage
 from starkmatter.assistant.prices import cost_of, worst_cost
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.money import ZERO
+from starkmatter.domain.money import CENT, ZERO
 from starkmatter.errors import InvalidInput, Refused
 
 MAX_BUDGET_USD = Decimal(10_000)
@@ -76,7 +76,8 @@ async def reserve(
     if found is None:
         raise Refused(
             f"This month's budget for the analyst, {budget_usd:,.2f} USD, does not hold this question, which may cost "
-            f"up to {worst:,.2f} USD. An admin can raise it under Settings, Connections; it starts anew next month.",
+            f"up to {max(worst, CENT):,.2f} USD. It starts anew next month; an admin can raise it under Settings, "
+            "Connections.",
             code="budget_spent",
         )
     return Reservation(found, model, worst)

@@ -3,6 +3,7 @@
 Only sessions that have ended at the venue's now are read, so that a brief stays true for the whole session.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from decimal import Decimal
 from starkmatter.assistant.toolbox import Fact, as_json
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.price_statistics import (
     PERIODS,
     SESSIONS_PER_YEAR,
@@ -83,28 +85,43 @@ class SymbolStatistics:
         return fact
 
 
+async def last_session_on(b: Backends, venue: Venue, symbol: str) -> date | None:
+    """The last session of the symbol that has ended at the venue's now. NotFound for an unknown symbol."""
+    await get_instrument(b.db, symbol)
+    clock = await venue_clock(b.db, b.cache, venue, utc_now())
+    days = await _finished_days(b, venue, symbol, clock, 2)
+    return exchange_day(days[-1].starts_at) if days else None
+
+
 async def statistics_of(b: Backends, venue: Venue, symbol: str) -> SymbolStatistics | None:
     """The symbol's figures at the venue's now; None without two finished days. NotFound for an unknown symbol."""
     instrument = await get_instrument(b.db, symbol)
     clock = await venue_clock(b.db, b.cache, venue, utc_now())
-    days = await _finished_days(b, venue, symbol, clock)
+    count = SESSIONS_PER_YEAR + 2
+    days = await _finished_days(b, venue, symbol, clock, count)
     if len(days) < 2:
         return None
-    index = await _finished_days(b, venue, INDEX, clock) if symbol != INDEX else []
+    index = await _finished_days(b, venue, INDEX, clock, count) if symbol != INDEX else []
+    # Logarithms in decimals take milliseconds: not on the loop that serves everybody.
+    return await asyncio.to_thread(_measure, instrument, days, index)
+
+
+def _measure(instrument: Instrument, days: Sequence[Bar], index: Sequence[Bar]) -> SymbolStatistics:
     closes, year = [day.close for day in days], days[-SESSIONS_PER_YEAR:]
+    year_closes = [day.close for day in year]
     traded = [day.volume for day in days[-VOLUME_SESSIONS - 1 : -1] if day.volume is not None]
     return SymbolStatistics(
-        symbol=symbol,
+        symbol=instrument.symbol,
         name=instrument.name,
         session_on=exchange_day(days[-1].starts_at),
         close=closes[-1],
         returns={name: period_return(closes, sessions) for name, sessions in PERIODS.items()},
-        volatility=annual_volatility([day.close for day in year]),
+        volatility=annual_volatility(year_closes),
         high=max(day.high for day in year),
         low=min(day.low for day in year),
         sessions=len(year),
-        below_peak=below_peak([day.close for day in year]),
-        max_drawdown=max_drawdown([day.close for day in year]),
+        below_peak=below_peak(year_closes),
+        max_drawdown=max_drawdown(year_closes),
         averages={count: moving_average(closes, count) for count in AVERAGES},
         volume=days[-1].volume,
         volume_mean=sum(traded, Decimal(0)) / len(traded) if len(traded) == VOLUME_SESSIONS else None,
@@ -113,8 +130,8 @@ async def statistics_of(b: Backends, venue: Venue, symbol: str) -> SymbolStatist
     )
 
 
-async def _finished_days(b: Backends, venue: Venue, symbol: str, clock: VenueClock) -> list[Bar]:
-    days = await load_bars(b.db, venue, symbol, "1d", limit=SESSIONS_PER_YEAR + 2, until=clock.venue_now)
+async def _finished_days(b: Backends, venue: Venue, symbol: str, clock: VenueClock, count: int) -> list[Bar]:
+    days = await load_bars(b.db, venue, symbol, "1d", limit=count, until=clock.venue_now)
     if days and clock.state == "open" and exchange_day(days[-1].starts_at) == clock.session_on:
         days.pop()  # today's bar still grows
     return days

@@ -93,10 +93,18 @@ class Hostile:
         name = dice.choice(known if dice.random() < 0.8 else INVENTED)
         self.counts[name] = self.counts.get(name, 0) + 1
         ident = dice.choice((f"t{dice.random()}-{number}", f"t\0{dice.random()}", f"t{dice.random()}" * 20))
-        return ToolCall(ident, name, dice.choice((self._ticket, self._account, self._junk, self._plausible))())
+        fitting = self._ticket if name == PROPOSE else self._plausible
+        args = (
+            fitting if dice.random() < 0.5 else dice.choice((self._ticket, self._account, self._junk, self._plausible))
+        )
+        return ToolCall(ident, name, args())
 
     def _ticket(self) -> dict[str, Any]:
         dice = self._random
+        if dice.random() < 0.5:
+            account = dice.choice((self._own, dice.choice(self._foreign)))
+            good = {"symbol": "AAPL", "side": "buy", "type": "market", "qty": "10000", "why": "Now!"}
+            return {"account_id": account, **good}
         ticket = {
             "account_id": dice.choice((self._own, self._own, *self._foreign)),
             "symbol": dice.choice(("AAPL", "MSFT", "^GSPC", "NOPE", "aapl", "", "A" * 999, "AAPL\0")),
@@ -202,7 +210,7 @@ async def test_a_thousand_hostile_transcripts_order_nothing_and_learn_nothing(de
     secrets = [CANARY, "777777", *foreign[:-1]]
     before = await snapshot(desk)
     counts: dict[str, int] = {}
-    results = tainted = 0
+    results = tainted = made = 0
     for seeds in chunks(TRANSCRIPTS, 100):
         for seed in seeds:
             model = Hostile(seed, desk.account_id, foreign)
@@ -214,6 +222,7 @@ async def test_a_thousand_hostile_transcripts_order_nothing_and_learn_nothing(de
             tainted += any(was for was, _ in model.offered)
             proposals = await desk.b.db.value("SELECT count(*) FROM order_proposal WHERE chat_id = %s", (chat,))
             assert proposals <= MAX_PROPOSALS
+            made += proposals
             for name, count in model.counts.items():
                 counts[name] = counts.get(name, 0) + count
         await desk.b.db.run("DELETE FROM chat WHERE owner_id = %s", (desk.caller.user_id,))
@@ -222,17 +231,15 @@ async def test_a_thousand_hostile_transcripts_order_nothing_and_learn_nothing(de
     assert min(counts[name] for name in (*TOOLS, PROPOSE)) > 50
     assert results > 2_000
     assert tainted > 100
+    assert made > 50, "some hostile tickets are well formed, and become proposals that nobody has sent"
 
 
 async def test_the_adversary_can_reach_what_is_its_persons_own(desk: Desk, estate: Desk) -> None:
-    """So that finding nothing means something: some hostile tickets do become proposals, and own facts are told."""
+    """So that finding nothing means something: what is the caller's own is told."""
     foreign = await ids_of(estate)
-    made = own = 0
-    for seed in range(60):
+    own = 0
+    for seed in range(30):
         model = Hostile(seed, desk.account_id, foreign)
         await transcript(desk, model)
         own += str(desk.account_id) in "".join(model.told)
-    made = await desk.b.db.value("SELECT count(*) FROM order_proposal WHERE owner_id = %s", (desk.caller.user_id,))
-    assert made > 0
-    assert own > 0
-    assert await desk.b.db.value("SELECT count(*) FROM order_proposal WHERE used_at IS NOT NULL") == 0
+    assert own > 3

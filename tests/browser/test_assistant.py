@@ -56,7 +56,7 @@ def test_without_a_key_the_page_says_what_it_would_do_and_gives_the_local_brief(
     expect(brief).to_contain_text("Local brief - computed here, no AI", timeout=10 * SECS)
     expect(brief).to_contain_text("closed at")
     page.get_by_label("Another symbol").fill("msft")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     expect(page.locator("[data-brief=MSFT]")).to_contain_text("Microsoft", timeout=10 * SECS)
     assert claude.turns == [] or all("msft" not in asked.raw for asked in claude.turns)
 

@@ -259,9 +259,14 @@ class TicketState(rx.State):
         self.sending = True
         yield
         b, caller = backends(), await caller_of(self)
-        try:
-            if self.proposal.get("key") == self._key:
+        if self.proposal.get("key") == self._key:
+            try:
                 await open_proposal(b, caller, UUID(self.proposal["id"]))
+            except StarkMatterError as error:
+                self.sending = self.review = False
+                self.proposal, self.result = {}, {"kind": "bad", "text": error.text}
+                return
+        try:
             order = await submit_order(b, caller, await chosen_account(self), self._request(), self._key)
             if self.proposal:
                 await use_proposal(b, caller, UUID(self.proposal["id"]), order)
