@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.analyst import analyst
 from tests.browser.walk import SECS, Walk
-from tests.security.product import Product
+from tests.security.product import COOKIE, Product
 from tests.standins.claude import KEY, ClaudeStandIn, say
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -97,12 +97,22 @@ def test_a_question_is_answered_live_with_footnotes_cost_and_tool_calls(walk: Wa
     expect(page.get_by_role("heading", name="New conversation")).to_be_visible(timeout=10 * SECS)
 
 
+@pytest.fixture
+def trader(product: Product, owner: Walk, browser: Browser) -> Iterator[Walk]:
+    """Somebody with a book of their own, so that the owner's stays as other tests know it."""
+    cookie = {"name": COOKIE, "value": product.person("trader").token, "domain": "localhost", "path": "/"}
+    opened = Walk.begin(browser, owner.url, state={"cookies": [cookie], "origins": []})
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
 def test_a_proposal_becomes_an_order_only_when_the_person_sends_it(
-    walk: Walk, product: Product, claude: ClaudeStandIn
+    walk: Walk, trader: Walk, product: Product, claude: ClaudeStandIn
 ) -> None:
     connect(walk)
-    walk.open("/assistant")
-    page = walk.page
+    trader.open("/assistant")
+    page = trader.page
     with product.database() as connection:
         before = connection.execute("SELECT count(*) FROM trade_order").fetchone()
     ask(page, "Buy 3 AAPL for me")
@@ -113,22 +123,22 @@ def test_a_proposal_becomes_an_order_only_when_the_person_sends_it(
         assert connection.execute("SELECT count(*) FROM trade_order").fetchone() == before
     card.get_by_role("link", name="Review").click()
     page.wait_for_url(re.compile(r"/trade/AAPL/?\?proposal="), timeout=20 * SECS)
-    walk.settle()
+    trader.settle()
     sheet = page.get_by_label("Order ticket")
     expect(sheet.locator("[data-proposal=open]")).to_contain_text("Filled in by the analyst", timeout=10 * SECS)
     expect(page.locator("#qty")).to_have_value("3")
     sheet.get_by_role("button", name="Review order").click()
     expect(sheet.locator("#send")).to_have_text("Buy 3 AAPL")
-    walk.send()
+    trader.send()
     with product.database() as connection:
         row = connection.execute(
             "SELECT o.qty, p.used_at IS NOT NULL FROM order_proposal p JOIN trade_order o ON o.id = p.order_id"
             " ORDER BY p.created_at DESC LIMIT 1"
         ).fetchone()
     assert row == (3, True)
-    walk.open("/orders")
+    trader.open("/orders")
     expect(page.locator("table.data tbody tr").first).to_contain_text("AAPL")
-    walk.open("/assistant")
+    trader.open("/assistant")
     page.locator(".analyst aside nav button", has_text="Buy 3 AAPL").first.click()
     expect(page.get_by_role("article").first).to_contain_text("You sent it.", timeout=10 * SECS)
 
