@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009_alerts"
-down_revision = "0006_broker"
+down_revision = "0008_assistant"
 branch_labels = None
 depends_on = None
 

@@ -2,7 +2,12 @@
 
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
+from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
-CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SMTP)
+CATALOG: tuple[ConnectionKind, ...] = (
+    CLAUDE,
+    ALPACA,
+    SMTP,
+)
 BY_KIND = {one.kind: one for one in CATALOG}

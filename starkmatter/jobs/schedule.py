@@ -11,6 +11,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
 from starkmatter.alerts import queries as alert_queries
+from starkmatter.assistant.brief import forget_briefs
+from starkmatter.assistant.budget import settle_lost_calls
+from starkmatter.assistant.proposals import forget_proposals
+from starkmatter.assistant.service import forget_chats
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
@@ -64,6 +68,20 @@ def timetable() -> list[Job]:
         ),
         Job("forget old alerts", "daily 03:45", daily(3, 45), "Keeps fired alerts and mails 90 days.", _forget_alerts),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
+        Job(
+            "settle lost AI calls",
+            "every 15 minutes",
+            every(minutes=15),
+            "Counts calls to the model whose maker is gone as spent in full.",
+            _settle_lost_calls,
+        ),
+        Job(
+            "forget old proposals",
+            "daily 04:00",
+            daily(4, 0),
+            "Deletes proposals nobody took, old briefs, and conversations untouched for a year.",
+            _forget_proposals,
+        ),
     ]
 
 
@@ -84,3 +102,12 @@ async def _forget_alerts(b: Backends) -> str:
 
 async def _forget_runs(b: Backends) -> str:
     return f"{await b.db.run(queries.FORGET_RUNS, (utc_now() - KEEP_RUNS,))} runs forgotten"
+
+
+async def _settle_lost_calls(b: Backends) -> str:
+    return f"{await settle_lost_calls(b)} lost calls counted as spent"
+
+
+async def _forget_proposals(b: Backends) -> str:
+    proposals, briefs, chats = await forget_proposals(b), await forget_briefs(b), await forget_chats(b)
+    return f"{proposals} proposals, {briefs} briefs and {chats} conversations deleted"

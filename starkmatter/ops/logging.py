@@ -18,7 +18,19 @@ UNKNOWN_EVENT_EVERY_SECS = 1.0
 QUIET_PATHS = ("/assets/", "/healthz", "/metrics", "/_event")
 DROPPED_KEYS = frozenset({"cookie", "set-cookie", "set_cookie", "authorization", "headers", "rx_headers"})
 SECRET_KEYS = re.compile(r"password|passphrase|secret|token|api_?key|private_?key|otp|recovery", re.IGNORECASE)
-CHATTY = ("alembic", "apscheduler", "httpx", "httpcore", "uvicorn.error", "websockets", "engineio", "socketio")
+CHATTY = (
+    "alembic",
+    "apscheduler",
+    "anthropic",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "uvicorn.error",
+    "websockets",
+    "engineio",
+    "socketio",
+)
 MASK = "***"
 REDACTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"smk_[A-Za-z0-9_-]+"), "smk_" + MASK),

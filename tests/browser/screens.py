@@ -18,6 +18,7 @@ SCREENS = (
     ("orders", "/orders"),
     ("portfolio", "/portfolio"),
     ("performance", "/portfolio/performance"),
+    ("assistant", "/assistant"),
     ("settings", "/settings"),
     ("security", "/settings/security"),
     ("connections", "/settings/connections"),

@@ -7,7 +7,7 @@ from tests.browser.walk import MORE, PHONE, Walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-SIGNED_IN = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/settings", *MORE)
+SIGNED_IN = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/assistant", "/settings", *MORE)
 DOORS = ("/login", "/setup?token=x", "/welcome", "/nowhere")
 TEXTS = ("--text-1", "--text-2", "--text-3", "--up", "--down", "--accent-text", "--amber", "--danger")
 GROUNDS = ("--bg-0", "--bg-1", "--bg-2")

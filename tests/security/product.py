@@ -19,6 +19,7 @@ from psycopg import sql
 
 from starkmatter.accounts.sessions import token_hash
 from tests.ops.instance import Instance, running_instance, starkmatter
+from tests.standins.claude import ClaudeStandIn, claude_server
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
 METRICS_TOKEN = "canary-metrics-token-5b1f0e"
@@ -46,8 +47,9 @@ class Person:
 class Product:
     """The instance, and the ways around its front door that only a test has."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, claude: ClaudeStandIn) -> None:
         self.instance = instance
+        self.claude = claude
         self.origin = f"http://127.0.0.1:{instance.port}"
         web = instance.child("web")
         assert web is not None
@@ -187,11 +189,15 @@ def product_of(config: pytest.Config) -> Product:
         stack = ExitStack()
         config.add_cleanup(stack.close)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True)))
-        more = {"STARKMATTER_METRICS_TOKEN": METRICS_TOKEN}
+        claude = stack.enter_context(claude_server())
+        more = {
+            "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
+            "STARKMATTER_VENDOR_URLS": json.dumps({"claude": claude.url}),
+        }
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
         instance.wait_for_page()
         instance.wait_until_ready()
         instance.wait(lambda: SETUP_LINK.search(instance.text), "the set-up link")
         instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes", within_secs=60)
-        config.stash[_KEY] = Product(instance)
+        config.stash[_KEY] = Product(instance, claude)
     return config.stash[_KEY]

@@ -11,6 +11,7 @@ import reflex as rx
 from starkmatter.errors import NotSignedIn
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.ui.lines import line_points
+from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import undeclared_handlers
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
@@ -23,6 +24,7 @@ from tests.ui.conftest import Tab, open_tab
 
 MAX_VARS = 15
 OUR_STATES = (
+    AssistantState,
     FrameState,
     PaletteState,
     DashboardState,

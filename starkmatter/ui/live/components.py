@@ -7,6 +7,7 @@ _CHART = rx.asset("chart.jsx", shared=True)
 _FIGURE = rx.asset("figure.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
 _FACTOR = rx.asset("factor.jsx", shared=True)
+_ASSISTANT = rx.asset("assistant.jsx", shared=True)
 
 
 class LiveRoot(rx.Component):
@@ -75,3 +76,30 @@ class SecondFactor(rx.Component):
     on: rx.Var[bool]
     left: rx.Var[int]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class Analyst(rx.NoSSRComponent):
+    """Conversations with the analyst over REST: answers stream in as plain text and become the server's safe HTML."""
+
+    library = f"$/public{_ASSISTANT}"
+    tag = "Analyst"
+    connected: rx.Var[bool]
+    on_spent: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class Brief(rx.NoSSRComponent):
+    """The brief of one symbol after its last session: computed here, or by the model when somebody asks for it."""
+
+    library = f"$/public{_ASSISTANT}"
+    tag = "Brief"
+    symbol: rx.Var[str]
+    venue: rx.Var[str]
+
+
+class BriefPicker(rx.NoSSRComponent):
+    """A brief of the symbol that is typed or chosen among `symbols`."""
+
+    library = f"$/public{_ASSISTANT}"
+    tag = "BriefPicker"
+    symbols: rx.Var[list[str]]
+    venue: rx.Var[str]

@@ -16,7 +16,7 @@ from starkmatter.ui.components.parts import (
     td,
     th,
 )
-from starkmatter.ui.live.components import CandleChart
+from starkmatter.ui.live.components import Brief, CandleChart
 from starkmatter.ui.pages.tables import orders_table
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
@@ -188,6 +188,16 @@ def _ticket() -> rx.Component:
             ),
             class_name="field",
         ),
+        rx.cond(
+            TicketState.proposal["id"],
+            rx.el.div(
+                rx.el.b("Filled in by the analyst. "),
+                TicketState.proposal["why"],
+                " Check it; you send it.",
+                class_name="note",
+                custom_attrs={"data-proposal": "open"},
+            ),
+        ),
         _preview(),
         rx.foreach(TicketState.refusals, lambda text: rx.el.div(text, class_name="note bad")),
         rx.foreach(TicketState.warnings, lambda text: rx.el.div(text, class_name="note warn")),
@@ -336,6 +346,11 @@ def _own() -> rx.Component:
                 _fills(),
                 empty("No fills yet", "What you buy or sell here is listed with a receipt that explains its price."),
             ),
+        ),
+        panel(
+            "Brief",
+            Brief.create(symbol=symbol, venue="replay"),
+            extra=rx.el.a("Ask the analyst about ", symbol, href="/assistant?about=" + symbol, class_name="btn tiny"),
         ),
     )
 

@@ -57,10 +57,7 @@ class FrameState(rx.State):
     @allow("user")
     async def choose_account(self, account_id: str) -> None:
         """Show another of the caller's accounts on every page."""
-        chosen = next((row for row in self.accounts if row["id"] == account_id), None)
-        if chosen is not None:
-            self.account = chosen
-            await self._read_holdings(await caller_of(self))
+        await self._choose(account_id)
 
     @rx.event
     @allow("user")
@@ -73,6 +70,15 @@ class FrameState(rx.State):
     def toggle_rail(self) -> None:
         """Show the rail with or without labels."""
         self.rail = "narrow" if self.rail == "wide" else "wide"
+
+    async def _choose(self, account_id: str) -> bool:
+        """Whether it is one of the caller's; then every page shows it."""
+        chosen = next((row for row in self.accounts if row["id"] == account_id), None)
+        if chosen is None:
+            return False
+        self.account = chosen
+        await self._read_holdings(await caller_of(self))
+        return True
 
     async def _read_accounts(self, caller: Caller) -> None:
         self.accounts = [account_row(one) for one in await list_accounts(backends(), caller)]

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import reflex as rx
 
+from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.quotes import Bar
@@ -20,7 +21,7 @@ from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import cancel_words, chosen_account
+from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
 
@@ -86,6 +87,7 @@ class TradeState(rx.State):
         await self._read_own()
         ticket = await self.get_state(TicketState)
         await ticket._start(one.symbol)
+        await ticket._fill_in(str(self.router.url.query_parameters.get("proposal", "")))
         return None
 
     @rx.event
@@ -157,6 +159,7 @@ class TicketState(rx.State):
     sheet: bool = False
     sending: bool = False
     result: Row = {}
+    proposal: Row = {}
     _key: str = ""
 
     @rx.event
@@ -238,7 +241,7 @@ class TicketState(rx.State):
                 setattr(self, field, text[:MAX_INPUT_CHARS])
         await self._look()
         if not self.refusals:
-            self._key = f"ticket-{uuid4()}"
+            self._key = await self._proposal_key() or f"ticket-{uuid4()}"
             self.review, self.result = True, {}
 
     @rx.event
@@ -256,14 +259,23 @@ class TicketState(rx.State):
         self.sending = True
         yield
         b, caller = backends(), await caller_of(self)
+        if self.proposal.get("key") == self._key:
+            try:
+                await open_proposal(b, caller, UUID(self.proposal["id"]))
+            except StarkMatterError as error:
+                self.sending = self.review = False
+                self.proposal, self.result = {}, {"kind": "bad", "text": error.text}
+                return
         try:
             order = await submit_order(b, caller, await chosen_account(self), self._request(), self._key)
+            if self.proposal:
+                await use_proposal(b, caller, UUID(self.proposal["id"]), order)
         except StarkMatterError as error:
             self.sending = False
             self.result = {"kind": "bad", "text": f"{error.text} Nothing was ordered twice; you can send it again."}
             return
         self.sending = self.review = False
-        self._key = ""
+        self._key, self.proposal = "", {}
         if order.status == "risk_rejected":
             self.result = {"kind": "bad", "text": order.reject_reason or "The order was refused."}
         else:
@@ -302,6 +314,40 @@ class TicketState(rx.State):
             self.symbol, self.limit, self.kind, self.result = symbol, "", "market", {}
             self.review = False
         await self._look()
+
+    async def _fill_in(self, asked: str) -> None:
+        """Take over a ticket that the analyst filled in; what stands in it comes from the server, by its id."""
+        self.proposal = {}
+        if not asked or not self.symbol:
+            return
+        try:
+            found = await open_proposal(backends(), await caller_of(self), UUID(asked))
+        except ValueError:
+            return
+        except StarkMatterError as error:
+            self.result = {"kind": "bad", "text": error.text}
+            return
+        frame = await self.get_state(FrameState)
+        if found.symbol != self.symbol or not await frame._choose(str(found.account_id)):
+            return
+        self.review, self.result, self.sheet = False, {}, True
+        self.side, self.kind, self.tif = found.side, found.type, found.time_in_force
+        self.qty = show.plain_number(found.qty.normalize())
+        self.limit = show.plain_number(found.limit_price.normalize()) if found.limit_price is not None else ""
+        self.proposal = {
+            "id": str(found.id),
+            "why": found.why,
+            "hash": found.ticket_hash,
+            "key": f"proposal-{found.id}",
+        }
+        await self._look()
+
+    async def _proposal_key(self) -> str:
+        """The proposal's own key while the ticket is exactly what was proposed: taken twice, it orders once."""
+        if not self.proposal:
+            return ""
+        same = ticket_hash(await chosen_account(self), self._request()) == self.proposal["hash"]
+        return self.proposal["key"] if same else ""
 
     def _request(self, qty: Decimal | None = None) -> OrderRequest:
         """The order as written; InvalidInput says which figure cannot be read."""
