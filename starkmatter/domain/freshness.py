@@ -1,4 +1,4 @@
-"""How old a quote may be before it is doubted or refused (SAFETY C7), and what stands in for a touch it does not have."""
+"""How old a quote may be before it is doubted or refused (SAFETY C7), and what stands in for a missing bid and ask."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ ROUND_LOT = Decimal(100)
 def age_of(quote: Quote, clock: VenueClock) -> timedelta | None:
     """How long ago the source saw the price; None where age says nothing.
 
-    That is on the replay, which makes its own quotes, and outside the session, when the last close is the newest there is.
+    That is on the replay, which makes its own quotes, and outside the session: the last close is the newest there is.
     """
     if clock.venue != "market" or clock.state != "open":
         return None
@@ -51,10 +51,10 @@ def with_touch(quote: Quote, tick_size: Decimal) -> tuple[Quote, bool]:
     """
     if quote.condition == "halted":
         return quote, False
-    made_up = {}
-    if quote.bid is None or quote.ask is None:
+    bid, ask, shown, offered = quote.bid, quote.ask, quote.bid_size, quote.ask_size
+    if bid is None or ask is None:
         half = (quote.last * HALF_SPREAD_RATIO / tick_size).to_integral_value(ROUND_CEILING) * tick_size
-        made_up = {"bid": max(quote.last - half, tick_size), "ask": quote.last + half}
-    if quote.bid_size is None or quote.ask_size is None:
-        made_up |= {"bid_size": ROUND_LOT, "ask_size": ROUND_LOT}
-    return (replace(quote, **made_up), True) if made_up else (quote, False)
+        bid, ask, shown, offered = max(quote.last - half, tick_size), quote.last + half, None, None
+    if shown is None or offered is None:
+        return replace(quote, bid=bid, ask=ask, bid_size=ROUND_LOT, ask_size=ROUND_LOT), True
+    return quote, False

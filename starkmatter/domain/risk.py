@@ -76,8 +76,8 @@ def refusals(
         found.append(f"The last price of {instrument.symbol} jumped and is not confirmed: no orders are taken on it.")
     elif clock is not None and request.limit_price is None and is_stale(quote, clock):
         found.append(
-            f"The newest price of {instrument.symbol} is {_age(quote, clock)} old ({quote.provider}): no market order is "
-            "taken on it. A limit order can wait for a fresh one."
+            f"The newest price of {instrument.symbol} is {_age(quote, clock)} old ({quote.provider}): no market order "
+            "is taken on it. A limit order can wait for a fresh one."
         )
     if request.limit_price is not None:
         found += _limit_refusals(request.limit_price, request, instrument, quote)
