@@ -2,7 +2,8 @@
 
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
+from starkmatter.connections.market_data import ALPACA_DATA
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
-CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SMTP)
+CATALOG: tuple[ConnectionKind, ...] = (ALPACA, ALPACA_DATA, SMTP)
 BY_KIND = {one.kind: one for one in CATALOG}

@@ -98,6 +98,43 @@ ON CONFLICT (venue, symbol, interval, seed, starts_at) DO UPDATE SET
     close = excluded.close, volume = excluded.volume, provider = excluded.provider, note = excluded.note
 """
 
+KEEP_BAR_STAGE: LiteralString = """
+INSERT INTO bar SELECT * FROM bar_stage ORDER BY symbol, interval, starts_at
+ON CONFLICT (venue, symbol, interval, seed, starts_at) DO NOTHING
+"""
+
+BAR_CLOSES: LiteralString = """
+SELECT starts_at, close FROM bar
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = 0 AND starts_at >= %(start)s
+   AND note IS NULL
+"""
+
+FORGET_BARS_OF: LiteralString = "DELETE FROM bar WHERE venue = %(venue)s AND symbol = %(symbol)s"
+
+COVERAGE: LiteralString = """
+SELECT symbol, interval, fetched_at, until_at, provider FROM bar_coverage
+ WHERE symbol = %(symbol)s AND interval = %(interval)s
+"""
+
+COVERED_SINCE: LiteralString = """
+SELECT symbol, interval, fetched_at, until_at, provider FROM bar_coverage
+ WHERE fetched_at >= %(since)s OR symbol = ANY (%(symbols)s) ORDER BY symbol, interval
+"""
+
+PUT_COVERAGE: LiteralString = """
+INSERT INTO bar_coverage (symbol, interval, fetched_at, until_at, provider)
+VALUES (%(symbol)s, %(interval)s, %(now)s, %(until)s, %(provider)s)
+ON CONFLICT (symbol, interval) DO UPDATE SET
+    fetched_at = excluded.fetched_at, until_at = excluded.until_at, provider = excluded.provider
+"""
+
+FORGET_COVERAGE: LiteralString = "DELETE FROM bar_coverage WHERE symbol = %(symbol)s"
+
+FORMING: LiteralString = """
+SELECT symbol, interval, starts_at, open, high, low, close, volume, provider, note FROM bar_forming
+ WHERE venue = %(venue)s
+"""
+
 HAS_DAILY_BARS: LiteralString = "SELECT count(*) FROM bar WHERE venue = %(venue)s AND interval = '1d'"
 
 FORGET_DAILY_BARS: LiteralString = "DELETE FROM bar WHERE venue = %(venue)s AND interval = '1d'"

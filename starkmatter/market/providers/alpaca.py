@@ -73,13 +73,14 @@ class AlpacaProvider:
         tries: int = 2,
         read_secs: float = READ_SECS,
         mute_secs: float = MUTE_SECS,
+        per_min: float = PER_MIN,
     ) -> None:
         self._keys = keys
         self._feed = keys.get("feed") or FEEDS[0]
         self._url = settings.vendor_urls.get("alpaca-data", REST_URL).rstrip("/")
         self._stream_url = settings.vendor_urls.get("alpaca-stream", STREAM_URL.format(feed=self._feed))
         self._read_secs, self._mute_secs = read_secs, mute_secs
-        self._line = Line(VENDOR, per_min=PER_MIN, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
+        self._line = Line(VENDOR, per_min=per_min, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
         self._client: StockHistoricalDataClient | None = None
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
@@ -130,8 +131,9 @@ class AlpacaProvider:
 
         stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
         stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
-        telling = asyncio.create_task(_tell_until_cancelled(tape, on_quotes))
-        consuming = asyncio.create_task(_consume(stream))
+        connected = asyncio.Event()
+        telling = asyncio.create_task(_tell_until_cancelled(tape, on_quotes, connected))
+        consuming = asyncio.create_task(_consume(stream, connected))
         try:
             await asyncio.wait({telling, consuming}, return_when=asyncio.FIRST_COMPLETED)
             for task in (telling, consuming):
@@ -272,14 +274,15 @@ class _Tape:
         return {symbol: self.newest[symbol] for symbol in changed}
 
 
-async def _tell_until_cancelled(tape: _Tape, on_quotes: OnQuotes) -> None:
+async def _tell_until_cancelled(tape: _Tape, on_quotes: OnQuotes, connected: asyncio.Event) -> None:
+    await connected.wait()
     while True:
         await tape.woken.wait()
         await on_quotes(tape.taken())
         await asyncio.sleep(GATHER_SECS)
 
 
-async def _consume(stream: "StockDataStream") -> None:
+async def _consume(stream: "StockDataStream", connected: asyncio.Event) -> None:
     """Connect and read until the stream ends; returns when it was mute for too long."""
     from msgpack.exceptions import ExtraData, UnpackException
     from websockets.exceptions import WebSocketException
@@ -288,6 +291,7 @@ async def _consume(stream: "StockDataStream") -> None:
         async with asyncio.timeout(AUTH_SECS):
             await stream._start_ws()
             await stream._send_subscribe_msg()
+        connected.set()
         await stream._consume()
     except (ExtraData, UnpackException):
         raise _garbage("messages") from None

@@ -1,11 +1,13 @@
 """Yahoo Finance without a key: quotes in batches, bars and search, through yfinance in threads with hard time-outs.
 
 Vendor address (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts. The SDK is imported on first
-use and only by the worker: it brings pandas. The session given to it tells a limit or a failure at once, so it never asks twice.
+use and only by the worker: it brings pandas. The session given to it tells a limit or a failure at once, so that the
+SDK never asks twice.
 """
 
 import asyncio
 import logging
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,6 +42,7 @@ KINDS: dict[str, Any] = {"EQUITY": "equity", "ETF": "etf", "INDEX": "index"}
 US_EXCHANGES = frozenset(
     {"NMS", "NYQ", "PCX", "NGM", "NCM", "ASE", "BTS", "SNP", "DJI", "NIM", "CBO", "WCB", "NYS", "CXI"}
 )
+CLASS_OF_SHARES = re.compile(r"[A-Z]{1,6}\.[A-Z]")
 # yfinance gives bars as single-precision figures: seven digits of each are the vendor's.
 SIGNIFICANT_DIGITS = 7
 
@@ -150,7 +153,7 @@ class YahooProvider:
 
         try:
             found = yfinance.Search(
-                text,
+                _theirs(text) if CLASS_OF_SHARES.fullmatch(text) else text,
                 max_results=10,
                 news_count=0,
                 lists_count=0,
