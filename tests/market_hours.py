@@ -44,6 +44,4 @@ def vendors_at(home: Path) -> Iterator[Vendors]:
     with ExitStack() as stack:
         alpaca, yahoo = stack.enter_context(alpaca_data()), stack.enter_context(yahoo_finance())
         urls = {**alpaca.urls, "yahoo": yahoo.url}
-        yield Vendors(
-            alpaca, yahoo, load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": urls})
-        )
+        yield Vendors(alpaca, yahoo, load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": urls}))

@@ -14,8 +14,8 @@ ALPACA_DATA = ConnectionKind(
     kind=KIND,
     title="Alpaca market data",
     scope="installation",
-    adds="Stock quotes as they happen for the market accounts of everybody here; without it Yahoo Finance is asked every "
-    "few seconds.",
+    adds="Stock quotes as they happen for everybody's market accounts; without it Yahoo Finance is asked every few "
+    "seconds.",
     fields=(
         ConnectionField("key_id", "Key ID", hint="PK…"),
         ConnectionField("secret", "Secret key"),

@@ -15,9 +15,9 @@ from starkmatter.market.market_feed import InPlay, MarketFeed
 from starkmatter.market.replay_feed import run_replay_feed
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.portfolio.snapshots import EquityRecorder
-from starkmatter.trading import queries as trading_queries
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.events import WAKE_CHANNEL
+from starkmatter.trading.in_play import in_play
 
 POLL_SECS = 0.25
 GATHER_SECS = 0.004
@@ -137,8 +137,8 @@ class MarketVenue(VenueAtWork):
             draining.cancel()
 
     async def _in_play(self) -> InPlay:
-        rows = await self._b.db.tuples(trading_queries.IN_PLAY, (self._venue,))
-        return InPlay([symbol for (symbol,) in rows if symbol is not None], accounts=bool(rows))
+        found = await in_play(self._b.db, self._venue)
+        return InPlay(found.symbols, accounts=found.accounts)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         if not self._started:
