@@ -1,6 +1,6 @@
 """The composition root of the web process: the pages, the guard in front of every event, the mounted API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import reflex as rx
@@ -8,6 +8,7 @@ import reflex as rx
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
 from starkmatter.ui.pages.admin import jobs, people
+from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
@@ -18,6 +19,7 @@ from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.admin import JobsState, PeopleState
+from starkmatter.ui.state.alerts import AlertsState, CentreState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
@@ -66,41 +68,24 @@ app.add_middleware(Guard(), index=0)
 deliver_only_to_own_session(app)
 app.register_lifespan_task(_serve)
 
-app.add_page(dashboard, route="/", title="Dashboard · StarkMatter", on_load=[FrameState.load, DashboardState.load])
-app.add_page(trade, route="/trade/[symbol]", title="Trade · StarkMatter", on_load=[FrameState.load, TradeState.load])
-app.add_page(
-    portfolio,
-    route="/portfolio",
-    title="Portfolio · StarkMatter",
-    on_load=[FrameState.load, PortfolioState.load, BrokerState.load],
-)
-app.add_page(
-    performance,
-    route="/portfolio/performance",
-    title="Performance · StarkMatter",
-    on_load=[FrameState.load, PerformanceState.load],
-)
-app.add_page(orders, route="/orders", title="Orders · StarkMatter", on_load=[FrameState.load, OrdersState.load])
-app.add_page(
-    settings,
-    route="/settings",
-    title="Settings · StarkMatter",
-    on_load=[FrameState.load, SettingsState.load, ReplayState.load],
-)
-app.add_page(
-    security,
-    route="/settings/security",
-    title="Security · StarkMatter",
-    on_load=[FrameState.load, SettingsState.load, FactorState.load],
-)
-app.add_page(
-    connections,
-    route="/settings/connections",
-    title="Connections · StarkMatter",
-    on_load=[FrameState.load, ConnectionsState.load],
-)
-app.add_page(jobs, route="/admin", title="Jobs · StarkMatter", on_load=[FrameState.load, JobsState.load])
-app.add_page(people, route="/admin/people", title="People · StarkMatter", on_load=[FrameState.load, PeopleState.load])
+
+def _add_page(page: Callable[[], rx.Component], route: str, title: str, *states: type[rx.State]) -> None:
+    """A page in the frame: whenever it is opened the frame, the bell and its own states read everything anew."""
+    loads = [state.load for state in (FrameState, CentreState, *states)]
+    app.add_page(page, route=route, title=f"{title} · StarkMatter", on_load=loads)
+
+
+_add_page(dashboard, "/", "Dashboard", DashboardState)
+_add_page(trade, "/trade/[symbol]", "Trade", TradeState)
+_add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
+_add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
+_add_page(orders, "/orders", "Orders", OrdersState)
+_add_page(alerts, "/alerts", "Alerts", AlertsState)
+_add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
+_add_page(security, "/settings/security", "Security", SettingsState, FactorState)
+_add_page(connections, "/settings/connections", "Connections", ConnectionsState)
+_add_page(jobs, "/admin", "Jobs", JobsState)
+_add_page(people, "/admin/people", "People", PeopleState)
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
 app.add_page(setup, route="/setup", title="Set up · StarkMatter")
 app.add_page(welcome, route="/welcome", title="Welcome · StarkMatter")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005_market_venue"
-down_revision = "0006_broker"
+down_revision = "0009_alerts"
 branch_labels = None
 depends_on = None
 

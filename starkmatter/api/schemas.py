@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from starkmatter.domain.alerts import AlertKind
 from starkmatter.domain.money import money_text, plain
 from starkmatter.domain.quotes import Venue
 
@@ -228,8 +229,8 @@ class BrokerOut(Answer):
     words: str
     differences: list[DifferenceOut]
     external_orders: int
-    checked_at: datetime | None
-    accept_asked_at: datetime | None
+    checked_at: Instant | None
+    accept_asked_at: Instant | None
 
 
 class Deposit(Request):
@@ -479,3 +480,52 @@ class ReplayOut(Answer):
     pending_commands: int
     history_starts_on: date | None
     history_ends_on: date | None
+
+
+class NewAlert(Request):
+    venue: Venue = "replay"
+    symbol: str = Field(min_length=1, max_length=20)
+    kind: AlertKind
+    threshold: Figure
+    note: str = Field("", max_length=MAX_TEXT)
+    by_mail: bool = False
+    repeats: bool = False
+
+
+class AlertChange(Request):
+    threshold: Figure | None = None
+    note: str | None = Field(None, max_length=MAX_TEXT)
+    by_mail: bool | None = None
+    repeats: bool | None = None
+    active: bool | None = None
+
+
+class AlertOut(Answer):
+    id: UUID
+    venue: str
+    symbol: str
+    kind: str
+    threshold: Money
+    words: str
+    note: str
+    by_mail: bool
+    repeats: bool
+    active: bool
+    armed: bool
+    created_at: Instant
+    fired_at: Instant | None
+
+
+class AlertEventOut(Answer):
+    id: int
+    alert_id: UUID
+    venue: str
+    symbol: str
+    words: str
+    note: str
+    price: Money
+    venue_at: Instant
+    fired_at: Instant
+    seen_at: Instant | None
+    mail: str | None
+    mail_words: str | None

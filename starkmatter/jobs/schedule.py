@@ -10,13 +10,16 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
+from starkmatter.alerts import queries as alert_queries
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
 from starkmatter.jobs.books import audit_books
 from starkmatter.jobs.market import end_of_day, repair_bars
+from starkmatter.jobs.summary import post_summaries
 
 KEEP_SESSIONS = timedelta(days=30)
+KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
 NEW_YORK = "America/New_York"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,8 +62,22 @@ def timetable() -> list[Job]:
         Job("audit books at start", "at start", at_start(), "Checks every promise of the ledger.", _audit),
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
         Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
-        Job("market end of day", "weekdays 16:20 ET", weekdays(16, 20, NEW_YORK), "Records the close.", end_of_day),
+        Job(
+            "market end of day",
+            "weekdays 16:20 in New York",
+            weekdays(16, 20, NEW_YORK),
+            "Records the close.",
+            end_of_day,
+        ),
         Job("market bars", "hourly", every(hours=1), "Fetches what is missing of the market's bars.", repair_bars),
+        Job(
+            "daily summary",
+            "weekdays 17:00 in New York",
+            weekdays(17, 0, NEW_YORK),
+            "Mails the day's summary to those who asked for it.",
+            post_summaries,
+        ),
+        Job("forget old alerts", "daily 03:45", daily(3, 45), "Keeps fired alerts and mails 90 days.", _forget_alerts),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
     ]
 
@@ -72,6 +89,12 @@ async def _audit(b: Backends) -> str:
 
 async def _forget_sessions(b: Backends) -> str:
     return f"{await delete_old_sessions(b, KEEP_SESSIONS)} ended sessions deleted"
+
+
+async def _forget_alerts(b: Backends) -> str:
+    before = utc_now() - KEEP_ALERTS
+    mails = await b.db.run(alert_queries.FORGET_MAILS, (before,))
+    return f"{await b.db.run(alert_queries.FORGET_EVENTS, (before,))} crossings and {mails} mails forgotten"
 
 
 async def _forget_runs(b: Backends) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import structlog
 from redis.exceptions import RedisError
 
+from starkmatter.alerts import queries as alert_queries
+from starkmatter.alerts.watch import AlertWatch
 from starkmatter.backends import Backends
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
@@ -28,7 +30,7 @@ log = structlog.get_logger("worker")
 
 
 class VenueAtWork:
-    """What both venues share: the paper broker with its outbox, and the line of values."""
+    """What both venues share: the paper broker with its outbox, the line of values and the alerts."""
 
     def __init__(self, b: Backends, leadership: Leadership, venue: Venue) -> None:
         self._b = b
@@ -36,11 +38,13 @@ class VenueAtWork:
         self._venue: Venue = venue
         self._broker = PaperBroker(b.db, b.cache, venue)
         self._recorder = EquityRecorder(b.db, venue)
+        self._alerts = AlertWatch(b, venue)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         await self._leadership.confirm()
         await self._broker.on_quotes(clock, quotes)
         await self._recorder.on_quotes(clock, quotes)
+        await self._alerts.on_quotes(clock, quotes)
 
     async def _drain_until(self, stop: asyncio.Event) -> None:
         """Take the outbox as soon as somebody says it has work, and look by ourselves now and then."""
@@ -138,7 +142,8 @@ class MarketVenue(VenueAtWork):
 
     async def _in_play(self) -> InPlay:
         found = await in_play(self._b.db, self._venue)
-        return InPlay(found.symbols, accounts=found.accounts)
+        watched = await self._b.db.tuples(alert_queries.WATCHED_SYMBOLS, (self._venue,))
+        return InPlay([*found.symbols, *(symbol for (symbol,) in watched)], accounts=found.accounts)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         if not self._started:

@@ -7,6 +7,7 @@ import signal
 import structlog
 from redis.exceptions import RedisError
 
+from starkmatter.alerts.mailroom import deliver_until
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.egress.reports import report_until
 from starkmatter.errors import Unavailable
@@ -55,7 +56,6 @@ async def _run(settings: Settings) -> int:
 
 
 async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int:
-    replay, market = ReplayMarket(b, leadership), MarketVenue(b, leadership)
     jobs = JobRunner(b)
     try:
         await jobs.start()
@@ -63,7 +63,7 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
         return LOST_EXIT_CODE
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
-    work = asyncio.create_task(_run_all(stop, replay, market, BrokerHouse(b, leadership.confirm)))
+    work = asyncio.create_task(_run_all(b, stop, leadership))
     try:
         await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
         if lost.done() or (work.done() and not stop.is_set() and _database_gone(work)):
@@ -83,12 +83,13 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
             await asyncio.gather(lost, stopping, work, return_exceptions=True)
 
 
-async def _run_all(stop: asyncio.Event, replay: ReplayMarket, market: MarketVenue, brokers: BrokerHouse) -> None:
+async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> None:
     """Everything that runs all the time, side by side."""
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(brokers.run(stop))
-        parts.create_task(market.run(stop))
-        await replay.run(stop)
+        parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
+        parts.create_task(deliver_until(b, stop, leadership.confirm))
+        parts.create_task(MarketVenue(b, leadership).run(stop))
+        await ReplayMarket(b, leadership).run(stop)
 
 
 def _database_gone(work: asyncio.Task[None]) -> bool:

@@ -5,6 +5,7 @@ import reflex as rx
 from starkmatter.ui.components.icons import icon, logo
 from starkmatter.ui.components.parts import live_total, problem_note
 from starkmatter.ui.live.components import LiveRoot, RestForm
+from starkmatter.ui.state.alerts import CentreState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.palette import PaletteState
 
@@ -13,6 +14,7 @@ NAVIGATION = (
     ("/trade/AAPL", "Trade", "trade"),
     ("/portfolio", "Portfolio", "portfolio"),
     ("/orders", "Orders", "orders"),
+    ("/alerts", "Alerts", "alerts"),
     ("/settings", "Settings", "settings"),
 )
 ON_PHONE = ("Dashboard", "Trade", "Portfolio", "Orders")
@@ -21,7 +23,7 @@ KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
     ("S", "Sell ticket"),
-    ("G  then  D T P O S", "Go to a page by its first letter"),
+    ("G  then  D T P O L S", "Go to a page by its first letter"),
     ("↑ ↓", "Move through a table"),
     ("Esc", "Close what is open"),
     ("?", "This list"),
@@ -34,13 +36,14 @@ def framed(
     on_order: list | None = None,
     on_pulse: list | None = None,
     heading: str | None = None,
+    on_alert: list | None = None,
     *,
     steady: bool = False,
 ) -> rx.Component:
     """A page in its frame. `page` is its place in the navigation; `on_order` runs when an order changed.
 
     `heading` is what the page is called where that is not its place. `on_pulse` runs every few seconds while the page
-    is seen and, unless `steady`, the market moves.
+    is seen and, unless `steady`, the market moves. `on_alert` runs when one of the person's alerts fired.
     """
     return rx.el.div(
         rx.el.a("Skip to content", href="#main", class_name="skip"),
@@ -66,6 +69,7 @@ def framed(
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
+            on_alert=[CentreState.load, *(on_alert or [])],
             on_key=PaletteState.key,
             **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
         ),
@@ -163,9 +167,38 @@ def _top(on_choice: list) -> rx.Component:
             role="img",
             aria_label="Data health",
         ),
+        _centre(),
         _accounts(on_choice),
         _person(),
         class_name="top",
+    )
+
+
+def _centre() -> rx.Component:
+    """The bell: how much fired that was not looked at, and the newest of it."""
+    return rx.el.details(
+        rx.el.summary(
+            icon("alerts"),
+            rx.cond(CentreState.unseen > 0, rx.el.span(CentreState.unseen, class_name="count")),
+            aria_label=rx.cond(
+                CentreState.unseen > 0, "Alerts, " + CentreState.unseen.to_string() + " new", "Alerts, none new"
+            ),
+            on_click=CentreState.open,
+        ),
+        rx.el.div(
+            rx.foreach(
+                CentreState.events,
+                lambda row: rx.el.a(
+                    rx.el.span(row["words"], rx.el.br(), rx.el.span(row["at"], class_name="muted small")),
+                    rx.el.span(row["price"], class_name="mono"),
+                    href="/alerts",
+                ),
+            ),
+            rx.cond(CentreState.events.length() == 0, rx.el.span("Nothing has fired yet.", class_name="note")),
+            rx.el.a("All alerts", href="/alerts"),
+            class_name="list",
+        ),
+        class_name="menu centre",
     )
 
 

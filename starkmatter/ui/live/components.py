@@ -17,6 +17,7 @@ class LiveRoot(rx.Component):
     theme: rx.Var[str]
     swap: rx.Var[bool]
     on_order: rx.EventHandler[rx.event.no_args_event_spec]
+    on_alert: rx.EventHandler[rx.event.no_args_event_spec]
     on_pulse: rx.EventHandler[rx.event.no_args_event_spec]
     steady: rx.Var[bool]
     on_key: rx.EventHandler[rx.event.passthrough_event_spec(str)]

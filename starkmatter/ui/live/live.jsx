@@ -74,7 +74,7 @@ class Stream {
     socket.onopen = () => {
       this.wait = MIN_WAIT_MS;
       this.sent = new Set();
-      this.say({ op: "subscribe", venue: this.venue, channels: ["orders", "clock"] });
+      this.say({ op: "subscribe", venue: this.venue, channels: ["orders", "alerts", "clock"] });
       this.subscribe();
     };
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
@@ -136,6 +136,8 @@ class Stream {
       this.paintClock();
     } else if (message.ch === "orders") {
       for (const event of message.d) this.tell("order", event);
+    } else if (message.ch === "alerts") {
+      for (const event of message.d) this.tell("alert", event);
     }
   }
 
@@ -284,12 +286,12 @@ function stream() {
   return window.starkmatterStream;
 }
 
-const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", s: "/settings" };
+const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings" };
 const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-export function LiveRoot({ onOrder, onPulse, steady, onKey, theme, swap }) {
+export function LiveRoot({ onOrder, onAlert, onPulse, steady, onKey, theme, swap }) {
   useEffect(() => {
     if (theme) {
       localStorage.setItem("sm-theme", theme);
@@ -308,6 +310,10 @@ export function LiveRoot({ onOrder, onPulse, steady, onKey, theme, swap }) {
       if (what) toast(what);
       clearTimeout(waiting);
       waiting = setTimeout(() => onOrder?.(), 60);
+    });
+    const deaf = live.listen("alert", (event) => {
+      toast(`Alert: ${event.words} (last ${event.price})`);
+      onAlert?.();
     });
     let asked = 0;
     const keys = (event) => {
@@ -340,6 +346,7 @@ export function LiveRoot({ onOrder, onPulse, steady, onKey, theme, swap }) {
     }, PULSE_MS);
     return () => {
       forget();
+      deaf();
       release();
       clearInterval(pulse);
       live.stop();

@@ -1,0 +1,118 @@
+"""Watches one venue's quotes for the worker and fires each alert once per crossing."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from starkmatter.alerts import queries
+from starkmatter.alerts.records import WatchedAlert
+from starkmatter.backends import Backends
+from starkmatter.clock import monotonic_secs, utc_now
+from starkmatter.domain.alerts import judge, measured, rule_words
+from starkmatter.domain.money import money_text
+from starkmatter.domain.quotes import Quote, Venue, VenueClock
+from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.errors import Unavailable
+
+CHANNEL = "alerts:{user_id}"
+LOOK_SECS = 1.0
+
+log = structlog.get_logger("alerts")
+
+
+class AlertWatch:
+    """Fed with every batch of its venue. What it knows is read again when any alert changed."""
+
+    def __init__(self, b: Backends, venue: Venue) -> None:
+        self._b = b
+        self._venue: Venue = venue
+        self._alerts: dict[str, dict[UUID, WatchedAlert]] = {}
+        self._version: object = None
+        self._looked_at = float("-inf")
+
+    async def on_quotes(self, clock: VenueClock, quotes: Mapping[str, Quote]) -> None:
+        """Judge the alerts of these symbols. Never raises for a server that is away: the next batch tries again."""
+        try:
+            await self._follow_changes()
+            for symbol, quote in quotes.items():
+                for alert in tuple(self._alerts.get(symbol, {}).values()):
+                    await self._judge(alert, quote, clock.venue_now)
+        except Unavailable:
+            log.debug("alerts wait", venue=self._venue, why="the database does not answer")
+
+    async def _follow_changes(self) -> None:
+        if monotonic_secs() - self._looked_at < LOOK_SECS:
+            return
+        (version,) = await self._b.db.tuples(queries.VERSION, (self._venue,))
+        if version != self._version:
+            found: dict[str, dict[UUID, WatchedAlert]] = defaultdict(dict)
+            for alert in await self._b.db.all(WatchedAlert, queries.WATCHED, (self._venue,)):
+                found[alert.symbol][alert.id] = alert
+            self._alerts, self._version = dict(found), version
+        self._looked_at = monotonic_secs()
+
+    async def _judge(self, alert: WatchedAlert, quote: Quote, venue_at: datetime) -> None:
+        verdict = judge(alert.rule, quote, armed=alert.armed)
+        if verdict == "fire":
+            await self._fire(alert, quote, venue_at)
+        elif verdict == "rearm":
+            await self._b.db.run(queries.REARM, (alert.id,))
+            self._alerts[alert.symbol][alert.id] = replace(alert, armed=True)
+
+    async def _fire(self, alert: WatchedAlert, quote: Quote, venue_at: datetime) -> None:
+        """The crossing and its mail in one transaction, then a word to the person's open pages."""
+        now = utc_now()
+        words = rule_words(alert.symbol, alert.rule)
+        async with self._b.db.transaction() as connection:
+            row = await (
+                await connection.execute(
+                    queries.FIRE,
+                    {"id": alert.id, "words": words, "price": quote.last, "venue_at": venue_at, "now": now},
+                )
+            ).fetchone()
+            if row is not None and alert.by_mail:
+                mail = {
+                    "key": f"alert:{row[0]}",
+                    "user": alert.user_id,
+                    "subject": f"{self._label}{words}",
+                    "body": self._body(alert, words, quote, venue_at),
+                    "now": now,
+                }
+                await connection.execute(queries.PUT_MAIL, mail)
+        self._alerts[alert.symbol][alert.id] = replace(alert, armed=False)
+        if row is not None:
+            await self._announce(alert, words, quote)
+
+    @property
+    def _label(self) -> str:
+        return "[REPLAY] " if self._venue == "replay" else ""
+
+    def _body(self, alert: WatchedAlert, words: str, quote: Quote, venue_at: datetime) -> str:
+        local = venue_at.astimezone(EXCHANGE_ZONE)
+        value = measured(alert.rule, quote)
+        moved = f" ({value:+.2f} % today)" if alert.kind.endswith("_pct") and value is not None else ""
+        lines = [
+            f"{words}.",
+            "",
+            f"Last price: {money_text(quote.last)}{moved}, from {quote.provider}.",
+            f"Market time: {local:%Y-%m-%d %H:%M:%S} in New York.",
+        ]
+        if self._venue == "replay":
+            lines.append("This is the replay market: a day of the past, played again.")
+        if alert.note:
+            lines += ["", f"Your note: {alert.note}"]
+        ends = "It will tell you again at the next crossing." if alert.repeats else "It has done its work and rests."
+        return "\n".join([*lines, "", ends, f"{self._b.settings.browser_url}/alerts", ""])
+
+    async def _announce(self, alert: WatchedAlert, words: str, quote: Quote) -> None:
+        body = {"alert_id": alert.id, "symbol": alert.symbol, "words": words, "price": money_text(quote.last)}
+        try:
+            await self._b.cache.publish(CHANNEL.format(user_id=alert.user_id), orjson.dumps(body))
+        except (RedisError, OSError) as error:
+            log.debug("not announced", error=type(error).__name__)
