@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,7 +19,9 @@ from starkmatter.errors import InvalidInput
 from starkmatter.jobs.market import NOT_USED, end_of_day, repair_bars
 from starkmatter.jobs.sources import MarketSources
 from starkmatter.jobs.venues import MarketVenue
+from starkmatter.market import clocks
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.errands import CHANNEL
 from starkmatter.market.wanted import want
 from starkmatter.portfolio.accounts import get_account, list_accounts
 from starkmatter.portfolio.invariants import check_books
@@ -235,7 +236,7 @@ async def test_the_end_of_the_day_records_values_at_the_official_close(
         return
 
     monkeypatch.setattr("starkmatter.jobs.market.ensure_sessions", known)
-    days = await open_now(database, since=timedelta(hours=6, minutes=30, seconds=-4))
+    days = await open_now(database)
     vendors.trade_on(days)
     b, caller, account_id = await _seat(database, cache, vendors)
     async with at_work(b):
@@ -247,9 +248,13 @@ async def test_the_end_of_the_day_records_values_at_the_official_close(
             return (await get_order(b, caller, placed.id)).status == "filled"
 
         await until(filled, "the fill before the close")
-        closes_at = days[-1] + timedelta(hours=6, minutes=30)
-        await asyncio.sleep(max(0.0, (closes_at - utc_now()).total_seconds() + 0.5))
-        vendors.yahoo.prices["AAPL"] = 200.0
+    closes_at = utc_now().replace(microsecond=0)
+    moved = "UPDATE market_session SET closes_at = %s WHERE opens_at = %s"
+    await database.run(moved, (closes_at, days[-1]))
+    clocks._kept.clear()
+    vendors.yahoo.prices["AAPL"] = 200.0
+    async with at_work(b):
+        await until(lambda: _served(cache), "the feed")
         words = await end_of_day(b)
         assert "values recorded at the close" in words, words
         repaired = await repair_bars(b)
@@ -257,3 +262,8 @@ async def test_the_end_of_the_day_records_values_at_the_official_close(
     account = await get_account(b, caller, account_id)
     at_close = [one.equity for one in await equity_series(b, caller, account_id) if one.at == closes_at]
     assert at_close == [account.cash + 2000]
+
+
+async def _served(cache: Redis) -> bool:
+    [(_, count)] = await cache.pubsub_numsub(CHANNEL)
+    return bool(count)
