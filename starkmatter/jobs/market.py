@@ -14,7 +14,6 @@ from starkmatter.errors import Unavailable
 from starkmatter.market.calendar import ensure_sessions
 from starkmatter.market.clocks import EXCHANGE, nearby_sessions
 from starkmatter.market.errands import ask
-from starkmatter.market.market_bars import BarStore
 from starkmatter.market.service import closes_before
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.in_play import in_play
@@ -48,11 +47,10 @@ async def end_of_day(b: Backends) -> str:
 
 
 async def repair_bars(b: Backends) -> str:
-    """Whatever is missing of bars that somebody looked at lately, and nothing older than is kept."""
-    dropped = await BarStore(b.db).prune(utc_now())
+    """Whatever is missing of bars that somebody looked at lately; what is older than is kept goes."""
     if not (await in_play(b.db, VENUE)).accounts:
         return NOT_USED
-    return f"{await _refresh(b)}; {dropped} old bars dropped"
+    return await _refresh(b)
 
 
 async def _refresh(b: Backends) -> str:

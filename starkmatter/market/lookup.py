@@ -25,7 +25,9 @@ class SymbolHit:
     about: str
 
 
-async def find_symbols(db: Database, cache: Redis, venue: Venue, query: str, limit: int) -> tuple[list[SymbolHit], str]:
+async def find_symbols(
+    db: Database, cache: Redis, venue: Venue, query: str, limit: int, *, ask_sources: bool = True
+) -> tuple[list[SymbolHit], str]:
     """Stored symbols and, on the wall-clock market, what a source offers; and in words why it could not be asked.
 
     Takes three seconds at most. The words are empty when all went well.
@@ -33,7 +35,7 @@ async def find_symbols(db: Database, cache: Redis, venue: Venue, query: str, lim
     stored = await list_instruments(db, query, limit, venue=venue)
     hits = [SymbolHit(one.symbol, one.name, one.sector or one.kind) for one in stored]
     text = query.strip()
-    if venue != "market" or len(text) < MIN_QUERY_CHARS:
+    if venue != "market" or not ask_sources or len(text) < MIN_QUERY_CHARS:
         return hits, ""
     try:
         found = (await ask(cache, {"kind": "search", "text": text[:60]}))["found"]

@@ -357,7 +357,8 @@ class MarketFeed:
             case "refresh":
                 symbols = list(dict.fromkeys([*self._play.symbols, *self._wanted]))
                 since = datetime.fromisoformat(errand["since"])
-                return {"words": await self._bars.refresh(failover, symbols, since, now)}
+                words = await self._bars.refresh(failover, symbols, since, now)
+                return {"words": f"{words}, {await self._bars.prune(now)} old bars dropped"}
         raise InvalidInput("There is no such errand.")
 
     async def _add(self, failover: Failover, symbol: str) -> bool:
