@@ -62,8 +62,13 @@ class PaletteState(rx.State):
         """Find symbols and pages: at once what is known here, then what a source of the market offers."""
         self.query = str(text)[:MAX_QUERY_CHARS]
         await self._search()
-        if await chosen_venue(self) == "market":
-            yield
+        return PaletteState.search_sources if await chosen_venue(self) == "market" else None
+
+    @rx.event
+    @allow("user")
+    async def search_sources(self) -> None:
+        """Add what a source offers for the text, if it was not changed or closed meanwhile."""
+        if self.overlay == "palette":
             await self._search(asking=True)
 
     @rx.event
