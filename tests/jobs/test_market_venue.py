@@ -248,7 +248,7 @@ async def test_the_end_of_the_day_records_values_at_the_official_close(
             return (await get_order(b, caller, placed.id)).status == "filled"
 
         await until(filled, "the fill before the close")
-    closes_at = utc_now().replace(microsecond=0)
+    closes_at = utc_now()
     moved = "UPDATE market_session SET closes_at = %s WHERE opens_at = %s"
     await database.run(moved, (closes_at, days[-1]))
     clocks._kept.clear()
