@@ -107,7 +107,8 @@ def warnings(request: OrderRequest, quote: Quote | None, clock: VenueClock | Non
     found: list[str] = []
     if clock is not None and clock.state in {"closed", "pre"}:
         found.append("The market is closed: the order waits for the open and may meet another price there.")
-    if quote is not None and clock is not None and is_late(quote, clock):
+    refused = quote is not None and clock is not None and request.limit_price is None and is_stale(quote, clock)
+    if quote is not None and clock is not None and is_late(quote, clock) and not refused:
         found.append(f"The newest price is {_age(quote, clock)} old ({quote.provider}): the market may be elsewhere.")
     if quote is not None and quote.volume and request.qty > quote.volume * CROWDED_RATIO:
         found.append("The order is more than a tenth of what traded today: it will fill in parts.")

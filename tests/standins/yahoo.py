@@ -57,7 +57,7 @@ class Yahoo:
                 "currency": "USD",
                 "regularMarketPrice": price,
                 "regularMarketTime": at,
-                "regularMarketPreviousClose": round(price * 0.99, 2),
+                "regularMarketPreviousClose": round(PRICES.get(symbol, price) * 0.99, 2),
                 "regularMarketVolume": 1_000_000 + at % 1_000_000,
                 "marketState": "REGULAR",
             }

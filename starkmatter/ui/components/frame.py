@@ -162,6 +162,7 @@ def _top(on_choice: list) -> rx.Component:
                 rx.el.span(
                     "MARKET",
                     rx.el.span(custom_attrs={"data-clock": "date"}),
+                    rx.el.span(class_name="phoneonly", custom_attrs={"data-clock": "short"}),
                     class_name="badge market",
                     title="The market of today: US prices as its sources tell them, each with its age",
                 ),

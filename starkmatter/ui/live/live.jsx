@@ -323,6 +323,7 @@ class Stream {
     this.set("[data-clock=time]", `${time} ET`);
     this.set("[data-clock=state]", clock.paused ? "Paused" : words);
     this.set("[data-clock=date]", day);
+    this.set("[data-clock=short]", clock.state === "open" ? "open" : "closed");
     this.set("[data-clock=speed]", clock.paused ? " · paused" : ` · ${clock.speed}×`);
     const next = clock.state === "open" ? clock.next_close : clock.next_open;
     if (!next) return;

@@ -162,10 +162,10 @@ def welcome() -> rx.Component:
                 rx.el.button(
                     icon("portfolio"),
                     rx.el.div(
-                        rx.el.b("Trade today's US prices with $100,000 of paper money"),
+                        rx.el.b("Trade today's market with $100,000 on paper"),
                         rx.el.p(
-                            "Quotes of the real market, a few seconds old, without a key. Orders fill while New York "
-                            "trades and wait otherwise.",
+                            "Prices of the US market, seconds old, without a key. Orders fill while New York trades "
+                            "and wait otherwise.",
                             class_name="soft small",
                         ),
                     ),
