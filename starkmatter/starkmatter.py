@@ -7,6 +7,7 @@ import reflex as rx
 
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
+from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.assistant import assistant
@@ -85,6 +86,7 @@ _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
+_add_page(accounts, "/settings/accounts", "Accounts")
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)

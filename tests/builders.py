@@ -23,9 +23,10 @@ CLOSES_AT = datetime(2021, 3, 1, 21, 0, tzinfo=UTC)
 RUN_ID = 1
 
 INSTRUMENT = """
-INSERT INTO instrument (symbol, name, kind, exchange, currency, tick_size, lot_size, sector, data_quality, data_note,
-                        source, tradable)
-VALUES (%s, %s, %s, 'XNYS', 'USD', 0.01, 1, 'Technology', 'ohlcv', '', 'test', %s)
+INSERT INTO instrument (venue, symbol, name, kind, exchange, currency, tick_size, lot_size, sector, data_quality,
+                        data_note, source, tradable)
+SELECT venue, %s, %s, %s, 'XNYS', 'USD', 0.01, 1, 'Technology', 'ohlcv', '', 'test', %s
+  FROM unnest(ARRAY['replay', 'market']) AS venue
 """
 SESSION = "INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)"
 USER = """
@@ -136,7 +137,7 @@ async def make_account(db: Database, caller: Caller, cash: str = "100000") -> UU
 
 
 async def make_market(db: Database) -> None:
-    """Three instruments and two sessions."""
+    """Three instruments on either venue, and two sessions."""
     for symbol, name, kind, tradable in (
         ("AAPL", "Apple", "equity", True),
         ("MSFT", "Microsoft", "equity", True),

@@ -33,6 +33,8 @@ WATCHED = """
 SELECT id, user_id, symbol, kind, threshold, note, by_mail, repeats, armed FROM alert WHERE venue = %s AND active
 """
 
+WATCHED_SYMBOLS = "SELECT DISTINCT symbol FROM alert WHERE venue = %s AND active"
+
 # Fires once, whoever asks: only the first statement finds it armed.
 FIRE = """
 WITH fired AS (

@@ -56,7 +56,7 @@ async def make_alert(
     InvalidInput for what cannot be watched, NotFound for an unknown symbol.
     """
     symbol = symbol.strip().upper()
-    await get_instrument(b.db, symbol)
+    await get_instrument(b.db, symbol, venue=venue)
     rule = AlertRule(_kind(kind), _threshold(kind, threshold))
     if await b.db.value(queries.COUNT_ALERTS, (caller.user_id,)) >= MAX_ALERTS:
         raise InvalidInput(f"One person can have {MAX_ALERTS} alerts. Delete some first.")

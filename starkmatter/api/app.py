@@ -22,6 +22,7 @@ from starkmatter.backends import Backends, close_backends, open_backends, set_ba
 from starkmatter.clock import utc_now
 from starkmatter.egress.reports import report_until
 from starkmatter.market.hub import Hub
+from starkmatter.market.wanted import tell_wanted_until
 from starkmatter.settings import Settings
 from starkmatter.version import VERSION
 
@@ -105,7 +106,12 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
         return address_behind(peer, forwarded.decode("latin-1"), b.settings.trusted_proxy_hops)
 
     stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live, address_of=address)
-    parts = (hub.run(stop), stream.watch_sessions(stop), report_until(b.cache, "web", stop))
+    parts = (
+        hub.run(stop),
+        stream.watch_sessions(stop),
+        report_until(b.cache, "web", stop),
+        tell_wanted_until(hub, b.cache, utc_now, stop),
+    )
     tasks = [asyncio.create_task(part) for part in parts]
     _stream = stream
     try:

@@ -3,11 +3,13 @@
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
 from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
+from starkmatter.connections.market_data import ALPACA_DATA
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
 CATALOG: tuple[ConnectionKind, ...] = (
-    CLAUDE,
     ALPACA,
+    ALPACA_DATA,
+    CLAUDE,
     SMTP,
 )
 BY_KIND = {one.kind: one for one in CATALOG}

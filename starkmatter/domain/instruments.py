@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-InstrumentKind = Literal["equity", "index"]
+InstrumentKind = Literal["equity", "etf", "index"]
 DataQuality = Literal["ohlcv", "close_only"]
 
 

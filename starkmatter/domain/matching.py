@@ -67,13 +67,15 @@ def match(
     lot_size: Decimal,
     max_price: Decimal | None,
     now: datetime,
+    note: str | None = None,
 ) -> Execution | None:
     """What `order` gets from `quote`, or None when it has to wait.
 
     `resting`: the order was in the book before this quote. `traded_qty`: shares the market traded since the quote
     before (None when the source has no volume). `taken_qty`: shares that other orders already had from this quote on
     the same side. `max_price`: what a purchase was reserved for, per share; above it
-    nothing is bought. `now` is on the quote's `received_at` clock and only judges its age.
+    nothing is bought. `now` is on the quote's `received_at` clock and only judges its age. `note` is what else the
+    receipt has to say of the quote.
     """
     buying = order.side == "buy"
     touch, shown = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
@@ -111,7 +113,7 @@ def match(
     receipt = {
         "preset": preset.stamp,
         "rule": rule,
-        "explanation": _explain(order, rule, touch, price, qty),
+        "explanation": " ".join(filter(None, (_explain(order, rule, touch, price, qty), note))),
         "quote": {
             "bid": plain(quote.bid),
             "ask": plain(quote.ask),

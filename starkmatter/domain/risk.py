@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import Preset, collar_price
 from starkmatter.domain.money import ZERO, is_multiple, plain, up_to_cents
@@ -73,6 +74,11 @@ def refusals(
         found.append(f"{instrument.symbol} is halted: its price history is over in this run.")
     elif quote.condition == "suspect":
         found.append(f"The last price of {instrument.symbol} jumped and is not confirmed: no orders are taken on it.")
+    elif clock is not None and request.limit_price is None and is_stale(quote, clock):
+        found.append(
+            f"The newest price of {instrument.symbol} is {_age(quote, clock)} old ({quote.provider}): no market order "
+            "is taken on it. A limit order can wait for a fresh one."
+        )
     if request.limit_price is not None:
         found += _limit_refusals(request.limit_price, request, instrument, quote)
     return found
@@ -101,6 +107,14 @@ def warnings(request: OrderRequest, quote: Quote | None, clock: VenueClock | Non
     found: list[str] = []
     if clock is not None and clock.state in {"closed", "pre"}:
         found.append("The market is closed: the order waits for the open and may meet another price there.")
+    refused = quote is not None and clock is not None and request.limit_price is None and is_stale(quote, clock)
+    if quote is not None and clock is not None and is_late(quote, clock) and not refused:
+        found.append(f"The newest price is {_age(quote, clock)} old ({quote.provider}): the market may be elsewhere.")
     if quote is not None and quote.volume and request.qty > quote.volume * CROWDED_RATIO:
         found.append("The order is more than a tenth of what traded today: it will fill in parts.")
     return found
+
+
+def _age(quote: Quote, clock: VenueClock) -> str:
+    age = age_of(quote, clock)
+    return age_text(age) if age is not None else ""

@@ -19,11 +19,13 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
 from starkmatter.jobs.books import audit_books
+from starkmatter.jobs.market import end_of_day, repair_bars
 from starkmatter.jobs.summary import post_summaries
 
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
+NEW_YORK = "America/New_York"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -48,6 +50,11 @@ def daily(hour: int, minute: int, zone: str = "UTC") -> BaseTrigger:
     return CronTrigger(hour=hour, minute=minute, timezone=zone)
 
 
+def weekdays(hour: int, minute: int, zone: str) -> BaseTrigger:
+    """Monday to Friday at that time of day; the work itself knows holidays."""
+    return CronTrigger(day_of_week="mon-fri", hour=hour, minute=minute, timezone=zone)
+
+
 def every(**period: int) -> BaseTrigger:
     """At the same instants on every worker, whenever it was started: `every(minutes=15)`."""
     return IntervalTrigger(start_date=EPOCH, timezone=UTC, **period)
@@ -60,9 +67,17 @@ def timetable() -> list[Job]:
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
         Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
         Job(
+            "market end of day",
+            "weekdays 16:20 in New York",
+            weekdays(16, 20, NEW_YORK),
+            "Records the close.",
+            end_of_day,
+        ),
+        Job("market bars", "hourly", every(hours=1), "Fetches what is missing of the market's bars.", repair_bars),
+        Job(
             "daily summary",
             "weekdays 17:00 in New York",
-            CronTrigger(day_of_week="mon-fri", hour=17, minute=0, timezone="America/New_York"),
+            weekdays(17, 0, NEW_YORK),
             "Mails the day's summary to those who asked for it.",
             post_summaries,
         ),

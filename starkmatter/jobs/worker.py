@@ -1,4 +1,4 @@
-"""The worker process: leads or stands by, runs the feed, the paper broker, the outbox and the timetable."""
+"""The worker process: leads or stands by, runs the venues, the brokers and the timetable."""
 
 import asyncio
 import contextlib
@@ -8,25 +8,16 @@ import structlog
 from redis.exceptions import RedisError
 
 from starkmatter.alerts.mailroom import deliver_until
-from starkmatter.alerts.watch import AlertWatch
 from starkmatter.backends import Backends, close_backends, open_backends
-from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.egress.reports import report_until
 from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.runner import JobRunner
-from starkmatter.market.replay_feed import run_replay_feed
+from starkmatter.jobs.venues import MarketVenue, ReplayMarket
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
-from starkmatter.portfolio.runs import close_former_runs
-from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.settings import Settings
-from starkmatter.trading.brokers.paper import PaperBroker
-from starkmatter.trading.events import WAKE_CHANNEL
 from starkmatter.trading.house import BrokerHouse
 
-POLL_SECS = 0.25
-GATHER_SECS = 0.004
-RETRY_SECS = 1.0
 STOP_WITHIN_SECS = 3
 LOST_EXIT_CODE = 4
 
@@ -65,7 +56,6 @@ async def _run(settings: Settings) -> int:
 
 
 async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int:
-    market = ReplayMarket(b, leadership)
     jobs = JobRunner(b)
     try:
         await jobs.start()
@@ -73,7 +63,7 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
         return LOST_EXIT_CODE
     lost = asyncio.create_task(leadership.lost())
     stopping = asyncio.create_task(stop.wait())
-    work = asyncio.create_task(_run_all(b, stop, market, leadership))
+    work = asyncio.create_task(_run_all(b, stop, leadership))
     try:
         await asyncio.wait({lost, stopping, work}, return_when=asyncio.FIRST_COMPLETED)
         if lost.done() or (work.done() and not stop.is_set() and _database_gone(work)):
@@ -93,75 +83,13 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
             await asyncio.gather(lost, stopping, work, return_exceptions=True)
 
 
-async def _run_all(b: Backends, stop: asyncio.Event, market: "ReplayMarket", leadership: Leadership) -> None:
+async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> None:
     """Everything that runs all the time, side by side."""
     async with asyncio.TaskGroup() as parts:
         parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
         parts.create_task(deliver_until(b, stop, leadership.confirm))
-        await market.run(stop)
-
-
-class ReplayMarket:
-    """The replay venue at work: quotes come in, orders are matched, value is recorded, runs follow each other."""
-
-    def __init__(self, b: Backends, leadership: Leadership) -> None:
-        self._b = b
-        self._leadership = leadership
-        self._broker = PaperBroker(b.db, b.cache, "replay")
-        self._recorder = EquityRecorder(b.db, "replay")
-        self._alerts = AlertWatch(b, "replay")
-        self._run_id: int | None = None
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. What goes wrong for good in one part ends the whole, so that it is started anew."""
-        async with asyncio.TaskGroup() as parts:
-            parts.create_task(self._drain_until(stop))
-            await run_replay_feed(
-                self._b.db, self._b.cache, self._b.settings, stop, self._on_batch, self._leadership.confirm
-            )
-            stop.set()
-
-    async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
-        await self._leadership.confirm()
-        if clock.run_id != self._run_id and clock.run_id is not None:
-            await close_former_runs(self._b.db, clock.run_id, clock.venue_now)
-            await self._broker.start()
-            self._run_id = clock.run_id
-        await self._broker.on_quotes(clock, quotes)
-        await self._recorder.on_quotes(clock, quotes)
-        await self._alerts.on_quotes(clock, quotes)
-
-    async def _drain_until(self, stop: asyncio.Event) -> None:
-        """Take the outbox as soon as somebody says it has work, and look by ourselves now and then."""
-        while not stop.is_set():
-            pubsub = self._b.cache.pubsub(ignore_subscribe_messages=True)
-            try:
-                await pubsub.subscribe(WAKE_CHANNEL.format(venue="replay"))
-                while not stop.is_set():
-                    await self._leadership.confirm()
-                    await self._broker.drain()
-                    if await pubsub.get_message(timeout=POLL_SECS) is not None:
-                        # Orders that come together are booked together: one commit instead of many.
-                        await asyncio.sleep(GATHER_SECS)
-                        while await pubsub.get_message(timeout=0) is not None:
-                            pass
-            except (RedisError, OSError):
-                await self._drain_without_cache(stop)
-            except Unavailable:
-                await asyncio.sleep(RETRY_SECS)
-            finally:
-                with contextlib.suppress(RedisError, OSError):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
-
-    async def _drain_without_cache(self, stop: asyncio.Event) -> None:
-        """Trading goes on while the cache is away."""
-        for _ in range(round(RETRY_SECS / POLL_SECS)):
-            if stop.is_set():
-                return
-            await self._leadership.confirm()
-            with contextlib.suppress(Unavailable):
-                await self._broker.drain()
-            await asyncio.sleep(POLL_SECS)
+        parts.create_task(MarketVenue(b, leadership).run(stop))
+        await ReplayMarket(b, leadership).run(stop)
 
 
 def _database_gone(work: asyncio.Task[None]) -> bool:

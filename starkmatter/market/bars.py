@@ -65,15 +65,15 @@ async def _copy(connection: Connection, statement: LiteralString, rows: Iterable
             await copy.write_row(row)
 
 
-async def merge_bars(db: Database, rows: list[BarTuple]) -> None:
-    """Insert or replace finished bars."""
+async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True) -> None:
+    """Insert finished bars; those that are stored already are replaced, or stay."""
     if not rows:
         return
     async with db.transaction() as connection:
         await connection.execute(COPY_TIMEOUT)
         await connection.execute(queries.BAR_STAGE)
         await _copy(connection, queries.COPY_BAR_STAGE, rows)
-        await connection.execute(queries.MERGE_BAR_STAGE)
+        await connection.execute(queries.MERGE_BAR_STAGE if replace else queries.KEEP_BAR_STAGE)
 
 
 def closed_bar_rows(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from starkmatter.domain.quotes import Quote
+from starkmatter.domain.quotes import Bar, Quote
 
 MAX_PRICE = Decimal(1_000_000)
 MAX_SIZE = Decimal(10**13)
@@ -51,3 +51,17 @@ def marked(quote: Quote, previous: Quote | None, corridor: Corridor | None) -> Q
     jumped = abs(quote.last - previous.last) > MAX_JUMP_RATIO * previous.last
     borne_out = corridor is not None and corridor.low <= quote.last <= corridor.high
     return replace(quote, condition="suspect") if jumped and not borne_out else quote
+
+
+def is_sound(bar: Bar) -> bool:
+    """Whether the bar's figures can be those of a market: prices in order and within bounds, volume not negative."""
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    if not all(price.is_finite() and 0 < price < MAX_PRICE for price in prices):
+        return False
+    if bar.volume is not None and not (bar.volume.is_finite() and 0 <= bar.volume < MAX_SIZE):
+        return False
+    return (
+        bar.low <= min(bar.open, bar.close)
+        and max(bar.open, bar.close) <= bar.high
+        and bar.starts_at.tzinfo is not None
+    )

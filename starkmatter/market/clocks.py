@@ -1,9 +1,11 @@
 """What time it is at each venue: as the feed says it, else from the database, so that a dead cache blinds nobody."""
 
 from datetime import date, datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
 
+from starkmatter.clock import monotonic_secs
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Venue, VenueClock
 from starkmatter.domain.replay_clock import ClockAnchor, venue_time
@@ -15,6 +17,7 @@ from starkmatter.market.records import ReplayRunView
 
 EXCHANGE = "XNYS"
 NEARBY = timedelta(days=15)
+CALENDAR_KEPT_SECS = 600.0
 
 
 async def venue_clock(db: Database, cache: Redis, venue: Venue, now: datetime) -> VenueClock:
@@ -28,10 +31,30 @@ async def venue_clock(db: Database, cache: Redis, venue: Venue, now: datetime) -
 
 
 async def market_clock(db: Database, now: datetime) -> VenueClock:
-    """The wall-clock market's state at `now`, from the stored sessions."""
-    found = (await _sessions_between(db, now - NEARBY, now + NEARBY)).at(now)
+    """The wall-clock market's state at `now`, from the stored sessions; Unavailable while none are stored."""
+    return market_clock_at(await nearby_sessions(db, now), now)
+
+
+def market_clock_at(calendar: SessionCalendar, now: datetime) -> VenueClock:
+    """What the wall-clock market shows at `now`."""
+    found = calendar.at(now)
     session_on = found.session.session_on if found.session else None
     return VenueClock("market", now, found.state, session_on, found.next_open, found.next_close)
+
+
+_kept: "WeakKeyDictionary[Database, tuple[float, SessionCalendar]]" = WeakKeyDictionary()
+
+
+async def nearby_sessions(db: Database, now: datetime) -> SessionCalendar:
+    """The sessions around `now`, remembered for ten minutes so that an order needs no read of its own."""
+    kept = _kept.get(db)
+    if kept is not None and monotonic_secs() - kept[0] < CALENDAR_KEPT_SECS:
+        return kept[1]
+    calendar = await _sessions_between(db, now - NEARBY, now + NEARBY)
+    if not len(calendar):
+        raise Unavailable("The market's sessions are still being loaded. Try again in a moment.")
+    _kept[db] = (monotonic_secs(), calendar)
+    return calendar
 
 
 async def stored_replay_clock(db: Database, now: datetime) -> VenueClock:

@@ -256,6 +256,14 @@ class Hub:
         if symbols:
             groups.setdefault(frozenset(symbols), set()).add(client)
 
+    def wanted(self, venue: Venue) -> set[str]:
+        """Every symbol of `venue` that some socket asked for."""
+        return {symbol for subscription in self._groups[venue] for symbol in subscription}
+
+    def clock_wanted(self, venue: Venue) -> bool:
+        """Whether some socket asked for the venue's clock."""
+        return any(venue in client.wants_clock for client in self.clients)
+
     def send_snapshot(self, client: HubClient, venue: Venue, symbols: Iterable[str]) -> None:
         """What is known right now of `symbols`, in one frame; nothing when nothing is known."""
         newest, now = self._newest[venue], self._wall_clock()

@@ -27,7 +27,8 @@ INSTRUMENTS: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
        data_quality, data_note, source, data_starts_on, data_ends_on, tradable
   FROM instrument
- WHERE %(pattern)s::text IS NULL OR symbol ILIKE %(pattern)s OR name ILIKE %(pattern)s
+ WHERE venue = %(venue)s
+   AND (%(pattern)s::text IS NULL OR symbol ILIKE %(pattern)s OR name ILIKE %(pattern)s)
  ORDER BY upper(symbol) <> upper(%(query)s), symbol NOT ILIKE %(query)s || '%%', symbol
  LIMIT %(limit)s
 """
@@ -36,22 +37,29 @@ INSTRUMENT: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
        data_quality, data_note, source, data_starts_on, data_ends_on, tradable
   FROM instrument
- WHERE symbol = %(symbol)s
+ WHERE venue = %(venue)s AND symbol = %(symbol)s
+"""
+
+INSTRUMENTS_NAMED: LiteralString = """
+SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+  FROM instrument
+ WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s)
 """
 
 PUT_INSTRUMENT: LiteralString = """
-INSERT INTO instrument (symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+INSERT INTO instrument (venue, symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
        data_quality, data_note, source, data_starts_on, data_ends_on, tradable)
-VALUES (%(symbol)s, %(name)s, %(kind)s, %(exchange)s, %(currency)s, %(tick_size)s, %(lot_size)s, %(sector)s,
+VALUES (%(venue)s, %(symbol)s, %(name)s, %(kind)s, %(exchange)s, %(currency)s, %(tick_size)s, %(lot_size)s, %(sector)s,
         %(data_quality)s, %(data_note)s, %(source)s, %(data_starts_on)s, %(data_ends_on)s, %(tradable)s)
-ON CONFLICT (symbol) DO UPDATE SET
+ON CONFLICT (venue, symbol) DO UPDATE SET
     name = excluded.name, kind = excluded.kind, exchange = excluded.exchange, currency = excluded.currency,
     tick_size = excluded.tick_size, lot_size = excluded.lot_size, sector = excluded.sector,
     data_quality = excluded.data_quality, data_note = excluded.data_note, source = excluded.source,
     data_starts_on = excluded.data_starts_on, data_ends_on = excluded.data_ends_on, tradable = excluded.tradable
 """
 
-REPLAY_RANGE: LiteralString = "SELECT min(data_starts_on), max(data_ends_on) FROM instrument"
+REPLAY_RANGE: LiteralString = "SELECT min(data_starts_on), max(data_ends_on) FROM instrument WHERE venue = 'replay'"
 
 # --- bars -------------------------------------------------------------------------------------------------------------
 
@@ -88,6 +96,43 @@ INSERT INTO bar SELECT * FROM bar_stage ORDER BY symbol, interval, starts_at
 ON CONFLICT (venue, symbol, interval, seed, starts_at) DO UPDATE SET
     ends_at = excluded.ends_at, open = excluded.open, high = excluded.high, low = excluded.low,
     close = excluded.close, volume = excluded.volume, provider = excluded.provider, note = excluded.note
+"""
+
+KEEP_BAR_STAGE: LiteralString = """
+INSERT INTO bar SELECT * FROM bar_stage ORDER BY symbol, interval, starts_at
+ON CONFLICT (venue, symbol, interval, seed, starts_at) DO NOTHING
+"""
+
+BAR_CLOSES: LiteralString = """
+SELECT starts_at, close FROM bar
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = 0 AND starts_at >= %(start)s
+   AND note IS NULL
+"""
+
+FORGET_BARS_OF: LiteralString = "DELETE FROM bar WHERE venue = %(venue)s AND symbol = %(symbol)s"
+
+COVERAGE: LiteralString = """
+SELECT symbol, interval, fetched_at, until_at, provider FROM bar_coverage
+ WHERE symbol = %(symbol)s AND interval = %(interval)s
+"""
+
+COVERED_SINCE: LiteralString = """
+SELECT symbol, interval, fetched_at, until_at, provider FROM bar_coverage
+ WHERE fetched_at >= %(since)s OR symbol = ANY (%(symbols)s) ORDER BY symbol, interval
+"""
+
+PUT_COVERAGE: LiteralString = """
+INSERT INTO bar_coverage (symbol, interval, fetched_at, until_at, provider)
+VALUES (%(symbol)s, %(interval)s, %(now)s, %(until)s, %(provider)s)
+ON CONFLICT (symbol, interval) DO UPDATE SET
+    fetched_at = excluded.fetched_at, until_at = excluded.until_at, provider = excluded.provider
+"""
+
+FORGET_COVERAGE: LiteralString = "DELETE FROM bar_coverage WHERE symbol = %(symbol)s"
+
+FORMING: LiteralString = """
+SELECT symbol, interval, starts_at, open, high, low, close, volume, provider, note FROM bar_forming
+ WHERE venue = %(venue)s
 """
 
 HAS_DAILY_BARS: LiteralString = "SELECT count(*) FROM bar WHERE venue = %(venue)s AND interval = '1d'"

@@ -91,7 +91,7 @@ async def prepare_market(db: Database, history: ReplayHistory, now: datetime) ->
     """Store sessions, instruments and the daily history where missing; the replay's calendar."""
     await ensure_sessions(db, EXCHANGE, now.date())
     async with db.transaction() as connection, connection.cursor() as cursor:
-        rows = [asdict(one.instrument) for one in history.symbols.values()]
+        rows = [asdict(one.instrument) | {"venue": bars.VENUE} for one in history.symbols.values()]
         await cursor.executemany(queries.PUT_INSTRUMENT, rows)
     calendar = (await load_calendar(db, EXCHANGE)).until(history.ends_on)
     await bars.store_daily_history(db, history, calendar)

@@ -1,5 +1,6 @@
 """What pages, API, trading and the worker ask of the market. Checks of role are the caller's."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -26,11 +27,14 @@ MAX_SEED = 2**31 - 1
 REPLAY_EXCHANGE = "XNYS"
 
 
-async def list_instruments(db: Database, query: str = "", limit: int = 50) -> list[Instrument]:
-    """Instruments whose symbol or name contains `query` (any case), exact and leading matches first."""
+async def list_instruments(
+    db: Database, query: str = "", limit: int = 50, *, venue: Venue = "replay"
+) -> list[Instrument]:
+    """Stored instruments of a venue whose symbol or name contains `query` (any case), exact and leading ones first."""
     text = query.strip()[:60]
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     params = {
+        "venue": venue,
         "query": escaped,
         "pattern": f"%{escaped}%" if text else None,
         "limit": max(1, min(limit, MAX_INSTRUMENTS)),
@@ -38,12 +42,18 @@ async def list_instruments(db: Database, query: str = "", limit: int = 50) -> li
     return await db.all(Instrument, queries.INSTRUMENTS, params)
 
 
-async def get_instrument(db: Database, symbol: str) -> Instrument:
-    """The instrument, or NotFound."""
-    found = await db.one(Instrument, queries.INSTRUMENT, {"symbol": symbol})
+async def get_instrument(db: Database, symbol: str, *, venue: Venue = "replay") -> Instrument:
+    """The venue's instrument, or NotFound."""
+    found = await db.one(Instrument, queries.INSTRUMENT, {"venue": venue, "symbol": symbol})
     if found is None:
-        raise NotFound(f"There is no instrument {symbol[:20]!r} here.")
+        raise NotFound(f"There is no instrument {symbol[:20]!r} on the {venue} market.")
     return found
+
+
+async def instruments_named(db: Database, venue: Venue, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The stored ones of `symbols`, by symbol."""
+    params = {"venue": venue, "symbols": list(symbols)}
+    return {one.symbol: one for one in await db.all(Instrument, queries.INSTRUMENTS_NAMED, params)}
 
 
 def _bar_params(

@@ -7,12 +7,11 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain.money import ZERO
-from starkmatter.market.service import list_instruments
+from starkmatter.market.service import instruments_named
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.records import Allocation, Slice
 from starkmatter.portfolio.valuation import list_positions
 
-ALL_INSTRUMENTS = 500
 NO_SECTOR = "Unknown sector"
 
 
@@ -23,7 +22,8 @@ async def allocate(b: Backends, caller: Caller, account_id: UUID) -> Allocation:
     """
     account = await get_account(b, caller, account_id)
     held = [one for one in await list_positions(b, caller, account_id) if one.qty]
-    sector_of = {one.symbol: one.sector for one in await list_instruments(b.db, "", ALL_INSTRUMENTS)} if held else {}
+    known = await instruments_named(b.db, account.venue, [one.symbol for one in held]) if held else {}
+    sector_of = {symbol: one.sector for symbol, one in known.items()}
     by_symbol = {one.symbol: one.market_value for one in held}
     by_sector: dict[str, Decimal] = defaultdict(Decimal)
     for symbol, value in by_symbol.items():

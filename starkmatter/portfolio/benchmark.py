@@ -34,9 +34,9 @@ class BenchmarkLine:
         return None if close is None else close / self.base_close
 
 
-async def list_benchmarks(b: Backends) -> list[Instrument]:
-    """What an account can be held against, indices first."""
-    found = await list_instruments(b.db, "", ALL_INSTRUMENTS)
+async def list_benchmarks(b: Backends, venue: Venue) -> list[Instrument]:
+    """What an account of the venue can be held against, indices first."""
+    found = await list_instruments(b.db, "", ALL_INSTRUMENTS, venue=venue)
     return sorted(found, key=lambda one: (one.kind != "index", one.symbol))
 
 
@@ -51,11 +51,11 @@ async def load_benchmark(
     if symbol == "":
         return None
     if symbol is None:
-        chosen = next((one for one in await list_benchmarks(b) if one.kind == "index"), None)
+        chosen = next((one for one in await list_benchmarks(b, venue) if one.kind == "index"), None)
         if chosen is None:
             return None
     else:
-        chosen = await get_instrument(b.db, symbol)
+        chosen = await get_instrument(b.db, symbol, venue=venue)
     start = datetime.combine(base_on, time(), UTC) - LOOK_BACK
     bars = await load_bars(b.db, venue, chosen.symbol, "1d", start, None, MAX_BARS, until=until)
     closes = {exchange_day(bar.starts_at): bar.close for bar in bars}

@@ -31,25 +31,28 @@ async def open_account(
 ) -> AccountView:
     """Open a paper account and pay `cash` in.
 
-    Raises InvalidInput for what is not offered, NotAllowed for a viewer, Unavailable while the replay has no run yet.
+    On the `market` venue it has no quotes while no source answers. Raises InvalidInput for what is not offered,
+    NotAllowed for a viewer, Unavailable while the replay has no run yet.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not open accounts.")
     title = name.strip()
     if not 1 <= len(title) <= MAX_NAME_CHARS:
         raise InvalidInput(f"The account's name must have 1 to {MAX_NAME_CHARS} characters.")
-    if venue != "replay":
-        raise InvalidInput("Paper accounts are offered on the replay market in this version.")
+    if venue not in {"replay", "market"}:
+        raise InvalidInput("The market must be one of: replay, market.")
     if currency not in CURRENCIES:
         raise InvalidInput(f"The currency must be one of: {', '.join(CURRENCIES)}.")
     if not 0 < cash <= MAX_CASH:
         raise InvalidInput(f"The opening cash must be more than zero and at most {MAX_CASH:,} {currency}.")
     if await b.db.value(queries.COUNT_ACCOUNTS, (caller.user_id,)) >= MAX_ACCOUNTS:
         raise InvalidInput(f"One person can have {MAX_ACCOUNTS} accounts.")
-    venue_at, run_id = await _replay_now(b)
+    now = utc_now()
+    # The wall-clock market has no runs; an account there can be opened at any hour, quotes or not.
+    venue_at, run_id = (now, None) if venue == "market" else await _replay_now(b)
     async with b.db.transaction() as connection:
         account_id = await create_account(
-            connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=utc_now()
+            connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=now
         )
     return await get_account(b, caller, account_id)
 
@@ -104,9 +107,19 @@ async def ensure_first_account(b: Backends, user_id: UUID) -> None:
 
 
 async def create_account(
-    connection: Connection, user_id: UUID, *, name: str, cash: Decimal, run_id: int, venue_at: datetime, now: datetime
+    connection: Connection,
+    user_id: UUID,
+    *,
+    name: str,
+    cash: Decimal,
+    run_id: int | None,
+    venue_at: datetime,
+    now: datetime,
 ) -> UUID:
-    """The rows of a new paper account on the replay market, its first deposit and its first point of value."""
+    """The rows of a new paper account, its first deposit and its first point of value.
+
+    It belongs to a run of the replay, or (None) to the wall-clock market.
+    """
     account_id = uuid4()
     booking = book_deposit(cash, "USD")
     await connection.execute(
@@ -115,7 +128,7 @@ async def create_account(
             "id": account_id,
             "user": user_id,
             "name": name,
-            "venue": "replay",
+            "venue": "market" if run_id is None else "replay",
             "broker": PAPER,
             "currency": "USD",
             "preset": REALISTIC.name,

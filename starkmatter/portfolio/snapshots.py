@@ -61,5 +61,13 @@ class EquityRecorder:
 
     async def _record(self, at: datetime) -> None:
         prices = orjson.dumps([{"symbol": symbol, "last": last} for symbol, last in self._prices.items()]).decode()
-        await self._db.run(queries.SNAPSHOT_ALL, {"venue": self._venue, "venue_at": at, "prices": prices})
+        await record_values(self._db, self._venue, at, prices)
         self._last_at = at
+
+
+async def record_values(db: Database, venue: Venue, at: datetime, prices: str) -> None:
+    """A point of every open account of the venue at `at`; `prices` is JSON, `[{"symbol": "AAPL", "last": "190.12"}]`.
+
+    A holding whose price is not given counts at cost; a point that is there is replaced.
+    """
+    await db.run(queries.SNAPSHOT_ALL, {"venue": venue, "venue_at": at, "prices": prices})

@@ -55,17 +55,15 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
         return []
     ids = [row.id for row in rows]
     positions: dict[UUID, list[PositionView]] = defaultdict(list)
-    for position in await _positions(b, caller, ids, rows[0].venue):
-        positions[position.account_id].append(position)
-    day_start = await _day_start(b, await clock_or_none(b, rows[0].venue))
-    starts = {
-        start.account_id: start
-        for start in (
-            await b.db.all(_PointOfValue, queries.DAY_STARTS, {"accounts": ids, "day_start": day_start})
-            if day_start
-            else []
-        )
-    }
+    starts: dict[UUID, _PointOfValue] = {}
+    for venue in dict.fromkeys(row.venue for row in rows):
+        of_venue = [row.id for row in rows if row.venue == venue]
+        for position in await _positions(b, caller, of_venue, venue):
+            positions[position.account_id].append(position)
+        day_start = await _day_start(b, await clock_or_none(b, venue))
+        if day_start:
+            asked = {"accounts": of_venue, "day_start": day_start}
+            starts |= {one.account_id: one for one in await b.db.all(_PointOfValue, queries.DAY_STARTS, asked)}
     deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, (ids,)))
     views = [_account_view(row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
     former = [row.id for row in rows if row.read_only]

@@ -76,6 +76,19 @@ SELECT h.signed_qty, h.cost_basis, h.reserved_qty FROM holding h WHERE h.account
 
 FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s AND user_id = %s"
 
+# What accounts of the venue hold or have ordered; NULL stands for an account without either.
+IN_PLAY = """
+SELECT DISTINCT used.symbol FROM account a
+  LEFT JOIN LATERAL (
+       SELECT h.symbol FROM holding h WHERE h.account_id = a.id AND h.signed_qty <> 0
+       UNION
+       SELECT o.symbol FROM trade_order o
+        WHERE o.account_id = a.id
+          AND o.status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
+  ) AS used ON true
+ WHERE a.venue = %s AND a.closed_at IS NULL
+"""
+
 # --- real brokers -----------------------------------------------------------------------------------------------------
 
 INSERT_ENTRY = """

@@ -51,7 +51,7 @@ class Ticket:
 async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> Ticket:
     """Gather what the order is judged against; NotFound when the account is not the caller's."""
     account = await account_facts(b.db, caller, account_id)
-    instrument = await _instrument(b.db, request.symbol)
+    instrument = await _instrument(b.db, account.venue, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
     held_back = None if account.broker == PAPER else await _held_back(b.db, account_id)
     return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back)
@@ -87,18 +87,18 @@ async def _clock(b: Backends, venue: Venue) -> VenueClock | None:
 
 
 INSTRUMENT_KEPT_SECS = 60.0
-_instruments: dict[tuple[int, str], tuple[float, Instrument]] = {}
+_instruments: dict[tuple[int, Venue, str], tuple[float, Instrument]] = {}
 
 
-async def _instrument(db: Database, symbol: str) -> Instrument | None:
+async def _instrument(db: Database, venue: Venue, symbol: str) -> Instrument | None:
     """The instrument, remembered for a minute so that an order needs no read of its own; None when unknown."""
     now = monotonic_secs()
-    kept = _instruments.get((id(db), symbol))
+    kept = _instruments.get((id(db), venue, symbol))
     if kept is not None and now - kept[0] < INSTRUMENT_KEPT_SECS:
         return kept[1]
     try:
-        instrument = await get_instrument(db, symbol)
+        instrument = await get_instrument(db, symbol, venue=venue)
     except NotFound:
         return None
-    _instruments[id(db), symbol] = (now, instrument)
+    _instruments[id(db), venue, symbol] = (now, instrument)
     return instrument

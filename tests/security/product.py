@@ -19,13 +19,14 @@ from psycopg import sql
 
 from starkmatter.accounts.sessions import token_hash
 from tests.ops.instance import Instance, running_instance, starkmatter
+from tests.standins.all import vendor_urls
 from tests.standins.claude import ClaudeStandIn, claude_server
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
 METRICS_TOKEN = "canary-metrics-token-5b1f0e"
 COOKIE = "starkmatter_session"
 # Written by the worker all the time, whoever calls what.
-MARKET_TABLES = {"bar", "bar_forming", "instrument", "market_session", "replay_run", "equity_snapshot"}
+MARKET_TABLES = {"bar", "bar_coverage", "bar_forming", "instrument", "market_session", "replay_run", "equity_snapshot"}
 _KEY = pytest.StashKey["Product"]()
 
 
@@ -192,7 +193,7 @@ def product_of(config: pytest.Config) -> Product:
         claude = stack.enter_context(claude_server())
         more = {
             "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
-            "STARKMATTER_VENDOR_URLS": json.dumps({"claude": claude.url}),
+            "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls() | {"claude": claude.url}),
         }
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
         instance.wait_for_page()

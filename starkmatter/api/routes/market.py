@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -11,10 +12,12 @@ from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, Rep
 from starkmatter.api.security import Admin, B, Signed
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Interval, Venue
-from starkmatter.errors import InvalidInput
+from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
+from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status, steer_replay
+from starkmatter.market.wanted import want
 
 MAX_SYMBOLS = 200
 COMPRESS_BYTES = 2_048
@@ -24,10 +27,23 @@ router = APIRouter(tags=["Market"])
 
 @router.get("/instruments")
 async def instruments(
-    _: Signed, b: B, query: Annotated[str, Query(max_length=60)] = "", limit: Annotated[int, Query(ge=1, le=500)] = 50
+    _: Signed,
+    b: B,
+    query: Annotated[str, Query(max_length=60)] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    venue: Venue = "replay",
 ) -> Page[InstrumentOut]:
-    """Instruments whose symbol or name contains `query`."""
-    return Page(items=[InstrumentOut.model_validate(one) for one in await list_instruments(b.db, query, limit)])
+    """Instruments of a venue whose symbol or name contains `query`.
+
+    On the wall-clock market a symbol that is asked for exactly is looked up at a source and known from then on.
+    """
+    found = await list_instruments(b.db, query, limit, venue=venue)
+    symbol = query.strip().upper()
+    if venue == "market" and SYMBOL.fullmatch(symbol) and not any(one.symbol == symbol for one in found):
+        with suppress(Unavailable):
+            if await add_symbol(b.cache, symbol):
+                found = await list_instruments(b.db, query, limit, venue=venue)
+    return Page(items=[InstrumentOut.model_validate(one) for one in found])
 
 
 @router.get("/quotes")
@@ -38,8 +54,10 @@ async def quotes(
     names = list(dict.fromkeys(part.strip() for part in symbols.split(",") if part.strip()))
     if not 1 <= len(names) <= MAX_SYMBOLS:
         raise InvalidInput(f"symbols: 1 to {MAX_SYMBOLS}, separated by commas.")
-    found = await QuoteBoard(b.cache).quotes(venue, names)
     now = utc_now()
+    if venue == "market":
+        await want(b.cache, [name for name in names if SYMBOL.fullmatch(name)], now)
+    found = await QuoteBoard(b.cache).quotes(venue, names)
     items = []
     for name in names:
         if name in found:
@@ -62,7 +80,13 @@ async def bars(
 ) -> Response:
     """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
+    if venue == "market":
+        await look_at_bars(b.cache, symbol, interval)
     items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+    if venue == "market" and items == "[]":
+        with suppress(Unavailable):
+            await first_look_at_bars(b.cache, symbol, interval)
+            items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
     body = f'{{"items":{items},"next_cursor":null}}'.encode()
     headers = {"Vary": "Accept-Encoding"}
     if len(body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):

@@ -41,14 +41,15 @@ def _key_integer() -> int:
 
 
 class InstrumentRow(SQLModel, table=True):
-    """What can be quoted. An index has `tradable` false."""
+    """What can be quoted on a venue. An index has `tradable` false."""
 
     __tablename__ = "instrument"
     __table_args__ = (
-        CheckConstraint("kind IN ('equity', 'index')", name="instrument_kind_known"),
+        CheckConstraint("kind IN ('equity', 'etf', 'index')", name="instrument_kind_known"),
         CheckConstraint("tick_size > 0 AND lot_size > 0", name="instrument_steps_positive"),
     )
 
+    venue: str = Field(primary_key=True, sa_column_kwargs={"server_default": "replay"})
     symbol: str = Field(primary_key=True)
     name: str
     kind: str
@@ -114,6 +115,18 @@ class FormingBarRow(SQLModel, table=True):
     volume: Decimal | None = _number(nullable=True)
     provider: str
     note: str | None = None
+
+
+class BarCoverage(SQLModel, table=True):
+    """How far a symbol's bars of the wall-clock market were fetched: what ended by `until_at` is the provider's own."""
+
+    __tablename__ = "bar_coverage"
+
+    symbol: str = Field(primary_key=True)
+    interval: str = Field(primary_key=True)
+    fetched_at: datetime = instant_column()
+    until_at: datetime = instant_column()
+    provider: str
 
 
 class ReplayRun(SQLModel, table=True):

@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.freshness import is_stale, with_touch
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.matching import PRESETS, Execution, match
@@ -28,14 +29,18 @@ from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus, OrderType, Side, TimeInForce, WorkingOrder
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
-from starkmatter.market.service import list_instruments
+from starkmatter.market.service import instruments_named
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.freeze import freeze_account
 
 MAX_BATCH = 64
-MAX_INSTRUMENTS = 1_000
 LOOK_AT_ALL_SECS = 1.0
+# The wall-clock market is asked every few seconds: an order need not wait for the next answer.
+MARKET_MAX_QUOTE_AGE = timedelta(seconds=15)
+TOUCH_NOTE = (
+    "The source gave no bid and ask or no sizes: five basis points around the last trade and a round lot stand in."
+)
 
 log = structlog.get_logger("paper")
 
@@ -107,8 +112,7 @@ class PaperBroker:
 
     async def start(self) -> None:
         """Read the book from the database: the same path after a crash as at the first start."""
-        found = await list_instruments(self._db, "", MAX_INSTRUMENTS)
-        self._instruments = {instrument.symbol: instrument for instrument in found}
+        self._instruments = {}
         async with self._turn:
             await self._read_book()
 
@@ -117,8 +121,15 @@ class PaperBroker:
         self._book.clear()
         for work in found:
             self._book[work.symbol][work.id] = work
+        await self._learn(self._book)
         self._in_doubt = False
         log.info("book read", venue=self._venue, resting=self.resting)
+
+    async def _learn(self, symbols: Iterable[str]) -> None:
+        """Read the instruments that are not known yet."""
+        unknown = [symbol for symbol in symbols if symbol not in self._instruments]
+        if unknown:
+            self._instruments |= await instruments_named(self._db, self._venue, unknown)
 
     async def on_quotes(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         """Take a batch of new quotes: resting orders of these symbols may fill, day orders may expire."""
@@ -148,6 +159,7 @@ class PaperBroker:
                 rows = await self._db.all(Work, queries.PENDING_WORK, (self._venue, self._look_after(), MAX_BATCH))
                 rows = [work for work in rows if work.id not in self._broken]
                 if rows:
+                    await self._learn({work.symbol for work in rows})
                     await self._book_news([self._answer(work, self._clock) for work in rows])
             self._taken_id = max([self._taken_id, *(work.outbox or 0 for work in rows)])
             taken += len(rows)
@@ -180,6 +192,12 @@ class PaperBroker:
         instrument = self._instruments.get(work.symbol)
         if clock is None or clock.state != "open" or tape is None or instrument is None or work.id in self._broken:
             return None
+        quote, preset, made_up = tape.quote, PRESETS[work.preset], False
+        if self._venue == "market":
+            if is_stale(quote, replace(clock, venue_now=utc_now())):
+                return None
+            preset = replace(preset, max_quote_age=MARKET_MAX_QUOTE_AGE)
+            quote, made_up = with_touch(quote, instrument.tick_size)
         execution = match(
             WorkingOrder(
                 str(work.id),
@@ -192,15 +210,16 @@ class PaperBroker:
                 work.submitted_venue_at,
                 self._venue,
             ),
-            tape.quote,
+            quote,
             resting=resting,
             traded_qty=tape.traded_qty,
             taken_qty=tape.taken_qty[work.side],
-            preset=PRESETS[work.preset],
+            preset=preset,
             tick_size=instrument.tick_size,
             lot_size=instrument.lot_size,
             max_price=work.reserve_per_share if work.side == "buy" else None,
             now=utc_now(),
+            note=TOUCH_NOTE if made_up else None,
         )
         if execution is None:
             return None

@@ -67,6 +67,7 @@ def framed(
         rx.el.div("Connection lost. Reconnecting …", class_name="banner", role="status"),
         _overlay(),
         LiveRoot.create(
+            venue=FrameState.account["venue"],
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
@@ -145,12 +146,29 @@ def _top(on_choice: list) -> rx.Component:
             aria_label="Search symbols and pages",
             on_click=PaletteState.open_palette,
         ),
-        rx.el.span(
-            "REPLAY",
-            rx.el.span(custom_attrs={"data-clock": "date"}),
-            rx.el.span(class_name="wideonly", custom_attrs={"data-clock": "speed"}),
-            class_name="badge replay",
-            title="A market of the past: real daily history, played forward",
+        rx.match(
+            FrameState.account["venue"],
+            (
+                "replay",
+                rx.el.span(
+                    "REPLAY",
+                    rx.el.span(custom_attrs={"data-clock": "date"}),
+                    rx.el.span(class_name="wideonly", custom_attrs={"data-clock": "speed"}),
+                    class_name="badge replay",
+                    title="A market of the past: real daily history, played forward",
+                ),
+            ),
+            (
+                "market",
+                rx.el.span(
+                    "MARKET",
+                    rx.el.span(custom_attrs={"data-clock": "date"}),
+                    rx.el.span(class_name="phoneonly", custom_attrs={"data-clock": "short"}),
+                    class_name="badge market",
+                    title="The market of today: US prices as its sources tell them, each with its age",
+                ),
+            ),
+            rx.fragment(),
         ),
         rx.cond(
             FrameState.account["read_only"] == "yes", rx.el.span("FORMER RUN · READ-ONLY", class_name="badge quiet")
@@ -229,13 +247,16 @@ def _accounts(on_choice: list) -> rx.Component:
                 FrameState.accounts,
                 lambda row: rx.el.button(
                     rx.el.span(
-                        row["name"], rx.cond(row["read_only"] == "yes", rx.el.span(" · former run", class_name="muted"))
+                        row["name"],
+                        rx.cond(row["venue"] == "market", rx.el.span(" · market", class_name="muted")),
+                        rx.cond(row["read_only"] == "yes", rx.el.span(" · former run", class_name="muted")),
                     ),
                     rx.el.span(row["equity"], class_name="mono"),
                     type="button",
                     on_click=[FrameState.choose_account(row["id"]), *on_choice],
                 ),
             ),
+            rx.cond(FrameState.may_trade, rx.el.a("Open an account", icon("more"), href="/settings/accounts")),
             class_name="list",
         ),
         class_name="menu account-menu",
@@ -267,7 +288,11 @@ def _strip() -> rx.Component:
         cell("feed"),
         cell("latency"),
         rx.el.span(class_name="push"),
-        rx.el.span("Paper market on real daily history"),
+        rx.cond(
+            FrameState.account["venue"] == "market",
+            rx.el.span("US market of today, each price with its source and age"),
+            rx.el.span("Paper market on real daily history"),
+        ),
         class_name="strip",
     )
 
@@ -305,7 +330,7 @@ def _palette() -> rx.Component:
                 placeholder="Symbol or page",
                 auto_complete="off",
                 aria_label="Search symbols and pages",
-                on_change=PaletteState.search.debounce(120),
+                on_change=PaletteState.search.debounce(200),
             ),
             on_submit=PaletteState.follow,
         ),
@@ -326,6 +351,7 @@ def _palette() -> rx.Component:
             PaletteState.found.length() == 0,
             rx.el.p("No symbol or page is called that. Try a company's name.", class_name="nothing"),
         ),
+        rx.cond(PaletteState.words != "", rx.el.p(PaletteState.words, class_name="nothing", role="status")),
         rx.el.footer(rx.el.kbd("↑"), rx.el.kbd("↓"), " move ", rx.el.kbd("↵"), " open ", rx.el.kbd("Esc"), " close"),
     )
 

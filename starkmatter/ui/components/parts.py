@@ -167,7 +167,7 @@ def value_area(chart: rx.Var, label: str) -> rx.Component:
 def spark(points: rx.Var[str]) -> rx.Component:
     """A line of the last closes."""
     return rx.el.svg(
-        rx.el.path(d="M" + points),
+        rx.cond(points != "", rx.el.path(d="M" + points)),
         class_name="spark",
         custom_attrs={"viewBox": "0 0 92 26", "preserveAspectRatio": "none", "aria-hidden": "true"},
     )

@@ -5,7 +5,12 @@ import reflex as rx
 from starkmatter.ui.components.parts import tabs
 from starkmatter.ui.state.frame import FrameState
 
-SETTINGS = [("Profile", "/settings"), ("Security", "/settings/security"), ("Connections", "/settings/connections")]
+SETTINGS = [
+    ("Profile", "/settings"),
+    ("Accounts", "/settings/accounts"),
+    ("Security", "/settings/security"),
+    ("Connections", "/settings/connections"),
+]
 ADMIN = [("Jobs", "/admin"), ("People", "/admin/people")]
 
 

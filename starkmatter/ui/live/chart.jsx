@@ -88,7 +88,7 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
   };
 
   useEffect(() => {
-    if (!symbol) return undefined;
+    if (!symbol || !venue) return undefined;
     document.title = `${symbol} · Trade · StarkMatter`;
     let alive = true, older = false, done = false;
     const { chart, candles, volume } = view.current;
@@ -133,7 +133,9 @@ export function CandleChart({ symbol, venue, interval, lines, marks }) {
       const price = +quote.last;
       const bars = view.current.bars;
       let bar = bars.at(-1);
-      const starts = interval === "1d" ? bar.starts : at - (at % STEPS[interval]);
+      if (live.clock?.state !== "open") return;
+      // From one bar's start to the next in whole steps: an hour begins with the session, not with the clock's hour.
+      const starts = interval === "1d" ? bar.starts : bar.starts + Math.floor((at - bar.starts) / STEPS[interval]) * STEPS[interval];
       if (interval === "1d" && at - bar.starts > 43200) return;
       if (starts > bar.starts) {
         bar = { starts, time: shown(starts, interval), open: price, high: price, low: price, close: price, volume: null };

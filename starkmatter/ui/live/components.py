@@ -15,6 +15,7 @@ class LiveRoot(rx.Component):
 
     library = f"$/public{_LIVE}"
     tag = "LiveRoot"
+    venue: rx.Var[str]
     theme: rx.Var[str]
     swap: rx.Var[bool]
     on_order: rx.EventHandler[rx.event.no_args_event_spec]

@@ -7,6 +7,9 @@ const MAX_WAIT_MS = 10_000;
 const SCAN_MS = 120;
 const DELAYED_MS = 5_000;
 const STALE_MS = 15_000;
+// Sources of the market of today are asked every few seconds; no market order is taken on a price a minute old.
+const MARKET_DELAYED_MS = 15_000;
+const MARKET_STALE_MS = 60_000;
 const PULSE_MS = 3_000;
 const FLASH_EVERY_MS = 1_200;
 
@@ -16,6 +19,7 @@ const signed = (value, digits) => {
   const rounded = Number(value.toFixed(digits));
   return (rounded > 0 ? "+" : rounded < 0 ? "−" : "") + fixed(Math.abs(rounded), digits);
 };
+const aged = (ms) => (ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : ms < 120_000 ? `${Math.round(ms / 1000)} s` : ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`);
 const cents = (value) => Math.round(value * 100) / 100;
 
 // React keeps hold of the text it rendered: write into its node, never replace it, or React fails to take it away later.
@@ -43,7 +47,7 @@ class Stream {
     this.symbols = new Set();
     this.listeners = new Map();
     this.wait = MIN_WAIT_MS;
-    this.venue = "replay";
+    this.venue = "";
     this.clock = null;
     this.clockAt = 0;
     this.latency = null;
@@ -74,8 +78,7 @@ class Stream {
     socket.onopen = () => {
       this.wait = MIN_WAIT_MS;
       this.sent = new Set();
-      this.say({ op: "subscribe", venue: this.venue, channels: ["orders", "alerts", "clock"] });
-      this.subscribe();
+      this.greet();
     };
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = (event) => {
@@ -87,6 +90,24 @@ class Stream {
       this.wait = Math.min(MAX_WAIT_MS, this.wait * 2);
       this.retry = setTimeout(() => this.connect(), wait);
     };
+  }
+
+  // Which market the page shows: the chosen account's. Until it is known, nothing is asked for.
+  show(venue) {
+    if (!venue || venue === this.venue) return;
+    if (this.venue && this.sent?.size) this.say({ op: "unsubscribe", venue: this.venue, channels: ["clock", ...[...this.sent].map((symbol) => `quotes:${symbol}`)] });
+    Object.assign(this, { venue, clock: null, clockAt: 0, latency: null, newest: null });
+    this.quotes.clear();
+    this.symbols.clear();
+    this.sent = new Set();
+    if (this.socket?.readyState === WebSocket.OPEN) this.greet();
+    this.scanSoon();
+  }
+
+  greet() {
+    if (!this.venue) return;
+    this.say({ op: "subscribe", venue: this.venue, channels: ["orders", "alerts", "clock"] });
+    this.subscribe();
   }
 
   say(message) {
@@ -109,19 +130,22 @@ class Stream {
 
   subscribe() {
     const fresh = [...this.symbols].filter((symbol) => !this.sent?.has(symbol));
-    if (!fresh.length || this.socket?.readyState !== WebSocket.OPEN) return;
+    if (!this.venue || !fresh.length || this.socket?.readyState !== WebSocket.OPEN) return;
     for (const symbol of fresh) this.sent.add(symbol);
     this.say({ op: "subscribe", venue: this.venue, channels: fresh.map((symbol) => `quotes:${symbol}`) });
   }
 
   take(message) {
+    if (message.venue && message.venue !== this.venue) return;
     if (message.ch === "quotes") {
       document.documentElement.dataset.stream = "up";
       const now = Date.now();
       const changed = new Set();
       for (const quote of message.d) {
         quote.seen = now - (quote.age_ms ?? 0);
+        quote.observed = new Date(quote.observed_at).getTime();
         this.latency = quote.age_ms ?? this.latency;
+        if (!(this.newest?.observed > quote.observed)) this.newest = quote;
         this.quotes.set(quote.symbol, quote);
         changed.add(quote.symbol);
         this.tell("quote", quote);
@@ -226,13 +250,27 @@ class Stream {
     cell.classList.add(name);
   }
 
+  // On the replay a quote is as old as its way to us; on the market of today as old as its source says.
+  age(quote) {
+    return this.venue === "market" ? Math.max(0, this.venueNow() - quote.observed) : Date.now() - quote.seen;
+  }
+
+  venueNow() {
+    return this.clock ? new Date(this.clock.venue_now).getTime() + Date.now() - this.clockAt : Date.now();
+  }
+
   freshness(cell, quote) {
-    const age = Date.now() - quote.seen;
+    const age = this.age(quote);
     const quiet = this.clock && this.clock.state !== "open";
-    cell.dataset.fresh = quiet || age < DELAYED_MS ? "live" : age < STALE_MS ? "delayed" : "stale";
-    const words = quiet ? "The market is closed: last price" : `${(age / 1000).toFixed(1)} s old`;
+    cell.dataset.fresh = quiet ? "live" : this.grade(age);
+    const words = quiet ? "The market is closed: last price" : `${aged(age)} old`;
     cell.title = `${words} · ${quote.provider}`;
     cell.setAttribute("aria-label", cell.title);
+  }
+
+  grade(age) {
+    const [delayed, stale] = this.venue === "market" ? [MARKET_DELAYED_MS, MARKET_STALE_MS] : [DELAYED_MS, STALE_MS];
+    return age < delayed ? "live" : age < stale ? "delayed" : "stale";
   }
 
   beat() {
@@ -243,10 +281,23 @@ class Stream {
     const age = this.clockAt ? Date.now() - this.clockAt : null;
     const up = this.socket?.readyState === WebSocket.OPEN;
     this.set("[data-strip=connection]", up ? "Connected" : "Reconnecting …");
-    this.set("[data-strip=feed]", age === null ? "Feed –" : age < 5000 ? "Feed live" : `Feed silent for ${Math.round(age / 1000)} s`);
-    this.set("[data-strip=latency]", this.latency === null ? "" : `Quote age ${this.latency} ms`);
-    for (const dot of document.querySelectorAll("[data-strip=dot]"))
-      dot.dataset.fresh = !up ? "stale" : age !== null && age < 5000 ? "live" : "delayed";
+    const silent = age === null || age >= 5000;
+    let [feed, grade] = [silent ? (age === null ? "Feed –" : `Feed silent for ${Math.round(age / 1000)} s`) : "Feed live", silent ? "delayed" : "live"];
+    let latency = this.latency === null ? "" : `Quote age ${this.latency} ms`;
+    if (this.venue === "market" && !silent) {
+      const open = this.clock.state === "open";
+      const old = this.newest ? this.age(this.newest) : null;
+      grade = !open ? "live" : old === null ? "delayed" : this.grade(old);
+      feed = old === null ? "No price yet: no source has answered" : !open ? `Last prices from ${this.newest.provider}` : `Prices ${grade} · ${this.newest.provider}`;
+      latency = old === null || !open ? "" : `Newest price ${aged(old)} old`;
+    }
+    this.set("[data-strip=feed]", feed);
+    this.set("[data-strip=latency]", latency);
+    for (const dot of document.querySelectorAll("[data-strip=dot]")) {
+      dot.dataset.fresh = up ? grade : "stale";
+      dot.title = up ? [feed, latency].filter(Boolean).join(" · ") : "Connection lost";
+      dot.setAttribute("aria-label", dot.title);
+    }
   }
 
   paintClock() {
@@ -256,7 +307,13 @@ class Stream {
     const now = new Date(clock.venue_now);
     const day = now.toLocaleDateString("en-US", { ...zone, year: "numeric", month: "short", day: "numeric" });
     const time = now.toLocaleTimeString("en-US", { ...zone, hour12: false });
-    const at = (text) => (text ? new Date(text).toLocaleTimeString("en-US", { ...zone, hour: "2-digit", minute: "2-digit", hour12: false }) : "");
+    const at = (text) => {
+      if (!text) return "";
+      const then = new Date(text);
+      const time = then.toLocaleTimeString("en-US", { ...zone, hour: "2-digit", minute: "2-digit", hour12: false });
+      const far = this.venue === "market" && then - now > 86_400_000;
+      return far ? `${then.toLocaleDateString("en-US", { ...zone, weekday: "short" })} ${time}` : time;
+    };
     const words = {
       open: `Open · closes ${at(clock.next_close)} ET`,
       pre: `Opens ${at(clock.next_open)} ET`,
@@ -266,6 +323,7 @@ class Stream {
     this.set("[data-clock=time]", `${time} ET`);
     this.set("[data-clock=state]", clock.paused ? "Paused" : words);
     this.set("[data-clock=date]", day);
+    this.set("[data-clock=short]", clock.state === "open" ? "open" : "closed");
     this.set("[data-clock=speed]", clock.paused ? " · paused" : ` · ${clock.speed}×`);
     const next = clock.state === "open" ? clock.next_close : clock.next_open;
     if (!next) return;
@@ -291,7 +349,7 @@ const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-export function LiveRoot({ onOrder, onAlert, onPulse, steady, onKey, theme, swap }) {
+export function LiveRoot({ venue, onOrder, onAlert, onPulse, steady, onKey, theme, swap }) {
   useEffect(() => {
     if (theme) {
       localStorage.setItem("sm-theme", theme);
@@ -299,8 +357,10 @@ export function LiveRoot({ onOrder, onAlert, onPulse, steady, onKey, theme, swap
       window.starkmatterTheme?.();
     }
   }, [theme, swap]);
+  useEffect(() => stream().show(venue), [venue]);
   useEffect(() => {
     const live = stream();
+    live.show(venue);
     live.start();
     sessionStorage.setItem("sm-last", location.pathname + location.search);
     let waiting = null;

@@ -62,7 +62,7 @@ def _pitch() -> rx.Component:
             class_name="words",
             style={"marginBottom": "auto"},
         ),
-        rx.el.span("Paper trading only: no order leaves this machine.", class_name="foot"),
+        rx.el.span("Paper trading until you connect a broker: no order leaves this machine.", class_name="foot"),
         class_name="pitch",
     )
 
@@ -155,8 +155,30 @@ def welcome() -> rx.Component:
             class_name="choice",
             id="start-replay",
         ),
+        RestForm.create(
+            rx.el.div(
+                rx.el.input(type="hidden", name="name", value="Market paper"),
+                rx.el.input(type="hidden", name="venue", value="market"),
+                rx.el.button(
+                    icon("portfolio"),
+                    rx.el.div(
+                        rx.el.b("Trade today's market with $100,000 on paper"),
+                        rx.el.p(
+                            "Prices of the US market, seconds old, without a key. Orders fill while New York trades "
+                            "and wait otherwise.",
+                            class_name="soft small",
+                        ),
+                    ),
+                    type="submit",
+                    class_name="choice second",
+                    id="start-market",
+                ),
+            ),
+            action="/api/v1/accounts",
+            next="/",
+        ),
         rx.el.p(
-            "Your practice account is ready. You can change everything later in Settings.", class_name="muted small"
+            "Your practice account is ready either way. More accounts: Settings, Accounts.", class_name="muted small"
         ),
         pitch=True,
     )

@@ -87,7 +87,7 @@ def _chart_panel() -> rx.Component:
         rx.el.div(
             CandleChart.create(
                 symbol=TradeState.symbol_shown,
-                venue="replay",
+                venue=FrameState.account["venue"],
                 interval=TradeState.interval,
                 lines=TradeState.lines,
                 marks=TradeState.marks,

@@ -8,6 +8,7 @@ import reflex as rx
 from starkmatter.accounts.profile import get_appearance
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
+from starkmatter.domain.quotes import Venue
 from starkmatter.errors import NotFound, StarkMatterError
 from starkmatter.portfolio.accounts import list_accounts
 from starkmatter.portfolio.opening import ensure_first_account
@@ -55,9 +56,24 @@ class FrameState(rx.State):
 
     @rx.event
     @allow("user")
-    async def choose_account(self, account_id: str) -> None:
-        """Show another of the caller's accounts on every page."""
-        await self._choose(account_id)
+    async def choose_account(self, account_id: str):
+        """Show another of the caller's accounts on every page; one of the other market starts the page anew."""
+        venue = self.account["venue"]
+        known = await self._choose(account_id)
+        return rx.call_script("location.reload()") if known and self.account["venue"] != venue else None
+
+    @rx.event
+    @allow("user")
+    async def show_newest(self):
+        """An account was opened: go on with that one, on the dashboard."""
+        caller = await caller_of(self)
+        await self._read_accounts(caller)
+        newest = next((row for row in self.accounts if not row["read_only"]), None)
+        if newest is None:
+            return None
+        self.account = newest
+        await self._read_holdings(caller)
+        return rx.call_script("location.assign('/')")
 
     @rx.event
     @allow("user")
@@ -87,7 +103,7 @@ class FrameState(rx.State):
         first = next((row for row in self.accounts if not row["read_only"]), None)
         # A former run's account may be looked at; but when the chosen one becomes one, go on with the new one.
         stays = kept is not None and (not kept["read_only"] or was["read_only"] == "yes")
-        self.account = (kept if stays else first or kept) or NO_ACCOUNT
+        self.account = (kept if stays else first or kept) or NO_ACCOUNT | {"venue": "replay"}
         await self._read_holdings(caller)
 
     async def _read_holdings(self, caller: Caller) -> None:
@@ -112,6 +128,14 @@ async def chosen_account(state: rx.State) -> UUID:
     if not frame.account["id"]:
         raise NotFound("You have no account yet. The replay market may still be starting: reload in a few seconds.")
     return UUID(frame.account["id"])
+
+
+async def chosen_venue(state: rx.State) -> Venue:
+    """The market whose prices and clock the page shows: the chosen account's."""
+    frame = await state.get_state(FrameState)
+    if not frame.account["venue"]:
+        await frame._read_accounts(await caller_of(state))
+    return "market" if frame.account["venue"] == "market" else "replay"
 
 
 async def cancel_words(state: rx.State, order_id: str) -> str:

@@ -8,8 +8,10 @@ import reflex as rx
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN
+from starkmatter.domain.quotes import Venue
 from starkmatter.errors import StarkMatterError
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.lookup import look_at_bars
 from starkmatter.market.service import list_instruments, load_bars
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import list_entries
@@ -19,7 +21,7 @@ from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
 from starkmatter.ui.lines import line_points, value_chart
-from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
+from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.receipts import fee_rows, receipt_lines, receipt_row
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
@@ -43,14 +45,16 @@ class DashboardState(rx.State):
     steps_left: int = 0
     chart: Row = {}
     problem: str = ""
+    _watched: str = ""
 
     @rx.event
     @allow("user")
     async def load(self) -> None:
         """Read everything the page shows."""
         await self._read()
-        if not self.watch:
-            await self._read_watch()
+        venue = await chosen_venue(self)
+        if not self.watch or venue != self._watched:
+            await self._read_watch(venue)
         self.ready = True
 
     @rx.event
@@ -89,17 +93,19 @@ class DashboardState(rx.State):
         self.steps = [{"text": text, "href": href, "done": "true" if done else "false"} for text, href, done in steps]
         self.steps_left = sum(not done for _, _, done in steps)
 
-    async def _read_watch(self) -> None:
+    async def _read_watch(self, venue: Venue) -> None:
         b = backends()
         try:
-            clock = await clock_or_none(b, "replay")
-            quotes = await QuoteBoard(b.cache).quotes("replay")
+            clock = await clock_or_none(b, venue)
+            quotes = await QuoteBoard(b.cache).quotes(venue)
             rows = []
-            for one in await list_instruments(b.db, "", WATCHED):
+            for one in await list_instruments(b.db, "", WATCHED, venue=venue):
                 closes: list[Decimal] = []
                 if clock is not None:
-                    bars = await load_bars(b.db, "replay", one.symbol, "1d", limit=SPARK_BARS, until=clock.venue_now)
+                    bars = await load_bars(b.db, venue, one.symbol, "1d", limit=SPARK_BARS, until=clock.venue_now)
                     closes = [bar.close for bar in bars]
+                if venue == "market" and not closes:
+                    await look_at_bars(b.cache, one.symbol, "1d")
                 quote = quotes.get(one.symbol)
                 moved = quote.last - quote.prev_close if quote and quote.prev_close else None
                 rows.append(
@@ -114,7 +120,8 @@ class DashboardState(rx.State):
                         "spark": line_points(closes, SPARK_WIDTH, SPARK_HEIGHT),
                     }
                 )
-            self.watch = rows
+            # Lines of a market seen for the first time arrive within seconds: they are read again at the next visit.
+            self.watch, self._watched = rows, venue if all(row["spark"] for row in rows) else ""
         except StarkMatterError as error:
             self.problem = error.text
 
@@ -287,7 +294,8 @@ async def _values(caller: Caller, account_id: UUID, limit: int) -> list[EquityPo
     """The stored values, and this moment's for an account that lives."""
     b = backends()
     points = await equity_series(b, caller, account_id, limit=limit)
-    account, clock = await get_account(b, caller, account_id), await clock_or_none(b, "replay")
+    account = await get_account(b, caller, account_id)
+    clock = await clock_or_none(b, account.venue)
     if clock is not None and not account.read_only and (not points or clock.venue_now > points[-1].at):
         points = [*points, EquityPoint(clock.venue_now, account.equity)]
     return points

@@ -3,13 +3,16 @@
 import reflex as rx
 
 from starkmatter.backends import backends
+from starkmatter.clock import monotonic_secs
 from starkmatter.errors import StarkMatterError
-from starkmatter.market.service import list_instruments
+from starkmatter.market.lookup import find_symbols
+from starkmatter.ui.state.frame import chosen_venue
 from starkmatter.ui.state.guard import allow
 from starkmatter.ui.state.rows import Row
 
 LIMIT = 8
 MAX_QUERY_CHARS = 60
+QUIET_SECS = 20.0
 PAGES = (
     ("/", "Dashboard", "Overview of your account"),
     ("/trade/AAPL", "Trade", "Chart and ticket"),
@@ -19,6 +22,7 @@ PAGES = (
     ("/assistant", "Assistant", "Ask about your book; briefs of symbols"),
     ("/alerts", "Alerts", "Rules on prices, what fired, mail"),
     ("/settings", "Settings", "Profile, sessions, appearance"),
+    ("/settings/accounts", "Accounts", "Your accounts; open another one"),
 )
 
 
@@ -28,6 +32,8 @@ class PaletteState(rx.State):
     overlay: str = ""
     query: str = ""
     found: list[Row] = []
+    words: str = ""
+    _quiet_until: float = 0.0
 
     @rx.event
     @allow("user")
@@ -53,10 +59,18 @@ class PaletteState(rx.State):
 
     @rx.event
     @allow("user")
-    async def search(self, text: str) -> None:
-        """Find symbols and pages."""
+    async def search(self, text: str):
+        """Find symbols and pages: at once what is known here, then what a source of the market offers."""
         self.query = str(text)[:MAX_QUERY_CHARS]
         await self._search()
+        return PaletteState.search_sources if await chosen_venue(self) == "market" else None
+
+    @rx.event
+    @allow("user")
+    async def search_sources(self) -> None:
+        """Add what a source offers for the text, if it was not changed or closed meanwhile."""
+        if self.overlay == "palette":
+            await self._search(asking=True)
 
     @rx.event
     @allow("user")
@@ -65,23 +79,28 @@ class PaletteState(rx.State):
         text = str(form.get("query", ""))[:MAX_QUERY_CHARS]
         if text != self.query:
             self.query = text
-            await self._search()
+            await self._search(asking=True)
         self.overlay = ""
         return rx.redirect(self.found[0]["href"]) if self.found else None
 
-    async def _search(self) -> None:
+    async def _search(self, *, asking: bool = False) -> None:
         text = self.query.strip()
+        b, venue = backends(), await chosen_venue(self)
         pages = [
             {"href": href, "key": title, "text": about, "kind": "Page"}
             for href, title, about in PAGES
             if text.lower() in title.lower()
         ]
+        self.words = ""
         try:
-            instruments = await list_instruments(backends().db, text, LIMIT)
+            # Asked again and again while nobody answers, each letter would wait for three seconds.
+            ask = asking and monotonic_secs() >= self._quiet_until
+            hits, self.words = await find_symbols(b.db, b.cache, venue, text, LIMIT, ask_sources=ask)
+            if self.words:
+                self._quiet_until = monotonic_secs() + QUIET_SECS
         except StarkMatterError:
-            instruments = []
+            hits = []
         symbols = [
-            {"href": f"/trade/{one.symbol}", "key": one.symbol, "text": one.name, "kind": one.sector or one.kind}
-            for one in instruments
+            {"href": f"/trade/{one.symbol}", "key": one.symbol, "text": one.name, "kind": one.about} for one in hits
         ]
         self.found = symbols + pages if text else pages + symbols

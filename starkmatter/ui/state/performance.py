@@ -7,6 +7,7 @@ import reflex as rx
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
+from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.accounts import get_account
@@ -16,7 +17,7 @@ from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.records import Performance
 from starkmatter.portfolio.valuation import clock_or_none
 from starkmatter.ui.figures import return_figure, value_figure
-from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.frame import chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.returns import NO_RETURNS, csv_address, day_rows, month_rows, parts_of, returns_row
 from starkmatter.ui.state.rows import Row
@@ -43,6 +44,7 @@ class PerformanceState(rx.State):
     sectors: list[Row] = []
     missing: list[str] = []
     problem: str = ""
+    _benchmarks_of: str = ""
 
     @rx.event
     @allow("user")
@@ -82,13 +84,14 @@ class PerformanceState(rx.State):
         b, caller = backends(), await caller_of(self)
         try:
             account_id = await chosen_account(self)
-            if not self.benchmarks:
-                await self._read_benchmarks()
+            venue = await chosen_venue(self)
+            if not self.benchmarks or venue != self._benchmarks_of:
+                await self._read_benchmarks(venue)
             start, end = await self._dates(caller, account_id)
             benchmark = self.asked["benchmark"]
             found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
             parts = await allocate(b, caller, account_id)
-            clock = await clock_or_none(b, "replay")
+            clock = await clock_or_none(b, venue)
         except StarkMatterError as error:
             self.problem = error.text
             return
@@ -100,8 +103,9 @@ class PerformanceState(rx.State):
         self.missing = list(dict.fromkeys([*found.missing, *parts.missing]))
         self.problem = ""
 
-    async def _read_benchmarks(self) -> None:
-        found = await list_benchmarks(backends())
+    async def _read_benchmarks(self, venue: Venue) -> None:
+        found = await list_benchmarks(backends(), venue)
+        self._benchmarks_of = venue
         self.benchmarks = [{"symbol": one.symbol, "name": one.name} for one in found]
         self.asked = {**self.asked, "benchmark": next((one.symbol for one in found if one.kind == "index"), "")}
 
@@ -110,7 +114,8 @@ class PerformanceState(rx.State):
         if period in {"All", "Custom"}:
             return _day(self.asked["start"]), _day(self.asked["end"])
         b = backends()
-        account, clock = await get_account(b, caller, account_id), await clock_or_none(b, "replay")
+        account = await get_account(b, caller, account_id)
+        clock = await clock_or_none(b, account.venue)
         if clock is not None and not account.read_only:
             return first_day_of(period, exchange_day(clock.venue_now)), None
         # An account of a former run lives in another time: its newest day is its own.

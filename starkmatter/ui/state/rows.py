@@ -12,7 +12,7 @@ NO_ACCOUNT: Row = dict.fromkeys(
 ) | dict.fromkeys(
     ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "raw_cash", "raw_base"), ""
 )
-NO_ACCOUNT |= {"mode": "PAPER", "venue": "replay", "currency": "USD", "raw_minus_cost": ""}
+NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {"tradable": "yes"}
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING

@@ -10,10 +10,11 @@ import reflex as rx
 from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
 from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
-from starkmatter.domain.quotes import Bar
+from starkmatter.domain.quotes import Bar, Venue
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.service import get_instrument, load_bars
+from starkmatter.market.lookup import SYMBOL, open_instrument
+from starkmatter.market.service import load_bars
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
@@ -21,12 +22,11 @@ from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account
+from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
 
 FIGURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
-SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
 INTERVALS = ("1m", "5m", "15m", "1h", "1d")
 MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
@@ -54,20 +54,20 @@ class TradeState(rx.State):
         asked = str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].upper().replace("%5E", "^")
         if not SYMBOL.fullmatch(asked):
             return rx.redirect("/trade/AAPL")
-        b = backends()
+        b, venue = backends(), await chosen_venue(self)
         try:
-            one = await get_instrument(b.db, asked)
+            one = await open_instrument(b.db, b.cache, venue, asked)
         except NotFound:
             self.problem = f"There is no symbol {asked} on this market."
             self.symbol_shown = ""
             return None
         except StarkMatterError as error:
-            self.problem = error.text
+            self.problem, self.symbol_shown = error.text, ""
             return None
         self.symbol_shown, self.problem = one.symbol, ""
         try:
-            quote = (await QuoteBoard(b.cache).quotes("replay", [one.symbol])).get(one.symbol)
-            day = await _day_bar(one.symbol)
+            quote = (await QuoteBoard(b.cache).quotes(venue, [one.symbol])).get(one.symbol)
+            day = await _day_bar(venue, one.symbol)
         except StarkMatterError as error:
             quote, day, self.problem = None, None, error.text
         self.about = {
@@ -371,7 +371,8 @@ class TicketState(rx.State):
         return account.buying_power * ratio / seen.reserve if seen.reserve else Decimal(0)
 
     async def _suggest_limit(self) -> None:
-        quote = (await QuoteBoard(backends().cache).quotes("replay", [self.symbol])).get(self.symbol)
+        venue = await chosen_venue(self)
+        quote = (await QuoteBoard(backends().cache).quotes(venue, [self.symbol])).get(self.symbol)
         if quote is not None:
             touch = quote.ask if self.side == "buy" else quote.bid
             self.limit = show.plain_number(touch if touch is not None else quote.last)
@@ -390,13 +391,13 @@ class TicketState(rx.State):
         self.refusals, self.warnings = seen.refusals, seen.warnings
 
 
-async def _day_bar(symbol: str) -> Bar | None:
+async def _day_bar(venue: Venue, symbol: str) -> Bar | None:
     """The bar of the venue's present or last session."""
     b = backends()
-    clock = await clock_or_none(b, "replay")
+    clock = await clock_or_none(b, venue)
     if clock is None:
         return None
-    bars = await load_bars(b.db, "replay", symbol, "1d", limit=1, until=clock.venue_now)
+    bars = await load_bars(b.db, venue, symbol, "1d", limit=1, until=clock.venue_now)
     return bars[-1] if bars else None
 
 

@@ -1,0 +1,62 @@
+"""The wall-clock market's regular work: the days after the close, what is missing of bars, sessions of the next year.
+
+The feed does the asking, so that each vendor has one line; without anybody using the market nobody is asked.
+"""
+
+from datetime import timedelta
+
+import orjson
+
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.domain.quotes import Venue
+from starkmatter.errors import Unavailable
+from starkmatter.market.calendar import ensure_sessions
+from starkmatter.market.clocks import EXCHANGE, nearby_sessions
+from starkmatter.market.errands import ask
+from starkmatter.market.service import closes_before
+from starkmatter.portfolio.snapshots import record_values
+from starkmatter.trading.in_play import in_play
+
+VENUE: Venue = "market"
+SAME_DAY = timedelta(hours=16)
+LOOKED_AT_WITHIN = timedelta(days=7)
+WITHIN_SECS = 300.0
+NOT_USED = "nobody has an account there: no vendor was asked"
+
+
+async def end_of_day(b: Backends) -> str:
+    """After the close: the day's official bars, and what accounts were worth at them."""
+    now = utc_now()
+    await ensure_sessions(b.db, EXCHANGE, now.date())
+    used = await in_play(b.db, VENUE)
+    if not used.accounts:
+        return NOT_USED
+    calendar = await nearby_sessions(b.db, now)
+    session = calendar.sessions[calendar.index_at(now)]
+    if not timedelta(0) <= now - session.closes_at < SAME_DAY:
+        return "no session has ended today"
+    words = await _refresh(b)
+    closes = await closes_before(b.db, VENUE, used.symbols, now)
+    missing = set(used.symbols) - set(closes)
+    if missing:
+        return f"{words}; no close of {', '.join(sorted(missing)[:5])}, so values at the close stay as they were seen"
+    prices = orjson.dumps([{"symbol": symbol, "last": format(one, "f")} for symbol, one in closes.items()]).decode()
+    await record_values(b.db, VENUE, session.closes_at, prices)
+    return f"{words}; values recorded at the close of {session.session_on}"
+
+
+async def repair_bars(b: Backends) -> str:
+    """Whatever is missing of bars that somebody looked at lately; what is older than is kept goes."""
+    if not (await in_play(b.db, VENUE)).accounts:
+        return NOT_USED
+    return await _refresh(b)
+
+
+async def _refresh(b: Backends) -> str:
+    since = utc_now() - LOOKED_AT_WITHIN
+    try:
+        answer = await ask(b.cache, {"kind": "refresh", "since": since.isoformat()}, within_secs=WITHIN_SECS)
+    except Unavailable as error:
+        return f"no bars fetched: {error.text}"
+    return str(answer["words"])

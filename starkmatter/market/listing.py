@@ -1,0 +1,48 @@
+"""Which symbols of the wall-clock market are known: those a watchlist begins with, and those somebody looked up."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+
+from starkmatter.db.database import Database
+from starkmatter.domain.instruments import Instrument
+from starkmatter.market import queries
+from starkmatter.market.ports import Found
+
+TICK = Decimal("0.01")
+
+FIRST = (
+    Found("SPY", "SPDR S&P 500 ETF Trust", "etf", "NYSE Arca", "USD"),
+    Found("QQQ", "Invesco QQQ Trust", "etf", "Nasdaq", "USD"),
+    Found("AAPL", "Apple Inc.", "equity", "Nasdaq", "USD", "Technology"),
+    Found("MSFT", "Microsoft Corporation", "equity", "Nasdaq", "USD", "Technology"),
+    Found("NVDA", "NVIDIA Corporation", "equity", "Nasdaq", "USD", "Technology"),
+    Found("AMZN", "Amazon.com, Inc.", "equity", "Nasdaq", "USD", "Consumer Cyclical"),
+    Found("GOOGL", "Alphabet Inc.", "equity", "Nasdaq", "USD", "Communication Services"),
+    Found("JPM", "JPMorgan Chase & Co.", "equity", "NYSE", "USD", "Financial Services"),
+    Found("XOM", "Exxon Mobil Corporation", "equity", "NYSE", "USD", "Energy"),
+    Found("JNJ", "Johnson & Johnson", "equity", "NYSE", "USD", "Healthcare"),
+    Found("^GSPC", "S&P 500", "index", "Index", "USD"),
+)
+
+
+async def add_instruments(db: Database, found: Sequence[Found]) -> None:
+    """Store what a source describes; an index can be watched but not traded."""
+    for one in found:
+        instrument = Instrument(
+            symbol=one.symbol,
+            name=one.name,
+            kind=one.kind,
+            exchange=one.exchange,
+            currency=one.currency,
+            tick_size=TICK,
+            lot_size=Decimal(1),
+            sector=one.sector,
+            data_quality="ohlcv",
+            data_note="",
+            source="",
+            data_starts_on=None,
+            data_ends_on=None,
+            tradable=one.kind != "index",
+        )
+        await db.run(queries.PUT_INSTRUMENT, asdict(instrument) | {"venue": "market"})

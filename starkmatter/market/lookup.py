@@ -1,0 +1,78 @@
+"""What pages and API have looked up at the sources of market data: symbols and bars. The worker does the asking."""
+
+import re
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from starkmatter.db.database import Database
+from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.quotes import Interval, Venue
+from starkmatter.errors import NotFound, Unavailable
+from starkmatter.market.errands import ask, tell
+from starkmatter.market.service import get_instrument, list_instruments
+
+SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
+MIN_QUERY_CHARS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolHit:
+    """A symbol that may be opened: stored, or offered by a source."""
+
+    symbol: str
+    name: str
+    about: str
+
+
+async def find_symbols(
+    db: Database, cache: Redis, venue: Venue, query: str, limit: int, *, ask_sources: bool = True
+) -> tuple[list[SymbolHit], str]:
+    """Stored symbols and, on the wall-clock market, what a source offers; and in words why it could not be asked.
+
+    Takes three seconds at most. The words are empty when all went well.
+    """
+    stored = await list_instruments(db, query, limit, venue=venue)
+    hits = [SymbolHit(one.symbol, one.name, one.sector or one.kind) for one in stored]
+    text = query.strip()
+    if venue != "market" or not ask_sources or len(text) < MIN_QUERY_CHARS:
+        return hits, ""
+    try:
+        found = (await ask(cache, {"kind": "search", "text": text[:60]}))["found"]
+    except Unavailable as error:
+        return hits, f"{error.text} Only symbols that are known here are listed."
+    known = {one.symbol for one in hits}
+    offered = [
+        SymbolHit(one["symbol"], one["name"], one["exchange"] or one["kind"])
+        for one in found
+        if one["symbol"] not in known
+    ]
+    return [*hits, *offered][:limit], ""
+
+
+async def open_instrument(db: Database, cache: Redis, venue: Venue, symbol: str) -> Instrument:
+    """The venue's instrument; one of the wall-clock market is looked up at a source when it is not known yet.
+
+    NotFound when there is no such symbol, Unavailable when no source could be asked.
+    """
+    try:
+        return await get_instrument(db, symbol, venue=venue)
+    except NotFound:
+        if venue != "market" or not await add_symbol(cache, symbol):
+            raise
+    return await get_instrument(db, symbol, venue=venue)
+
+
+async def add_symbol(cache: Redis, symbol: str) -> bool:
+    """Have a source asked for exactly this symbol, and known from then on; whether there is one. May be Unavailable."""
+    return bool((await ask(cache, {"kind": "add", "symbol": symbol}))["found"])
+
+
+async def look_at_bars(cache: Redis, symbol: str, interval: Interval) -> None:
+    """Somebody looks at these bars: have what is missing fetched, without waiting."""
+    await tell(cache, {"kind": "bars", "symbol": symbol, "interval": interval})
+
+
+async def first_look_at_bars(cache: Redis, symbol: str, interval: Interval) -> None:
+    """The same, waiting for it: there is nothing to show before. Unavailable when it takes too long."""
+    await ask(cache, {"kind": "bars", "symbol": symbol, "interval": interval})

@@ -1,0 +1,381 @@
+"""Runs the wall-clock market in the worker: asks for what somebody wants, streams where it can, and says how old it is.
+
+Nobody wanting anything, no vendor is asked. With no vendor answering, the clock goes on and quotes keep their age. One
+part's failure is told in words and tried again; it never ends the others.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from starkmatter import clock
+from starkmatter.db.database import Database
+from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, VenueClock
+from starkmatter.domain.sessions import SessionCalendar
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
+from starkmatter.market.board import QuoteBoard
+from starkmatter.market.border import Corridor
+from starkmatter.market.clocks import market_clock_at
+from starkmatter.market.doubt import Doubt
+from starkmatter.market.errands import Answer, serve_until
+from starkmatter.market.failover import Failover, NoSource
+from starkmatter.market.feed import Feed
+from starkmatter.market.forming import MarketForming
+from starkmatter.market.listing import FIRST, add_instruments
+from starkmatter.market.market_bars import BarStore
+from starkmatter.market.ports import MarketDataProvider
+from starkmatter.market.service import instruments_named
+from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
+from starkmatter.ops.seldom import Seldom
+
+VENUE = "market"
+STREAM_MAX = 30
+OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
+Confirm = Callable[[], Awaitable[None]]
+
+log = structlog.get_logger("market")
+
+
+@dataclass(frozen=True, slots=True)
+class InPlay:
+    """What accounts of the venue hold or have ordered, and whether there are any."""
+
+    symbols: list[str]
+    accounts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is asked, by the state of the session; `streamed_secs` for what a stream tells of anyway."""
+
+    quotes_secs: Mapping[SessionState, float] = field(
+        default_factory=lambda: {"open": 5.0, "pre": 15.0, "closed": 60.0, "ended": 600.0}
+    )
+    streamed_secs: float = 60.0
+    longest_secs: float = 120.0
+    look_secs: float = 1.0
+    play_secs: float = 5.0
+    store_secs: float = 2.0
+    reconnect_secs: tuple[float, float] = (1.0, 60.0)
+    refused_secs: float = 120.0
+
+
+async def _alone() -> None:
+    """The answer where no other process runs the market."""
+
+
+class MarketFeed:
+    """`run` until `stop`. `sources` gives the vendors as they are connected now, `in_play` what accounts need."""
+
+    def __init__(
+        self,
+        db: Database,
+        cache: Redis,
+        sources: Callable[[], Awaitable[Failover]],
+        in_play: Callable[[], Awaitable[InPlay]],
+        on_batch: OnBatch,
+        confirm: Confirm = _alone,
+        pace: Pace | None = None,
+    ) -> None:
+        self._db = db
+        self._cache = cache
+        self._sources = sources
+        self._in_play = in_play
+        self._on_batch = on_batch
+        self._confirm = confirm
+        self._pace = pace or Pace()
+        self._feed = Feed("market", QuoteBoard(cache), clock.utc_now)
+        self._doubt = Doubt()
+        self._forming = MarketForming(db)
+        self._bars = BarStore(db)
+        self._play = InPlay([], accounts=False)
+        self._play_read_at = float("-inf")
+        self._wanted: list[str] = []
+        self._used = False
+        self._asked_at: dict[str, float] = {}
+        self._streamed: frozenset[str] = frozenset()
+        self._failures = 0
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._seldom = Seldom(60.0)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; a part that ends for another reason ends all of it."""
+        await self._open(stop)
+        parts = (
+            self._feed.publish_until(stop, self._confirm),
+            self._tick_until(stop),
+            self._ask_until(stop),
+            self._stream_until(stop),
+            self._store_until(stop),
+            self._listen_until(stop),
+            serve_until(self._cache, self._do, stop),
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in parts]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _open(self, stop: asyncio.Event) -> None:
+        """Wait for the sessions, add what a watchlist begins with, and go on with the quotes that are known."""
+        while not stop.is_set():
+            with suppress(Unavailable):
+                calendar = await self._bars.calendar(clock.utc_now())
+                if len(calendar):
+                    await self._confirm()
+                    await add_instruments(self._db, FIRST)
+                    await self._forming.resume(calendar)
+                    break
+            await self._pause(stop, self._pace.look_secs)
+        with suppress(Unavailable):
+            known = await QuoteBoard(self._cache).quotes("market")
+            self._feed.newest.update(known)
+            self._doubt.believe(known)
+
+    async def _pause(self, stop: asyncio.Event, secs: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), secs)
+
+    # --- the clock ----------------------------------------------------------------------------------------------------
+
+    async def _clock(self) -> VenueClock:
+        now = clock.utc_now()
+        return market_clock_at(await self._bars.calendar(now), now)
+
+    async def _tick_until(self, stop: asyncio.Event) -> None:
+        """Each second, while anybody uses the market: announce the clock, let orders expire and values be recorded."""
+        told_known = False
+        while not stop.is_set():
+            await self._confirm()
+            try:
+                await self._read_wishes()
+                if self._used:
+                    shown = await self._clock()
+                    self._feed.tell_clock(shown)
+                    await self._hand_over(shown, {} if told_known else dict(self._feed.newest))
+                    told_known = True
+            except Unavailable as error:
+                self._say("market waits", reason=error.text)
+            await self._pause(stop, self._pace.look_secs)
+
+    async def _hand_over(self, shown: VenueClock, quotes: dict[str, Quote]) -> None:
+        try:
+            await self._on_batch(shown, quotes)
+        except StarkMatterError as error:
+            self._say("batch refused", reason=error.text)
+
+    def _say(self, event: str, **more: object) -> None:
+        held_back = self._seldom.take()
+        if held_back is not None:
+            log.warning(event, venue=VENUE, more_like_it=held_back, **more)
+
+    # --- who wants what -----------------------------------------------------------------------------------------------
+
+    async def _read_wishes(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._play_read_at >= self._pace.play_secs:
+            self._play = await self._in_play()
+            self._play_read_at = now
+        looked_at: list[str] = []
+        anybody = False
+        with suppress(RedisError, OSError):
+            looked_at, anybody = await read_wanted(self._cache, clock.utc_now())
+        wanted = list(dict.fromkeys([*self._play.symbols, *looked_at]))[:MAX_WANTED]
+        if set(wanted) - set(self._wanted):
+            self._wake.set()
+        self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts
+
+    async def _listen_until(self, stop: asyncio.Event) -> None:
+        """Look at once when somebody wants something new."""
+        while not stop.is_set():
+            try:
+                async with self._cache.pubsub(ignore_subscribe_messages=True) as channel:
+                    await channel.subscribe(CHANGED_CHANNEL)
+                    while not stop.is_set():
+                        if await channel.get_message(timeout=self._pace.look_secs) is not None:
+                            with suppress(Unavailable):
+                                await self._read_wishes()
+            except (RedisError, OSError):
+                await self._pause(stop, self._pace.look_secs)
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    async def _ask_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._pace.look_secs)
+            self._wake.clear()
+            try:
+                due = self._due((await self._clock()).state)
+                if due:
+                    await self._ask(due)
+            except Unavailable as error:
+                self._say("market waits", reason=error.text)
+
+    def _due(self, state: SessionState) -> list[str]:
+        """What is to be asked now: everything once anything has waited for its turn, so that it stays one question."""
+        now = asyncio.get_running_loop().time()
+        usual = self._pace.quotes_secs[state]
+        usual = min(usual * 2**self._failures, max(usual, self._pace.longest_secs))
+
+        def waited(symbol: str) -> float:
+            turn = self._pace.streamed_secs if symbol in self._streamed else usual
+            return (now - self._asked_at.get(symbol, float("-inf"))) / turn
+
+        if not any(waited(symbol) >= 1 for symbol in self._wanted):
+            return []
+        return [symbol for symbol in self._wanted if waited(symbol) >= 0.5]
+
+    async def _ask(self, symbols: Sequence[str]) -> None:
+        await self._confirm()
+        started = asyncio.get_running_loop().time()
+        self._asked_at |= dict.fromkeys(symbols, started)
+        failover = await self._sources()
+        try:
+            found = await failover.quotes(symbols)
+        except NoSource as error:
+            self._failures = min(self._failures + 1, 6)
+            self._say("no quotes", reason=error.text)
+            return
+        self._failures = 0
+        await self._take(failover, found)
+
+    async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
+        """Judge, admit, show and hand over."""
+        async with self._turn:
+            await self._confirm()
+            now = clock.utc_now()
+            second: dict[str, Quote] = {}
+            doubtful = self._doubt.doubtful(quotes)
+            if doubtful:
+                with suppress(NoSource):
+                    second = await failover.quotes(doubtful, but=quotes[doubtful[0]].provider)
+            judged = self._doubt.judged(quotes, second, now)
+            borne_out = {
+                symbol: Corridor(one.last, one.last) for symbol, one in judged.items() if one.condition == "normal"
+            }
+            admitted = self._feed.admit(judged, now, borne_out)
+            if not admitted:
+                return
+            calendar = await self._bars.calendar(now)
+            self._forming.take(admitted, calendar)
+            self._feed.announce()
+            await self._hand_over(market_clock_at(calendar, now), admitted)
+
+    # --- streaming ----------------------------------------------------------------------------------------------------
+
+    async def _stream_until(self, stop: asyncio.Event) -> None:
+        """One stream while the session is open and a source offers one; after a loss, again with growing patience."""
+        shortest, longest = self._pace.reconnect_secs
+        wait_secs = shortest
+        while not stop.is_set():
+            provider, symbols = await self._to_stream()
+            if provider is None:
+                await self._pause(stop, self._pace.look_secs)
+                continue
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._stream(stop, provider, symbols)
+                wait_secs = shortest
+            except VendorFailure as failure:
+                self._streamed = frozenset()
+                self._say("stream lost", kind=failure.kind, reason=failure.text)
+                if asyncio.get_running_loop().time() - started > longest:
+                    wait_secs = shortest
+                refused = failure.kind == "refused"
+                await self._pause(stop, self._pace.refused_secs if refused else wait_secs)
+                wait_secs = min(wait_secs * 2, longest)
+            except Unavailable as error:
+                self._say("market waits", reason=error.text)
+                await self._pause(stop, wait_secs)
+            finally:
+                self._streamed = frozenset()
+
+    async def _to_stream(self) -> tuple[MarketDataProvider | None, list[str]]:
+        """Which source streams which symbols now; none outside the session."""
+        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
+        with suppress(Unavailable):
+            if symbols and (await self._clock()).state == "open":
+                failover = await self._sources()
+                offering = failover.giving("stream")
+                return (offering[0], symbols) if offering else (None, [])
+        return None, []
+
+    async def _stream(self, stop: asyncio.Event, provider: MarketDataProvider, symbols: list[str]) -> None:
+        """Until the connection is lost (VendorFailure), or something else should be streamed."""
+        failover = await self._sources()
+
+        async def on_quotes(quotes: dict[str, Quote]) -> None:
+            self._streamed = frozenset(symbols)
+            with suppress(Unavailable):
+                await self._take(failover, quotes)
+
+        streaming = asyncio.create_task(provider.stream(symbols, on_quotes))
+        try:
+            while not stop.is_set() and not streaming.done():
+                await asyncio.wait({streaming}, timeout=self._pace.look_secs)
+                offered, wished = await self._to_stream()
+                if offered is not provider or set(wished) - set(symbols):
+                    return
+            if streaming.done():
+                streaming.result()
+        finally:
+            streaming.cancel()
+            await asyncio.gather(streaming, return_exceptions=True)
+
+    # --- bars and errands ---------------------------------------------------------------------------------------------
+
+    async def _store_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._confirm()
+            try:
+                await self._forming.store(clock.utc_now())
+            except Unavailable as error:
+                self._say("market waits", reason=error.text)
+            await self._pause(stop, self._pace.store_secs)
+
+    async def _do(self, errand: Answer) -> Answer:
+        """What the web process or a job asks for; see `market.errands`."""
+        await self._confirm()
+        now = clock.utc_now()
+        failover = await self._sources()
+        match errand.get("kind"):
+            case "search":
+                return {"found": [asdict(one) for one in await failover.search(str(errand["text"]))]}
+            case "add":
+                return {"found": await self._add(failover, str(errand["symbol"]))}
+            case "bars":
+                return {"fetched": await self._look(failover, str(errand["symbol"]), errand["interval"], now)}
+            case "refresh":
+                symbols = list(dict.fromkeys([*self._play.symbols, *self._wanted]))
+                since = datetime.fromisoformat(errand["since"])
+                words = await self._bars.refresh(failover, symbols, since, now)
+                return {"words": f"{words}, {await self._bars.prune(now)} old bars dropped"}
+        raise InvalidInput("There is no such errand.")
+
+    async def _add(self, failover: Failover, symbol: str) -> bool:
+        """Let a symbol be known from now on; whether any source offers exactly that one."""
+        if await instruments_named(self._db, "market", [symbol]):
+            return True
+        found = [one for one in await failover.search(symbol) if one.symbol == symbol]
+        await add_instruments(self._db, found[:1])
+        return bool(found)
+
+    async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
+        if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):
+            return False
+        growing = await self._bars.look(failover, symbol, interval, now)
+        calendar: SessionCalendar = await self._bars.calendar(now)
+        for bar in growing or []:
+            self._forming.seed(bar, calendar)
+        if growing:
+            await self._forming.store(now)
+        return growing is not None

@@ -1,0 +1,60 @@
+"""What a source of market data must do, whoever the vendor is: quotes, bars, a search, and a stream where there is one.
+
+Every method raises VendorFailure when the vendor fails, in words; it never answers with something empty instead. A
+symbol the vendor does not know, or will not name a price for, is absent from an answer that is good otherwise.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from starkmatter.domain.instruments import InstrumentKind
+from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.egress.capability import Capability
+
+Quotes = dict[str, Quote]
+OnQuotes = Callable[[Quotes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A symbol the vendor offers, in our spelling (BRK.B, ^GSPC), as it describes it."""
+
+    symbol: str
+    name: str
+    kind: InstrumentKind
+    exchange: str
+    currency: str
+    sector: str = ""
+
+
+class MarketDataProvider(Protocol):
+    """One vendor. `capability.gives` says which of `quotes`, `bars`, `search` and `stream` it offers."""
+
+    @property
+    def capability(self) -> Capability: ...
+
+    async def quotes(self, symbols: Sequence[str]) -> Quotes:
+        """The newest quote of each symbol, in one request where the vendor can; unknown ones are absent."""
+        ...
+
+    async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """Finished and growing bars with start <= starts_at < end, oldest first; empty when there are none.
+
+        Adjusted for splits, not for dividends. `starts_at` of a day is any instant of it in exchange time; bars inside
+        a day may be finer than asked, never coarser, and may lie outside the session: the caller puts them on its grid.
+        """
+        ...
+
+    async def search(self, text: str) -> list[Found]:
+        """Symbols whose name or ticker matches, the best first; empty when nothing does. Only where `gives` has it."""
+        ...
+
+    async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
+        """Tell of every change until the connection ends, which is a VendorFailure; the caller tries again later.
+
+        The first call of `on_quotes` has what is known now. Several changes within a moment come as one. Only where
+        `gives` has it.
+        """
+        ...

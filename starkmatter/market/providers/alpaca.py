@@ -1,0 +1,439 @@
+"""Alpaca's market data with a key: snapshots, bars and the stream, through alpaca-py with retries off and time-outs on.
+
+Vendor addresses (STARKMATTER_VENDOR_URLS): `alpaca-data` for REST, `alpaca-stream` for the whole address of the stream
+with its feed. The SDK is imported on first use and only by the worker: it brings pandas.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from starkmatter.clock import utc_now
+from starkmatter.domain.money import ZERO
+from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure, failure_of_status
+from starkmatter.egress.guard import retry_after_secs
+from starkmatter.egress.line import Line
+from starkmatter.errors import InvalidInput
+from starkmatter.market.ports import Found, OnQuotes, Quotes
+from starkmatter.settings import Settings
+
+if TYPE_CHECKING:
+    from alpaca.data.historical.stock import StockHistoricalDataClient
+    from alpaca.data.live.stock import StockDataStream
+
+KIND = "alpaca-data"
+NAME = "alpaca"
+VENDOR = "Alpaca market data"
+REST_URL = "https://data.alpaca.markets"
+STREAM_URL = "wss://stream.data.alpaca.markets/v2/{feed}"
+FEEDS = ("iex", "sip", "delayed_sip")
+PER_MIN = 150.0
+CONNECT_SECS, READ_SECS = 3.0, 10.0
+PING_SECS, PONG_SECS, AUTH_SECS, MUTE_SECS = 10, 20, 10.0, 30.0
+GATHER_SECS = 0.2
+BATCH = 100
+STREAM_SYMBOLS = 30
+# Every plan may read consolidated bars once they are a quarter of an hour old.
+FREE_AFTER = timedelta(minutes=16)
+SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
+
+CAPABILITY = Capability(
+    port="market data",
+    adapter=NAME,
+    vendor=VENDOR,
+    client="alpaca-py",
+    connection=KIND,
+    gives=("quotes", "bars", "stream"),
+    limits="free plan: 200 requests a minute, one stream with 30 symbols, quotes of one exchange (IEX)",
+    notes="Stocks and ETFs only, no indices. On the free plan volume and last trade of a quote are IEX's alone.",
+)
+
+T = TypeVar("T")
+
+
+class AlpacaProvider:
+    """One pair of keys. Every method may be called from the event loop; the SDK's REST side blocks in threads."""
+
+    capability = CAPABILITY
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Mapping[str, str],
+        *,
+        tries: int = 2,
+        read_secs: float = READ_SECS,
+        mute_secs: float = MUTE_SECS,
+        per_min: float = PER_MIN,
+    ) -> None:
+        self._keys = keys
+        self._feed = keys.get("feed") or FEEDS[0]
+        self._url = settings.vendor_urls.get("alpaca-data", REST_URL).rstrip("/")
+        self._stream_url = settings.vendor_urls.get("alpaca-stream", STREAM_URL.format(feed=self._feed))
+        self._read_secs, self._mute_secs = read_secs, mute_secs
+        self._line = Line(VENDOR, per_min=per_min, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
+        self._client: StockHistoricalDataClient | None = None
+
+    async def quotes(self, symbols: Sequence[str]) -> Quotes:
+        """See the port. Indices and what else is no stock's symbol are never asked for."""
+        asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
+        found: Quotes = {}
+        for start in range(0, len(asked), BATCH):
+            batch = asked[start : start + BATCH]
+            raw = await self._ask(lambda batch=batch: self._snapshots(batch))  # type: ignore[misc]
+            received_at = utc_now()
+            for symbol, fields in _object(raw).items():
+                quote = _quote(symbol, fields, received_at) if symbol in batch else None
+                if quote is not None:
+                    found[symbol] = quote
+        return found
+
+    async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """See the port. An hour comes as two halves, since Alpaca counts hours from midnight."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        consolidated = self._feed != "sip"
+        last = min(end, utc_now() - FREE_AFTER) if consolidated else end
+        if last <= start:
+            return []
+        raw = _object(await self._ask(lambda: self._bars(symbol, interval, start, last)))
+        rows = raw.get(symbol)
+        if rows is None:
+            return []
+        if not isinstance(rows, list):
+            raise _garbage("bars")
+        return [_bar(symbol, interval, _object(row)) for row in rows]
+
+    async def search(self, text: str) -> list[Found]:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no search here.")
+
+    async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
+        """See the port. One connection for at most STREAM_SYMBOLS symbols; mute for MUTE_SECS counts as lost."""
+        wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
+        tape = _Tape(await self.quotes(wanted))
+        stream = await asyncio.to_thread(self._make_stream)
+
+        async def on_quote(message: Mapping[str, Any]) -> None:
+            tape.take_quote(message)
+
+        async def on_trade(message: Mapping[str, Any]) -> None:
+            tape.take_trade(message)
+
+        stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
+        stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
+        connected = asyncio.Event()
+        telling = asyncio.create_task(_tell_until_cancelled(tape, on_quotes, connected))
+        consuming = asyncio.create_task(_consume(stream, connected))
+        try:
+            await asyncio.wait({telling, consuming}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (telling, consuming):
+                if task.done():
+                    task.result()
+            raise VendorFailure(VENDOR, "unreachable", f"The stream of {VENDOR} was mute.")
+        finally:
+            for task in (telling, consuming):
+                task.cancel()
+            await asyncio.gather(telling, consuming, return_exceptions=True)
+            await _close(stream)
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._make_client)
+        return await self._line.read(lambda: asyncio.to_thread(_translated, work))
+
+    def _snapshots(self, symbols: Sequence[str]) -> Any:
+        from alpaca.data.enums import DataFeed
+        from alpaca.data.requests import StockSnapshotRequest
+
+        assert self._client is not None
+        asked = StockSnapshotRequest(symbol_or_symbols=list(symbols), feed=DataFeed(self._feed))
+        return self._client.get_stock_snapshot(asked)
+
+    def _bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Any:
+        from alpaca.data.enums import Adjustment, DataFeed
+        from alpaca.data.requests import StockBarsRequest
+        from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+
+        assert self._client is not None
+        minutes = {"1m": 1, "5m": 5, "15m": 15, "1h": 30}
+        frame = (
+            TimeFrame(1, TimeFrameUnit.Day) if interval == "1d" else TimeFrame(minutes[interval], TimeFrameUnit.Minute)
+        )
+        asked = StockBarsRequest(
+            symbol_or_symbols=symbol,
+            timeframe=frame,
+            start=start,
+            end=end,
+            adjustment=Adjustment.SPLIT,
+            feed=DataFeed.SIP,
+        )
+        return self._client.get_stock_bars(asked)
+
+    def _make_client(self) -> "StockHistoricalDataClient":
+        from alpaca.data.historical.stock import StockHistoricalDataClient
+        from requests.adapters import HTTPAdapter
+
+        read_secs = self._read_secs
+
+        class Timed(HTTPAdapter):
+            """Gives up on a silent server; the SDK itself would wait for ever."""
+
+            def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+                options["timeout"] = (CONNECT_SECS, read_secs)
+                return super().send(request, **options)
+
+        client = StockHistoricalDataClient(
+            self._keys["key_id"], self._keys["secret"], raw_data=True, url_override=self._url
+        )
+        client._retry = 0  # The number of the SDK's own retries cannot be set to none from outside.
+        client._session.trust_env = False
+        for scheme in ("https://", "http://"):
+            client._session.mount(scheme, Timed(max_retries=0))
+        return client
+
+    def _make_stream(self) -> "StockDataStream":
+        from alpaca.data.live.stock import StockDataStream
+
+        logging.getLogger("alpaca").setLevel(logging.CRITICAL + 1)
+
+        class Strict(StockDataStream):
+            """Says so when the vendor refuses something after the greeting; the SDK only logs it."""
+
+            async def _dispatch(self, msg: dict[Any, Any]) -> None:
+                if msg.get("T") == "error":
+                    raise ValueError(f"{msg.get('code')} {msg.get('msg')}")
+                await super()._dispatch(msg)
+
+        return Strict(
+            self._keys["key_id"],
+            self._keys["secret"],
+            raw_data=True,
+            url_override=self._stream_url,
+            websocket_params={"ping_interval": PING_SECS, "ping_timeout": PONG_SECS, "max_queue": 1024},
+            data_timeout=self._mute_secs,
+        )
+
+
+class _Tape:
+    """The newest quote of each streamed symbol, and which of them nobody was told of yet."""
+
+    def __init__(self, known: Quotes) -> None:
+        self.newest = dict(known)
+        self.changed = set(known)
+        self.woken = asyncio.Event()
+        self.woken.set()
+
+    def take_quote(self, message: Mapping[str, Any]) -> None:
+        """A new bid and ask; sizes come in shares."""
+        before = self.newest.get(str(message.get("S")))
+        if before is None:
+            return
+        bid, ask = _touch(message)
+        self._put(
+            replace(
+                before,
+                bid=bid,
+                ask=ask,
+                bid_size=_number(message.get("bs")) if bid is not None else None,
+                ask_size=_number(message.get("as")) if bid is not None else None,
+                observed_at=max(before.observed_at, _instant(message.get("t"))),
+                received_at=utc_now(),
+            )
+        )
+
+    def take_trade(self, message: Mapping[str, Any]) -> None:
+        """A new last price; its shares add to the day's volume."""
+        before = self.newest.get(str(message.get("S")))
+        price = _number(message.get("p"))
+        if before is None or price is None:
+            return
+        at = _instant(message.get("t"))
+        volume = None if before.volume is None else before.volume + (_number(message.get("s")) or ZERO)
+        observed_at = max(before.observed_at, at)
+        self._put(replace(before, last=price, volume=volume, observed_at=observed_at, received_at=utc_now()))
+
+    def _put(self, quote: Quote) -> None:
+        self.newest[quote.symbol] = quote
+        self.changed.add(quote.symbol)
+        self.woken.set()
+
+    def taken(self) -> Quotes:
+        """What changed since the last call."""
+        changed, self.changed = self.changed, set()
+        self.woken.clear()
+        return {symbol: self.newest[symbol] for symbol in changed}
+
+
+async def _tell_until_cancelled(tape: _Tape, on_quotes: OnQuotes, connected: asyncio.Event) -> None:
+    await connected.wait()
+    while True:
+        await tape.woken.wait()
+        await on_quotes(tape.taken())
+        await asyncio.sleep(GATHER_SECS)
+
+
+async def _consume(stream: "StockDataStream", connected: asyncio.Event) -> None:
+    """Connect and read until the stream ends; returns when it was mute for too long."""
+    from msgpack.exceptions import ExtraData, UnpackException
+    from websockets.exceptions import WebSocketException
+
+    try:
+        async with asyncio.timeout(AUTH_SECS):
+            await stream._start_ws()
+            await stream._send_subscribe_msg()
+        connected.set()
+        await stream._consume()
+    except (ExtraData, UnpackException):
+        raise _garbage("messages") from None
+    except ValueError as error:
+        raise _stream_refusal(str(error)) from None
+    except (TimeoutError, OSError, WebSocketException) as error:
+        words = f"The stream of {VENDOR} was lost ({type(error).__name__})."
+        raise VendorFailure(VENDOR, "unreachable", words) from None
+    except (KeyError, TypeError, AttributeError, IndexError):
+        raise _garbage("stream") from None
+
+
+def _stream_refusal(words: str) -> VendorFailure:
+    """What an error on the stream means: 402 and 406 as Alpaca's documentation numbers them."""
+    if "connection limit" in words or "406" in words:
+        return VendorFailure(VENDOR, "refused", f"{VENDOR}: another program uses this key's only stream.")
+    if "symbol limit" in words or "405" in words:
+        return VendorFailure(VENDOR, "refused", f"{VENDOR}: this plan streams fewer symbols.")
+    return VendorFailure(VENDOR, "refused", f"{VENDOR} does not accept these keys or this feed for its stream.")
+
+
+async def _close(stream: "StockDataStream") -> None:
+    from websockets.exceptions import WebSocketException
+
+    try:
+        async with asyncio.timeout(1.0):
+            await stream.close()
+    except (TimeoutError, OSError, WebSocketException):
+        return
+
+
+def _translated(work: Callable[[], T]) -> T:
+    from alpaca.common.exceptions import APIError
+    from requests.exceptions import JSONDecodeError, RequestException
+
+    try:
+        return work()
+    except APIError as error:
+        retry = retry_after_secs(error.response.headers) if error.response is not None else None
+        raise failure_of_status(VENDOR, error.status_code or 0, retry_after_secs=retry) from None
+    except JSONDecodeError:
+        raise _garbage("content") from None
+    except RequestException as error:
+        late = "Timeout" in type(error).__name__
+        words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
+        raise VendorFailure(VENDOR, "unreachable", words) from None
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise _garbage("content") from None
+
+
+def _garbage(what: str) -> VendorFailure:
+    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without readable {what}.")
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _garbage("content")
+    return value
+
+
+def _quote(symbol: str, fields: Any, received_at: datetime) -> Quote | None:
+    """One snapshot; None when the vendor has no trade of the symbol."""
+    if not isinstance(fields, dict) or not isinstance(trade := fields.get("latestTrade"), dict):
+        return None
+    last = _number(trade.get("p"))
+    if last is None:
+        return None
+    touch, day, before = (_object(fields.get(name) or {}) for name in ("latestQuote", "dailyBar", "prevDailyBar"))
+    bid, ask = _touch(touch)
+    traded_at = _instant(trade.get("t"))
+    return Quote(
+        symbol=symbol,
+        bid=bid,
+        ask=ask,
+        last=last,
+        bid_size=_number(touch.get("bs")) if bid is not None else None,
+        ask_size=_number(touch.get("as")) if bid is not None else None,
+        volume=_number(day.get("v")),
+        observed_at=max(traded_at, _instant(touch.get("t"))) if bid is not None else traded_at,
+        received_at=received_at,
+        provider=NAME,
+        prev_close=_number(before.get("c")),
+    )
+
+
+def _touch(fields: Mapping[str, Any]) -> tuple[Decimal | None, Decimal | None]:
+    """Bid and ask; none where one side is missing (0) or they are crossed."""
+    bid, ask = _number(fields.get("bp")), _number(fields.get("ap"))
+    return (bid, ask) if bid is not None and ask is not None and 0 < bid <= ask else (None, None)
+
+
+def _number(value: Any) -> Decimal | None:
+    """An exact figure, None for what is absent; anything else is NaN, which the border turns away."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Decimal("NaN")
+    return Decimal(repr(value))
+
+
+def _bar(symbol: str, interval: Interval, fields: Mapping[str, Any]) -> Bar:
+    figures = [_number(fields.get(name)) for name in ("o", "h", "l", "c")]
+    opened, high, low, close = (one if one is not None else Decimal("NaN") for one in figures)
+    if not all(one.is_finite() for one in (opened, high, low, close)):
+        raise _garbage("bars")
+    return Bar(symbol, interval, _instant(fields.get("t")), opened, high, low, close, _number(fields.get("v")), NAME)
+
+
+def _instant(value: Any) -> datetime:
+    """Alpaca gives nanoseconds, as text over REST and as msgpack's timestamp on the stream; we keep microseconds."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value))
+        elif not isinstance(value, datetime):
+            value = value.to_datetime()
+        at: datetime = value.astimezone(UTC)
+        return at
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        raise _garbage("instant") from None
+
+
+async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
+    """Ask one snapshot, without the SDK: the web process stays small. What was learned, in words."""
+    url = settings.vendor_urls.get("alpaca-data", REST_URL).rstrip("/")
+    headers = {"APCA-API-KEY-ID": keys["key_id"], "APCA-API-SECRET-KEY": keys["secret"]}
+    feed = keys.get("feed") or FEEDS[0]
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(timeout=READ_SECS, trust_env=False) as client:
+            try:
+                asked = {"symbols": "AAPL", "feed": feed}
+                return await client.get(f"{url}/v2/stocks/snapshots", params=asked, headers=headers)
+            except httpx.TransportError:
+                raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
+
+    answer = await Line(VENDOR, per_min=PER_MIN, tries=1).read(ask)
+    if answer.status_code != 200:
+        raise failure_of_status(VENDOR, answer.status_code)
+    try:
+        quote = _quote("AAPL", _object(answer.json()).get("AAPL"), utc_now())
+    except ValueError:
+        raise _garbage("content") from None
+    if quote is None:
+        raise _garbage("price")
+    return f"AAPL at {quote.last:,.2f} USD from the feed {feed}."

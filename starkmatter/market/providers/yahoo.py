@@ -1,0 +1,323 @@
+"""Yahoo Finance without a key: quotes in batches, bars and search, through yfinance in threads with hard time-outs.
+
+Vendor address (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts. The SDK is imported on first
+use and only by the worker: it brings pandas. The session given to it tells a limit or a failure at once, so that the
+SDK never asks twice.
+"""
+
+import asyncio
+import logging
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from starkmatter.clock import utc_now
+from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure, failure_of_status
+from starkmatter.egress.line import Line
+from starkmatter.errors import InvalidInput
+from starkmatter.market.ports import Found, OnQuotes, Quotes
+from starkmatter.settings import Settings
+
+if TYPE_CHECKING:
+    from curl_cffi.requests import Session
+
+NAME = "yahoo"
+VENDOR = "Yahoo Finance"
+PER_MIN = 60.0
+READ_SECS = 8.0
+MAX_BYTES = 6_000_000
+BATCH = 100
+QUIET_SECS = 60.0
+QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
+INTERVALS: dict[Interval, str] = {"1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "1d": "1d"}
+KINDS: dict[str, Any] = {"EQUITY": "equity", "ETF": "etf", "INDEX": "index"}
+US_EXCHANGES = frozenset(
+    {"NMS", "NYQ", "PCX", "NGM", "NCM", "ASE", "BTS", "SNP", "DJI", "NIM", "CBO", "WCB", "NYS", "CXI"}
+)
+CLASS_OF_SHARES = re.compile(r"[A-Z]{1,6}\.[A-Z]")
+# yfinance gives bars as single-precision figures: seven digits of each are the vendor's.
+SIGNIFICANT_DIGITS = 7
+
+CAPABILITY = Capability(
+    port="market data",
+    adapter=NAME,
+    vendor=VENDOR,
+    client="yfinance",
+    connection=None,
+    gives=("quotes", "bars", "search"),
+    limits="no contract: bursts are answered with 429 for minutes to hours; minute bars of the last days only",
+    notes="Needs no key, for personal use. Some quotes come without bid and ask or late; each shows its age.",
+)
+
+T = TypeVar("T")
+
+
+class YahooProvider:
+    """Every method may be called from the event loop; the SDK blocks in threads."""
+
+    capability = CAPABILITY
+
+    def __init__(self, settings: Settings, *, tries: int = 2, read_secs: float = READ_SECS, per_min: float = PER_MIN):
+        self._url = settings.vendor_urls.get(NAME)
+        self._cache_dir = settings.home / "cache" / "yfinance"
+        self._read_secs = read_secs
+        self._line = Line(VENDOR, per_min=per_min, tries=tries, timeout_secs=read_secs * 2)
+        self._session: Session[Any] | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def quotes(self, symbols: Sequence[str]) -> Quotes:
+        """See the port. `bid` and `ask` are None where Yahoo has none, or nonsense."""
+        found: Quotes = {}
+        for start in range(0, len(symbols), BATCH):
+            batch = symbols[start : start + BATCH]
+            raw = await self._ask(lambda batch=batch: self._quotes(batch))  # type: ignore[misc]
+            received_at = utc_now()
+            for fields in _results(raw, "quoteResponse"):
+                quote = _quote(fields, received_at)
+                if quote is not None and quote.symbol in batch:
+                    found[quote.symbol] = quote
+        return found
+
+    async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """See the port. The growing bar of the present day is the last one."""
+        return await self._ask(lambda: self._bars(symbol, interval, start, end))
+
+    async def search(self, text: str) -> list[Found]:
+        """See the port: listed in the United States, priced in dollars."""
+        found = (_found(fields) for fields in await self._ask(lambda: self._search(text)))
+        return [one for one in found if one is not None]
+
+    async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no stream here.")
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        """Run one call of the SDK in a thread; what it or the vendor says becomes a VendorFailure."""
+        await asyncio.to_thread(self._ready)  # The first import takes longer than an answer may.
+        return await self._line.read(lambda: self._in_thread(work))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        # The SDK shares one session and one cookie: two questions at once would fetch both twice.
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(_translated, work)
+
+    def _ready(self) -> "Session[Any]":
+        if self._session is None:
+            self._session = _make_session(self._url, self._cache_dir, self._read_secs)
+        return self._session
+
+    def _quotes(self, symbols: Sequence[str]) -> Any:
+        from yfinance.data import YfData
+
+        asked = {"symbols": ",".join(_theirs(one) for one in symbols), "formatted": "false", "lang": "en-US"}
+        return YfData(session=self._ready()).get_raw_json(QUOTE_URL, params=asked, timeout=self._read_secs)
+
+    def _bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        import yfinance
+        from yfinance.data import YfData
+        from yfinance.exceptions import YFPricesMissingError
+
+        ticker = yfinance.Ticker(_theirs(symbol), session=self._ready())
+        ticker._tz = EXCHANGE_ZONE.key  # else it asks for each symbol's zone first, and thrice for an unknown one
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the SDK's own, about its use of pandas
+                frame = ticker.history(
+                    start=start,
+                    end=end,
+                    interval=INTERVALS[interval],
+                    auto_adjust=False,
+                    actions=False,
+                    timeout=self._read_secs,
+                )
+        except YFPricesMissingError:
+            return []
+        finally:
+            _forget_answers(YfData)
+        columns = (frame[name].tolist() for name in ("Open", "High", "Low", "Close", "Volume"))
+        rows = zip((at.to_pydatetime().astimezone(UTC) for at in frame.index), *columns, strict=True)
+        bars = (_bar(symbol, interval, *row) for row in rows)
+        return [bar for bar in bars if bar is not None and start <= bar.starts_at < end]
+
+    def _search(self, text: str) -> Any:
+        import yfinance
+        from yfinance.data import YfData
+
+        try:
+            found = yfinance.Search(
+                _theirs(text) if CLASS_OF_SHARES.fullmatch(text) else text,
+                max_results=10,
+                news_count=0,
+                lists_count=0,
+                recommended=0,
+                session=self._ready(),
+                timeout=self._read_secs,
+            )
+        finally:
+            _forget_answers(YfData)
+        if not isinstance(found.response.get("quotes"), list):
+            raise _garbage()  # The SDK takes what it cannot read for nothing found.
+        return found.quotes
+
+
+class _VendorStatus(Exception):
+    """An HTTP status that is the end of a question: the SDK would ask the same again another way."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Session[Any]":
+    """The SDK's session with our limits; every host is `url` where one is given."""
+    import yfinance
+    from curl_cffi.requests import Session
+    from yfinance.config import YfConfig
+
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    yfinance.set_tz_cache_location(str(cache_dir))
+    YfConfig.debug.hide_exceptions = False
+    YfConfig.network.retries = 0
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
+    there = urlsplit(url) if url else None
+
+    class Limited(Session):  # type: ignore[type-arg]
+        def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
+            if there is not None:
+                url = urlunsplit(urlsplit(url)._replace(scheme=there.scheme, netloc=there.netloc))
+            options["timeout"] = read_secs
+            answer = super().request(method, url, *args, **options)
+            if answer.status_code == 429 or answer.status_code >= 500:
+                raise _VendorStatus(answer.status_code)
+            if len(answer.content) > MAX_BYTES:
+                raise _garbage()
+            return answer
+
+    return Limited(impersonate="chrome", trust_env=False)
+
+
+def _forget_answers(data: Any) -> None:
+    """The SDK keeps some answers for ever, bad ones too."""
+    data.cache_get.cache_clear()
+
+
+def _translated(work: Callable[[], T]) -> T:
+    from curl_cffi.requests.exceptions import HTTPError, RequestException
+    from yfinance.exceptions import YFException, YFRateLimitError
+
+    try:
+        return work()
+    except VendorFailure:
+        raise
+    except YFRateLimitError:
+        raise failure_of_status(VENDOR, 429, retry_after_secs=QUIET_SECS) from None
+    except _VendorStatus as error:
+        quiet = QUIET_SECS if error.status == 429 else None
+        raise failure_of_status(VENDOR, error.status, retry_after_secs=quiet) from None
+    except HTTPError as error:
+        raise failure_of_status(VENDOR, getattr(error.response, "status_code", 0)) from None
+    except RequestException as error:
+        late = "Timeout" in type(error).__name__
+        words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
+        raise VendorFailure(VENDOR, "unreachable", words) from None
+    except OSError:
+        raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
+    except (YFException, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise _garbage() from None
+
+
+def _garbage() -> VendorFailure:
+    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent something that is not an answer.")
+
+
+def _results(raw: Any, name: str) -> list[Mapping[str, Any]]:
+    body = raw.get(name) if isinstance(raw, dict) else None
+    found = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(found, list):
+        raise _garbage()
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote | None:
+    """One result; None when it has no price, is no symbol of ours or is not priced in dollars."""
+    symbol, last, at = fields.get("symbol"), _number(fields, "regularMarketPrice"), fields.get("regularMarketTime")
+    if not isinstance(symbol, str) or last is None or not isinstance(at, int | float):
+        return None
+    if fields.get("currency", "USD") != "USD":
+        return None
+    bid, ask = _number(fields, "bid"), _number(fields, "ask")
+    if bid is None or ask is None or not 0 < bid <= ask:
+        bid = ask = None
+    known = bid is not None
+    try:
+        observed_at = datetime.fromtimestamp(at, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+    return Quote(
+        symbol=_ours(symbol),
+        bid=bid,
+        ask=ask,
+        last=last,
+        bid_size=_size(fields, "bidSize") if known else None,
+        ask_size=_size(fields, "askSize") if known else None,
+        volume=_number(fields, "regularMarketVolume"),
+        observed_at=observed_at,
+        received_at=received_at,
+        provider=NAME,
+        prev_close=_number(fields, "regularMarketPreviousClose"),
+    )
+
+
+def _size(fields: Mapping[str, Any], name: str) -> Decimal | None:
+    """Shares at the touch; Yahoo counts round lots, and zero means that it does not know."""
+    lots = _number(fields, name)
+    return lots * 100 if lots else None
+
+
+def _number(fields: Mapping[str, Any], name: str) -> Decimal | None:
+    """An exact figure; None for what is absent. Text and anything not finite is garbage the border must see: NaN."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Decimal("NaN")
+    return Decimal(repr(value))
+
+
+def _bar(symbol: str, interval: Interval, at: datetime, *figures: float) -> Bar | None:
+    """A row of the SDK's table; None for one with a hole."""
+    try:
+        opened, high, low, close = (Decimal(f"{value:.{SIGNIFICANT_DIGITS}g}") for value in figures[:4])
+        volume = Decimal(int(figures[4])) if figures[4] == figures[4] else None
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    if not all(value.is_finite() for value in (opened, high, low, close)):
+        return None
+    return Bar(symbol, interval, at, opened, high, low, close, volume, NAME)
+
+
+def _found(fields: Mapping[str, Any]) -> Found | None:
+    symbol, kind = fields.get("symbol"), KINDS.get(str(fields.get("quoteType")))
+    exchange = str(fields.get("exchange", ""))
+    if not isinstance(symbol, str) or kind is None or exchange not in US_EXCHANGES:
+        return None
+    name = fields.get("longname") or fields.get("shortname") or symbol
+    where = fields.get("exchDisp") or exchange
+    return Found(_ours(symbol), str(name)[:120], kind, str(where)[:40], "USD", str(fields.get("sector") or "")[:60])
+
+
+def _ours(symbol: str) -> str:
+    """Yahoo writes classes of shares with a hyphen."""
+    return symbol.replace("-", ".")
+
+
+def _theirs(symbol: str) -> str:
+    return symbol.replace(".", "-")

@@ -1,0 +1,154 @@
+"""A person on the market of today: opens an account, sees prices move, buys, and is told when a source goes away."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.market import MarketToday, market_today
+from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
+from tests.standins.alpaca_data import KEY_ID, SECRET
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[MarketToday]:
+    with market_today() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first(market: MarketToday, browser: Browser) -> Walk:
+    """The owner's first window, at the welcome page; its console must stay silent to the end."""
+    walk = Walk.begin(browser, market.url)
+    page = walk.page
+    page.goto(market.url + "/setup" + market.link[market.link.index("?") :])
+    page.get_by_label("Your name").fill(NAME)
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+    page.get_by_role("button", name="Create the owner").click()
+    page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+    return walk
+
+
+def watched(walk: Walk, symbol: str):
+    """The symbol's row of the watchlist."""
+    return walk.page.get_by_role("region", name="Watchlist").locator("tr").filter(has_text=symbol).first
+
+
+def test_nobody_is_asked_before_somebody_wants_the_market(market: MarketToday, first: Walk) -> None:
+    first.page.wait_for_timeout(1_500)
+    assert market.vendors.yahoo.asked == market.vendors.alpaca_data.asked == []
+
+
+def test_the_welcome_opens_an_account_whose_prices_move_without_a_reload(market: MarketToday, first: Walk) -> None:
+    page, yahoo = first.page, market.vendors.yahoo
+    page.locator("#start-market").click()
+    page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
+    first.settle()
+    expect(page.locator(".badge.market")).to_contain_text("MARKET")
+    expect(page.locator(".badge.replay")).to_have_count(0)
+    expect(page.locator("[data-clock=state]").first).to_contain_text("Open · closes")
+    expect(watched(first, "AAPL")).to_contain_text("190.12", timeout=20 * SECS)
+    page.evaluate("window.sameDocument = true")
+    yahoo.prices["AAPL"] = 191.37
+    expect(watched(first, "AAPL")).to_contain_text("191.37", timeout=20 * SECS)
+    dot = watched(first, "AAPL").locator(".dot")
+    expect(dot).to_have_attribute("data-fresh", "live")
+    expect(dot).to_have_attribute("title", re.compile(r"old · yahoo"))
+    expect(page.locator("[data-strip=feed]")).to_have_text("Prices live · yahoo")
+    assert page.evaluate("window.sameDocument")
+
+
+def test_paper_shares_are_bought_at_a_live_quote_and_drawn_on_the_chart(market: MarketToday, first: Walk) -> None:
+    first.trade("buy", "10", "AAPL")
+    page = first.page
+    expect(page.get_by_role("region", name="Fills").locator("tbody tr")).to_have_count(1, timeout=20 * SECS)
+    expect(page.get_by_role("region", name="Fills")).to_contain_text("191.39")
+    expect(page.locator(".legend")).to_contain_text("C 191.37", timeout=20 * SECS)
+    market.vendors.yahoo.prices["AAPL"] = 192.5
+    expect(page.locator(".legend")).to_contain_text("C 192.50", timeout=20 * SECS)
+    first.open("/portfolio")
+    expect(page.get_by_role("region", name="Positions")).to_contain_text("1,925.00", timeout=20 * SECS)
+    first.open("/orders")
+    expect(page.get_by_role("region", name="Orders")).to_contain_text("Filled", ignore_case=True)
+    first.open("/portfolio/performance")
+    expect(page.get_by_text("Time-weighted (TWR)")).to_be_visible()
+
+
+def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:
+    first.open("/")
+    page = first.page
+    page.keyboard.press("/")
+    page.locator(".palette input").fill("berkshire")
+    expect(page.locator(".palette .list a").first).to_contain_text("BRK.B", timeout=10 * SECS)
+    page.locator(".palette .list a").first.click()
+    page.wait_for_url(re.compile(r"/trade/BRK\.B"), timeout=10 * SECS)
+    first.settle()
+    expect(page.locator(".quotehead h1")).to_have_text("BRK.B")
+    expect(page.locator(".quotehead .last")).to_have_text("440.25", timeout=20 * SECS)
+    expect(page.locator(".legend")).to_contain_text("C 4", timeout=20 * SECS)
+
+
+def test_on_a_phone_the_badge_says_whether_the_market_is_open(first: Walk, browser: Browser) -> None:
+    phone = Walk.begin(browser, first.url, size=PHONE, state=first.context.storage_state())
+    phone.open("/")
+    expect(phone.page.locator(".badge.market")).to_contain_text("open")
+    phone.context.close()
+    assert phone.complaints == []
+
+
+def test_keys_for_live_quotes_take_effect_while_it_runs(market: MarketToday, first: Walk) -> None:
+    first.open("/")
+    cookie = "; ".join(f"{one['name']}={one['value']}" for one in first.context.cookies())
+    headers = {"cookie": cookie, "origin": first.url}
+    body = {"values": {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}}
+    with httpx.Client(base_url=first.url + "/api/v1", headers=headers, timeout=15) as rest:
+        told = rest.put("/connections/alpaca-data", json=body).json()
+        assert told["ok"], told
+        expect(watched(first, "MSFT").locator(".dot")).to_have_attribute(
+            "title", re.compile("alpaca"), timeout=30 * SECS
+        )
+        market.instance.wait(lambda: bool(market.vendors.alpaca_data._sockets), "a stream")
+        market.vendors.alpaca_data.trade("MSFT", 415.25)
+        expect(watched(first, "MSFT")).to_contain_text("415.25", timeout=20 * SECS)
+        [quote] = rest.get("/quotes", params={"symbols": "MSFT", "venue": "market"}).json()["items"]
+        assert (quote["last"], quote["provider"]) == ("415.25", "alpaca")
+        assert rest.get("/bars", params={"symbol": "MSFT", "venue": "market"}).json()["items"]
+        rest.delete("/connections/alpaca-data")
+    expect(watched(first, "MSFT").locator(".dot")).to_have_attribute("title", re.compile("yahoo"), timeout=40 * SECS)
+
+
+def test_a_source_that_goes_away_is_seen_as_old_prices_and_nothing_breaks(market: MarketToday, first: Walk) -> None:
+    yahoo, page = market.vendors.yahoo, first.page
+    first.open("/trade/AAPL")
+    yahoo.late_secs = 300
+    expect(page.locator(".quotehead .dot")).to_have_attribute("data-fresh", "stale", timeout=30 * SECS)
+    expect(page.locator(".quotehead .dot")).to_have_attribute("title", re.compile(r"5 min old · yahoo"))
+    expect(page.get_by_label("Order ticket").locator(".note.bad")).to_contain_text(
+        "5 minutes old (yahoo)", timeout=20 * SECS
+    )
+    yahoo.fault = "drop"
+    first.open("/")
+    expect(page.locator("[data-strip=feed]")).to_contain_text("Prices stale", timeout=20 * SECS)
+    expect(page.locator("[data-strip=connection]")).to_have_text("Connected")
+    expect(page.locator(".head .figure").first).to_contain_text("100,011.10")
+    mark = len(market.instance.text.splitlines())
+    page.wait_for_timeout(6_000)
+    assert len(market.instance.text.splitlines()) - mark < 10
+    assert first.complaints == []
+
+
+def test_the_other_market_is_one_click_away_and_knows_its_own_symbols(first: Walk) -> None:
+    page = first.page
+    first.open("/settings/accounts")
+    page.get_by_role("region", name="Your accounts").locator("tr").filter(has_text="Practice").get_by_role(
+        "button", name="Show"
+    ).click()
+    expect(page.locator(".badge.replay")).to_contain_text("REPLAY", timeout=20 * SECS)
+    first.open("/trade/BRK.B")
+    expect(page.locator(".note.bad")).to_contain_text("There is no symbol BRK.B on this market")
+    assert first.complaints == []

@@ -1,0 +1,35 @@
+"""Where the running product finds the vendors during tests: at a stand-in, or at a port where nobody answers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from tests.standins.alpaca_data import AlpacaData, alpaca_data
+from tests.standins.yahoo import Yahoo, yahoo_finance
+
+NOBODY = "http://127.0.0.1:9"
+NAMES = ("yahoo", "alpaca-data", "alpaca-trading", "claude", "newsapi")
+STREAMS = ("alpaca-stream", "alpaca-trading-stream")
+
+
+@dataclass
+class Standins:
+    """The vendors on loopback. A new one is added here and in `vendor_urls`."""
+
+    yahoo: Yahoo
+    alpaca_data: AlpacaData
+
+
+def vendor_urls(there: Standins | None = None) -> dict[str, str]:
+    """Addresses for STARKMATTER_VENDOR_URLS; without stand-ins every vendor is unreachable at once."""
+    urls = dict.fromkeys(NAMES, NOBODY) | dict.fromkeys(STREAMS, NOBODY.replace("http", "ws"))
+    if there is not None:
+        urls |= {"yahoo": there.yahoo.url, **there.alpaca_data.urls}
+    return urls
+
+
+@contextmanager
+def all_standins() -> Iterator[Standins]:
+    """Every stand-in, until the block ends."""
+    with ExitStack() as stack:
+        yield Standins(stack.enter_context(yahoo_finance()), stack.enter_context(alpaca_data()))

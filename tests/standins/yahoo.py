@@ -1,0 +1,245 @@
+"""Yahoo Finance on loopback, every host in one: cookie, crumb, quotes, chart and search, misbehaving as told."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
+CRUMB = "crumb.test"
+NAMES = {
+    "AAPL": ("Apple Inc.", "EQUITY", "NMS", "NASDAQ", "Technology"),
+    "MSFT": ("Microsoft Corporation", "EQUITY", "NMS", "NASDAQ", "Technology"),
+    "NVDA": ("NVIDIA Corporation", "EQUITY", "NMS", "NASDAQ", "Technology"),
+    "BRK-B": ("Berkshire Hathaway Inc.", "EQUITY", "NYQ", "NYSE", "Financial Services"),
+    "SPY": ("SPDR S&P 500 ETF", "ETF", "PCX", "NYSEArca", ""),
+    "^GSPC": ("S&P 500", "INDEX", "SNP", "SNP", ""),
+    "SHOP": ("Shopify Inc.", "EQUITY", "NMS", "NASDAQ", "Technology"),
+    "VOD.L": ("Vodafone Group", "EQUITY", "LSE", "London", ""),
+}
+PRICES = {"AAPL": 190.12, "MSFT": 410.5, "NVDA": 120.0, "BRK-B": 440.25, "SPY": 600.1, "^GSPC": 6000.12, "SHOP": 101.5}
+
+
+@dataclass
+class Yahoo:
+    """`fault`: an HTTP status, or `hang`, `drop`, `garbage`, `wrong`, `empty`; in force until changed."""
+
+    prices: dict[str, float] = field(default_factory=lambda: dict(PRICES))
+    fault: int | str | None = None
+    late_secs: float = 0.0
+    with_touch: bool = True
+    hang_secs: float = 2.0
+    asked: list[str] = field(default_factory=list)
+    days: list[datetime] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def quotes(self, symbols: list[str]) -> list[dict[str, Any]]:
+        at = int(time.time() - self.late_secs)
+        found = []
+        for symbol in symbols:
+            if symbol not in self.prices:
+                continue
+            price = self.prices[symbol]
+            one: dict[str, Any] = {
+                "symbol": symbol,
+                "quoteType": NAMES.get(symbol, ("", "EQUITY"))[1],
+                "currency": "USD",
+                "regularMarketPrice": price,
+                "regularMarketTime": at,
+                "regularMarketPreviousClose": round(PRICES.get(symbol, price) * 0.99, 2),
+                "regularMarketVolume": 1_000_000 + at % 1_000_000,
+                "marketState": "REGULAR",
+            }
+            if self.with_touch and not symbol.startswith("^"):
+                one |= {"bid": round(price - 0.02, 2), "ask": round(price + 0.02, 2), "bidSize": 3, "askSize": 4}
+            found.append(one)
+        return found
+
+    def chart(self, symbol: str, asked: dict[str, str]) -> dict[str, Any]:
+        if symbol not in self.prices:
+            error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
+            return {"chart": {"result": None, "error": error}}
+        start, end = int(asked.get("period1", 0)), int(asked.get("period2", time.time()))
+        stamps = [at for at in self.stamps(asked["interval"]) if start <= at < end and self.fault != "empty"]
+        closes = [self.prices[symbol] * (1 - 0.0001 * i) for i in range(len(stamps))][::-1]
+        row = {
+            "open": [_single(close * 0.999) for close in closes],
+            "high": [_single(close * 1.01) for close in closes],
+            "low": [_single(close * 0.99) for close in closes],
+            "close": [_single(close) for close in closes],
+            "volume": [1000 + i for i in range(len(closes))],
+        }
+        meta = {
+            "currency": "USD",
+            "symbol": symbol,
+            "exchangeName": "NMS",
+            "instrumentType": "EQUITY",
+            "exchangeTimezoneName": "America/New_York",
+            "timezone": "EST",
+            "gmtoffset": -18000,
+            "priceHint": 2,
+            "dataGranularity": asked["interval"],
+            "range": asked.get("range", ""),
+            "regularMarketPrice": self.prices[symbol],
+            "currentTradingPeriod": {
+                part: {"timezone": "EST", "gmtoffset": -18000, "start": end - 100, "end": end}
+                for part in ("pre", "regular", "post")
+            },
+            "validRanges": ["1d", "5d", "1mo", "max"],
+        }
+        if asked["interval"] != "1d":
+            meta["tradingPeriods"] = [
+                [
+                    {
+                        "timezone": "EST",
+                        "gmtoffset": -18000,
+                        "start": int(at.timestamp()),
+                        "end": int(at.timestamp()) + 23_400,
+                    }
+                ]
+                for at in self.days[-3:]
+            ]
+        indicators = {"quote": [row], "adjclose": [{"adjclose": row["close"]}]}
+        result = {"meta": meta, "timestamp": stamps, "indicators": indicators}
+        if not stamps:
+            result = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
+        return {"chart": {"result": [result], "error": None}}
+
+    def stamps(self, interval: str) -> list[int]:
+        """Starts of bars: each day at the open, or every step of each day's session. `days` are opens."""
+        if interval == "1d":
+            return [int(at.timestamp()) for at in self.days]
+        step = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600}[interval]
+        return [int(at.timestamp()) + i for at in self.days[-3:] for i in range(0, 23_400, step)]
+
+    def search(self, text: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "symbol": symbol,
+                "longname": name,
+                "shortname": name,
+                "quoteType": kind,
+                "exchange": exchange,
+                "exchDisp": shown,
+                "sector": sector,
+                "isYahooFinance": True,
+            }
+            for symbol, (name, kind, exchange, shown, sector) in NAMES.items()
+            if text.lower() in symbol.lower() or text.lower() in name.lower()
+        ]
+
+
+def opens_before(now: datetime, count: int) -> list[datetime]:
+    """The opens of the last weekdays in exchange time, without holidays: 9:30 on each, the oldest first."""
+    found: list[datetime] = []
+    day = now.astimezone(NEW_YORK).date()
+    while len(found) < count:
+        if day.weekday() < 5:
+            found.append(datetime(day.year, day.month, day.day, 9, 30, tzinfo=NEW_YORK).astimezone(UTC))
+        day -= timedelta(days=1)
+    return found[::-1]
+
+
+def _single(value: float) -> float:
+    """As Yahoo writes bars: the double that stands for a single-precision figure."""
+    import struct
+
+    found: float = struct.unpack("f", struct.pack("f", round(value, 2)))[0]
+    return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    yahoo: Yahoo
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+    def _say(self, status: int, body: Any, *, kind: str = "application/json", cookie: str = "") -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(raw)))
+        if cookie:
+            self.send_header("Set-Cookie", cookie)
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        yahoo, path = self.yahoo, parts.path
+        yahoo.asked.append(path)
+        if path in {"", "/"}:
+            self._say(404, b"Will not be found", kind="text/plain", cookie="A3=test; Max-Age=31557600; Path=/")
+        elif path == "/v1/test/getcrumb":
+            self._say(200, CRUMB.encode(), kind="text/plain")
+        elif not self._spoiled():
+            self._answer(path, asked)
+
+    def _answer(self, path: str, asked: dict[str, str]) -> None:
+        yahoo = self.yahoo
+        if path == "/v7/finance/quote":
+            if asked.get("crumb") != CRUMB:
+                self._say(401, {"finance": {"result": None, "error": {"code": "Unauthorized"}}})
+                return
+            found = [] if yahoo.fault == "empty" else yahoo.quotes(asked["symbols"].split(","))
+            self._say(200, {"quoteResponse": {"result": found, "error": None}})
+        elif path.startswith("/v8/finance/chart/"):
+            body = yahoo.chart(path.rpartition("/")[2].replace("%5E", "^"), asked)
+            self._say(200 if body["chart"]["error"] is None else 404, body)
+        elif path == "/v1/finance/search":
+            self._say(200, {"quotes": [] if yahoo.fault == "empty" else yahoo.search(asked["q"]), "news": []})
+        else:
+            self._say(404, b"no such thing", kind="text/plain")
+
+    def _spoiled(self) -> bool:
+        fault = self.yahoo.fault
+        if fault is None or fault == "empty":
+            return False
+        if fault == "hang":
+            threading.Event().wait(self.yahoo.hang_secs)
+            self.close_connection = True
+        elif fault == "drop":
+            self.close_connection = True
+        elif fault == "garbage":
+            self._say(200, b"<html>not what you asked for", kind="text/html")
+        elif fault == "wrong":
+            self._say(200, {"surprise": [1, 2, 3], "chart": "?", "quotes": "?", "quoteResponse": {"result": "?"}})
+        else:
+            self._say(int(fault), b"a fault of the test", kind="text/plain")
+        return True
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that gave up is part of the test."""
+
+
+@contextmanager
+def yahoo_finance(**options: Any) -> Iterator[Yahoo]:
+    """Yahoo, until the block ends."""
+    yahoo = Yahoo(**options)
+    if not yahoo.days:
+        yahoo.days = opens_before(datetime.now(UTC), 60)
+    server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"yahoo": yahoo}))
+    yahoo.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield yahoo
+    finally:
+        server.shutdown()
+        server.server_close()
