@@ -17,17 +17,23 @@ LEGAL = re.compile(
     r"& co|and company)\.?)+$",
     re.IGNORECASE,
 )
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Tickers that are written in capitals for other reasons.
-WORDS_IN_CAPITALS = frozenset(
+WORDS_IN_CAPITALS = _set(
     "ALL AND ANY APP ARE ART BIG BOX BUY CAN CAR CAT CEO CFO CIA COO CPI CRM DAY DOW EAT ETF EPS EU FAST FED FDA "
     "FOR FTC FUN GAP GDP GOLD GOOD HAS HE HER HOPE IPO IRS IT JOB KEY LIFE LOVE LOW MAN MAY MEN NATO NEW NEXT NICE NOT "
     "NOW NYSE OLD ON ONE OPEN OR OUT PAY PLAY PLUS POST REAL RUN SAVE SEC SEE SELL SHE SO STAY SUN TALK TEAM TECH THE "
-    "TOP TRUE TV TWO UK UN US USA USD VERY VIA WAY WE WELL WHO WIN WORK YOU".split()
+    "TOP TRUE TV TWO UK UN US USA USD VERY VIA WAY WE WELL WHO WIN WORK YOU"
 )
 # A name that is also a word means something else before or after these.
-NOT_BEFORE = frozenset(
+NOT_BEFORE = _set(
     "pie pies juice cider sauce orchard orchards tree trees harvest picking blossom river rainforest basin forest "
-    "practice price".split()
+    "practice price"
 )
 NOT_AFTER = frozenset({"big"})
 SHORT_NAMES = {
