@@ -16,6 +16,7 @@ from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.runner import JobRunner
 from starkmatter.market.replay_feed import run_replay_feed
+from starkmatter.news.samples import SampleWriter
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.portfolio.snapshots import EquityRecorder
@@ -110,6 +111,7 @@ class ReplayMarket:
         self._broker = PaperBroker(b.db, b.cache, "replay")
         self._recorder = EquityRecorder(b.db, "replay")
         self._alerts = AlertWatch(b, "replay")
+        self._samples = SampleWriter(b)
         self._run_id: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,6 +132,7 @@ class ReplayMarket:
         await self._broker.on_quotes(clock, quotes)
         await self._recorder.on_quotes(clock, quotes)
         await self._alerts.on_quotes(clock, quotes)
+        self._samples.on_clock(clock)
 
     async def _drain_until(self, stop: asyncio.Event) -> None:
         """Take the outbox as soon as somebody says it has work, and look by ourselves now and then."""

@@ -19,7 +19,7 @@ from starkmatter.news.sources.feed_text import MAX_ENTRIES
 from starkmatter.news.sources.newsapi import NewsApiSource, query_of
 from starkmatter.news.sources.rss import FeedAddress, RssSource, check_address, parsed
 from starkmatter.news.sources.sample import FinishedDay, SampleSource
-from starkmatter.settings import Settings, load_settings
+from starkmatter.settings import load_settings
 from tests.standins.feeds import BOMB, ETAG, FILE_READER, Entry, Feeds, feed_server
 from tests.standins.newsapi import KEY, NewsApi, article, news_api
 
@@ -35,30 +35,6 @@ class Case:
     source: Callable[[], NewsSource]
     prepare: Callable[[str], None]
     fails: bool = True
-
-
-def _settings(feeds: Feeds, api: NewsApi) -> Settings:
-    return load_settings({"STARKMATTER_EGRESS_ALLOW": feeds.allow, "STARKMATTER_VENDOR_URLS": api.urls})
-
-
-@pytest.fixture(autouse=True)
-def _fresh_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rss, "_lines", {})
-    monkeypatch.setattr(newsapi, "_shared", {})
-    monkeypatch.setattr(newsapi, "PER_MIN", 600)
-    monkeypatch.setattr(rss, "PER_MIN", 600)
-
-
-@pytest.fixture
-def feeds() -> Iterator[Feeds]:
-    with feed_server() as started:
-        yield started
-
-
-@pytest.fixture
-def api() -> Iterator[NewsApi]:
-    with news_api() as started:
-        yield started
 
 
 def feed(feeds: Feeds, path: str, **more: Any) -> RssSource:
@@ -209,7 +185,7 @@ async def test_entities_do_not_multiply_and_open_no_file(feeds: Feeds) -> None:
 )
 async def test_what_is_no_feed_is_said_to_be_none(feeds: Feeds, body: bytes) -> None:
     feeds.raw["/x"] = body
-    with pytest.raises(VendorFailure, match="not with an RSS or Atom feed|cannot be read"):
+    with pytest.raises(VendorFailure, match=r"not with an RSS or Atom feed|cannot be read"):
         await feed(feeds, "/x").fetch()
 
 

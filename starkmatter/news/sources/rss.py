@@ -42,7 +42,6 @@ ACCEPT = "application/rss+xml, application/atom+xml, application/xml;q=0.9, text
 MAX_LINES = 200
 
 _lines: dict[str, Line] = {}
-_parsing = asyncio.Semaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,8 @@ class RssSource:
         self._feed = feed
         self._allowed = allowed_destinations(settings.egress_allow)
         self._timeout_secs = timeout_secs
-        self._host = (urlsplit(feed.url).hostname or "this address")[:80]
-        self._line = _line_to(feed.url, self._host, tries, timeout_secs)
+        self.host = (urlsplit(feed.url).hostname or "this address")[:80]
+        self._line = _line_to(feed.url, self.host, tries, timeout_secs)
         self.title, self.etag, self.last_modified = feed.title, feed.etag, feed.last_modified
 
     async def fetch(self, names: Sequence[str] = ()) -> list[RawItem]:
@@ -99,9 +98,9 @@ class RssSource:
         content_type = answer.headers.get("content-type", "")[:100]
         read = await parsed(answer.body, content_type)
         if read is None:
-            raise VendorFailure(self._host, "garbage", f"{self._host} sends something that cannot be read as a feed.")
+            raise VendorFailure(self.host, "garbage", f"{self.host} sends something that cannot be read as a feed.")
         if not read["feed"]:
-            raise VendorFailure(self._host, "garbage", f"{self._host} answers, but not with an RSS or Atom feed.")
+            raise VendorFailure(self.host, "garbage", f"{self.host} answers, but not with an RSS or Atom feed.")
         return read
 
     def _item(self, entry: dict[str, Any], base: str) -> RawItem:
@@ -110,35 +109,34 @@ class RssSource:
             title=entry["title"],
             summary=entry["summary"],
             url=_absolute(base, entry["url"]),
-            source=entry["source"] or self.title or self._host,
+            source=entry["source"] or self.title or self.host,
             published_at=_instant(at) if at is not None else None,
         )
 
 
 async def parsed(body: bytes, content_type: str, *, within_secs: float = PARSE_SECS) -> dict[str, Any] | None:
     """What the parser's process made of it; None when it gave up, was too slow or asked for too much."""
-    async with _parsing:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            str(PARSER),
-            content_type,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(within_secs):
-                said, _ = await process.communicate(body)
-        except TimeoutError:
-            return None
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        str(PARSER),
+        content_type,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(within_secs):
+            said, _ = await process.communicate(body)
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     if process.returncode != 0:
         return None
     read: dict[str, Any] = json.loads(said)
