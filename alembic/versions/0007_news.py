@@ -26,7 +26,7 @@ def _words(name: str) -> sa.Column:
 
 
 def _texts(name: str) -> sa.Column:
-    return sa.Column(name, postgresql.ARRAY(sa.String()), nullable=False, server_default=sa.text("'{}'"))
+    return sa.Column(name, postgresql.ARRAY(sa.Text()), nullable=False, server_default=sa.text("'{}'"))
 
 
 def upgrade() -> None:

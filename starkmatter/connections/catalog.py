@@ -2,7 +2,8 @@
 
 from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
+from starkmatter.news.sources.newsapi import CONNECTION as NEWSAPI
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
-CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SMTP)
+CATALOG: tuple[ConnectionKind, ...] = (ALPACA, NEWSAPI, SMTP)
 BY_KIND = {one.kind: one for one in CATALOG}

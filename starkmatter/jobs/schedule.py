@@ -21,6 +21,7 @@ from starkmatter.news.collect import collect_news, forget_old_news, write_sample
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
+COLLECT_NEWS = "collect news"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -25,17 +25,17 @@ SELECT id FROM news_item
 
 ADD_REPORT = """
 UPDATE news_item
-   SET sources = array_append(sources, %(source)s),
+   SET sources = array_append(sources, %(source)s::text),
        symbols = symbols || ARRAY(SELECT unnest(%(symbols)s::text[]) EXCEPT SELECT unnest(symbols)),
        url = CASE WHEN url = '' THEN %(url)s ELSE url END
- WHERE id = %(id)s AND NOT %(source)s = ANY (sources) AND cardinality(sources) < 12
+ WHERE id = %(id)s AND NOT %(source)s::text = ANY (sources) AND cardinality(sources) < 12
 """
 
 INSERT_STORY = """
 INSERT INTO news_item (id, venue, title, summary, url, url_key, title_key, source, sources, symbols, published_at,
                        received_at, sentiment, mood, sample)
-VALUES (%(id)s, %(venue)s, %(title)s, %(summary)s, %(url)s, %(url_key)s, %(title_key)s, %(source)s, ARRAY[%(source)s],
-        %(symbols)s, %(published_at)s, %(now)s, %(sentiment)s, %(mood)s, %(sample)s)
+VALUES (%(id)s, %(venue)s, %(title)s, %(summary)s, %(url)s, %(url_key)s, %(title_key)s, %(source)s::text,
+        ARRAY[%(source)s::text], %(symbols)s::text[], %(published_at)s, %(now)s, %(sentiment)s, %(mood)s, %(sample)s)
 ON CONFLICT DO NOTHING
 """
 

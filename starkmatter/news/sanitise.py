@@ -9,8 +9,6 @@ import unicodedata
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-import nh3
-
 MAX_RAW_CHARS = 20_000
 TITLE_CHARS = 240
 SUMMARY_CHARS = 600
@@ -47,6 +45,8 @@ def clean_text(raw: str, max_chars: int) -> str:
 
 def _stripped(text: str) -> str:
     """One layer of entities and markup less. Scripts and styles go with what they hold."""
+    import nh3
+
     plain = html.unescape(text)
     if "<" not in plain:
         return plain

@@ -362,6 +362,6 @@ async def test_a_month_is_reviewed_at_the_first_close_after_it() -> None:
     days = [day("AAPL", at, close, None) for at, close in zip([*ends, first], ("100", "110", "111"), strict=True)]
     days += [day("MSFT", at, close, None) for at, close in zip([*ends, first], ("100", "95", "96"), strict=True)]
     (found,) = await SampleSource(days, ends[0]).fetch()
-    assert (found.title, found.published_at) == ("Sample: 1 of 2 stocks rose in February 2021", first)
+    assert (found.title, found.published_at) == ("Sample: February 2021 in review, 1 of 2 stocks up", first)
     assert "Aapl (AAPL) moved most upward, +10.0 %; Msft (MSFT) stood last, −5.0 %" in found.summary
     assert await SampleSource([one for one in days if one.closed_at < first], ends[0]).fetch() == []

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Numeric, String, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -12,7 +12,7 @@ from starkmatter.db.columns import instant_column
 
 
 def _texts() -> list[str]:
-    column: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False, server_default=text("'{}'")))
+    column: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
     return column
 
 

@@ -130,7 +130,7 @@ def _review(found: Sequence[tuple[Decimal, str, FinishedDay]], at: datetime) -> 
     rose = sum(move > 0 for move, _, _ in found)
     month = exchange_day(best[2].closed_at)
     return RawItem(
-        title=f"Sample: {rose} of {len(found)} stocks rose in {month:%B %Y}",
+        title=f"Sample: {month:%B %Y} in review, {rose} of {len(found)} stocks up",
         summary=f"{NOTE} {best[2].title} moved most upward, {_signed(best[0])} %; {worst[2].title} stood last,"
         f" {_signed(worst[0])} %.",
         url="",

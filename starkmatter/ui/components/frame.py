@@ -14,6 +14,7 @@ NAVIGATION = (
     ("/trade/AAPL", "Trade", "trade"),
     ("/portfolio", "Portfolio", "portfolio"),
     ("/orders", "Orders", "orders"),
+    ("/news", "News", "news"),
     ("/alerts", "Alerts", "alerts"),
     ("/settings", "Settings", "settings"),
 )
@@ -23,7 +24,7 @@ KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
     ("S", "Sell ticket"),
-    ("G  then  D T P O L S", "Go to a page by its first letter"),
+    ("G  then  D T P O N L S", "Go to a page by its first letter"),
     ("↑ ↓", "Move through a table"),
     ("Esc", "Close what is open"),
     ("?", "This list"),

@@ -286,7 +286,7 @@ function stream() {
   return window.starkmatterStream;
 }
 
-const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings" };
+const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", n: "/news", l: "/alerts", s: "/settings" };
 const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");

@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.news import symbol_news
 from starkmatter.ui.components.parts import (
     empty,
     figure,
@@ -337,6 +338,7 @@ def _own() -> rx.Component:
                 empty("No fills yet", "What you buy or sell here is listed with a receipt that explains its price."),
             ),
         ),
+        symbol_news(),
     )
 
 

@@ -16,6 +16,7 @@ PAGES = (
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
     ("/orders", "Orders", "Orders, fills and receipts"),
+    ("/news", "News", "Stories on the market and your holdings"),
     ("/alerts", "Alerts", "Rules on prices, what fired, mail"),
     ("/settings", "Settings", "Profile, sessions, appearance"),
 )
