@@ -88,7 +88,7 @@ async def add_feed(b: Backends, caller: Caller, url: str, title: str = "") -> Fe
     address = check_address(url)
     if await b.db.value(queries.COUNT_FEEDS) >= MAX_FEEDS:
         raise InvalidInput(f"There can be {MAX_FEEDS} feeds. Remove one first.")
-    source = RssSource(b.settings, FeedAddress(address), tries=1)
+    source = RssSource(b.settings, FeedAddress(address))
     await source.fetch(())
     name = clean_text(title, SOURCE_CHARS) or clean_text(source.title, SOURCE_CHARS) or source.host
     row = {"id": uuid4(), "url": address, "title": name, "added_by": caller.user_id, "now": utc_now()}

@@ -16,11 +16,13 @@ SCREENS = (
     ("dashboard", "/"),
     ("trade", "/trade/AAPL"),
     ("orders", "/orders"),
+    ("news", "/news"),
     ("portfolio", "/portfolio"),
     ("performance", "/portfolio/performance"),
     ("settings", "/settings"),
     ("security", "/settings/security"),
     ("connections", "/settings/connections"),
+    ("feeds", "/settings/news"),
     ("jobs", "/admin"),
     ("people", "/admin/people"),
 )

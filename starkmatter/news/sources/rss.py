@@ -60,12 +60,13 @@ class RssSource:
     capability = CAPABILITY
 
     def __init__(
-        self, settings: Settings, feed: FeedAddress, *, tries: int = 2, timeout_secs: float = TIMEOUT_SECS
+        self, settings: Settings, feed: FeedAddress, *, tries: int = 1, timeout_secs: float = TIMEOUT_SECS
     ) -> None:
         self._feed = feed
         self._allowed = allowed_destinations(settings.egress_allow)
         self._timeout_secs = timeout_secs
         self.host = (urlsplit(feed.url).hostname or "this address")[:80]
+        # The next collection is the retry.
         self._line = _line_to(feed.url, self.host, tries, timeout_secs)
         self.title, self.etag, self.last_modified = feed.title, feed.etag, feed.last_modified
 

@@ -19,9 +19,13 @@ def _story(row: rx.Var, brief: bool) -> rx.Component:
     )
     return rx.el.article(
         rx.el.div(
-            rx.cond(row["sample"] == "yes", rx.el.span("SAMPLE", class_name="badge sample", title="Invented item")),
-            rx.el.span(row["source"], row["others"], class_name="source", title=row["sources"]),
+            rx.cond(
+                row["sample"] == "yes",
+                rx.el.span("SAMPLE", class_name="badge sample", title="An invented item of the " + row["source"]),
+                rx.el.span(row["source"], row["others"], class_name="source", title=row["sources"]),
+            ),
             rx.el.time(row["age"], title=row["at"], date_time=row["iso"]),
+            _tags(row) if brief else rx.fragment(),
             rx.el.span(class_name="push"),
             rx.el.span(
                 row["mood"],
@@ -34,17 +38,21 @@ def _story(row: rx.Var, brief: bool) -> rx.Component:
         ),
         rx.el.h3(title),
         rx.fragment() if brief else rx.cond(row["summary"] != "", rx.el.p(row["summary"], class_name="soft")),
-        rx.cond(
-            row["symbols"] != "",
-            rx.el.div(
-                rx.foreach(
-                    row["symbols"].to(str).split(" "),
-                    lambda symbol: rx.el.a(symbol, href="/trade/" + symbol.to(str), class_name="tag"),
-                ),
-                class_name="tags",
-            ),
-        ),
+        rx.fragment() if brief else _tags(row),
         class_name="story",
+    )
+
+
+def _tags(row: rx.Var) -> rx.Component:
+    return rx.cond(
+        row["symbols"] != "",
+        rx.el.div(
+            rx.foreach(
+                row["symbols"].to(str).split(" "),
+                lambda symbol: rx.el.a(symbol, href="/trade/" + symbol.to(str), class_name="tag"),
+            ),
+            class_name="tags",
+        ),
     )
 
 

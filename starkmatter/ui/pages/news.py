@@ -239,16 +239,19 @@ def _form() -> rx.Component:
 
 
 def _feeds() -> rx.Component:
-    head = [th("Feed"), th("State"), th("")]
+    head = [th("Feed"), th("State", class_name="wideonly-cell"), th("")]
 
     def row(one: rx.Var) -> rx.Component:
+        state = rx.fragment(_dot(one), " ", rx.el.span(one["words"], class_name="soft small"))
         return rx.el.tr(
             td(
                 rx.el.b(one["title"]),
                 rx.cond(one["shipped"] == "yes", rx.el.span("official", class_name="badge quiet")),
-                rx.el.div(one["url"], class_name="muted small wrapped"),
+                rx.el.div(one["url"], class_name="muted small"),
+                rx.el.div(state, class_name="phoneline"),
+                class_name="wrapped",
             ),
-            td(_dot(one), " ", rx.el.span(one["words"], class_name="soft small"), class_name="wrapped"),
+            td(state, class_name="wrapped wideonly-cell"),
             td(
                 rx.el.div(
                     rx.cond(
