@@ -146,6 +146,7 @@ class Product:
             "app_user": "t.id <> %(mine)s::uuid",
             "user_session": "t.user_id <> %(mine)s::uuid",
             "account": "t.user_id <> %(mine)s::uuid",
+            "mail_choice": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
         }
