@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.parts import empty, panel, skeleton_rows
 from starkmatter.ui.state.news import NewsPanelState
+from starkmatter.ui.state.trade import TradeState
 
 
 def stories(rows: rx.Var, *, brief: bool = False) -> rx.Component:
@@ -59,7 +60,7 @@ def _tags(row: rx.Var) -> rx.Component:
 def symbol_news() -> rx.Component:
     """The newest stories on the symbol of the page."""
     nothing = empty("No news on this symbol", "Stories that name it are listed here.")
-    return _panel("News", nothing)
+    return _panel("News", nothing, "/news?symbol=" + TradeState.symbol_shown)
 
 
 def holdings_news() -> rx.Component:
@@ -69,10 +70,10 @@ def holdings_news() -> rx.Component:
         empty("Nothing new on your holdings", "Stories that name what you hold are listed here."),
         empty("No holdings to follow", "Once you hold something, the news on it is listed here."),
     )
-    return _panel("News on your holdings", nothing)
+    return _panel("News on your holdings", nothing, "/news")
 
 
-def _panel(title: str, nothing: rx.Component) -> rx.Component:
+def _panel(title: str, nothing: rx.Component, more: rx.Var | str) -> rx.Component:
     return panel(
         title,
         rx.cond(
@@ -80,5 +81,5 @@ def _panel(title: str, nothing: rx.Component) -> rx.Component:
             rx.cond(NewsPanelState.items.length() > 0, stories(NewsPanelState.items, brief=True), nothing),
             skeleton_rows(3),
         ),
-        extra=rx.el.a("All news", href="/news", class_name="btn tiny"),
+        extra=rx.el.a("More news", href=more, class_name="btn tiny"),
     )
