@@ -14,6 +14,7 @@ from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
+from starkmatter.ui.pages.news import feeds, news
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
@@ -27,6 +28,7 @@ from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
@@ -78,17 +80,19 @@ def _add_page(page: Callable[[], rx.Component], route: str, title: str, *states:
     app.add_page(page, route=route, title=f"{title} · StarkMatter", on_load=loads)
 
 
-_add_page(dashboard, "/", "Dashboard", DashboardState)
-_add_page(trade, "/trade/[symbol]", "Trade", TradeState)
+_add_page(dashboard, "/", "Dashboard", DashboardState, NewsPanelState)
+_add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
 _add_page(orders, "/orders", "Orders", OrdersState)
+_add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts")
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
+_add_page(feeds, "/settings/news", "News feeds", FeedsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)
 _add_page(people, "/admin/people", "People", PeopleState)
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)

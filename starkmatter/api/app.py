@@ -14,7 +14,18 @@ from starkmatter.api.event_wall import EVENT_PATH, EventWall
 from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
-from starkmatter.api.routes import admin, alerts, assistant, auth, connections, market, performance, portfolio, trading
+from starkmatter.api.routes import (
+    admin,
+    alerts,
+    assistant,
+    auth,
+    connections,
+    market,
+    news,
+    performance,
+    portfolio,
+    trading,
+)
 from starkmatter.api.security import address_behind
 from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import App, Wall
@@ -41,7 +52,7 @@ def build_api() -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(api)
-    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, assistant):
+    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, assistant, news):
         api.include_router(room.router, prefix=API_PREFIX)
     api.include_router(pages)
     add_docs(api)

@@ -1,5 +1,6 @@
 """What ran, when, how it ended and when it runs next; and the wish of an admin that it run now."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import Conflict, NotAllowed, NotFound
 from starkmatter.jobs import queries
-from starkmatter.jobs.schedule import Job, timetable
+from starkmatter.jobs.schedule import COLLECT_NEWS, Job, timetable
 
 MAX_RUNS = 200
 
@@ -65,6 +66,12 @@ async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
     if run_id is None:
         raise Conflict(f"'{job.name}' waits for the worker already.")
     return int(run_id)
+
+
+async def ask_for_news(b: Backends, caller: Caller) -> None:
+    """Have the news collected now, so that a source an admin has just added shows what it has."""
+    with suppress(Conflict):
+        await ask_for_run(b, caller, COLLECT_NEWS)
 
 
 def _next_at(job: Job, now: datetime) -> datetime | None:

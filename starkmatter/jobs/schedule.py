@@ -21,11 +21,13 @@ from starkmatter.jobs import queries
 from starkmatter.jobs.books import audit_books
 from starkmatter.jobs.market import end_of_day, repair_bars
 from starkmatter.jobs.summary import post_summaries
+from starkmatter.news.collect import collect_news, forget_old_news, write_samples
 
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
 NEW_YORK = "America/New_York"
+COLLECT_NEWS = "collect news"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -82,6 +84,17 @@ def timetable() -> list[Job]:
             post_summaries,
         ),
         Job("forget old alerts", "daily 03:45", daily(3, 45), "Keeps fired alerts and mails 90 days.", _forget_alerts),
+        Job(
+            "collect news",
+            "every 15 min",
+            every(minutes=15),
+            "Asks every source of news for new stories.",
+            collect_news,
+        ),
+        Job(
+            "sample news", "every 15 min", every(minutes=15), "Writes what a close of the replay missed.", write_samples
+        ),
+        Job("forget old news", "daily 03:55", daily(3, 55), "Keeps market news 90 days.", forget_old_news),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
         Job(
             "settle lost AI calls",

@@ -15,6 +15,7 @@ from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.sources import MarketSources
 from starkmatter.market.market_feed import InPlay, MarketFeed
 from starkmatter.market.replay_feed import run_replay_feed
+from starkmatter.news.samples import SampleWriter
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.trading.brokers.paper import PaperBroker
@@ -84,6 +85,7 @@ class ReplayMarket(VenueAtWork):
 
     def __init__(self, b: Backends, leadership: Leadership) -> None:
         super().__init__(b, leadership, "replay")
+        self._samples = SampleWriter(b)
         self._run_id: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -102,6 +104,7 @@ class ReplayMarket(VenueAtWork):
             await self._broker.start()
             self._run_id = clock.run_id
         await super()._on_batch(clock, quotes)
+        self._samples.on_clock(clock)
 
 
 class MarketVenue(VenueAtWork):

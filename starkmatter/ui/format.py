@@ -1,6 +1,6 @@
 """Figures and instants as a person reads them: grouped, aligned, signs shown on changes. Decimal in, text out."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
@@ -74,3 +74,14 @@ def status_words(status: str) -> str:
 def plain_number(value: Decimal) -> str:
     """For data attributes: exact, no grouping, no exponent."""
     return format(value, "f")
+
+
+def age(span: timedelta) -> str:
+    """`just now`, `5 min ago`, `3 hours ago`, `12 days ago`."""
+    mins = int(span.total_seconds() // 60)
+    if mins < 1:
+        return "just now"
+    if mins < 60:
+        return f"{mins} min ago"
+    count, unit = (mins // 60, "hour") if mins < 24 * 60 else (mins // (24 * 60), "day")
+    return f"{count} {unit}{'' if count == 1 else 's'} ago"

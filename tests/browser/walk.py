@@ -24,7 +24,17 @@ PASSPHRASE = "violet harbor counts nine engines"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SECS = 1_000
-MORE = ("/settings/accounts", "/settings/security", "/settings/connections", "/admin", "/admin/people")
+MORE = (
+    "/news",
+    "/alerts",
+    "/assistant",
+    "/settings/accounts",
+    "/settings/news",
+    "/settings/security",
+    "/settings/connections",
+    "/admin",
+    "/admin/people",
+)
 
 
 @contextmanager

@@ -156,8 +156,9 @@ class Person:
             await asyncio.sleep(self.rng.uniform(0.005, 0.05))
 
     async def _one_step(self) -> None:
-        placed = await self.send(await self._wish())
-        key = f"key-{len(self.wanted) - 1:06d}"
+        wish = await self._wish()
+        key = f"key-{len(self.wanted):06d}"  # of this order, whatever the test itself sends meanwhile
+        placed = await self.send(wish)
         chance = self.rng.random()
         if chance < 0.15:
             again = await submit_order(self.b, self.caller, self.account_id, order(self.wanted[key]), key)

@@ -21,12 +21,24 @@ from starkmatter.accounts.sessions import token_hash
 from tests.ops.instance import Instance, running_instance, starkmatter
 from tests.standins.all import vendor_urls
 from tests.standins.claude import ClaudeStandIn, claude_server
+from tests.standins.feeds import Feeds, feed_server
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
 METRICS_TOKEN = "canary-metrics-token-5b1f0e"
 COOKIE = "starkmatter_session"
 # Written by the worker all the time, whoever calls what.
-MARKET_TABLES = {"bar", "bar_coverage", "bar_forming", "instrument", "market_session", "replay_run", "equity_snapshot"}
+MARKET_TABLES = {
+    "bar",
+    "bar_coverage",
+    "bar_forming",
+    "instrument",
+    "market_session",
+    "replay_run",
+    "equity_snapshot",
+    "news_item",
+}
+# When somebody was last seen, and how a feed answered the worker.
+HOUSEKEEPING = ["last_seen_at", "last_ok_at", "last_failed_at", "failure", "etag", "last_modified"]
 _KEY = pytest.StashKey["Product"]()
 
 
@@ -48,9 +60,10 @@ class Person:
 class Product:
     """The instance, and the ways around its front door that only a test has."""
 
-    def __init__(self, instance: Instance, claude: ClaudeStandIn) -> None:
+    def __init__(self, instance: Instance, claude: ClaudeStandIn, feeds: Feeds) -> None:
         self.instance = instance
         self.claude = claude
+        self.feeds = feeds
         self.origin = f"http://127.0.0.1:{instance.port}"
         web = instance.child("web")
         assert web is not None
@@ -145,6 +158,7 @@ class Product:
             "app_user": "t.id <> %(mine)s::uuid",
             "user_session": "t.user_id <> %(mine)s::uuid",
             "account": "t.user_id <> %(mine)s::uuid",
+            "mail_choice": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
         }
@@ -158,9 +172,9 @@ class Product:
                 where = sql.SQL(conditions.get(name, "%(mine)s::uuid IS NOT NULL"))
                 query = sql.SQL(
                     "SELECT count(*), coalesce(md5(string_agg(line, '' ORDER BY line)), '') FROM ("
-                    " SELECT (to_jsonb(t) - 'last_seen_at')::text AS line FROM {} t WHERE {}) lines"
+                    " SELECT (to_jsonb(t) - %(housekeeping)s::text[])::text AS line FROM {} t WHERE {}) lines"
                 ).format(sql.Identifier(name), where)
-                row = connection.execute(query, {"mine": mine}).fetchone()
+                row = connection.execute(query, {"mine": mine, "housekeeping": HOUSEKEEPING}).fetchone()
                 assert row is not None
                 found[name] = (row[0], row[1])
         return found
@@ -191,14 +205,16 @@ def product_of(config: pytest.Config) -> Product:
         config.add_cleanup(stack.close)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True)))
         claude = stack.enter_context(claude_server())
+        feeds = stack.enter_context(feed_server())
         more = {
             "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
             "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls() | {"claude": claude.url}),
+            "STARKMATTER_EGRESS_ALLOW": feeds.allow,
         }
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
         instance.wait_for_page()
         instance.wait_until_ready()
         instance.wait(lambda: SETUP_LINK.search(instance.text), "the set-up link")
         instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes", within_secs=60)
-        config.stash[_KEY] = Product(instance, claude)
+        config.stash[_KEY] = Product(instance, claude, feeds)
     return config.stash[_KEY]

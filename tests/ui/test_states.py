@@ -14,6 +14,7 @@ from starkmatter.ui.lines import line_points
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import undeclared_handlers
+from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.performance import PerformanceState
@@ -35,6 +36,9 @@ OUR_STATES = (
     ReplayState,
     TicketState,
     TradeState,
+    NewsState,
+    NewsPanelState,
+    FeedsState,
 )
 
 

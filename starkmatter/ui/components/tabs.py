@@ -17,7 +17,8 @@ ADMIN = [("Jobs", "/admin"), ("People", "/admin/people")]
 def settings_tabs(here: str) -> rx.Component:
     """The pages of Settings; for admins also the way to Administration."""
     plain = tabs(SETTINGS, here, "Settings")
-    return rx.cond(FrameState.is_admin, tabs([*SETTINGS, ("Administration", "/admin")], here, "Settings"), plain)
+    of_admins = [*SETTINGS, ("News", "/settings/news"), ("Administration", "/admin")]
+    return rx.cond(FrameState.is_admin, tabs(of_admins, here, "Settings"), plain)
 
 
 def admin_tabs(here: str) -> rx.Component:

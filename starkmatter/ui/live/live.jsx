@@ -344,7 +344,7 @@ function stream() {
   return window.starkmatterStream;
 }
 
-const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings", a: "/assistant" };
+const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings", a: "/assistant", n: "/news" };
 const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.news import holdings_news
 from starkmatter.ui.components.parts import (
     empty,
     figure,
@@ -20,6 +21,7 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.pages.tables import orders_table, positions_table
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.news import NewsPanelState
 from starkmatter.ui.state.pages import DashboardState
 
 
@@ -35,6 +37,7 @@ def dashboard() -> rx.Component:
                     value_panel(DashboardState.chart, DashboardState.ready),
                     panel("Positions", _positions()),
                     panel("Open orders", _orders()),
+                    holdings_news(),
                     class_name="grid w8",
                 ),
                 rx.el.div(
@@ -45,7 +48,7 @@ def dashboard() -> rx.Component:
                 class_name="grid dash",
             ),
         ),
-        on_order=[DashboardState.refresh],
+        on_order=[DashboardState.refresh, NewsPanelState.load],
     )
 
 

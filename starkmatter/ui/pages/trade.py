@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.news import symbol_news
 from starkmatter.ui.components.parts import (
     empty,
     figure,
@@ -352,6 +353,7 @@ def _own() -> rx.Component:
             Brief.create(symbol=symbol, venue="replay"),
             extra=rx.el.a("Ask the analyst about ", symbol, href="/assistant?about=" + symbol, class_name="btn tiny"),
         ),
+        symbol_news(),
     )
 
 

@@ -19,6 +19,7 @@ PAGES = (
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
     ("/orders", "Orders", "Orders, fills and receipts"),
+    ("/news", "News", "Stories on the market and your holdings"),
     ("/assistant", "Assistant", "Ask about your book; briefs of symbols"),
     ("/alerts", "Alerts", "Rules on prices, what fired, mail"),
     ("/settings", "Settings", "Profile, sessions, appearance"),

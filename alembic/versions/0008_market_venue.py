@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005_market_venue"
-down_revision = "0009_alerts"
+revision = "0008_market_venue"
+down_revision = "0007_alerts"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0006_broker"
+revision = "0005_broker"
 down_revision = "0004_people"
 branch_labels = None
 depends_on = None
@@ -70,11 +70,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
         sa.PrimaryKeyConstraint("account_id", "activity_id"),
     )
-    _run("0006_cancel.sql")
+    _run("0005_cancel.sql")
 
 
 def downgrade() -> None:
-    _run("0006_cancel_before.sql")
+    _run("0005_cancel_before.sql")
     op.drop_table("broker_activity")
     op.drop_table("broker_order")
     op.drop_table("broker_account")

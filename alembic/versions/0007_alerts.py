@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_alerts"
-down_revision = "0008_assistant"
+revision = "0007_alerts"
+down_revision = "0006_assistant"
 branch_labels = None
 depends_on = None
 

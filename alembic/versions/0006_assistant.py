@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0008_assistant"
-down_revision = "0006_broker"
+revision = "0006_assistant"
+down_revision = "0005_broker"
 branch_labels = None
 depends_on = None
 
