@@ -87,7 +87,7 @@ class SymbolStatistics:
 
 async def last_session_on(b: Backends, venue: Venue, symbol: str) -> date | None:
     """The last session of the symbol that has ended at the venue's now. NotFound for an unknown symbol."""
-    await get_instrument(b.db, symbol)
+    await get_instrument(b.db, symbol, venue=venue)
     clock = await venue_clock(b.db, b.cache, venue, utc_now())
     days = await _finished_days(b, venue, symbol, clock, 2)
     return exchange_day(days[-1].starts_at) if days else None
@@ -95,7 +95,7 @@ async def last_session_on(b: Backends, venue: Venue, symbol: str) -> date | None
 
 async def statistics_of(b: Backends, venue: Venue, symbol: str) -> SymbolStatistics | None:
     """The symbol's figures at the venue's now; None without two finished days. NotFound for an unknown symbol."""
-    instrument = await get_instrument(b.db, symbol)
+    instrument = await get_instrument(b.db, symbol, venue=venue)
     clock = await venue_clock(b.db, b.cache, venue, utc_now())
     count = SESSIONS_PER_YEAR + 2
     days = await _finished_days(b, venue, symbol, clock, count)

@@ -26,6 +26,7 @@ from starkmatter.domain.money import plain
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.market.service import get_instrument
+from starkmatter.trading.facts import account_facts
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 
@@ -69,7 +70,8 @@ async def propose_order(b: Backends, caller: Caller, chat_id: UUID, ticket: Tick
         raise NotAllowed("This person's role may look but not trade.")
     if (ticket.type == "limit") != (ticket.limit_price is not None):
         raise InvalidInput("limit_price: needed for a limit order, and for no other.")
-    await get_instrument(b.db, ticket.symbol)
+    account = await account_facts(b.db, caller, ticket.account_id)
+    await get_instrument(b.db, ticket.symbol, venue=account.venue)
     request = OrderRequest(
         ticket.symbol, ticket.side, ticket.type, ticket.qty, ticket.time_in_force, ticket.limit_price
     )

@@ -37,7 +37,7 @@ class BarsOf(AtVenue):
     limit: Annotated[int, Field(ge=1, le=MAX_BARS_GIVEN)] = 20
 
 
-class Search(Args):
+class Search(AtVenue):
     """A part of a symbol or name."""
 
     query: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] = ""
@@ -53,7 +53,7 @@ async def quotes(b: Backends, _: Caller, args: QuotesOf) -> list[Fact]:
 
 async def bars(b: Backends, _: Caller, args: BarsOf) -> list[Fact]:
     """Statistics over a year of days, then the bars asked for."""
-    await get_instrument(b.db, args.symbol)
+    await get_instrument(b.db, args.symbol, venue=args.venue)
     now = (await venue_clock(b.db, b.cache, args.venue, utc_now())).venue_now
     found = await load_bars(b.db, args.venue, args.symbol, args.interval, limit=args.limit, until=now)
     statistics = await statistics_of(b, args.venue, args.symbol)
@@ -69,7 +69,7 @@ async def bars(b: Backends, _: Caller, args: BarsOf) -> list[Fact]:
 async def search(b: Backends, _: Caller, args: Search) -> list[Fact]:
     """Instruments whose symbol or name holds the text."""
     names = ("symbol", "name", "kind", "exchange", "currency", "sector", "tradable")
-    return [fact_of(one, *names) for one in await list_instruments(b.db, args.query, args.limit)]
+    return [fact_of(one, *names) for one in await list_instruments(b.db, args.query, args.limit, venue=args.venue)]
 
 
 async def clock(b: Backends, _: Caller, args: AtVenue) -> list[Fact]:

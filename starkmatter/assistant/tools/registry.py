@@ -1,10 +1,10 @@
 """Every tool that reads, by name. `propose_order` is not one of them: it belongs to the conversation."""
 
 from starkmatter.assistant.toolbox import Tool
-from starkmatter.assistant.tools import book, market
+from starkmatter.assistant.tools import book, market, news
 
 READING: tuple[Tool, ...] = (
     *book.TOOLS,
     *market.TOOLS,
-    # read_news goes here, with outside_text=True.
+    *news.TOOLS,
 )

@@ -67,6 +67,6 @@ def _without_key() -> rx.Component:
 
 def _local() -> rx.Component:
     return rx.el.div(
-        panel("Local brief", BriefPicker.create(symbols=AssistantState.symbols, venue="replay")),
+        panel("Local brief", BriefPicker.create(symbols=AssistantState.symbols, venue=FrameState.account["venue"])),
         style={"marginTop": "12px"},
     )

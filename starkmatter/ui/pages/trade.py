@@ -350,7 +350,7 @@ def _own() -> rx.Component:
         ),
         panel(
             "Brief",
-            Brief.create(symbol=symbol, venue="replay"),
+            Brief.create(symbol=symbol, venue=FrameState.account["venue"]),
             extra=rx.el.a("Ask the analyst about ", symbol, href="/assistant?about=" + symbol, class_name="btn tiny"),
         ),
         symbol_news(),
