@@ -128,6 +128,7 @@ async def test_a_worker_that_was_asleep_while_another_took_over_changes_nothing_
                 # The lock lives in the sleeper's connection: nobody may lead yet, and orders wait.
                 assert not standby.leads
                 waiting = await people[0].send("buy 1 KO")
+                people[0].spared.add(waiting.id)
                 assert (await people[0].order(waiting.id)).status == "pending_submit"
 
                 [(pid,)] = await b.db.tuples(LEADER_PID)
