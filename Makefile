@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export REFLEX_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-nightly check bench migrate backup lock image screenshots requirements requirements-dev \
+.PHONY: help run dev test test-nightly check bench migrate backup docs lock image screenshots requirements requirements-dev \
         chromium
 
 help: ## List the verbs
@@ -39,6 +39,9 @@ migrate: requirements ## Bring the database to this version's schema
 
 backup: requirements ## Write a backup into the home
 	@$(PY) -m starkmatter backup
+
+docs: requirements ## Write the pages of the documentation that are made from the code
+	@$(PY) -m starkmatter.connections.providers > docs/providers.md
 
 lock: requirements-dev ## Compile requirements*.in and keep the front end's lock
 	@$(PY) -m pip install --quiet uv

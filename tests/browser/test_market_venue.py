@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ from playwright.sync_api import Browser, expect
 from tests.browser.market import MarketToday, market_today
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
 from tests.standins.alpaca_data import KEY_ID, SECRET
+from tests.standins.alpaca_trading import KEY_ID as TRADING_KEY_ID
+from tests.standins.alpaca_trading import SECRET as TRADING_SECRET
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -120,6 +123,65 @@ def test_keys_for_live_quotes_take_effect_while_it_runs(market: MarketToday, fir
         assert rest.get("/bars", params={"symbol": "MSFT", "venue": "market"}).json()["items"]
         rest.delete("/connections/alpaca-data")
     expect(watched(first, "MSFT").locator(".dot")).to_have_attribute("title", re.compile("yahoo"), timeout=40 * SECS)
+
+
+def show_account(walk: Walk, name: str) -> None:
+    """Choose one of the person's accounts."""
+    walk.open("/settings/accounts")
+    accounts = walk.page.get_by_role("region", name="Your accounts")
+    accounts.locator("tr").filter(has_text=name).get_by_role("button", name="Show").click()
+    expect(walk.page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)
+
+
+def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: MarketToday, first: Walk) -> None:
+    there, page = market.vendors.alpaca_trading, first.page
+    there.positions["KO"], there.prices["KO"] = (Decimal(20), Decimal(1100)), Decimal(56)
+    first.open("/settings/connections")
+    card = page.locator("[data-connection=alpaca]")
+    card.get_by_text("Connect", exact=True).click()
+    card.get_by_label("Key ID").fill("AKLIVE0000000001")
+    card.get_by_label("Secret key").fill(TRADING_SECRET)
+    card.get_by_role("button", name="Save and test").click()
+    expect(card.get_by_role("alert")).to_contain_text("keys of a live account", timeout=20 * SECS)
+    first.complaints[:] = [one for one in first.complaints if "422" not in one]
+    card.get_by_label("Key ID").fill(TRADING_KEY_ID)
+    card.get_by_label("Secret key").fill(TRADING_SECRET)
+    card.get_by_role("button", name="Save and test").click()
+    expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+    first.open("/settings/accounts")
+    page.get_by_role("button", name="Open Alpaca's paper account").click()
+    page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
+    first.settle()
+    expect(page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")
+    first.open("/portfolio")
+    broker = page.get_by_role("region", name="At the broker")
+    expect(broker.locator(".status")).to_have_text("Agrees", timeout=30 * SECS)
+    expect(page.get_by_role("region", name="Positions")).to_contain_text("KO", timeout=10 * SECS)
+    market.vendors.yahoo.prices["AAPL"] = 191.0
+    first.open("/trade/AAPL")
+    first.trade("buy", "5", "AAPL")
+    market.instance.wait(lambda: bool(there.orders), "the order at the broker")
+    [client_id] = there.orders
+    there.fill(client_id, "2", "191.05")
+    there.fill(client_id, "3", "191.10")
+    fills = page.get_by_role("region", name="Fills").locator("tbody tr")
+    expect(fills).to_have_count(2, timeout=20 * SECS)
+    first.open("/orders")
+    page.get_by_role("region", name="Orders").locator("tbody tr").first.locator("button").first.click()
+    page.get_by_role("dialog", name="Order").get_by_role("button", name=re.compile("receipt", re.I)).first.click()
+    expect(page.get_by_role("dialog", name="Order")).to_contain_text("The broker reported")
+    there.cash -= Decimal(25)
+    worker = market.instance.child("worker")
+    assert worker is not None
+    worker.terminate()
+    first.open("/portfolio")
+    expect(broker.locator(".status")).to_have_text("Differs", timeout=60 * SECS)
+    broker.get_by_role("button", name="Accept the broker's book").click()
+    expect(broker.locator(".status")).to_have_text("Agrees", timeout=30 * SECS)
+    show_account(first, "Market paper")
+    assert TRADING_SECRET not in page.content()
+    assert TRADING_SECRET not in market.instance.text
+    assert first.complaints == []
 
 
 def test_a_source_that_goes_away_is_seen_as_old_prices_and_nothing_breaks(market: MarketToday, first: Walk) -> None:

@@ -13,7 +13,7 @@ from starkmatter.version import ROOT_DIR
 
 VERBS = {
     *("run", "test", "test-nightly", "dev", "check", "bench"),
-    *("migrate", "backup", "image", "lock", "screenshots", "help"),
+    *("migrate", "backup", "docs", "image", "lock", "screenshots", "help"),
 }
 
 

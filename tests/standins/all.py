@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.standins.alpaca_data import AlpacaData, alpaca_data
+from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
@@ -18,13 +19,14 @@ class Standins:
 
     yahoo: Yahoo
     alpaca_data: AlpacaData
+    alpaca_trading: AlpacaTrading
 
 
 def vendor_urls(there: Standins | None = None) -> dict[str, str]:
     """Addresses for STARKMATTER_VENDOR_URLS; without stand-ins every vendor is unreachable at once."""
     urls = dict.fromkeys(NAMES, NOBODY) | dict.fromkeys(STREAMS, NOBODY.replace("http", "ws"))
     if there is not None:
-        urls |= {"yahoo": there.yahoo.url, **there.alpaca_data.urls}
+        urls |= {"yahoo": there.yahoo.url, **there.alpaca_data.urls, **there.alpaca_trading.urls}
     return urls
 
 
@@ -32,4 +34,8 @@ def vendor_urls(there: Standins | None = None) -> dict[str, str]:
 def all_standins() -> Iterator[Standins]:
     """Every stand-in, until the block ends."""
     with ExitStack() as stack:
-        yield Standins(stack.enter_context(yahoo_finance()), stack.enter_context(alpaca_data()))
+        yield Standins(
+            stack.enter_context(yahoo_finance()),
+            stack.enter_context(alpaca_data()),
+            stack.enter_context(alpaca_trading()),
+        )

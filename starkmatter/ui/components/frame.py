@@ -225,7 +225,7 @@ def _centre() -> rx.Component:
 def _accounts(on_choice: list) -> rx.Component:
     return rx.el.details(
         rx.el.summary(
-            rx.el.span("PAPER", class_name="badge paper"),
+            rx.el.span(FrameState.account["mode"], class_name="badge paper"),
             rx.el.div(
                 rx.el.b(
                     live_total(

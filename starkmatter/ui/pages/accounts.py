@@ -32,6 +32,7 @@ def accounts() -> rx.Component:
                     ),
                     class_name="w5",
                 ),
+                rx.cond(FrameState.may_trade, panel("At a broker", _at_broker(), class_name="w12")),
                 class_name="grid dash",
             ),
         ),
@@ -136,4 +137,43 @@ def _form() -> rx.Component:
             on_done=FrameState.show_newest,
         ),
         class_name="body grid",
+    )
+
+
+def _at_broker() -> rx.Component:
+    """The account behind the person's own keys: its book is taken over, its orders go there."""
+    return rx.el.div(
+        RestForm.create(
+            rx.el.div(
+                rx.el.div(
+                    rx.el.label("Name", html_for="broker-account-name"),
+                    rx.el.input(
+                        id="broker-account-name",
+                        name="name",
+                        default_value="Alpaca",
+                        max_length=60,
+                        required=True,
+                        auto_complete="off",
+                        class_name="input",
+                    ),
+                    class_name="field",
+                ),
+                rx.el.input(type="hidden", name="broker", value="alpaca"),
+                rx.el.input(type="hidden", name="venue", value="market"),
+                class_name="fields",
+            ),
+            rx.el.p(
+                "With Alpaca's paper keys its account opens here: cash and positions are taken over, orders go there. "
+                "Keys are entered under ",
+                rx.el.a("Connections", href="/settings/connections", class_name="inline"),
+                ".",
+                class_name="soft small",
+            ),
+            rx.el.div(
+                rx.el.button("Open Alpaca's paper account", type="submit", class_name="btn"), class_name="actions"
+            ),
+            action="/api/v1/accounts",
+            on_done=FrameState.show_newest,
+        ),
+        class_name="body",
     )

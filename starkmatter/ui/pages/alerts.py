@@ -83,10 +83,10 @@ def _form() -> rx.Component:
         rx.cond(
             ~AlertsState.can_mail,
             rx.el.p(
-                "With a mail server alerts also reach you outside this page.",
+                "With a mail server alerts also reach you outside this page. ",
                 rx.cond(
                     FrameState.is_admin,
-                    rx.el.a("Connect one", href="/settings/connections", class_name="link"),
+                    rx.el.a("Connect one", href="/settings/connections", class_name="inline"),
                     "An admin can connect one.",
                 ),
                 class_name="muted small",

@@ -105,7 +105,7 @@ def _ticket_panel() -> rx.Component:
         rx.el.header(
             rx.el.h2("Order"),
             rx.el.span(class_name="push"),
-            rx.el.span("PAPER", class_name="badge paper"),
+            rx.el.span(FrameState.account["mode"], class_name="badge paper"),
             rx.el.button(
                 icon("close"),
                 type="button",
@@ -271,7 +271,7 @@ def _review() -> rx.Component:
     return rx.el.div(
         rx.el.p("This is exactly what will be sent.", class_name="soft small"),
         rx.el.div(
-            _row("Account", FrameState.account["name"] + " · PAPER"),
+            _row("Account", FrameState.account["name"] + " · " + FrameState.account["mode"]),
             _row("Order", words + " " + TicketState.qty + " " + TicketState.symbol),
             _row("Type", rx.cond(TicketState.kind == "limit", "Limit at " + TicketState.limit + " USD", "Market")),
             _row("Time in force", rx.cond(TicketState.tif == "gtc", "Until canceled", "Day")),

@@ -103,7 +103,7 @@ def account_row(one: AccountView) -> Row:
     return {
         "id": str(one.id),
         "name": one.name,
-        "mode": one.mode.upper(),
+        "mode": one.mode.upper() if one.broker == "paper" else f"{one.mode.upper()} · {one.broker.upper()}",
         "venue": one.venue,
         "currency": one.currency,
         "cash": show.money(one.cash),
