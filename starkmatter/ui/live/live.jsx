@@ -11,6 +11,7 @@ const STALE_MS = 15_000;
 const MARKET_DELAYED_MS = 15_000;
 const MARKET_STALE_MS = 60_000;
 const PULSE_MS = 3_000;
+const RELOAD_MS = 250;
 const FLASH_EVERY_MS = 1_200;
 
 const fixed = (value, digits) =>
@@ -95,6 +96,8 @@ class Stream {
   // Which market the page shows: the chosen account's. Until it is known, nothing is asked for.
   show(venue) {
     if (!venue || venue === this.venue) return;
+    // Charts and lists of the other market are drawn from nothing; a page that is being left is left first.
+    if (this.venue) setTimeout(() => location.reload(), RELOAD_MS);
     if (this.venue && this.sent?.size) this.say({ op: "unsubscribe", venue: this.venue, channels: ["clock", ...[...this.sent].map((symbol) => `quotes:${symbol}`)] });
     Object.assign(this, { venue, clock: null, clockAt: 0, latency: null, newest: null });
     this.quotes.clear();

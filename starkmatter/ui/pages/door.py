@@ -205,7 +205,5 @@ def _broken() -> rx.Component:
             "Your orders and your account are not affected: they live on the server. Load the page again.",
             class_name="soft",
         ),
-        rx.el.button(
-            "Load again", type="button", class_name="btn primary wide", on_click=rx.call_script("location.reload()")
-        ),
+        rx.el.a("Load again", href="", class_name="btn primary wide"),
     )

@@ -56,11 +56,9 @@ class FrameState(rx.State):
 
     @rx.event
     @allow("user")
-    async def choose_account(self, account_id: str):
-        """Show another of the caller's accounts on every page; one of the other market starts the page anew."""
-        venue = self.account["venue"]
-        known = await self._choose(account_id)
-        return rx.call_script("location.reload()") if known and self.account["venue"] != venue else None
+    async def choose_account(self, account_id: str) -> None:
+        """Show another of the caller's accounts on every page; the live script starts the page of another market anew."""
+        await self._choose(account_id)
 
     @rx.event
     @allow("user")
@@ -73,7 +71,7 @@ class FrameState(rx.State):
             return None
         self.account = newest
         await self._read_holdings(caller)
-        return rx.call_script("location.assign('/')")
+        return rx.redirect("/")
 
     @rx.event
     @allow("user")

@@ -92,7 +92,7 @@ class SettingsState(rx.State):
             key = UUID(str(session_id))
             await revoke_session(backends(), caller, key)
             if key == caller.session_id:
-                return rx.call_script("location.assign('/login')")
+                return rx.redirect("/login")
             await self._read_sessions()
         except (ValueError, StarkMatterError):
             self.problem = "There is no such session."
