@@ -154,8 +154,8 @@ def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: Market
     first.settle()
     expect(page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")
     first.open("/portfolio")
-    broker = page.get_by_role("region", name="At the broker")
-    expect(broker.locator(".status")).to_have_text("Agrees", timeout=30 * SECS)
+    broker = page.locator(".panel").filter(has=page.get_by_role("heading", name="At the broker"))
+    expect(broker.locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
     expect(page.get_by_role("region", name="Positions")).to_contain_text("KO", timeout=10 * SECS)
     market.vendors.yahoo.prices["AAPL"] = 191.0
     first.open("/trade/AAPL")
@@ -175,9 +175,9 @@ def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: Market
     assert worker is not None
     worker.terminate()
     first.open("/portfolio")
-    expect(broker.locator(".status")).to_have_text("Differs", timeout=60 * SECS)
+    expect(broker.locator("header .status")).to_have_text("Differs", timeout=60 * SECS)
     broker.get_by_role("button", name="Accept the broker's book").click()
-    expect(broker.locator(".status")).to_have_text("Agrees", timeout=30 * SECS)
+    expect(broker.locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
     show_account(first, "Market paper")
     assert TRADING_SECRET not in page.content()
     assert TRADING_SECRET not in market.instance.text

@@ -57,7 +57,7 @@ class FrameState(rx.State):
     @rx.event
     @allow("user")
     async def choose_account(self, account_id: str) -> None:
-        """Show another of the caller's accounts on every page; the live script starts the page of another market anew."""
+        """Show another of the caller's accounts; the live script starts a page of the other market anew."""
         await self._choose(account_id)
 
     @rx.event
