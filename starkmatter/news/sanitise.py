@@ -9,6 +9,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from starkmatter.egress.guard import is_public
+
 MAX_RAW_CHARS = 20_000
 TITLE_CHARS = 240
 SUMMARY_CHARS = 600
@@ -22,6 +24,7 @@ OLDEST = timedelta(days=90)
 # Letters by their category, but nothing to see: fillers and the blank of braille.
 INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\ufffc\ufffd")
 DROPPED = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+NUMBERS = re.compile(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*")
 TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|dclid|gbraid|wbraid|msclkid|yclid|twclid|igshid|mc_[ce]id|_hs\w+|ref_?src|cmpid|ocid|ns_\w+|"
     r"icid|src_id|guc\w+|soc_\w+|smid|partner|feedtype|feedname)",
@@ -76,7 +79,10 @@ def _shortened(text: str, max_chars: int) -> str:
 
 
 def clean_url(raw: str) -> str:
-    """An http(s) address without tracking, fragment or anything to be misread; empty when there is none to trust."""
+    """An http(s) address without tracking, fragment or anything to be misread; empty when there is none to trust.
+
+    Addresses of the reader's own network are not: a headline must not lead to a router.
+    """
     text = html.unescape(raw[: URL_CHARS * 2]).strip()
     if FORBIDDEN_IN_URL.search(text) or not text.lower().startswith(("http://", "https://")):
         return ""
@@ -88,6 +94,8 @@ def clean_url(raw: str) -> str:
         return ""
     if not host or parts.username is not None or "@" in parts.netloc or not re.fullmatch(r"[a-z0-9.:_-]+", host):
         return ""
+    if not _is_outside(host):
+        return ""
     netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme.lower()]:
         netloc += f":{port}"
@@ -95,6 +103,13 @@ def clean_url(raw: str) -> str:
     path = quote(parts.path, safe=SAFE_IN_PATH)
     found = urlunsplit((parts.scheme.lower(), netloc, path, urlencode(pairs), ""))
     return found if len(found) <= URL_CHARS else ""
+
+
+def _is_outside(host: str) -> bool:
+    """Whether a click there leaves the reader's own network: no private address in any form, no local name."""
+    if ":" in host or NUMBERS.fullmatch(host):
+        return is_public(host)
+    return "." in host and not host.endswith((".local", ".localhost", ".internal", ".lan", ".home.arpa"))
 
 
 def clean_instant(published_at: datetime | None, now: datetime) -> datetime | None:

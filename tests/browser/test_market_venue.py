@@ -177,7 +177,7 @@ def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: Market
     first.open("/portfolio")
     expect(broker.locator("header .status")).to_have_text("Differs", timeout=60 * SECS)
     broker.get_by_role("button", name="Accept the broker's book").click()
-    expect(broker.locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
+    expect(broker.locator("header .status")).to_have_text("Agrees", timeout=90 * SECS)
     show_account(first, "Market paper")
     assert TRADING_SECRET not in page.content()
     assert TRADING_SECRET not in market.instance.text

@@ -10,6 +10,7 @@ from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.pages import PortfolioState
 from starkmatter.ui.state.rows import Row
 
 NOTHING: Row = {"state": "", "words": "", "checked": "", "external": "", "accepting": ""}
@@ -24,13 +25,15 @@ class BrokerState(rx.State):
 
     @rx.event
     @allow("user")
-    async def load(self) -> None:
-        """Read how it stands."""
+    async def load(self):
+        """Read how it stands; when that has changed, the page's figures have as well."""
+        before = self.status["state"]
         try:
             await self._read(await chosen_account(self))
             self.problem = ""
         except StarkMatterError as error:
             self.status, self.differences, self.problem = NOTHING, [], error.text
+        return PortfolioState.load if before not in {"", self.status["state"]} else None
 
     @rx.event
     @allow("trader")
