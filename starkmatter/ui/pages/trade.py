@@ -82,7 +82,12 @@ def _chart_panel() -> rx.Component:
                 TradeState.about["note"],
                 rx.el.span("Partly synthesized", class_name="badge quiet", title=TradeState.about["note"]),
             ),
-            rx.el.a(icon("alerts"), "Alert", href="/alerts?symbol=" + TradeState.symbol_shown, class_name="btn tiny"),
+            rx.el.a(
+                icon("alerts"),
+                "Alert",
+                href="/alerts?symbol=" + TradeState.symbol_shown,
+                class_name="btn tiny wideonly",
+            ),
             style={"borderTop": "1px solid var(--line)"},
         ),
         rx.el.div(
