@@ -172,7 +172,11 @@ def _top(on_choice: list) -> rx.Component:
             rx.fragment(),
         ),
         rx.cond(
-            FrameState.account["read_only"] == "yes", rx.el.span("FORMER RUN · READ-ONLY", class_name="badge quiet")
+            FrameState.account["read_only"] == "yes",
+            rx.el.span(
+                rx.cond(FrameState.account["venue"] == "market", "FROZEN", "FORMER RUN · READ-ONLY"),
+                class_name="badge quiet",
+            ),
         ),
         rx.el.div(
             rx.el.b("–", class_name="mono", custom_attrs={"data-clock": "time"}),

@@ -19,8 +19,9 @@ def assistant() -> rx.Component:
                 AssistantState.ready,
                 rx.fragment(
                     rx.cond(AssistantState.connected, _spending(), _without_key()),
-                    Analyst.create(connected=AssistantState.connected, on_spent=AssistantState.spent_more),
+                    # What grows while it loads comes last, so that nothing is pushed away.
                     rx.cond(AssistantState.connected, rx.fragment(), _local()),
+                    Analyst.create(connected=AssistantState.connected, on_spent=AssistantState.spent_more),
                 ),
                 skeleton_rows(8),
             ),

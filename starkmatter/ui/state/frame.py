@@ -100,7 +100,9 @@ class FrameState(rx.State):
         kept = next((row for row in self.accounts if row["id"] == was["id"]), None)
         first = next((row for row in self.accounts if not row["read_only"]), None)
         # A former run's account may be looked at; but when the chosen one becomes one, go on with the new one.
-        stays = kept is not None and (not kept["read_only"] or was["read_only"] == "yes")
+        # One at a broker that was frozen stays where its owner can see why.
+        former = kept is not None and kept["read_only"] and kept["venue"] == "replay"
+        stays = kept is not None and (not former or was["read_only"] == "yes")
         self.account = (kept if stays else first or kept) or NO_ACCOUNT | {"venue": "replay"}
         await self._read_holdings(caller)
 
