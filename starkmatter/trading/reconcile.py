@@ -76,10 +76,12 @@ class Reconciler:
             differences = [*missing, *await self._compare(book)]
             if not differences:
                 break
-        if differences and accept:
-            await self._accept(book)
-            differences = await self._compare(book)
-        await self._b.db.run(queries.ACCEPTED, (self._account_id,))
+        if accept:
+            if differences:
+                await self._accept(book)
+                differences = await self._compare(book)
+            # A wish that came while this comparison was under way is the next one's.
+            await self._b.db.run(queries.ACCEPTED, (self._account_id,))
         await self._store(book, differences)
         return not differences
 
