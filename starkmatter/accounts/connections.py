@@ -31,6 +31,7 @@ class ConnectionKind:
     `adds` is one sentence: what works with it that does not work without. `test` asks the vendor something harmless
     with these secrets and returns what it learned in words; it raises VendorFailure or InvalidInput in words too.
     `check` looks at what was entered before anything is kept, and raises InvalidInput for what must not be.
+    `begins` names the job that brings the first of what it adds: it runs as soon as the keys have passed their test.
     """
 
     kind: str
@@ -41,3 +42,4 @@ class ConnectionKind:
     test: Callable[[Backends, Secrets], Awaitable[str]]
     where: str = ""
     check: Callable[[Mapping[str, str]], None] | None = None
+    begins: str = ""

@@ -70,8 +70,13 @@ async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
 
 async def ask_for_news(b: Backends, caller: Caller) -> None:
     """Have the news collected now, so that a source an admin has just added shows what it has."""
+    await ask_soon(b, caller, COLLECT_NEWS)
+
+
+async def ask_soon(b: Backends, caller: Caller, name: str) -> None:
+    """As `ask_for_run`, content with a wish that waits already."""
     with suppress(Conflict):
-        await ask_for_run(b, caller, COLLECT_NEWS)
+        await ask_for_run(b, caller, name)
 
 
 def _next_at(job: Job, now: datetime) -> datetime | None:

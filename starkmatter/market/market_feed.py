@@ -253,6 +253,7 @@ class MarketFeed:
         async with self._turn:
             await self._confirm()
             now = clock.utc_now()
+            quotes = {symbol: quote for symbol, quote in quotes.items() if not self._is_old(quote)}
             second: dict[str, Quote] = {}
             doubtful = self._doubt.doubtful(quotes)
             if doubtful:
@@ -269,6 +270,11 @@ class MarketFeed:
             self._forming.take(admitted, calendar)
             self._feed.announce()
             await self._hand_over(market_clock_at(calendar, now), admitted)
+
+    def _is_old(self, quote: Quote) -> bool:
+        """Whether something newer is shown already: an answer may have been on its way while a stream told more."""
+        shown = self._feed.newest.get(quote.symbol)
+        return shown is not None and quote.observed_at < shown.observed_at
 
     # --- streaming ----------------------------------------------------------------------------------------------------
 

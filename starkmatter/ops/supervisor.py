@@ -22,10 +22,12 @@ from starkmatter.ops.children import Command
 from starkmatter.ops.engines import Engines, engines_of
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import HEARTBEAT_KEY
+from starkmatter.ops.held import HELD, LET_GO
 from starkmatter.ops.home import only_instance
 from starkmatter.ops.leftovers import LeftBehind
 from starkmatter.ops.logging import log_format
 from starkmatter.ops.probe import check_cache_reachable, check_database_reachable, check_port_free, http_ok
+from starkmatter.ops.schema import SchemaMemo
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR, VERSION
 
@@ -53,7 +55,7 @@ class Phase(Enum):
 
 @dataclass(eq=False)
 class Child:
-    """One supervised process and how to tell that it is ready."""
+    """One supervised process and how to tell that it is ready. Until `may_work` is set it only gets itself loaded."""
 
     name: str
     command: Callable[[], Command]
@@ -62,6 +64,7 @@ class Child:
     phase: Phase = Phase.STOPPED
     process: asyncio.subprocess.Process | None = None
     became_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    may_work: asyncio.Event | None = None
 
 
 class Supervisor:
@@ -74,6 +77,8 @@ class Supervisor:
         self._children: list[Child] = []
         self._tasks: set[asyncio.Future[None]] = set()
         self._left_behind = LeftBehind(settings.home / "run" / "children")
+        self._schema = SchemaMemo(settings.home / "run" / "schema")
+        self._schema_ready = asyncio.Event()
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
 
@@ -108,10 +113,14 @@ class Supervisor:
         self._left_behind.end_all()
         check_port_free(self.settings.host, self.settings.port)
         building = asyncio.create_task(self._build_frontend())
+        web = Child("web", self._web, self._web_answers, may_work=None if self._reload else self._schema_ready)
         try:
             self.engines.prepare()
+            if web.may_work is not None and built_frontend(self.settings) is not None:
+                self._supervise(web)
             await self._start_engines()
-            await self._run_once("migrate")
+            await self._migrate()
+            self._schema_ready.set()
             self._supervise(Child("worker", lambda: self._ours("worker"), self._worker_beats))
             await building
         except BaseException:
@@ -119,7 +128,8 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError, ConfigError):
                 await building
             raise
-        web = self._supervise(Child("web", self._web, self._web_answers))
+        if web not in self._children:
+            self._supervise(web)
         await _ready_within(web, WEB_START_SECS)
         say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
         await self._print_setup_link()
@@ -141,6 +151,12 @@ class Supervisor:
             await _ready_within(child, ENGINE_START_SECS)
         if postgres is not None:
             postgres.bootstrap()
+
+    async def _migrate(self) -> None:
+        url = self.engines.database_url
+        if not await asyncio.to_thread(self._schema.is_current, url):
+            await self._run_once("migrate")
+            await asyncio.to_thread(self._schema.remember, url)
 
     async def _build_frontend(self) -> None:
         if not self._reload and built_frontend(self.settings) is None:
@@ -239,10 +255,16 @@ class Supervisor:
 
     async def _run_child(self, child: Child) -> int:
         command = child.command()
+        held = child.may_work is not None and not child.may_work.is_set()
+        options = command.options()
+        if held:
+            options |= {"env": {**command.env, HELD: "true"}, "stdin": asyncio.subprocess.PIPE}
         child.phase = Phase.STARTING
         child.process = process = await asyncio.create_subprocess_exec(
-            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *command.argv, **options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
+        if held:
+            self._spawn(_let_go(child, process))
         self._left_behind.remember(child.name, process.pid)
         log.info(f"{child.name} starts", pid=process.pid)
         relaying = asyncio.create_task(relay.stream(child.name, process.stdout, log_format(self.settings)))
@@ -336,6 +358,17 @@ def supervise(settings: Settings, *, reload: bool = False) -> int:
 
     with only_instance(settings.home):
         return asyncio.run(supervised())
+
+
+async def _let_go(child: Child, process: asyncio.subprocess.Process) -> None:
+    """Tell a held process to begin, once it may."""
+    assert child.may_work is not None
+    assert process.stdin is not None
+    await child.may_work.wait()
+    with contextlib.suppress(OSError):  # it has crashed meanwhile; the next one is not held
+        process.stdin.write(LET_GO)
+        await process.stdin.drain()
+        process.stdin.close()
 
 
 async def _is_ready(child: Child) -> bool:

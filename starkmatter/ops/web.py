@@ -1,9 +1,11 @@
 """Runs the web process: the composition root under one uvicorn worker, with the front end that was built before."""
 
 import os
+from importlib import import_module
 
 from starkmatter.ops.children import die_with_parent
 from starkmatter.ops.frontend import build_frontend, serving_env
+from starkmatter.ops.held import wait_until_let_go
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR
 
@@ -14,14 +16,16 @@ SOCKET_PING_SECS = 20.0
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. The composition root is loaded first, which takes most of a start."""
     import uvicorn
 
     die_with_parent()
     os.environ.update(serving_env(build_frontend(settings)))
     os.chdir(ROOT_DIR)
+    root = import_module("starkmatter.starkmatter")
+    wait_until_let_go()
     uvicorn.run(
-        "starkmatter.starkmatter:app",
+        root.app,
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -20,6 +20,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import ConfigError, StarkMatterError, Unavailable
+from starkmatter.ops.seldom import Seldom
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.catalog import OPENERS, TITLES
 from starkmatter.trading.desk import OrderDesk, Pace
@@ -31,6 +32,7 @@ from starkmatter.trading.reconcile import Reconciler
 LOOK_SECS = 1.0
 POLL_SECS = 0.5
 RETRY_SECS = 1.0
+SAY_EVERY_SECS = 60.0
 VENUE = "market"
 
 log = structlog.get_logger("broker")
@@ -180,6 +182,7 @@ class BrokerHouse:
         self._confirm = confirm
         self._pace = pace or Pace()
         self._desks: dict[UUID, tuple[str, AccountDesk, asyncio.Task[None]]] = {}
+        self._seldom = Seldom(SAY_EVERY_SECS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
@@ -247,8 +250,8 @@ class BrokerHouse:
         task = running[2]
         task.cancel()
         for error in await asyncio.gather(task, return_exceptions=True):
-            if isinstance(error, Exception):
-                log.error("desk ended", account_id=str(account_id), error=f"{type(error).__name__}: {error}"[:200])
+            if isinstance(error, Exception) and (more := self._seldom.take()) is not None:
+                log.error("desk ended", account_id=str(account_id), error=_reasons(error), more_like_it=more)
 
     async def _pass_on_wakes(self, stop: asyncio.Event) -> None:
         """Somebody wrote into the outbox of this venue: every desk looks. Without the cache they look by themselves."""
@@ -285,3 +288,9 @@ async def set_state(b: Backends, account_id: UUID, state: str, words: str) -> No
             "checked_at": None,
         },
     )
+
+
+def _reasons(error: Exception) -> str:
+    """What went wrong in the parts of a desk, without the wrapping of the group."""
+    inside = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    return "; ".join(f"{type(one).__name__}: {one}"[:200] for one in inside)

@@ -31,7 +31,8 @@ def analyst(asked: Asked) -> Reply:
     if not calls:
         reads = ("list_accounts", {}), ("get_quotes", {"symbols": ["AAPL"]}), ("get_clock", {})
         return use(*reads, text="Let me look at your book.", thought="signed", pause_secs=0.03)
-    account = next(fact for fact in reversed(asked.facts()) if "buying_power" in fact and "mode" in fact)
+    accounts = [fact for fact in asked.facts() if "buying_power" in fact and "mode" in fact]
+    account = next((one for one in accounts if one["venue"] == "market"), accounts[-1])
     if wants_order and "propose_order" not in calls:
         ticket = {"account_id": account["id"], "symbol": "AAPL", "side": "buy", "type": "market", "qty": "3"}
         return use(("propose_order", {**ticket, "why": "You asked for three shares of AAPL."}))

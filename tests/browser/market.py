@@ -54,7 +54,10 @@ def market_today() -> Iterator[MarketToday]:
     """Running, until the block ends; nobody has set it up yet."""
     with TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True) as name, all_standins() as vendors:
         folder = Path(name)
-        more = {"STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls(vendors))}
+        more = {
+            "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls(vendors)),
+            "STARKMATTER_EGRESS_ALLOW": vendors.feeds.allow,
+        }
         with running_instance(folder / "home", folder / "run.log", more=more) as instance:
             instance.wait_for_page()
             instance.wait_until_ready()

@@ -6,16 +6,10 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.walk import EMAIL, MORE, PASSPHRASE, PHONE, SECS, Walk
+from tests.browser.walk import EMAIL, PASSPHRASE, SECS, Walk
 from tests.ops.instance import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
-
-PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/settings", *MORE)
-BASE_PAGE_MAX_KB = 230
-TRADE_PAGE_MAX_KB = 300
-ASSISTANT_PAGE_MAX_KB = 240  # the frame and the script that draws an answer while it streams
-LAYOUT_SHIFT_MAX = 0.1
 
 
 def figure(text: str) -> Decimal:
@@ -128,35 +122,6 @@ def test_the_theme_is_there_before_the_first_paint_and_follows_the_person(walk: 
     expect(walk.page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_asks_nobody_but_this_server(walk: Walk, path: str) -> None:
-    walk.open(path)
-    assert [url for url in walk.asked if not url.startswith((walk.url, "data:", "blob:"))] == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_a_phone(owner: Walk, browser: Browser, path: str) -> None:
-    phone = Walk.begin(browser, owner.url, size=PHONE, state=owner.context.storage_state())
-    phone.open(path)
-    wide = phone.page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
-    phone.context.close()
-    assert wide <= PHONE["width"]
-    assert phone.complaints == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_light(walk: Walk, path: str) -> None:
-    wire = walk.context.new_cdp_session(walk.page)
-    wire.send("Network.enable")
-    kinds, sizes = {}, {}
-    wire.on("Network.responseReceived", lambda event: kinds.update({event["requestId"]: event["type"]}))
-    wire.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
-    walk.open(path)
-    code = sum(size for request, size in sizes.items() if kinds.get(request) != "Fetch") / 1000
-    own_script = {"/trade/AAPL": TRADE_PAGE_MAX_KB, "/assistant": ASSISTANT_PAGE_MAX_KB}
-    assert code <= own_script.get(path, BASE_PAGE_MAX_KB)
-
-
 def test_a_stranger_sees_the_door_and_comes_back_to_the_page_asked_for(owner: Walk, browser: Browser) -> None:
     stranger = Walk.begin(browser, owner.url)
     stranger.page.goto(owner.url + "/portfolio")
@@ -183,17 +148,6 @@ def test_a_door_leads_only_into_this_house(owner: Walk, browser: Browser) -> Non
         stranger.sign_in(EMAIL, PASSPHRASE, after=lure)
         assert stranger.page.url.startswith(owner.url)
         stranger.context.close()
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_stands_still_while_it_loads(walk: Walk, path: str) -> None:
-    walk.page.add_init_script(
-        "window.shifted = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
-        " if (!entry.hadRecentInput) window.shifted += entry.value; }).observe({type: 'layout-shift', buffered: true});"
-    )
-    walk.open(path)
-    assert walk.page.evaluate("window.shifted") < LAYOUT_SHIFT_MAX
-    assert "undefined" not in walk.page.locator("body").inner_text()
 
 
 def test_a_page_outlives_a_restart_of_the_server(owner: Walk, browser: Browser, instance: Instance) -> None:

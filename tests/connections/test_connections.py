@@ -21,6 +21,7 @@ from starkmatter.connections.service import (
 from starkmatter.db.database import Database
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
+from starkmatter.jobs.schedule import timetable
 from starkmatter.settings import load_settings
 from tests.builders import make_caller
 from tests.standins.smtp import PASSWORD, USER, Mailbox, mail_server
@@ -142,3 +143,11 @@ def test_every_vendor_says_in_a_sentence_what_it_adds() -> None:
         assert one.adds.endswith(".")
         assert one.fields
         assert any(field.secret for field in one.fields)
+
+
+def test_what_a_connection_begins_is_a_job_of_the_timetable() -> None:
+    jobs = {job.name for job in timetable()}
+    begun = {kind.begins for kind in CATALOG if kind.begins}
+    assert begun
+    assert begun <= jobs
+    assert all(kind.scope == "installation" for kind in CATALOG if kind.begins), "only admins ask for jobs"

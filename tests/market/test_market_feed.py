@@ -243,6 +243,24 @@ async def test_a_late_source_gives_quotes_that_are_stale(database: Database, cac
         assert is_stale(quote, seen.batches[-1][0])
 
 
+async def test_an_answer_that_is_older_than_what_is_shown_changes_nothing(
+    database: Database, cache: Redis, vendors: Vendors
+) -> None:
+    await open_now(database)
+    async with running(database, cache, vendors, play=InPlay(["AAPL"], accounts=True)):
+        shown = await quote_where(cache, lambda one: one.last == Decimal("190.12"))
+        vendors.yahoo.late_secs, vendors.yahoo.prices["AAPL"] = 120, 150.0
+        asked = len(vendors.yahoo.asked)
+        await until(lambda: _more_than(vendors.yahoo.asked, asked + 3), "three more answers")
+        late = await quoted(cache)
+        assert late is not None
+        assert (late.last, late.observed_at >= shown.observed_at) == (Decimal("190.12"), True)
+
+
+async def _more_than(asked: list[str], count: int) -> bool:
+    return len(asked) > count
+
+
 async def test_the_first_look_fetches_bars_and_quotes_let_them_grow(
     database: Database, cache: Redis, vendors: Vendors
 ) -> None:

@@ -199,6 +199,19 @@ async def test_a_stream_begins_with_what_is_known_and_tells_of_every_change(vend
     assert caught.value.kind == "unreachable"
 
 
+async def test_what_happens_while_a_stream_is_connecting_is_known_at_its_beginning(vendor: Vendor) -> None:
+    if "stream" not in vendor.provider.capability.gives:
+        pytest.skip("this vendor has no stream")
+    vendor.there.on_subscribe = lambda: vendor.there.prices.update(AAPL=193.25)
+    got: list[Quotes] = []
+    first = asyncio.Event()
+    running = asyncio.create_task(_streamed(vendor, got, first))
+    await asyncio.wait_for(first.wait(), 10)
+    assert got[0]["AAPL"].last == Decimal("193.25")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [("406", "refused"), ("405", "refused"), ("mute", "unreachable"), ("drop", "unreachable"), ("garbage", "garbage")],

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from tests.standins.alpaca_data import AlpacaData, alpaca_data
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
+from tests.standins.claude import ClaudeStandIn, claude_server
+from tests.standins.feeds import Feeds, feed_server
+from tests.standins.newsapi import NewsApi, news_api
+from tests.standins.smtp import Mailbox, mail_server
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
@@ -20,13 +24,18 @@ class Standins:
     yahoo: Yahoo
     alpaca_data: AlpacaData
     alpaca_trading: AlpacaTrading
+    claude: ClaudeStandIn
+    newsapi: NewsApi
+    feeds: Feeds
+    mail: Mailbox
 
 
 def vendor_urls(there: Standins | None = None) -> dict[str, str]:
     """Addresses for STARKMATTER_VENDOR_URLS; without stand-ins every vendor is unreachable at once."""
     urls = dict.fromkeys(NAMES, NOBODY) | dict.fromkeys(STREAMS, NOBODY.replace("http", "ws"))
     if there is not None:
-        urls |= {"yahoo": there.yahoo.url, **there.alpaca_data.urls, **there.alpaca_trading.urls}
+        urls |= {"yahoo": there.yahoo.url, "claude": there.claude.url}
+        urls |= {**there.alpaca_data.urls, **there.alpaca_trading.urls, **there.newsapi.urls}
     return urls
 
 
@@ -38,4 +47,8 @@ def all_standins() -> Iterator[Standins]:
             stack.enter_context(yahoo_finance()),
             stack.enter_context(alpaca_data()),
             stack.enter_context(alpaca_trading()),
+            stack.enter_context(claude_server()),
+            stack.enter_context(news_api()),
+            stack.enter_context(feed_server()),
+            stack.enter_context(mail_server()),
         )

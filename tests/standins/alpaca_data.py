@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ class AlpacaData:
     days: list[datetime] = field(default_factory=list)
     port: int = 0
     stream_port: int = 0
+    on_subscribe: Callable[[], None] | None = None
     _sockets: set[ServerConnection] = field(default_factory=set)
 
     @property
@@ -120,6 +121,8 @@ class AlpacaData:
             say({"T": "success", "msg": "authenticated"})
             asked = msgpack.unpackb(socket.recv())
             self.subscribed.append(sorted(asked.get("quotes", [])))
+            if self.on_subscribe is not None:
+                self.on_subscribe()
             if self.stream_fault == "405":
                 say({"T": "error", "code": 405, "msg": "symbol limit exceeded"})
             elif self.stream_fault == "garbage":

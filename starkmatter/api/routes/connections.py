@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from starkmatter.api.schemas import ConnectionOut, ConnectionValues, Page, TestOut
 from starkmatter.api.security import B, Signed
 from starkmatter.connections import service
+from starkmatter.connections.catalog import BY_KIND
+from starkmatter.jobs.history import ask_soon
 
 router = APIRouter(prefix="/connections", tags=["Connections"])
 
@@ -17,8 +19,14 @@ async def connections(caller: Signed, b: B) -> Page[ConnectionOut]:
 
 @router.put("/{kind}")
 async def save(kind: str, body: ConnectionValues, caller: Signed, b: B) -> TestOut:
-    """Keep the keys, sealed, and test them at once. A secret field left empty keeps what it was."""
-    return TestOut.model_validate(await service.save_connection(b, caller, kind, body.values))
+    """Keep the keys, sealed, and test them at once. A secret field left empty keeps what it was.
+
+    When they pass, the job that brings the first of what they add runs at once.
+    """
+    told = await service.save_connection(b, caller, kind, body.values)
+    if told.ok and BY_KIND[kind].begins:
+        await ask_soon(b, caller, BY_KIND[kind].begins)
+    return TestOut.model_validate(told)
 
 
 @router.post("/{kind}/test")

@@ -7,6 +7,7 @@ with its feed. The SDK is imported on first use and only by the worker: it bring
 import asyncio
 import logging
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
+from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import Found, OnQuotes, Quotes
 from starkmatter.settings import Settings
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from alpaca.data.historical.stock import StockHistoricalDataClient
     from alpaca.data.live.stock import StockDataStream
 
+SDK = ("alpaca.data.historical.stock", "alpaca.data.live.stock", "alpaca.data.requests", "alpaca.data.timeframe")
 KIND = "alpaca-data"
 NAME = "alpaca"
 VENDOR = "Alpaca market data"
@@ -40,6 +43,7 @@ PER_MIN = 150.0
 CONNECT_SECS, READ_SECS = 3.0, 10.0
 PING_SECS, PONG_SECS, AUTH_SECS, MUTE_SECS = 10, 20, 10.0, 30.0
 GATHER_SECS = 0.2
+EARLY_MAX = 5_000
 BATCH = 100
 STREAM_SYMBOLS = 30
 # Every plan may read consolidated bars once they are a quarter of an hour old.
@@ -58,6 +62,7 @@ CAPABILITY = Capability(
 )
 
 T = TypeVar("T")
+Take = Callable[[Mapping[str, Any]], None]
 
 
 class AlpacaProvider:
@@ -120,7 +125,7 @@ class AlpacaProvider:
     async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
         """See the port. One connection for at most STREAM_SYMBOLS symbols; mute for MUTE_SECS counts as lost."""
         wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
-        tape = _Tape(await self.quotes(wanted))
+        tape = _Tape()
         stream = await asyncio.to_thread(self._make_stream)
 
         async def on_quote(message: Mapping[str, Any]) -> None:
@@ -132,7 +137,7 @@ class AlpacaProvider:
         stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
         stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
         connected = asyncio.Event()
-        telling = asyncio.create_task(_tell_until_cancelled(tape, on_quotes, connected))
+        telling = asyncio.create_task(self._tell(tape, wanted, on_quotes, connected))
         consuming = asyncio.create_task(_consume(stream, connected))
         try:
             await asyncio.wait({telling, consuming}, return_when=asyncio.FIRST_COMPLETED)
@@ -145,6 +150,15 @@ class AlpacaProvider:
                 task.cancel()
             await asyncio.gather(telling, consuming, return_exceptions=True)
             await _close(stream)
+
+    async def _tell(self, tape: "_Tape", wanted: Sequence[str], on_quotes: OnQuotes, connected: asyncio.Event) -> None:
+        """What is known once the subscription holds, so that nothing falls between; then every change."""
+        await connected.wait()
+        tape.know(await self.quotes(wanted))
+        while True:
+            await tape.woken.wait()
+            await on_quotes(tape.taken())
+            await asyncio.sleep(GATHER_SECS)
 
     async def _ask(self, work: Callable[[], T]) -> T:
         if self._client is None:
@@ -180,6 +194,7 @@ class AlpacaProvider:
         return self._client.get_stock_bars(asked)
 
     def _make_client(self) -> "StockHistoricalDataClient":
+        load(*SDK)
         from alpaca.data.historical.stock import StockHistoricalDataClient
         from requests.adapters import HTTPAdapter
 
@@ -202,6 +217,7 @@ class AlpacaProvider:
         return client
 
     def _make_stream(self) -> "StockDataStream":
+        load(*SDK)
         from alpaca.data.live.stock import StockDataStream
 
         logging.getLogger("alpaca").setLevel(logging.CRITICAL + 1)
@@ -225,16 +241,34 @@ class AlpacaProvider:
 
 
 class _Tape:
-    """The newest quote of each streamed symbol, and which of them nobody was told of yet."""
+    """The newest quote of each streamed symbol, and which of them nobody was told of yet.
 
-    def __init__(self, known: Quotes) -> None:
-        self.newest = dict(known)
-        self.changed = set(known)
+    Messages that come before the first quotes are known are kept, and taken then where they are newer.
+    """
+
+    def __init__(self) -> None:
+        self.newest: Quotes = {}
+        self.changed: set[str] = set()
         self.woken = asyncio.Event()
+        self._early: deque[tuple[Callable[[Mapping[str, Any]], None], Mapping[str, Any]]] | None = deque(
+            maxlen=EARLY_MAX
+        )
+
+    def know(self, quotes: Quotes) -> None:
+        """Begin with these."""
+        self.newest, self.changed = dict(quotes), set(quotes)
+        early, self._early = self._early or (), None
+        for take, message in early:
+            known = self.newest.get(str(message.get("S")))
+            if known is not None and _instant(message.get("t")) > known.observed_at:
+                take(message)
         self.woken.set()
 
     def take_quote(self, message: Mapping[str, Any]) -> None:
         """A new bid and ask; sizes come in shares."""
+        if self._early is not None:
+            self._early.append((self.take_quote, message))
+            return
         before = self.newest.get(str(message.get("S")))
         if before is None:
             return
@@ -253,6 +287,9 @@ class _Tape:
 
     def take_trade(self, message: Mapping[str, Any]) -> None:
         """A new last price; its shares add to the day's volume."""
+        if self._early is not None:
+            self._early.append((self.take_trade, message))
+            return
         before = self.newest.get(str(message.get("S")))
         price = _number(message.get("p"))
         if before is None or price is None:
@@ -272,14 +309,6 @@ class _Tape:
         changed, self.changed = self.changed, set()
         self.woken.clear()
         return {symbol: self.newest[symbol] for symbol in changed}
-
-
-async def _tell_until_cancelled(tape: _Tape, on_quotes: OnQuotes, connected: asyncio.Event) -> None:
-    await connected.wait()
-    while True:
-        await tape.woken.wait()
-        await on_quotes(tape.taken())
-        await asyncio.sleep(GATHER_SECS)
 
 
 async def _consume(stream: "StockDataStream", connected: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from starkmatter.domain.sessions import EXCHANGE_ZONE
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.line import Line
+from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import Found, OnQuotes, Quotes
 from starkmatter.settings import Settings
@@ -178,6 +179,7 @@ class _VendorStatus(Exception):
 
 def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Session[Any]":
     """The SDK's session with our limits; every host is `url` where one is given."""
+    load("yfinance", "curl_cffi.requests")
     import yfinance
     from curl_cffi.requests import Session
     from yfinance.config import YfConfig

@@ -16,6 +16,7 @@ from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.guard import REDIRECTS, retry_after_secs
 from starkmatter.egress.line import Line
+from starkmatter.egress.sdk import load
 from starkmatter.news.ports import RawItem
 from starkmatter.settings import Settings
 
@@ -82,6 +83,7 @@ class NewsApiSource:
         return await self._line.read(lambda: asyncio.to_thread(self._call, call))
 
     def _call(self, call: Callable[[Any], Any]) -> Any:
+        load("requests", "newsapi")
         import requests
         from newsapi import NewsApiClient
         from newsapi.newsapi_exception import NewsAPIException
@@ -212,4 +214,5 @@ CONNECTION = ConnectionKind(
     fields=(ConnectionField("key", "API key"),),
     test=test_key,
     where="newsapi.org, your account. The free developer plan is for development only.",
+    begins="collect news",
 )

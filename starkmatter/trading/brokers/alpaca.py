@@ -22,6 +22,7 @@ from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
+from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.settings import Settings
 from starkmatter.trading.ports import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
     from alpaca.trading.stream import TradingStream
 
+SDK = ("alpaca.trading.client", "alpaca.trading.stream", "alpaca.trading.requests", "alpaca.trading.enums")
 KIND = "alpaca"
 VENDOR = "Alpaca"
 REST_URL = "https://paper-api.alpaca.markets"
@@ -215,6 +217,7 @@ class AlpacaBroker:
         return self._client
 
     def _make_client(self) -> "TradingClient":
+        load(*SDK)
         from alpaca.trading.client import TradingClient
         from requests.adapters import HTTPAdapter
 
@@ -236,6 +239,7 @@ class AlpacaBroker:
         return client
 
     def _make_stream(self) -> "TradingStream":
+        load(*SDK)
         from alpaca.trading.stream import TradingStream
 
         return TradingStream(

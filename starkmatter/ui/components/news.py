@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.parts import empty, panel, skeleton_rows
+from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.news import NewsPanelState
 from starkmatter.ui.state.trade import TradeState
 
@@ -67,7 +68,14 @@ def holdings_news() -> rx.Component:
     """The newest stories on what the chosen account holds."""
     nothing = rx.cond(
         NewsPanelState.holds,
-        empty("Nothing new on your holdings", "Stories that name what you hold are listed here."),
+        empty(
+            "Nothing new on your holdings",
+            rx.cond(
+                FrameState.account["venue"] == "market",
+                "Stories that name what you hold are listed here; a NewsAPI key brings more of them.",
+                "Stories that name what you hold are listed here.",
+            ),
+        ),
         empty("No holdings to follow", "Once you hold something, the news on it is listed here."),
     )
     return _panel("News on your holdings", nothing, "/news")

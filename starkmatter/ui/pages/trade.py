@@ -100,6 +100,14 @@ def _chart_panel() -> rx.Component:
             ),
             class_name="chartslot",
         ),
+        rx.cond(
+            TradeState.about["polled"] == "yes",
+            rx.el.p(
+                "Yahoo Finance is asked every few seconds; with Alpaca keys prices stream as they happen. ",
+                rx.cond(FrameState.is_admin, rx.el.a("Connect", href="/settings/connections", class_name="inline")),
+                class_name="muted small footnote",
+            ),
+        ),
         class_name="panel",
         aria_label="Chart",
     )

@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 
 import reflex as rx
 
+from starkmatter.accounts.vault import stored_secrets
 from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
-from starkmatter.backends import backends
+from starkmatter.backends import Backends, backends
+from starkmatter.connections.market_data import ALPACA_DATA
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.quotes import Bar, Venue
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
@@ -83,6 +85,7 @@ class TradeState(rx.State):
             "range": f"{show.money(day.low)} – {show.money(day.high)}" if day else show.NOTHING,
             "low": show.plain_number(day.low) if day else "",
             "high": show.plain_number(day.high) if day else "",
+            "polled": "yes" if venue == "market" and not await _streams(b) else "",
         }
         await self._read_own()
         ticket = await self.get_state(TicketState)
@@ -389,6 +392,14 @@ class TicketState(rx.State):
             return
         self.preview = _preview_row(seen)
         self.refusals, self.warnings = seen.refusals, seen.warnings
+
+
+async def _streams(b: Backends) -> bool:
+    """Whether somebody has connected quotes that come by themselves."""
+    try:
+        return ALPACA_DATA.kind in await stored_secrets(b, None)
+    except StarkMatterError:
+        return True
 
 
 async def _day_bar(venue: Venue, symbol: str) -> Bar | None:

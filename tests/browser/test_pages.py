@@ -1,0 +1,75 @@
+"""What every page owes: it stands still, asks nobody else, is light, fits a phone, names its controls, stays silent."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.names import NAMELESS
+from tests.browser.walk import MORE, PHONE, Walk
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/assistant", "/settings", *MORE)
+DOORS = ("/login", "/setup?token=x", "/welcome", "/nowhere")
+BASE_PAGE_MAX_KB = 230
+TRADE_PAGE_MAX_KB = 300
+LAYOUT_SHIFT_MAX = 0.1
+WATCH_SHIFTS = (
+    "window.shifted = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
+    " if (!entry.hadRecentInput) window.shifted += entry.value; }).observe({type: 'layout-shift', buffered: true});"
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_on_a_desk(walk: Walk, path: str) -> None:
+    """One visit with an empty cache; the window's fixture judges its console."""
+    wire = walk.context.new_cdp_session(walk.page)
+    wire.send("Network.enable")
+    kinds, sizes = {}, {}
+    wire.on("Network.responseReceived", lambda event: kinds.update({event["requestId"]: event["type"]}))
+    wire.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
+    walk.page.add_init_script(WATCH_SHIFTS)
+    walk.open(path)
+    assert walk.page.evaluate("window.shifted") < LAYOUT_SHIFT_MAX
+    assert "undefined" not in walk.page.locator("body").inner_text()
+    assert [url for url in walk.asked if not url.startswith((walk.url, "data:", "blob:"))] == []
+    assert walk.page.evaluate(NAMELESS) == []
+    weight_kb = sum(size for request, size in sizes.items() if kinds.get(request) != "Fetch") / 1000
+    assert weight_kb <= (TRADE_PAGE_MAX_KB if path.startswith("/trade") else BASE_PAGE_MAX_KB)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_on_a_phone(owner: Walk, browser: Browser, path: str) -> None:
+    phone = Walk.begin(browser, owner.url, size=PHONE, state=owner.context.storage_state())
+    phone.open(path)
+    wide = phone.page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
+    nameless = phone.page.evaluate(NAMELESS)
+    phone.context.close()
+    assert wide <= PHONE["width"]
+    assert nameless == []
+    assert phone.complaints == []
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_a_door(owner: Walk, browser: Browser, path: str) -> None:
+    window = Walk.begin(browser, owner.url)
+    window.open(path)
+    found = window.page.evaluate(NAMELESS)
+    window.context.close()
+    assert found == []
+    assert [one for one in window.complaints if "404" not in one or path != "/nowhere"] == []
+
+
+def test_the_palette_is_named_and_gives_the_focus_back(walk: Walk) -> None:
+    walk.open("/orders")
+    search = walk.page.get_by_role("button", name="Search symbols and pages")
+    search.focus()
+    for opener in ("Control+k", "Meta+k"):
+        walk.page.keyboard.press(opener)
+        expect(walk.page.get_by_role("dialog").get_by_role("searchbox")).to_be_focused()
+        assert walk.page.evaluate(NAMELESS) == []
+        for _ in range(40):
+            walk.page.keyboard.press("Tab")
+            assert walk.page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
+        walk.page.keyboard.press("Escape")
+        expect(walk.page.get_by_role("dialog")).to_have_count(0)
+        expect(search).to_be_focused()
