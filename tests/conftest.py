@@ -1,12 +1,44 @@
 """The fixtures every room's tests share: real engines, one fresh database and one empty cache per test."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from tests.engines import TestEngines, engines_for_tests, fresh_database
+from tests.security.product import end_product
+
+HERE = Path(__file__).parent
+OWN_PRODUCT = {"test_market_venue.py", "test_whole_product.py"}
+# The rooms whose tests take longest begin first, so that two processes end at about the same time.
+LONG = ("browser", "security", "ops", "process")
+
+
+def _shares_product(item: pytest.Item) -> bool:
+    """Whether the test looks at the one product of this run."""
+    room = item.path.relative_to(HERE).parts[0]
+    return room in {"browser", "security"} and item.path.name not in OWN_PRODUCT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, tests that share a product or a module's fixtures stay together."""
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        room = item.path.relative_to(HERE).parts[0]
+        return (0 if _shares_product(item) else 1, LONG.index(room) if room in LONG else len(LONG))
+
+    items.sort(key=turn)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("product" if _shares_product(item) else str(item.path)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The product ends with the last test that looks at it: it would go on trading beside all others."""
+    if _shares_product(item) and (nextitem is None or not _shares_product(nextitem)):
+        end_product(item.config)
 
 
 @pytest.fixture(scope="session")

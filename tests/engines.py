@@ -16,6 +16,7 @@ from psycopg import sql
 from starkmatter.db.migrate import alembic_config, migrate
 from starkmatter.ops.engines import engines_of, running
 from starkmatter.settings import Settings
+from tests.ram import fast_folder
 
 TEMPLATE = "starkmatter_template"
 FAST_AND_LOSSY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -39,7 +40,7 @@ class TestEngines:
 @contextmanager
 def engines_for_tests() -> Iterator[TestEngines]:
     """Both engines in a throw-away home, with a migrated template database."""
-    home = Path(tempfile.mkdtemp(prefix="sm-"))
+    home = Path(tempfile.mkdtemp(prefix="sm-", dir=fast_folder()))
     environment = {"STARKMATTER_HOME": str(home)}
     settings = Settings(**environment, DATABASE_URL=None, REDIS_URL=None, _env_file=None)
     try:
@@ -65,7 +66,7 @@ def fresh_database(engines: TestEngines) -> Iterator[str]:
     name = f"t{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(engines.superuser_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER starkmatter STRATEGY FILE_COPY").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER starkmatter STRATEGY WAL_LOG").format(
                 sql.Identifier(name), sql.Identifier(TEMPLATE)
             )
         )

@@ -21,7 +21,12 @@ POSTGRES_LEVELS = {
     "FATAL": logging.WARNING,
     "PANIC": logging.ERROR,
 }
-USUAL = ("the database system is starting up", "Memory overcommit must be enabled", "Valkey is now ready to exit")
+USUAL = (
+    "the database system is starting up",
+    "the database system is not yet accepting connections",
+    "Memory overcommit must be enabled",
+    "Valkey is now ready to exit",
+)
 ENGINES = ("postgres", "valkey", "initdb")
 
 

@@ -178,25 +178,30 @@ def filled(path: str, desk: Desk | None = None) -> str:
     )
 
 
-@pytest.mark.parametrize(("method", "path"), [pair for pair in routes() if pair[1] not in PUBLIC])
-async def test_every_route_refuses_a_stranger(anonymous: httpx.AsyncClient, method: str, path: str) -> None:
-    answer = await anonymous.request(method, filled(path), json={})
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "not_signed_in"
+async def test_every_route_refuses_a_stranger(anonymous: httpx.AsyncClient) -> None:
+    answered = {}
+    for method, path in routes():
+        if path not in PUBLIC:
+            answer = await anonymous.request(method, filled(path), json={})
+            answered[method, path] = (answer.status_code, answer.json().get("code"))
+    assert len(answered) > 40
+    assert {pair: got for pair, got in answered.items() if got != (401, "not_signed_in")} == {}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [pair for pair in routes() if pair[0] in {"POST", "DELETE"} and pair[1] not in PUBLIC],
-)
 @pytest.mark.parametrize("origin", [None, "https://evil.test", "null", ORIGIN + ".evil.test", ORIGIN.upper()])
-async def test_no_change_is_taken_from_a_foreign_page(api: Api, method: str, path: str, origin: str | None) -> None:
-    request = api.http.build_request(method, filled(path, api.desk), json={})
-    del request.headers["origin"]
-    if origin is not None:
-        request.headers["origin"] = origin
-    answer = await api.http.send(request)
-    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+async def test_no_change_is_taken_from_a_foreign_page(api: Api, origin: str | None) -> None:
+    answered = {}
+    for method, path in routes():
+        if method == "GET" or path in PUBLIC:
+            continue
+        request = api.http.build_request(method, filled(path, api.desk), json={})
+        del request.headers["origin"]
+        if origin is not None:
+            request.headers["origin"] = origin
+        answer = await api.http.send(request)
+        answered[method, path] = (answer.status_code, answer.json().get("code"))
+    assert len(answered) > 20
+    assert {pair: got for pair, got in answered.items() if got != (403, "foreign_origin")} == {}
 
 
 async def test_another_person_gets_the_same_404_as_for_nothing(api: Api) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg
 
 from starkmatter.domain.sessions import exchange_day
 from tests.ops.instance import Instance, running_instance
+from tests.ram import home_folder
 from tests.security.product import SETUP_LINK
 from tests.standins.all import Standins, all_standins, vendor_urls
 
@@ -52,8 +51,7 @@ class MarketToday:
 @contextmanager
 def market_today() -> Iterator[MarketToday]:
     """Running, until the block ends; nobody has set it up yet."""
-    with TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True) as name, all_standins() as vendors:
-        folder = Path(name)
+    with home_folder() as folder, all_standins() as vendors:
         more = {
             "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls(vendors)),
             "STARKMATTER_EGRESS_ALLOW": vendors.feeds.allow,

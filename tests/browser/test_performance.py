@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_looks import NAMELESS
+from tests.browser.names import NAMELESS
 from tests.browser.walk import PHONE, SECS, Walk
 from tests.portfolio.history import give_past, market_past
 from tests.security.product import COOKIE, Person, Product

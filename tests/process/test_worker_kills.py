@@ -33,6 +33,7 @@ from tests.process.worker import (
     until_quiet,
     worker_process,
 )
+from tests.ram import fast_folder
 
 pytestmark = pytest.mark.process
 
@@ -173,7 +174,7 @@ def killable_valkey(engine: Valkey) -> Iterator["subprocess.Popen[bytes]"]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sm-"))
+    folder = Path(tempfile.mkdtemp(prefix="sm-", dir=fast_folder()))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

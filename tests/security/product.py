@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from secrets import token_urlsafe
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +17,7 @@ from psycopg import sql
 
 from starkmatter.accounts.sessions import token_hash
 from tests.ops.instance import Instance, running_instance, starkmatter
+from tests.ram import home_folder
 from tests.standins.all import vendor_urls
 from tests.standins.claude import ClaudeStandIn, claude_server
 from tests.standins.feeds import Feeds, feed_server
@@ -40,6 +39,7 @@ MARKET_TABLES = {
 # When somebody was last seen, and how a feed answered the worker.
 HOUSEKEEPING = ["last_seen_at", "last_ok_at", "last_failed_at", "failure", "etag", "last_modified"]
 _KEY = pytest.StashKey["Product"]()
+_STACK = pytest.StashKey[ExitStack]()
 
 
 @dataclass(frozen=True)
@@ -198,12 +198,18 @@ def web_lines(log: str) -> list[dict[str, Any]]:
     return [one for one in found if one.get("process") == "web"]
 
 
+def end_product(config: pytest.Config) -> None:
+    """Stop it, if it was started."""
+    if _STACK in config.stash:
+        config.stash[_STACK].close()
+
+
 def product_of(config: pytest.Config) -> Product:
-    """The product of this run, started when a test first needs it and stopped when pytest ends."""
+    """The product of this run, started when a test first needs it and stopped after the last that does."""
     if _KEY not in config.stash:
-        stack = ExitStack()
+        stack = config.stash[_STACK] = ExitStack()
         config.add_cleanup(stack.close)
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sm-", ignore_cleanup_errors=True)))
+        folder = stack.enter_context(home_folder())
         claude = stack.enter_context(claude_server())
         feeds = stack.enter_context(feed_server())
         more = {
