@@ -1,7 +1,6 @@
 """The assistant's page without a key, and the ticket that a proposal fills in: taken as it is, once, by its person."""
 
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -99,7 +98,7 @@ async def test_what_expires_under_review_is_not_sent(tab: Tab) -> None:
     assert await list_orders(desk.b, desk.caller) == []
 
 
-@pytest.mark.parametrize("asked", ["", "me", "'; --", str(uuid4()), "a" * 500])
+@pytest.mark.parametrize("asked", ["", "me", "'; --", "099eee80-2c5a-41fb-9209-07aca510f551", "a" * 500])
 async def test_a_proposal_that_is_not_there_fills_in_nothing(tab: Tab, asked: str) -> None:
     ticket = await open_ticket(tab, asked)
     assert (ticket.proposal, ticket.qty) == ({}, "10")
