@@ -23,7 +23,8 @@ def _shares_product(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, tests that share a product or a module's fixtures stay together."""
+    """With several processes, tests that share a module's fixtures stay together, and so do all that drive a browser:
+    two browsers at once would want the whole machine."""
 
     def turn(item: pytest.Item) -> tuple[int, int]:
         room = item.path.relative_to(HERE).parts[0]
@@ -31,7 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=turn)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("product" if _shares_product(item) else str(item.path)))
+        drives_browser = item.path.relative_to(HERE).parts[0] in {"browser", "security"}
+        item.add_marker(pytest.mark.xdist_group("browser" if drives_browser else str(item.path)))
 
 
 @pytest.hookimpl(trylast=True)
