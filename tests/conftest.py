@@ -22,6 +22,7 @@ def _shares_product(item: pytest.Item) -> bool:
     return room in {"browser", "security"} and item.path.name not in OWN_PRODUCT
 
 
+@pytest.hookimpl(tryfirst=True)  # before the names of the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, tests that share a module's fixtures stay together, and so do all that drive a browser:
     two browsers at once would want the whole machine."""
