@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from xdist.scheduler import LoadScopeScheduling
 
 from starkmatter.db.database import Database
 from tests.engines import TestEngines, engines_for_tests, fresh_database
@@ -22,19 +24,29 @@ def _shares_product(item: pytest.Item) -> bool:
     return room in {"browser", "security"} and item.path.name not in OWN_PRODUCT
 
 
-@pytest.hookimpl(tryfirst=True)  # before the names of the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, tests that share a module's fixtures stay together, and so do all that drive a browser:
-    two browsers at once would want the whole machine."""
+    """What takes longest begins first; the tests that share the product follow each other."""
 
     def turn(item: pytest.Item) -> tuple[int, int]:
         room = item.path.relative_to(HERE).parts[0]
         return (0 if _shares_product(item) else 1, LONG.index(room) if room in LONG else len(LONG))
 
     items.sort(key=turn)
-    for item in items:
-        drives_browser = item.path.relative_to(HERE).parts[0] in {"browser", "security"}
-        item.add_marker(pytest.mark.xdist_group("browser" if drives_browser else str(item.path)))
+
+
+class Rooms(LoadScopeScheduling):
+    """For several processes: a file's tests stay together, and so do all that drive a browser, since two browsers at
+    once would want the whole machine."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "browser" if file.startswith(("tests/browser/", "tests/security/")) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
+    """Have the tests dealt out as above."""
+    return Rooms(config, log)
 
 
 @pytest.hookimpl(trylast=True)
