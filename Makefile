@@ -41,7 +41,7 @@ backup: requirements ## Write a backup into the home
 	@$(PY) -m starkmatter backup
 
 docs: requirements ## Write the pages of the documentation that are made from the code
-	@$(PY) -m starkmatter.connections.providers > docs/providers.md
+	@$(PY) -m starkmatter.connections.providers > docs/providers.md.new && mv docs/providers.md.new docs/providers.md
 
 lock: requirements-dev ## Compile requirements*.in and keep the front end's lock
 	@$(PY) -m pip install --quiet uv

@@ -195,6 +195,49 @@ def test_an_alert_fires_once_is_told_on_the_page_and_by_mail(market: MarketToday
     assert len(box.mails) == before + 1
 
 
+def spoil(market: MarketToday, kind: str, fault: int | str | None) -> None:
+    """Have a vendor misbehave until told otherwise (None)."""
+    there = market.vendors
+    if kind == "alpaca":
+        there.alpaca_trading.faults["account"] = [] if fault is None else [fault] * 50
+    elif kind == "alpaca-data":
+        there.alpaca_data.fault = fault
+    elif kind == "newsapi":
+        there.newsapi.faults = [] if fault is None else [fault] * 50
+    else:
+        there.claude.count = {
+            None: None,
+            429: claude.Reply(status=429, error="rate_limit_error"),
+            500: claude.Reply(status=500),
+            "hang": claude.Reply(hang_secs=60, raw=b"{}"),
+            "garbage": claude.Reply(raw=b"<html>not what you asked for"),
+            "empty": claude.Reply(raw=b""),
+        }[fault]
+
+
+@pytest.mark.parametrize("kind", ["alpaca", "alpaca-data", "newsapi", "claude"])
+def test_how_a_vendor_fails_is_said_on_the_screen_and_passes(market: MarketToday, sitting: Walk, kind: str) -> None:
+    page = sitting.page
+    sitting.open("/settings/connections")
+    card = page.locator(f"[data-connection={kind}]")
+    test, words = card.get_by_role("button", name="Test", exact=True), card.locator("p[role=status]")
+    said = {}
+    for fault in (429, 500, "hang", "garbage", "empty"):
+        spoil(market, kind, fault)
+        test.click()
+        expect(card.get_by_role("button", name="Asking …")).to_have_count(0, timeout=60 * SECS)
+        said[fault] = (card.locator(".status").inner_text(), words.inner_text())
+        spoil(market, kind, None)
+        page.wait_for_timeout(1_200)
+        test.click()
+        expect(card.get_by_role("button", name="Asking …")).to_have_count(0, timeout=60 * SECS)
+        expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+    print(kind, said)
+    assert {state for fault, (state, _) in said.items() if fault != "empty"} == {"Not working"}
+    assert len({text for _, text in said.values()}) >= 3
+    assert sitting.complaints == []
+
+
 def database(market: MarketToday) -> psycopg.Connection:
     web = market.instance.child("web")
     assert web is not None

@@ -2,9 +2,14 @@
 
 import ast
 
+from starkmatter.alerts.service import NOTIFIER
+from starkmatter.assistant.service import KIND as MODEL
 from starkmatter.connections.catalog import BY_KIND, CATALOG
 from starkmatter.connections.providers import CAPABILITIES, PORTS, providers_page
+from starkmatter.news.sources.catalog import KEYED
+from starkmatter.trading.brokers.catalog import OPENERS, TITLES
 from starkmatter.version import PACKAGE_DIR, ROOT_DIR
+from tests.standins.all import NAMES, STREAMS
 
 ADAPTERS = ("market/providers", "trading/brokers", "news/sources", "assistant/models", "alerts/notifiers")
 
@@ -32,6 +37,35 @@ def test_each_record_names_a_port_and_a_connection_that_exist() -> None:
         assert one.connection is None or one.connection in BY_KIND
         assert one.gives
         assert one.notes.endswith(".")
+
+
+def test_what_is_on_the_page_is_in_use() -> None:
+    """A key that can be entered is read by somebody."""
+    keyed = {port: {one.adapter for one in CAPABILITIES if one.port == port and one.connection} for port in PORTS}
+    assert keyed["news"] == set(KEYED)
+    assert keyed["broker"] == set(OPENERS) == set(TITLES)
+    assert keyed["model"] == {MODEL}
+    assert keyed["mail"] == {NOTIFIER.capability.adapter}
+
+
+def test_the_tests_know_a_dead_port_for_every_vendor() -> None:
+    """A vendor without one would be asked for real by the tests."""
+    named = set()
+    for folder in ADAPTERS:
+        for path in (PACKAGE_DIR / folder).glob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            constants = {
+                target.id: node.value.value
+                for node in tree.body
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("vendor_urls.get"):
+                    name = node.args[0]
+                    named.add(constants[name.id] if isinstance(name, ast.Name) else ast.literal_eval(name))
+    assert named == {*NAMES, *STREAMS}
 
 
 def test_every_connection_belongs_to_an_adapter() -> None:

@@ -44,11 +44,11 @@ def all_standins() -> Iterator[Standins]:
     """Every stand-in, until the block ends."""
     with ExitStack() as stack:
         yield Standins(
-            stack.enter_context(yahoo_finance()),
-            stack.enter_context(alpaca_data()),
-            stack.enter_context(alpaca_trading()),
-            stack.enter_context(claude_server()),
-            stack.enter_context(news_api()),
-            stack.enter_context(feed_server()),
-            stack.enter_context(mail_server()),
+            yahoo=stack.enter_context(yahoo_finance()),
+            alpaca_data=stack.enter_context(alpaca_data()),
+            alpaca_trading=stack.enter_context(alpaca_trading()),
+            claude=stack.enter_context(claude_server()),
+            newsapi=stack.enter_context(news_api()),
+            feeds=stack.enter_context(feed_server()),
+            mail=stack.enter_context(mail_server()),
         )

@@ -98,6 +98,7 @@ class ClaudeStandIn:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.script: Callable[[Asked], Reply] = lambda _: say("Hello.")
+        self.count: Reply | None = None
         self.released = threading.Event()
         self.url = ""
 
@@ -175,14 +176,17 @@ def _handler(server: ClaudeStandIn) -> type[BaseHTTPRequestHandler]:
             if asked.headers.get("authorization") != f"Bearer {KEY}" and asked.headers.get("x-api-key") != KEY:
                 self._error(Reply(status=401, error="authentication_error"))
                 return
-            if asked.path == "/v1/messages/count_tokens":
+            counts = asked.path == "/v1/messages/count_tokens"
+            if counts and server.count is None:
                 self._json(200, {"input_tokens": 8}, {})
                 return
-            reply = server.script(asked)
+            reply = server.count if counts and server.count else server.script(asked)
             if reply.hang_secs:
                 server.released.wait(reply.hang_secs)
             if reply.status != 200:
                 self._error(reply)
+            elif counts:
+                self._raw(200, reply.raw or b"", {})
             else:
                 self._stream(reply, asked.body["model"])
 
@@ -191,7 +195,9 @@ def _handler(server: ClaudeStandIn) -> type[BaseHTTPRequestHandler]:
             self._json(reply.status, body, reply.headers)
 
         def _json(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> None:
-            data = json.dumps(body).encode()
+            self._raw(status, json.dumps(body).encode(), headers)
+
+        def _raw(self, status: int, data: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
             for name, value in {
                 "content-type": "application/json",
