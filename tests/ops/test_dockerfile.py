@@ -38,6 +38,7 @@ def test_secrets_data_and_sources_of_no_use_stay_out_of_the_image(path: str) -> 
 
 
 @pytest.mark.process
+@pytest.mark.timeout(600)  # it installs every package anew
 def test_image_serves_pages_without_building_and_reports_its_health(built: Built) -> None:
     port = str(free_port())
     more = {"STARKMATTER_PORT": port, "STARKMATTER_LOG_FORMAT": "json", "HOME": "/nonexistent"}

@@ -110,13 +110,15 @@ def test_access_log_has_no_query_string_and_leaves_out_what_nobody_asks_about(st
 def test_an_unknown_event_becomes_one_short_line_without_payload_or_headers(stream: io.StringIO) -> None:
     reflex = logging.getLogger("reflex_base.event.processor.event_processor")
     payload = "Event(name='state.nope', payload={'x': '" + "y" * 990_000 + "'}, headers={'cookie': 'sid=hunter22'})"
-    for _ in range(50):
+    for _ in range(20):
         try:
             raise KeyError("No registered handler found for event: state.nope")
         except KeyError:
             reflex.exception(f"Error processing event queue entry for {payload} [txid=1]:")
     assert len(stream.getvalue()) < 1_000
-    assert [event["message"] for event in events(stream)] == ["Refused an event: unknown name state.nope"]
+    said = [event["message"].removesuffix(" more like it)").split(" (")[0] for event in events(stream)]
+    assert set(said) == {"Refused an event: unknown name state.nope"}
+    assert len(said) < 5, "one a second, however many come"
     assert "hunter22" not in stream.getvalue()
 
 

@@ -45,18 +45,31 @@ def home() -> Iterator[Path]:
         yield folder / "home"
 
 
+@pytest.fixture(scope="module")
+def lived_in() -> Iterator[Path]:
+    """A home that was started once and stopped: making one takes longer than most tests here."""
+    with home_folder() as folder:
+        with ready_instance(folder / "home", folder / "run.log") as started:
+            started.wait(lambda: started.get("/readyz") == 200, "a market with quotes")
+            assert started.stop() == 0
+        yield folder / "home"
+
+
 @pytest.fixture
-def instance(home: Path, tmp_path: Path) -> Iterator[Instance]:
+def instance(home: Path, tmp_path: Path, lived_in: Path) -> Iterator[Instance]:
     """An instance of this test alone, which may break it."""
+    subprocess.run(["cp", "-a", lived_in, home], check=True)
     with ready_instance(home, tmp_path / "run.log") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Instance]:
+def watched(lived_in: Path) -> Iterator[Instance]:
     """An instance that the tests of this module only look at."""
-    with home_folder() as folder, ready_instance(folder / "home", folder / "run.log") as started:
-        yield started
+    with home_folder() as folder:
+        subprocess.run(["cp", "-a", lived_in, folder / "home"], check=True)
+        with ready_instance(folder / "home", folder / "run.log") as started:
+            yield started
 
 
 def test_each_killed_child_comes_back_and_the_others_keep_their_process(instance: Instance) -> None:
@@ -143,7 +156,7 @@ def test_a_signal_while_the_front_end_is_built_leaves_no_process(
 
         def building() -> bool:
             with suppress(psutil.NoSuchProcess):  # one that was just there
-                return any("bun" in process.name() for process in instance.processes())
+                return any(process.name().startswith(("bun", "node")) for process in instance.processes())
             return False
 
         instance.wait(building, "the build")

@@ -45,6 +45,11 @@ def trade() -> rx.Component:
     )
 
 
+def _symbol_here() -> rx.Var:
+    """The symbol once it was read on this account's market: after a change of the account the former one lingers."""
+    return rx.cond(TradeState.about["venue"] == FrameState.account["venue"], TradeState.symbol_shown, "")
+
+
 def _quote_head() -> rx.Component:
     symbol, about = TradeState.symbol_shown, TradeState.about
     return rx.el.div(
@@ -92,7 +97,7 @@ def _chart_panel() -> rx.Component:
         ),
         rx.el.div(
             CandleChart.create(
-                symbol=TradeState.symbol_shown,
+                symbol=_symbol_here(),
                 venue=FrameState.account["venue"],
                 interval=TradeState.interval,
                 lines=TradeState.lines,
@@ -363,7 +368,7 @@ def _own() -> rx.Component:
         ),
         panel(
             "Brief",
-            Brief.create(symbol=symbol, venue=FrameState.account["venue"]),
+            Brief.create(symbol=_symbol_here(), venue=FrameState.account["venue"]),
             extra=rx.el.a("Ask the analyst about ", symbol, href="/assistant?about=" + symbol, class_name="btn tiny"),
         ),
         symbol_news(),

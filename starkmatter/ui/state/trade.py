@@ -73,6 +73,7 @@ class TradeState(rx.State):
         except StarkMatterError as error:
             quote, day, self.problem = None, None, error.text
         self.about = {
+            "venue": venue,
             "name": one.name,
             "sector": one.sector,
             "exchange": one.exchange,
