@@ -32,6 +32,8 @@ SECRETS = {
     "the data key id": alpaca_data.KEY_ID,
 }
 FRAMES: list[str] = []
+# Whoever answers well that there is nothing.
+HAS_NOTHING = {"newsapi"}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,7 @@ def test_an_alert_fires_once_is_told_on_the_page_and_by_mail(market: MarketToday
     page.locator("#alert-level").fill("a lot")
     page.get_by_role("button", name="Watch it").click()
     expect(page.get_by_role("alert")).to_contain_text("The level is a number", timeout=10 * SECS)
-    page.locator("#alert-level").fill("200.00")
+    page.locator("#alert-level").fill("195.00")
     page.locator("#alert-note").fill("Time to look again")
     page.locator("#alert-mail").check()
     page.get_by_role("button", name="Watch it").click()
@@ -169,13 +171,13 @@ def test_an_alert_fires_once_is_told_on_the_page_and_by_mail(market: MarketToday
     rules = page.get_by_role("region", name="Your alerts")
     expect(rules.locator("tbody tr")).to_have_count(1)
     expect(rules).to_contain_text("waiting")
-    market.vendors.alpaca_data.trade("AAPL", 199.5)
+    market.vendors.alpaca_data.trade("AAPL", 194.2)
     expect(page.get_by_role("region", name="What fired")).to_have_count(0)
-    market.vendors.alpaca_data.trade("AAPL", 200.75)
+    market.vendors.alpaca_data.trade("AAPL", 195.75)
     expect(page.locator(".toast").filter(has_text="Alert: AAPL")).to_be_visible(timeout=20 * SECS)
     fired = page.get_by_role("region", name="What fired")
     expect(fired.locator("tbody tr")).to_have_count(1, timeout=10 * SECS)
-    expect(fired).to_contain_text("200.75")
+    expect(fired).to_contain_text("195.75")
     expect(rules).to_contain_text("fired")
     market.instance.wait(lambda: len(box.mails) > before, "the mail")
     [mail] = box.mails[before:]
@@ -189,7 +191,7 @@ def test_an_alert_fires_once_is_told_on_the_page_and_by_mail(market: MarketToday
     sitting.open("/alerts")
     expect(bell).to_have_attribute("aria-label", "Alerts, none new")
     expect(fired).to_contain_text("mailed", timeout=20 * SECS)
-    for price in (199.0, 201.0):
+    for price in (194.0, 196.0):
         market.vendors.alpaca_data.trade("AAPL", price)
     page.wait_for_timeout(2_000)
     assert len(box.mails) == before + 1
@@ -203,6 +205,7 @@ def spoil(market: MarketToday, kind: str, fault: int | str | None) -> None:
     elif kind == "alpaca-data":
         there.alpaca_data.fault = fault
     elif kind == "newsapi":
+        there.newsapi.hang_secs = 12.0  # longer than we wait
         there.newsapi.faults = [] if fault is None else [fault] * 50
     else:
         there.claude.count = {
@@ -220,22 +223,35 @@ def test_how_a_vendor_fails_is_said_on_the_screen_and_passes(market: MarketToday
     page = sitting.page
     sitting.open("/settings/connections")
     card = page.locator(f"[data-connection={kind}]")
-    test, words = card.get_by_role("button", name="Test", exact=True), card.locator("p[role=status]")
     said = {}
-    for fault in (429, 500, "hang", "garbage", "empty"):
+    for fault in ("empty", "garbage", 500, "hang", 429):  # the last makes us wait for as long as the vendor says
         spoil(market, kind, fault)
-        test.click()
-        expect(card.get_by_role("button", name="Asking …")).to_have_count(0, timeout=60 * SECS)
-        said[fault] = (card.locator(".status").inner_text(), words.inner_text())
-        spoil(market, kind, None)
-        page.wait_for_timeout(1_200)
-        test.click()
-        expect(card.get_by_role("button", name="Asking …")).to_have_count(0, timeout=60 * SECS)
-        expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
-    print(kind, said)
-    assert {state for fault, (state, _) in said.items() if fault != "empty"} == {"Not working"}
-    assert len({text for _, text in said.values()}) >= 3
+        ok, said[fault] = press_test(market, kind, card)
+        assert ok == (fault == "empty" and kind in HAS_NOTHING), (fault, said[fault])
+        expect(card.locator(".status")).to_have_text("Connected" if ok else "Not working", timeout=10 * SECS)
+        expect(card.locator("p[role=status]")).to_contain_text(said[fault])
+    assert len(set(said.values())) >= 3, said
+    spoil(market, kind, None)
+    for _ in range(20):
+        if press_test(market, kind, card)[0]:
+            break
+        page.wait_for_timeout(3_000)
+    expect(card.locator(".status")).to_have_text("Connected", timeout=10 * SECS)
     assert sitting.complaints == []
+
+
+def press_test(market: MarketToday, kind: str, card: Locator) -> tuple[bool, str]:
+    """Press the button and wait until the vendor's answer is kept: whether it was good, and in words."""
+
+    def kept() -> tuple:
+        query = "SELECT tested_at, tested_ok, tested_text FROM vault_secret WHERE kind = %s"
+        with database(market) as connection:
+            return connection.execute(query, (kind,)).fetchone()
+
+    before = kept()
+    card.get_by_role("button", name="Test", exact=True).click()
+    market.instance.wait(lambda: kept()[0] != before[0], f"the answer of {kind}", 60)
+    return kept()[1:]
 
 
 def database(market: MarketToday) -> psycopg.Connection:

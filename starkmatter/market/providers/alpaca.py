@@ -126,7 +126,8 @@ class AlpacaProvider:
         """See the port. One connection for at most STREAM_SYMBOLS symbols; mute for MUTE_SECS counts as lost."""
         wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
         tape = _Tape()
-        stream = await asyncio.to_thread(self._make_stream)
+        subscribed = asyncio.Event()
+        stream = await asyncio.to_thread(self._make_stream, subscribed)
 
         async def on_quote(message: Mapping[str, Any]) -> None:
             tape.take_quote(message)
@@ -136,9 +137,8 @@ class AlpacaProvider:
 
         stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
         stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
-        connected = asyncio.Event()
-        telling = asyncio.create_task(self._tell(tape, wanted, on_quotes, connected))
-        consuming = asyncio.create_task(_consume(stream, connected))
+        telling = asyncio.create_task(self._tell(tape, wanted, on_quotes, subscribed))
+        consuming = asyncio.create_task(_consume(stream))
         try:
             await asyncio.wait({telling, consuming}, return_when=asyncio.FIRST_COMPLETED)
             for task in (telling, consuming):
@@ -151,9 +151,9 @@ class AlpacaProvider:
             await asyncio.gather(telling, consuming, return_exceptions=True)
             await _close(stream)
 
-    async def _tell(self, tape: "_Tape", wanted: Sequence[str], on_quotes: OnQuotes, connected: asyncio.Event) -> None:
+    async def _tell(self, tape: "_Tape", wanted: Sequence[str], on_quotes: OnQuotes, subscribed: asyncio.Event) -> None:
         """What is known once the subscription holds, so that nothing falls between; then every change."""
-        await connected.wait()
+        await subscribed.wait()
         tape.know(await self.quotes(wanted))
         while True:
             await tape.woken.wait()
@@ -216,7 +216,7 @@ class AlpacaProvider:
             client._session.mount(scheme, Timed(max_retries=0))
         return client
 
-    def _make_stream(self) -> "StockDataStream":
+    def _make_stream(self, subscribed: asyncio.Event) -> "StockDataStream":
         load(*SDK)
         from alpaca.data.live.stock import StockDataStream
 
@@ -228,6 +228,8 @@ class AlpacaProvider:
             async def _dispatch(self, msg: dict[Any, Any]) -> None:
                 if msg.get("T") == "error":
                     raise ValueError(f"{msg.get('code')} {msg.get('msg')}")
+                if msg.get("T") == "subscription":
+                    subscribed.set()
                 await super()._dispatch(msg)
 
         return Strict(
@@ -311,7 +313,7 @@ class _Tape:
         return {symbol: self.newest[symbol] for symbol in changed}
 
 
-async def _consume(stream: "StockDataStream", connected: asyncio.Event) -> None:
+async def _consume(stream: "StockDataStream") -> None:
     """Connect and read until the stream ends; returns when it was mute for too long."""
     from msgpack.exceptions import ExtraData, UnpackException
     from websockets.exceptions import WebSocketException
@@ -320,7 +322,6 @@ async def _consume(stream: "StockDataStream", connected: asyncio.Event) -> None:
         async with asyncio.timeout(AUTH_SECS):
             await stream._start_ws()
             await stream._send_subscribe_msg()
-        connected.set()
         await stream._consume()
     except (ExtraData, UnpackException):
         raise _garbage("messages") from None
