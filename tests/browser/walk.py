@@ -89,6 +89,7 @@ class Walk:
 
     def settle(self) -> None:
         """Until the page's data and its first quotes are there."""
+        expect(self.page.locator("main")).to_have_count(1, timeout=20 * SECS)
         expect(self.page.locator(".skeleton")).to_have_count(0, timeout=20 * SECS)
         self.page.wait_for_timeout(700)
 

@@ -148,17 +148,33 @@ def _to_feeds() -> rx.Component:
     return rx.cond(FrameState.is_admin, rx.el.a("Feeds", href="/settings/news", class_name="btn tiny"))
 
 
+def _enter_key() -> rx.Component:
+    return rx.el.a("Enter a key", href="/settings/connections", class_name="inline")
+
+
 def _sources() -> rx.Component:
     return rx.cond(
         NewsState.sources.length() > 0,
-        rx.el.ul(
-            rx.foreach(
-                NewsState.sources,
-                lambda row: rx.el.li(
-                    _dot(row), rx.el.div(rx.el.b(row["title"]), rx.el.span(row["words"], class_name="muted small"))
+        rx.fragment(
+            rx.el.ul(
+                rx.foreach(
+                    NewsState.sources,
+                    lambda row: rx.el.li(
+                        _dot(row), rx.el.div(rx.el.b(row["title"]), rx.el.span(row["words"], class_name="muted small"))
+                    ),
+                ),
+                class_name="health",
+            ),
+            rx.cond(
+                ~NewsState.has_key,
+                rx.el.p(
+                    "A NewsAPI key adds headlines on what you hold. ",
+                    rx.cond(
+                        FrameState.is_admin, rx.el.a("Enter a key", href="/settings/connections", class_name="inline")
+                    ),
+                    class_name="muted small footnote",
                 ),
             ),
-            class_name="health",
         ),
         empty("No sources", "With a feed or a NewsAPI key this page fills."),
     )

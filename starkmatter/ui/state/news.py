@@ -13,6 +13,7 @@ from starkmatter.errors import NotFound, StarkMatterError
 from starkmatter.jobs.history import ask_for_news
 from starkmatter.news import service
 from starkmatter.news.records import FeedView, NewsView, SourceHealth
+from starkmatter.news.sources.newsapi import VENDOR as NEWSAPI
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, chosen_account
@@ -37,6 +38,7 @@ class NewsState(rx.State):
     before: str = ""
     holds: bool = True
     sources: list[Row] = []
+    has_key: bool = True
     problem: str = ""
 
     @rx.event
@@ -106,6 +108,7 @@ class NewsState(rx.State):
             self._mark_end(found)
             health = await service.list_health(backends(), caller) if self.venue == "market" else []
             self.sources = [_source_row(one, utc_now()) for one in health]
+            self.has_key = self.venue != "market" or any(one.title == NEWSAPI for one in health)
             self.problem = ""
         except StarkMatterError as error:
             self.problem = error.text
