@@ -23,7 +23,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.db.migrate import migrate
-from starkmatter.jobs.worker import GATHER_SECS
+from starkmatter.jobs.venues import GATHER_SECS
 from starkmatter.ops.engines import engines_of, running
 from starkmatter.settings import Settings
 from starkmatter.trading.brokers.paper import PaperBroker
