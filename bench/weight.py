@@ -32,6 +32,9 @@ PAGES: tuple[tuple[str, str, float | None], ...] = (
     ("portfolio", "/portfolio", None),
     ("performance", "/portfolio/performance", PERFORMANCE_KB),
     ("orders", "/orders", None),
+    ("news", "/news", BASE_KB),
+    ("assistant", "/assistant", BASE_KB),
+    ("alerts", "/alerts", BASE_KB),
     ("settings", "/settings", None),
 )
 SHOWN_FILES = 8
@@ -45,6 +48,7 @@ def run() -> list[Row]:
         with running_instance(folder / "home", folder / "run.log") as instance, chromium() as browser:
             instance.wait_until_ready()
             instance.wait(lambda: SETUP_LINK.search(instance.text), "the set-up link")
+            instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes", 60)
             found = SETUP_LINK.search(instance.text)
             assert found is not None
             url = f"http://localhost:{instance.port}"
@@ -69,7 +73,9 @@ def _give_a_past(instance: Instance) -> None:
     web = instance.child("web")
     assert web is not None
     with psycopg.connect(web.environ()["DATABASE_URL"], autocommit=True) as stored:
-        row = stored.execute("SELECT account_id, min(venue_at) FROM equity_snapshot GROUP BY account_id").fetchone()
+        first = "SELECT account_id, min(venue_at) FROM equity_snapshot GROUP BY account_id"
+        instance.wait(lambda: stored.execute(first).fetchone() is not None, "the account's first value", 60)
+        row = stored.execute(first).fetchone()
         assert row is not None
         days = market_past(stored, PAST_SESSIONS, row[1])
         give_past(stored, row[0], days, opened_at=days[0].closes_at - timedelta(hours=5))
