@@ -24,7 +24,7 @@ class SchemaMemo:
         """Whether the database stands where the last migration of exactly this code left it."""
         try:
             code, _, head = self._file.read_text(encoding="utf-8").partition(" ")
-        except OSError:
+        except (OSError, ValueError):
             return False
         return code == self._code() and head != "" and head == _revision(url)
 

@@ -252,9 +252,7 @@ class _Tape:
         self.newest: Quotes = {}
         self.changed: set[str] = set()
         self.woken = asyncio.Event()
-        self._early: deque[tuple[Callable[[Mapping[str, Any]], None], Mapping[str, Any]]] | None = deque(
-            maxlen=EARLY_MAX
-        )
+        self._early: deque[tuple[Take, Mapping[str, Any]]] | None = deque(maxlen=EARLY_MAX)
 
     def know(self, quotes: Quotes) -> None:
         """Begin with these."""

@@ -169,9 +169,7 @@ def _sources() -> rx.Component:
                 ~NewsState.has_key,
                 rx.el.p(
                     "A NewsAPI key adds headlines on what you hold. ",
-                    rx.cond(
-                        FrameState.is_admin, rx.el.a("Enter a key", href="/settings/connections", class_name="inline")
-                    ),
+                    rx.cond(FrameState.is_admin, _enter_key()),
                     class_name="muted small footnote",
                 ),
             ),
