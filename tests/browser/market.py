@@ -1,14 +1,17 @@
 """An own instance of the product whose market is open at any hour, with its sources on loopback."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+from playwright.sync_api import expect
 
 from starkmatter.domain.sessions import exchange_day
+from tests.browser.walk import SECS, Walk
 from tests.ops.instance import Instance, running_instance
 from tests.ram import home_folder
 from tests.security.product import SETUP_LINK
@@ -71,3 +74,12 @@ def market_today() -> Iterator[MarketToday]:
             instance.wait(lambda: (one := instance.child("worker")) is not None and one.pid != worker.pid, "a worker")
             instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes again", within_secs=60)
             yield market
+
+
+def open_alpacas_account(walk: Walk) -> None:
+    """Open the account behind the person's keys, and look at it."""
+    walk.open("/settings/accounts")
+    walk.page.get_by_role("button", name="Open Alpaca's paper account").click()
+    walk.page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
+    walk.settle()
+    expect(walk.page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.market import MarketToday, market_today
+from tests.browser.market import MarketToday, market_today, open_alpacas_account
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
 from tests.standins.alpaca_data import KEY_ID, SECRET
 from tests.standins.alpaca_trading import KEY_ID as TRADING_KEY_ID
@@ -148,11 +148,7 @@ def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: Market
     card.get_by_label("Secret key").fill(TRADING_SECRET)
     card.get_by_role("button", name="Save and test").click()
     expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
-    first.open("/settings/accounts")
-    page.get_by_role("button", name="Open Alpaca's paper account").click()
-    page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
-    first.settle()
-    expect(page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")
+    open_alpacas_account(first)
     first.open("/portfolio")
     broker = page.locator(".panel").filter(has=page.get_by_role("heading", name="At the broker"))
     expect(broker.locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)

@@ -14,7 +14,7 @@ from redis import Redis
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.settings import load_settings
 from tests.browser.analyst import analyst
-from tests.browser.market import MarketToday, market_today
+from tests.browser.market import MarketToday, market_today, open_alpacas_account
 from tests.browser.walk import EMAIL, SECS, Walk
 from tests.ops.instance import starkmatter
 from tests.standins import alpaca_data, alpaca_trading, claude, newsapi, smtp
@@ -82,11 +82,7 @@ def test_keys_of_every_vendor_are_entered_and_found_good(market: MarketToday, si
 
 def test_quotes_stream_and_an_order_fills_at_the_broker(market: MarketToday, sitting: Walk) -> None:
     page, there = sitting.page, market.vendors.alpaca_trading
-    sitting.open("/settings/accounts")
-    page.get_by_role("button", name="Open Alpaca's paper account").click()
-    page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
-    sitting.settle()
-    expect(page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")
+    open_alpacas_account(sitting)
     sitting.open("/trade/AAPL")
     dot = page.locator(".quotehead .dot")
     expect(dot).to_have_attribute("title", re.compile("alpaca"), timeout=30 * SECS)
