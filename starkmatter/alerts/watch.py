@@ -1,4 +1,8 @@
-"""Watches one venue's quotes for the worker and fires each alert once per crossing."""
+"""Watches one venue's quotes for the worker and fires each alert once per crossing.
+
+The rules are read again at most once a second, so a rule may be a moment older than our knowledge of it: what crossed
+in that moment is judged when the rule is learned, by the newest price of its symbol.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -33,29 +37,40 @@ class AlertWatch:
         self._b = b
         self._venue: Venue = venue
         self._alerts: dict[str, dict[UUID, WatchedAlert]] = {}
+        self._newest: dict[str, Quote] = {}
+        self._run_id: int | None = None
         self._version: object = None
         self._looked_at = float("-inf")
 
     async def on_quotes(self, clock: VenueClock, quotes: Mapping[str, Quote]) -> None:
         """Judge the alerts of these symbols. Never raises for a server that is away: the next batch tries again."""
+        if clock.run_id != self._run_id:  # another market begins: the former one's prices say nothing of it
+            self._run_id = clock.run_id
+            self._newest.clear()
+        self._newest.update(quotes)
         try:
-            await self._follow_changes()
-            for symbol, quote in quotes.items():
+            learned = await self._follow_changes()
+            for symbol, quote in {**quotes, **{one: self._newest[one] for one in learned}}.items():
                 for alert in tuple(self._alerts.get(symbol, {}).values()):
                     await self._judge(alert, quote, clock.venue_now)
         except Unavailable:
+            self._version = None  # what was not judged now is judged when the rules can be read again
             log.debug("alerts wait", venue=self._venue, why="the database does not answer")
 
-    async def _follow_changes(self) -> None:
+    async def _follow_changes(self) -> set[str]:
+        """Read the rules again where any changed: the symbols to be judged anew, of those whose price is known."""
         if monotonic_secs() - self._looked_at < LOOK_SECS:
-            return
+            return set()
+        learned: set[str] = set()
         (version,) = await self._b.db.tuples(queries.VERSION, (self._venue,))
         if version != self._version:
             found: dict[str, dict[UUID, WatchedAlert]] = defaultdict(dict)
             for alert in await self._b.db.all(WatchedAlert, queries.WATCHED, (self._venue,)):
                 found[alert.symbol][alert.id] = alert
             self._alerts, self._version = dict(found), version
+            learned = found.keys() & self._newest.keys()
         self._looked_at = monotonic_secs()
+        return learned
 
     async def _judge(self, alert: WatchedAlert, quote: Quote, venue_at: datetime) -> None:
         verdict = judge(alert.rule, quote, armed=alert.armed)

@@ -114,6 +114,29 @@ async def test_a_crossing_is_told_once_on_the_page_and_by_mail(desk: Desk, watch
     assert not rested.active
 
 
+async def test_what_crosses_before_the_worker_knows_the_rule_is_not_missed(
+    desk: Desk, watch: AlertWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await watch.on_quotes(open_clock(), {"AAPL": quote("AAPL 104.00/104.05")})
+    made = await above(desk, "105")
+    assert made.armed
+    monkeypatch.setattr("starkmatter.alerts.watch.LOOK_SECS", 3_600.0)  # It looked a moment ago.
+    await watch.on_quotes(open_clock(), {"AAPL": quote("AAPL 106.00/106.05")})
+    assert await list_alert_events(desk.b, desk.caller) == []
+    monkeypatch.setattr("starkmatter.alerts.watch.LOOK_SECS", 0.0)
+    await watch.on_quotes(open_clock(), {})
+    [event] = await list_alert_events(desk.b, desk.caller)
+    assert event.price == Decimal(106)
+
+
+async def test_a_former_markets_price_fires_nothing(desk: Desk, watch: AlertWatch) -> None:
+    await watch.on_quotes(open_clock(), {"AAPL": quote("AAPL 106.00/106.05")})
+    made = await above(desk, "105")
+    assert made.armed
+    await watch.on_quotes(open_clock(run_id=8), {})
+    assert await list_alert_events(desk.b, desk.caller) == []
+
+
 async def test_one_that_repeats_fires_at_each_crossing(desk: Desk, watch: AlertWatch) -> None:
     await above(desk, "105", repeats=True)
     for prices in (

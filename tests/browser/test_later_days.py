@@ -68,8 +68,9 @@ def test_ending_this_session_in_settings_leads_to_the_sign_in_page(owner: Walk, 
         row_of(window, "Sessions", "this one").get_by_role("button", name="End").click()
         window.page.wait_for_url("**/login**", timeout=10 * SECS)
         assert rest.get("/auth/me").status_code == 401
-    window.page.goto(owner.url + "/orders")
-    window.page.wait_for_url("**/login**", timeout=10 * SECS)
+    another = window.context.new_page()
+    another.goto(owner.url + "/orders")
+    another.wait_for_url("**/login**", timeout=10 * SECS)
     window.context.close()
 
 

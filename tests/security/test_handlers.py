@@ -236,7 +236,7 @@ async def test_setvar_and_update_vars_internal_change_no_var_of_any_state(produc
                     {"vars": {f"{state}.{name}": value}},
                 )
                 await line.call(BOOT, {"vars": {f"{state}.{name}": value}}, path="/welcome")
-        await line.settled_twice()
+        await line.settled_twice(secs=90)  # thousands of events
         after = _comparable(await line.state())
         assert after == before
         assert MARK not in json.dumps(after)

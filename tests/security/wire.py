@@ -64,17 +64,17 @@ class Wire:
                 raise AssertionError(f"no {what} within {secs} s; {len(self.frames)} frames") from None
         assert done(self.frames), f"the socket was closed before {what}"
 
-    async def settled(self) -> list[str]:
+    async def settled(self, secs: float = ANSWER_SECS) -> list[str]:
         """Until everything sent so far has been worked off: events of one tab run in order, and hydrate answers."""
         self._settled += 1
         address = f"/?settled={self._settled}-"
         await self.call(HYDRATE, router_data={"pathname": "/", "asPath": address, "query": {}})
-        await self.until(lambda frames: any(address in one and _is_hydration(one) for one in frames), "an answer")
+        await self.until(lambda frames: any(address in one and _is_hydration(one) for one in frames), "an answer", secs)
         return self.frames
 
-    async def settled_twice(self) -> list[str]:
+    async def settled_twice(self, secs: float = ANSWER_SECS) -> list[str]:
         """The same, and what the handlers themselves queued has run as well."""
-        await self.settled()
+        await self.settled(secs)
         return await self.settled()
 
     async def state(self) -> dict[str, Any]:

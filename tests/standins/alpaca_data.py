@@ -128,11 +128,11 @@ class AlpacaData:
             elif self.stream_fault == "garbage":
                 socket.send(b"\xc1 not msgpack")
             else:
+                if self.stream_fault != "mute":
+                    self._sockets.add(socket)
                 say({"T": "subscription", "trades": asked.get("trades", []), "quotes": asked.get("quotes", [])})
             if self.stream_fault == "drop":
                 return
-            if self.stream_fault != "mute":
-                self._sockets.add(socket)
             for _ in socket:
                 pass
         except ConnectionClosed:
