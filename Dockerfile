@@ -2,8 +2,11 @@
 FROM python:3.13-slim AS build
 WORKDIR /app
 COPY requirements.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv /app/.venv && /app/.venv/bin/pip install --disable-pip-version-check --quiet -r requirements.txt
+RUN --mount=type=cache,target=/root/.cache \
+    python -m venv /app/.uv && /app/.uv/bin/pip install --disable-pip-version-check --quiet uv==0.13.9 \
+    && /app/.uv/bin/uv venv --quiet --python "$(command -v python)" /app/.venv \
+    && /app/.uv/bin/uv pip install --quiet --python /app/.venv --compile-bytecode --link-mode copy -r requirements.txt \
+    && rm -rf /app/.uv
 COPY CHANGELOG.md rxconfig.py alembic.ini ./
 COPY alembic alembic
 COPY assets assets

@@ -2,9 +2,15 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+UV := uv==0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export REFLEX_TELEMETRY_ENABLED := false
+
+# uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
+install = { $(PY) -m pip install --quiet $(UV) \
+	  && $(VENV)/bin/uv pip install --quiet --python $(PY) --compile-bytecode -r $(1) \
+	  || $(PY) -m pip install --quiet -r $(1); }
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test test-nightly check bench migrate backup docs lock image screenshots requirements requirements-dev \
@@ -44,7 +50,7 @@ docs: requirements ## Write the pages of the documentation that are made from th
 	@$(PY) -m starkmatter.connections.providers > docs/providers.md.new && mv docs/providers.md.new docs/providers.md
 
 lock: requirements-dev ## Compile requirements*.in and keep the front end's lock
-	@$(PY) -m pip install --quiet uv
+	@$(PY) -m pip install --quiet $(UV)
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
 	@$(PY) -m starkmatter frontend --lock
@@ -61,12 +67,12 @@ chromium: requirements-dev
 requirements: $(VENV)/bin/starkmatter
 	@cmp -s requirements.txt $(VENV)/installed.txt || cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
 	  echo "Installing requirements …"; \
-	  $(PY) -m pip install --quiet -r requirements.txt && cp requirements.txt $(VENV)/installed.txt; }
+	  $(call install,requirements.txt) && cp requirements.txt $(VENV)/installed.txt; }
 
 requirements-dev: $(VENV)/bin/starkmatter
 	@cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
 	  echo "Installing requirements for development …"; \
-	  $(PY) -m pip install --quiet -r requirements-dev.txt && cp requirements-dev.txt $(VENV)/installed-dev.txt \
+	  $(call install,requirements-dev.txt) && cp requirements-dev.txt $(VENV)/installed-dev.txt \
 	    && cp requirements.txt $(VENV)/installed.txt; }
 
 $(VENV)/bin/starkmatter: deploy/starkmatter | $(PY)

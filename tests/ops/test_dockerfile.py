@@ -12,13 +12,14 @@ import pytest
 from starkmatter.version import ROOT_DIR
 from tests.ops.dockerfile import Built, carry_out, instructions, let_in
 from tests.ops.instance import free_port
+from tests.ram import fast_folder
 
 DOCKERFILE = ROOT_DIR / "Dockerfile"
 
 
 @pytest.fixture(scope="module")
 def built() -> Iterator[Built]:
-    folder = Path(tempfile.mkdtemp(prefix="sm-image-"))
+    folder = Path(tempfile.mkdtemp(prefix="sm-image-", dir=fast_folder()))
     folder.chmod(0o755)
     yield carry_out(DOCKERFILE, folder)
     shutil.rmtree(folder, ignore_errors=True)

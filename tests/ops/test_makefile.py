@@ -84,3 +84,12 @@ def test_container_file_starts_one_container_with_one_volume_on_loopback() -> No
     assert compose.count("image:") == 1
     assert "data:/data" in compose
     assert "127.0.0.1}:3000:3000" in compose
+
+
+def test_image_and_checkout_install_with_the_same_pinned_tool() -> None:
+    pins = [
+        re.findall(r"\buv==[\d.]+", (ROOT_DIR / name).read_text(encoding="utf-8"))
+        for name in ("Makefile", "Dockerfile")
+    ]
+    assert pins[0] == pins[1]
+    assert len(pins[0]) == 1
