@@ -26,6 +26,7 @@ CHATTY = (
     "httpx2",
     "httpcore",
     "httpcore2",
+    "psycopg",
     "uvicorn.error",
     "websockets",
     "engineio",

@@ -38,6 +38,7 @@ class Pace:
     young: timedelta = timedelta(seconds=5)
     settle_secs: float = 1.0
     check_every_secs: float = 60.0
+    apart_every_secs: float = 10.0
     reconnect_secs: tuple[float, float] = (1.0, 30.0)
 
 

@@ -122,7 +122,8 @@ class AccountDesk:
                 if stranded:
                     await self._desk.strand()
                     stranded = False
-                if self._check.is_set() or monotonic_secs() - self._checked_at > self._pace.check_every_secs:
+                every_secs = self._pace.check_every_secs if self._agreed else self._pace.apart_every_secs
+                if self._check.is_set() or monotonic_secs() - self._checked_at > every_secs:
                     await self._reconcile()
                 await self._desk.drain(sending=self._agreed)
             except VendorFailure as failure:

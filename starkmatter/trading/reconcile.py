@@ -128,18 +128,21 @@ class Reconciler:
         return sum((one.market_value for one in book.positions), ZERO)
 
     async def _follow_orders(self, book: BrokerBook) -> list[Difference]:
-        """Bring every open order of ours to where the broker has it; those it says it has not are differences."""
+        """Bring every open order of ours to where the broker has it; those it says it has not are differences.
+
+        One sent a moment ago may not be known there yet; what is known of it counts all the same.
+        """
         there = {one.client_order_id: one for one in book.open_orders}
         differences = []
         now = utc_now()
         for order in await self._open_orders():
-            if order.status is OrderStatus.PENDING_SUBMIT or now - order.created_at < self._pace.young:
+            if order.status is OrderStatus.PENDING_SUBMIT:
                 continue
             await self._confirm()
             found = there.get(order.client_order_id) or await self._broker.find(order.client_order_id)
             if found is not None:
                 await self._desk.on_order(found)
-            elif order.status not in UNSENT:
+            elif order.status not in UNSENT and now - order.created_at >= self._pace.young:
                 differences.append(
                     Difference(f"order {order.id}", str(order.status), "none", "The broker says it has no such order.")
                 )

@@ -138,7 +138,11 @@ async def seat(
                     and found.checked_at > since
                 )
 
-            await until(ready, READY_SECS, "both books agree")
+            try:
+                await until(ready, READY_SECS, "both books agree")
+            except AssertionError as late:
+                status = await broker_status(b, caller, seat.account_id)
+                raise AssertionError(f"{late}: {status}\n{worker.text[-4_000:]}") from None
             yield worker
 
     account = await open_at_broker(b, caller, broker="alpaca", name="Alpaca")

@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -27,14 +26,20 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from starkmatter.version import ROOT_DIR
 from tests.builders import make_caller, order
 from tests.ops.instance import environment
+from tests.process.nursery import Nursery
 
 SYMBOLS = ("AAPL", "AMZN", "NVDA", "KO")
 SETTLED = TERMINAL | (OPEN - {"pending_submit", "submitting", "unknown", "pending_cancel"})
 READY_SECS = 40.0
 QUIET_SECS = 20.0
+
+
+@cache
+def nursery() -> Nursery:
+    """The one of this run."""
+    return Nursery()
 
 
 class Worker:
@@ -52,18 +57,11 @@ class Worker:
             "STARKMATTER_LOG_FORMAT": "json",
             **(more or {}),
         }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "starkmatter", "worker"],
-                env=environment(home, 3999, variables),
-                cwd=ROOT_DIR,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = nursery().start("worker", environment(home, 3999, variables), self.log)
 
     @property
     def text(self) -> str:
-        return self.log.read_text(errors="replace")
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     @property
     def leads(self) -> bool:
@@ -165,7 +163,7 @@ class Person:
             assert again.id == placed.id
         elif chance < 0.35:
             mine = [one for one in self.answered.values() if one not in self.spared]
-            await cancel_order(self.b, self.caller, self.rng.choice(mine))
+            await cancel_order(self.b, self.caller, self.rng.choice(mine[-30:]))
 
     async def _wish(self) -> str:
         symbol = self.rng.choice(SYMBOLS)

@@ -191,6 +191,31 @@ async def test_what_happened_while_nobody_listened_is_made_good(seat: BrokerSeat
     await seat.books_add_up()
 
 
+async def test_what_filled_a_moment_ago_is_made_good_and_the_books_are_not_called_apart(seat: BrokerSeat) -> None:
+    seat.pace = replace(seat.pace, young=timedelta(hours=1))  # everything is young
+    async with seat.house():
+        await seat.until_state("ready")
+        placed = await seat.order("buy 10 AAPL @ 100.00 gtc")
+        await seat.until(placed, "working", "accepted")
+    seat.there.fill(placed.client_order_id, "10", "99.95", tell=False)
+    async with seat.house():
+        await seat.until(placed, "filled")
+        await seat.until_state("ready")
+    assert (await get_account(seat.b, seat.caller, seat.account_id)).cash == seat.there.cash
+    await seat.books_add_up()
+
+
+async def test_books_that_are_apart_are_compared_again_soon(seat: BrokerSeat) -> None:
+    seat.pace = replace(seat.pace, apart_every_secs=0.2)
+    async with seat.house():
+        await seat.until_state("ready")
+    seat.there.cash += 100
+    async with seat.house():
+        await seat.until_state("apart")
+        seat.there.cash -= 100
+        await seat.until_state("ready")
+
+
 async def test_reports_that_come_twice_late_or_out_of_order_book_nothing_twice(seat: BrokerSeat) -> None:
     async with seat.house():
         await seat.until_state("ready")
