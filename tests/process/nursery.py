@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -138,9 +139,7 @@ def _fork(question: dict[str, Any], answers: int) -> int:
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
-    except Exception:
-        import traceback
-
+    except Exception:  # noqa: BLE001 - its last words go to its log, as they would without us
         traceback.print_exc()
     finally:
         sys.stdout.flush()
