@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Venue = Literal["replay", "market"]
 Interval = Literal["1m", "5m", "15m", "1h", "1d"]
@@ -43,11 +43,10 @@ class Quote:
     condition: QuoteCondition = "normal"
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """Open, high, low, close and volume of `interval` from `starts_at` (aware UTC; the session's open for 1d).
 
-    `note` says what of the bar is not the source's own figure (None: nothing).
+    `note` says what of the bar is not the source's own figure (None: nothing). A tuple: they are made by the thousand.
     """
 
     symbol: str

@@ -1,7 +1,7 @@
 """Bars that quotes of the wall-clock market make while they grow, and after that until their source tells of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ class MarketForming:
         """Go on with the growing days of a former worker; shorter bars begin anew."""
         for bar in await self._db.all(_Stored, queries.FORMING, {"venue": VENUE}):
             if bar.interval == "1d":
-                self.seed(Bar(*(getattr(bar, name) for name in Bar.__slots__)), calendar)
+                self.seed(Bar(*(getattr(bar, name) for name in Bar._fields)), calendar)
 
     def seed(self, bar: Bar, calendar: SessionCalendar) -> None:
         """What a source says of a bar that still grows: it has seen what we have not."""
@@ -50,10 +50,10 @@ class MarketForming:
         starts_at, ends_at = place_in(calendar.sessions[index], bar.interval, bar.starts_at)
         key = (bar.symbol, bar.interval)
         ours = self._growing.get(key)
-        seeded = replace(bar, starts_at=starts_at)
+        seeded = bar._replace(starts_at=starts_at)
         if ours is not None and ours.bar.starts_at == starts_at:
             high, low = max(bar.high, ours.bar.high), min(bar.low, ours.bar.low)
-            seeded = replace(seeded, high=high, low=low, close=ours.bar.close)
+            seeded = seeded._replace(high=high, low=low, close=ours.bar.close)
         elif ours is not None and ours.bar.starts_at > starts_at:
             return
         self._growing[key] = _Growing(seeded, ends_at, None, whole=True)
@@ -93,7 +93,7 @@ class MarketForming:
             elif ours.before is not None and quote.volume is not None and quote.volume >= ours.before:
                 volume = quote.volume - ours.before
             high, low = max(bar.high, last), min(bar.low, last)
-            ours.bar = replace(bar, high=high, low=low, close=last, volume=volume, note=NOTE)
+            ours.bar = bar._replace(high=high, low=low, close=last, volume=volume, note=NOTE)
         self._changed.add(key)
 
     def _finish(self, ours: _Growing) -> None:

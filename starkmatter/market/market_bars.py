@@ -7,7 +7,7 @@ when they moved, the source has adjusted them for a split, and everything is fet
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -102,7 +102,7 @@ def on_grid(bars: Iterable[Bar], calendar: SessionCalendar) -> list[GridBar]:
             continue
         starts_at, ends_at = place_in(session, bar.interval, bar.starts_at)
         before = found.get(starts_at)
-        placed = replace(bar, starts_at=starts_at) if before is None else joined(before.bar, bar)
+        placed = bar._replace(starts_at=starts_at) if before is None else joined(before.bar, bar)
         found[starts_at] = GridBar(placed, ends_at)
     return [found[at] for at in sorted(found)]
 
@@ -111,7 +111,7 @@ def joined(first: Bar, second: Bar) -> Bar:
     """One bar of two that follow each other."""
     volume = None if first.volume is None or second.volume is None else first.volume + second.volume
     high, low = max(first.high, second.high), min(first.low, second.low)
-    return replace(first, high=high, low=low, close=second.close, volume=volume)
+    return first._replace(high=high, low=low, close=second.close, volume=volume)
 
 
 class BarStore:

@@ -100,7 +100,7 @@ async def load_bars(
     params = _bar_params(venue, symbol, interval, start, end, limit, until)
     rows = await db.tuples(queries.BARS, params)
     rows.sort(key=itemgetter(0))
-    return [Bar(symbol, interval, *row) for row in rows[-params["limit"] :]]
+    return [Bar._make((symbol, interval, *row)) for row in rows[-params["limit"] :]]
 
 
 async def load_bars_json(

@@ -57,10 +57,15 @@ _WORK_COLUMNS = """
        o.reserve_per_share, o.submitted_venue_at, o.sequence
 """
 
+# The first rows are found before anything is joined: in a burst there are thousands behind them.
 PENDING_WORK = f"""
 SELECT b.id AS outbox, b.kind, {_WORK_COLUMNS}
-  FROM outbox b JOIN trade_order o ON o.id = b.order_id JOIN account a ON a.id = o.account_id
- WHERE b.venue = %s AND b.id > %s AND a.broker = 'paper' ORDER BY b.id LIMIT %s
+  FROM (SELECT id, kind, order_id FROM outbox
+         WHERE venue = %s AND id > %s
+           AND (SELECT a.broker FROM trade_order o JOIN account a ON a.id = o.account_id
+                 WHERE o.id = outbox.order_id) = 'paper'
+         ORDER BY id LIMIT %s) b
+  JOIN trade_order o ON o.id = b.order_id JOIN account a ON a.id = o.account_id ORDER BY b.id
 """
 
 RESTING_WORK = f"""

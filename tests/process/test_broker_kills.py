@@ -187,6 +187,11 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
         kill_then(worker, None)
         filled = await seat.send("buy 3 AAPL @ 100.00 gtc")
         await dead(worker)
+
+        async def filled_there() -> bool:
+            return there.orders.get(filled.client_order_id, {}).get("status") == "filled"
+
+        await until(filled_there, 20.0, "the broker to fill it")
     there.fills_at_once = False
     # Stored, not claimed by anybody.
     async with seat.start("stored") as worker:
