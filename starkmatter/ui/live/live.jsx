@@ -13,6 +13,7 @@ const MARKET_STALE_MS = 60_000;
 const PULSE_MS = 3_000;
 const RELOAD_MS = 250;
 const FLASH_EVERY_MS = 1_200;
+const FLASH_MS = 400;
 
 const fixed = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -53,6 +54,8 @@ class Stream {
     this.clockAt = 0;
     this.latency = null;
     this.closed = false;
+    this.flashing = [];
+    this.fading = null;
   }
 
   start() {
@@ -247,10 +250,23 @@ class Stream {
     const now = performance.now();
     if (now - (cell.smFlashed ?? 0) < FLASH_EVERY_MS) return;
     cell.smFlashed = now;
-    const name = value > before ? "flash-up" : "flash-down";
-    cell.classList.remove("flash-up", "flash-down");
-    void cell.offsetWidth;
+    this.flash(cell, value > before ? "flash-up" : "flash-down", now);
+  }
+
+  // On and off, each once: an animation would paint the whole page at every frame.
+  flash(cell, name, now) {
     cell.classList.add(name);
+    this.flashing.push([cell, name, now + FLASH_MS]);
+    this.fading ??= setTimeout(() => this.fade(), FLASH_MS);
+  }
+
+  fade() {
+    const now = performance.now() + 20; // what is due in a moment ends with what is due now
+    while (this.flashing.length && this.flashing[0][2] <= now) {
+      const [cell, name] = this.flashing.shift();
+      cell.classList.remove(name);
+    }
+    this.fading = this.flashing.length ? setTimeout(() => this.fade(), this.flashing[0][2] - now + 20) : null;
   }
 
   // On the replay a quote is as old as its way to us; on the market of today as old as its source says.
