@@ -1,5 +1,7 @@
 """What every page owes: it stands still, asks nobody else, is light, fits a phone, names its controls, stays silent."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -37,13 +39,19 @@ def test_a_page_on_a_desk(walk: Walk, path: str) -> None:
     assert weight_kb <= (TRADE_PAGE_MAX_KB if path.startswith("/trade") else BASE_PAGE_MAX_KB)
 
 
+@pytest.fixture(scope="module")
+def phone(owner: Walk, browser: Browser) -> Iterator[Walk]:
+    """One phone for all pages, so that it loads the code once."""
+    window = Walk.begin(browser, owner.url, size=PHONE, state=owner.context.storage_state())
+    yield window
+    window.context.close()
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_on_a_phone(owner: Walk, browser: Browser, path: str) -> None:
-    phone = Walk.begin(browser, owner.url, size=PHONE, state=owner.context.storage_state())
+def test_a_page_on_a_phone(phone: Walk, path: str) -> None:
     phone.open(path)
     wide = phone.page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
     nameless = phone.page.evaluate(NAMELESS)
-    phone.context.close()
     assert wide <= PHONE["width"]
     assert nameless == []
     assert phone.complaints == []
