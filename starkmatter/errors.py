@@ -65,6 +65,14 @@ class Refused(StarkMatterError):
     title = "Refused"
 
 
+class TooMany(StarkMatterError):
+    """Too often in too short a time; `details["retry_after_secs"]` says how long to wait."""
+
+    status = 429
+    code = "too_many_tries"
+    title = "Too many tries"
+
+
 class Unavailable(StarkMatterError):
     """A part this needs is down or slow; the same call may work later."""
 

@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     session_idle_mins: int = Field(30, ge=1, le=1440, validation_alias=_env("STARKMATTER_SESSION_IDLE_MINS"))
     session_max_hours: int = Field(12, ge=1, le=720, validation_alias=_env("STARKMATTER_SESSION_MAX_HOURS"))
 
+    sign_in_per_min: int = Field(30, ge=1, le=10_000, validation_alias=_env("STARKMATTER_SIGN_IN_PER_MIN"))
+
     replay_start_on: date = Field(date(2021, 3, 1), validation_alias=_env("STARKMATTER_REPLAY_START_ON"))
     replay_speed: int = Field(10, ge=1, le=60, validation_alias=_env("STARKMATTER_REPLAY_SPEED"))
     replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))

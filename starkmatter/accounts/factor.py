@@ -18,6 +18,7 @@ from starkmatter.accounts.passphrase import verify_passphrase
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sealing import Sealed, seal, unseal
 from starkmatter.accounts.sessions import revoke_other_sessions
+from starkmatter.accounts.throttle import forgive, person_key, take_try
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotSignedIn, StarkMatterError
@@ -138,9 +139,12 @@ async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None) -> None
 
 async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None = None) -> None:
     """Be sure that it is still the same person, before anything about their sign-in changes."""
+    key = person_key(caller.user_id)
+    await take_try(b, key)
     stored = await b.db.value(queries.PASSPHRASE_HASH, (caller.user_id,))
     if not await verify_passphrase(passphrase, stored):
         raise NotAllowed("The passphrase is not right.", code="wrong_credentials")
+    await forgive(b, key)
     if code is not None and not await _accepts(b, caller.user_id, code, recovery=True):
         raise NotAllowed("This code does not fit, or it was used before.", code="wrong_code")
 

@@ -132,6 +132,55 @@ RECOVERY_CODES_LEFT = "SELECT count(*) FROM recovery_code WHERE user_id = %s AND
 
 PASSPHRASE_HASH = "SELECT passphrase_hash FROM app_user WHERE id = %s AND disabled_at IS NULL"
 
+# --- how often a sign-in may be tried ---------------------------------------------------------------------------------
+
+# No row comes back while a pause lasts. A key's row is locked meanwhile, so tries at one instant are counted in turn,
+# in whatever order they come: after a free try the next instant lies in the past.
+TAKE_SIGN_IN_TRY = """
+INSERT INTO sign_in_try AS t (key, tries, next_at, updated_at)
+VALUES (%(key)s, 1, %(now)s - interval '1 minute', %(now)s)
+ON CONFLICT (key) DO UPDATE
+   SET tries = CASE WHEN t.updated_at < %(forgotten_before)s THEN 1 ELSE t.tries + 1 END,
+       next_at = CASE
+           WHEN t.updated_at < %(forgotten_before)s OR t.tries + 1 < %(free)s THEN %(now)s - interval '1 minute'
+           ELSE %(now)s + least(interval '1 second' * power(2, least(t.tries + 1 - %(free)s, 20)), %(longest)s)
+       END,
+       updated_at = %(now)s
+ WHERE t.next_at <= %(now)s OR t.updated_at < %(forgotten_before)s
+RETURNING tries
+"""
+
+NEXT_SIGN_IN_TRY = "SELECT next_at FROM sign_in_try WHERE key = %s"
+
+TAKE_ADDRESS_TRY = """
+INSERT INTO sign_in_try AS t (key, tries, next_at, updated_at) VALUES (%(key)s, 1, %(now)s, %(now)s)
+ON CONFLICT (key) DO UPDATE
+   SET tries = CASE WHEN t.updated_at < %(since)s THEN 1 ELSE t.tries + 1 END,
+       updated_at = CASE WHEN t.updated_at < %(since)s THEN %(now)s ELSE t.updated_at END
+ WHERE t.updated_at < %(since)s OR t.tries < %(most)s
+RETURNING tries
+"""
+
+ADDRESS_TRIES_SINCE = "SELECT updated_at FROM sign_in_try WHERE key = %s"
+
+FORGET_TRIES = "DELETE FROM sign_in_try WHERE key = %s"
+
+FORGET_OLD_TRIES = "DELETE FROM sign_in_try WHERE updated_at < %s"
+
+KNOWS_DEVICE = """
+SELECT 1 FROM known_device d JOIN app_user u ON u.id = d.user_id WHERE d.token_hash = %s AND lower(u.email) = lower(%s)
+"""
+
+PUT_DEVICE = """
+INSERT INTO known_device (token_hash, user_id, seen_at) VALUES (%(token_hash)s, %(user)s, %(now)s)
+ON CONFLICT (token_hash, user_id) DO UPDATE SET seen_at = excluded.seen_at
+"""
+
+DROP_OLDEST_DEVICES = """
+DELETE FROM known_device WHERE user_id = %(user)s AND token_hash NOT IN (
+    SELECT token_hash FROM known_device WHERE user_id = %(user)s ORDER BY seen_at DESC LIMIT %(most)s)
+"""
+
 # --- people and invitations ------------------------------------------------------------------------------------------
 
 PEOPLE = """

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.devices import known_device, remember_device
 from starkmatter.accounts.factor import check_at_sign_in
 from starkmatter.accounts.passphrase import verify_passphrase
 from starkmatter.accounts.records import Caller, Role
 from starkmatter.accounts.sessions import open_session
+from starkmatter.accounts.throttle import account_key, device_key, forgive, take_address_try, take_try
 from starkmatter.backends import Backends
 from starkmatter.errors import NotSignedIn
 
@@ -21,16 +23,38 @@ class _LoginRow:
     display_name: str
 
 
-async def sign_in(
-    b: Backends, email: str, passphrase: str, *, totp: str | None = None, ip: str, user_agent: str
-) -> tuple[Caller, str]:
-    """Check who it is and open a session: the caller and the token for the cookie.
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who it is, the token for the session's cookie, and that for the device's."""
 
-    Raises NotSignedIn with one and the same sentence for an unknown address and a wrong passphrase, and
-    SecondFactorNeeded when the passphrase is right and a code is still to come.
+    caller: Caller
+    token: str
+    device: str
+
+
+async def sign_in(
+    b: Backends,
+    email: str,
+    passphrase: str,
+    *,
+    totp: str | None = None,
+    device: str | None = None,
+    ip: str,
+    user_agent: str,
+) -> SignedIn:
+    """Check who it is and open a session. `device` is the token of a browser that signed in before.
+
+    Raises NotSignedIn with one and the same sentence for an unknown address and a wrong passphrase,
+    SecondFactorNeeded when the passphrase is right and a code is still to come, and TooMany while tries are paused.
     """
+    await take_address_try(b, ip)
+    known = await known_device(b, email, device)
+    key = account_key(email) if known is None else device_key(known)
+    await take_try(b, key)
     row = await b.db.one(_LoginRow, queries.USER_FOR_LOGIN, (email.strip(),))
     if not await verify_passphrase(passphrase, row.passphrase_hash if row else None) or row is None:
         raise NotSignedIn("The address or the passphrase is not right.", code="wrong_credentials")
     await check_at_sign_in(b, row.id, totp)
-    return await open_session(b, row.id, row.role, row.email, row.display_name, ip=ip, user_agent=user_agent)
+    await forgive(b, key)
+    caller, token = await open_session(b, row.id, row.role, row.email, row.display_name, ip=ip, user_agent=user_agent)
+    return SignedIn(caller, token, await remember_device(b, row.id, device))

@@ -20,8 +20,9 @@ log = structlog.get_logger("api")
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
-    """One problem document; 503 says when to try again."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECS)} if status == 503 else None
+    """One problem document; 429 and 503 say when to try again."""
+    secs = more.get("retry_after_secs", RETRY_AFTER_SECS if status == 503 else None)
+    headers = None if secs is None else {"Retry-After": str(secs)}
     body = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code, **more}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 

@@ -10,6 +10,8 @@ from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
 
+DEVICE_COOKIE = "starkmatter_device"
+DEVICE_DAYS = 180
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -72,6 +74,19 @@ def set_session_cookie(response: Response, settings: Settings, token: str) -> No
         httponly=True,
         secure=settings.secure_cookies,
         samesite="lax",
+    )
+
+
+def set_device_cookie(response: Response, settings: Settings, token: str) -> None:
+    """Outlives sign-outs and goes to the sign-in alone; it opens nothing."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        token,
+        max_age=DEVICE_DAYS * 86_400,
+        path="/api/v1/auth/login",
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="strict",
     )
 
 

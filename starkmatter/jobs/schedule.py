@@ -10,6 +10,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.sessions import delete_old_sessions
+from starkmatter.accounts.throttle import forget_old_tries
 from starkmatter.alerts import queries as alert_queries
 from starkmatter.assistant.brief import forget_briefs
 from starkmatter.assistant.budget import settle_lost_calls
@@ -119,7 +120,8 @@ async def _audit(b: Backends) -> str:
 
 
 async def _forget_sessions(b: Backends) -> str:
-    return f"{await delete_old_sessions(b, KEEP_SESSIONS)} ended sessions deleted"
+    sessions, tries = await delete_old_sessions(b, KEEP_SESSIONS), await forget_old_tries(b)
+    return f"{sessions} ended sessions and {tries} counts of tries deleted"
 
 
 async def _forget_alerts(b: Backends) -> str:

@@ -274,10 +274,22 @@ async def test_sign_in_sets_an_httponly_cookie_and_a_revoked_session_is_out_at_o
         "/api/v1/auth/login", json={"email": "ada@example.org", "password": "correct horse battery"}
     )
     assert right.status_code == 200
+    device = next(one for one in right.headers.get_list("set-cookie") if one.startswith("starkmatter_device="))
+    assert {"HttpOnly", "Path=/api/v1/auth/login", "SameSite=strict"} <= {part.strip() for part in device.split(";")}
     sessions = (await anonymous.get("/api/v1/auth/sessions")).json()["items"]
     assert [one["current"] for one in sessions] == [True]
     stored = await desk.b.db.tuples("SELECT token_hash FROM user_session")
     assert all(right.cookies[cookie_name(desk.b.settings)].encode() not in bytes(row[0]) for row in stored)
+
+
+async def test_after_too_many_sign_ins_the_answer_says_how_long_to_wait(anonymous: httpx.AsyncClient) -> None:
+    guess = {"email": "ada@example.org", "password": "wrong " * 4}
+    answers = [await anonymous.post("/api/v1/auth/login", json=guess) for _ in range(6)]
+    assert [one.status_code for one in answers] == [401] * 5 + [429]
+    refused = answers[-1]
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert (refused.json()["code"], refused.json()["retry_after_secs"]) == ("too_many_tries", 1)
 
 
 async def test_a_foreign_page_cannot_sign_anybody_in(anonymous: httpx.AsyncClient) -> None:

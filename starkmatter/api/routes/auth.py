@@ -21,7 +21,16 @@ from starkmatter.api.schemas import (
     Register,
     SessionOut,
 )
-from starkmatter.api.security import B, SameSite, Signed, clear_session_cookie, client_ip, set_session_cookie
+from starkmatter.api.security import (
+    DEVICE_COOKIE,
+    B,
+    SameSite,
+    Signed,
+    clear_session_cookie,
+    client_ip,
+    set_device_cookie,
+    set_session_cookie,
+)
 from starkmatter.portfolio.onboarding import welcome_newcomer
 from starkmatter.portfolio.opening import ensure_first_account
 
@@ -45,18 +54,23 @@ async def register(body: Register, request: Request, response: Response, b: B) -
 
 @router.post("/login", dependencies=[SameSite])
 async def login(body: Login, request: Request, response: Response, b: B) -> Me:
-    """Open a session; the answer sets the HttpOnly cookie. 428 asks for the code of the second factor."""
-    caller, token = await sign_in(
+    """Open a session; the answer sets the HttpOnly cookie.
+
+    428 asks for the code of the second factor; 429 says how long to wait after too many tries.
+    """
+    signed = await sign_in(
         b,
         body.email,
         body.password,
         totp=body.totp,
+        device=request.cookies.get(DEVICE_COOKIE),
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
     )
-    await ensure_first_account(b, caller.user_id)
-    set_session_cookie(response, b.settings, token)
-    return Me.model_validate(caller)
+    await ensure_first_account(b, signed.caller.user_id)
+    set_session_cookie(response, b.settings, signed.token)
+    set_device_cookie(response, b.settings, signed.device)
+    return Me.model_validate(signed.caller)
 
 
 @router.post("/logout", status_code=204)

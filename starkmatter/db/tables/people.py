@@ -116,3 +116,24 @@ class Invitation(SQLModel, table=True):
     created_at: datetime = instant_column()
     expires_at: datetime = instant_column()
     used_at: datetime | None = instant_column(nullable=True)
+
+
+class SignInTry(SQLModel, table=True):
+    """How often a sign-in was tried under a key (the hash of an account's, a device's or a network's name)."""
+
+    __tablename__ = "sign_in_try"
+
+    key: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    tries: int
+    next_at: datetime = instant_column()
+    updated_at: datetime = instant_column()
+
+
+class KnownDevice(SQLModel, table=True):
+    """A browser somebody has signed in with. Only the SHA-256 of its token is kept."""
+
+    __tablename__ = "known_device"
+
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True))
+    seen_at: datetime = instant_column()
