@@ -13,7 +13,7 @@ from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
-from starkmatter.ui.pages.door import DoorState, boundary, login, not_found, setup, welcome
+from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, setup, welcome
 from starkmatter.ui.pages.news import feeds, news
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
@@ -96,6 +96,8 @@ _add_page(feeds, "/settings/news", "News feeds", FeedsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)
 _add_page(people, "/admin/people", "People", PeopleState)
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
+app.add_page(forgot, route="/forgot", title="Forgotten passphrase · StarkMatter")
+app.add_page(reset, route="/reset", title="New passphrase · StarkMatter")
 app.add_page(setup, route="/setup", title="Set up · StarkMatter")
 app.add_page(welcome, route="/welcome", title="Welcome · StarkMatter")
 app.add_page(not_found, route="/404", title="Not found · StarkMatter")

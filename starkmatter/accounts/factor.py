@@ -137,6 +137,20 @@ async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None) -> None
         raise NotSignedIn("This code does not fit, or it was used before.", code="wrong_code")
 
 
+async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) -> None:
+    """Be sure that it is still the same person: the passphrase, and a code where the second factor is on.
+
+    Raises NotAllowed when one of them is wrong, SecondFactorNeeded when the code is missing, TooMany while tries are
+    paused.
+    """
+    await _prove(b, caller, passphrase)
+    if not await is_on(b, caller.user_id):
+        return
+    if not code or not code.strip():
+        raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
+    await _check_code(b, caller.user_id, code)
+
+
 async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None = None) -> None:
     """Be sure that it is still the same person, before anything about their sign-in changes."""
     key = person_key(caller.user_id)
@@ -145,7 +159,12 @@ async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None 
     if not await verify_passphrase(passphrase, stored):
         raise NotAllowed("The passphrase is not right.", code="wrong_credentials")
     await forgive(b, key)
-    if code is not None and not await _accepts(b, caller.user_id, code, recovery=True):
+    if code is not None:
+        await _check_code(b, caller.user_id, code)
+
+
+async def _check_code(b: Backends, user_id: UUID, code: str) -> None:
+    if not await _accepts(b, user_id, code, recovery=True):
         raise NotAllowed("This code does not fit, or it was used before.", code="wrong_code")
 
 

@@ -1,6 +1,7 @@
 """Passphrases: Argon2id through passlib, two hashes at a time, as slow for an unknown name as for a known one."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -14,6 +15,9 @@ MIN_CHARS = 12
 MAX_CHARS = 128
 MEMORY_KIB = 47_104
 PARALLEL_HASHES = 2
+# Guesses an attacker needs who knows lists of leaked passphrases, words, names, dates and keyboards.
+MIN_GUESSES_LOG10 = 9.0
+LOOKED_AT_CHARS = 72
 MAX_WAITING = 50
 
 T = TypeVar("T")
@@ -25,15 +29,27 @@ _hashers = ThreadPoolExecutor(max_workers=PARALLEL_HASHES, thread_name_prefix="a
 _waiting = 0
 
 
-def check_passphrase(passphrase: str, *, email: str, display_name: str) -> None:
-    """Refuse what is too short, too long or simply the person's own name or address; raises InvalidInput."""
+async def check_passphrase(passphrase: str, *, email: str, display_name: str) -> None:
+    """Refuse what is too short, too long or found on the lists that guessers begin with; raises InvalidInput.
+
+    The lists come with zxcvbn and are on this machine: nothing is asked of anybody.
+    """
     if len(passphrase) < MIN_CHARS:
         raise InvalidInput(f"The passphrase needs at least {MIN_CHARS} characters; fifteen or more are better.")
     if len(passphrase) > MAX_CHARS:
         raise InvalidInput(f"The passphrase may have {MAX_CHARS} characters at most.")
     lowered = passphrase.casefold()
-    if lowered in {email.casefold(), display_name.casefold()} or len(set(lowered)) < 5:
+    own = {email.casefold(), display_name.casefold()}
+    if lowered in own or len(set(lowered)) < 5 or await _beside_the_loop(_is_guessable, lowered, *own):
         raise InvalidInput("This passphrase is too easy to guess. Several unrelated words make a good one.")
+
+
+def _is_guessable(passphrase: str, *own: str) -> bool:
+    from zxcvbn import zxcvbn  # 13 MB of lists, loaded with the first passphrase that is chosen
+
+    words = [word for text in own for word in re.split(r"[^a-z0-9]+", text) if len(word) > 2]
+    found = zxcvbn(passphrase[:LOOKED_AT_CHARS], user_inputs=[*words, "starkmatter"])
+    return float(found["guesses_log10"]) < MIN_GUESSES_LOG10
 
 
 async def hash_passphrase(passphrase: str) -> str:

@@ -181,6 +181,40 @@ DELETE FROM known_device WHERE user_id = %(user)s AND token_hash NOT IN (
     SELECT token_hash FROM known_device WHERE user_id = %(user)s ORDER BY seen_at DESC LIMIT %(most)s)
 """
 
+# --- a new passphrase -------------------------------------------------------------------------------------------------
+
+SET_PASSPHRASE = "UPDATE app_user SET passphrase_hash = %s WHERE id = %s"
+
+PERSON_OF_ADDRESS = """
+SELECT id, email, display_name FROM app_user WHERE lower(email) = lower(%s) AND disabled_at IS NULL
+"""
+
+PERSON_TO_HELP = """
+SELECT id, email, display_name FROM app_user
+ WHERE id = %(user)s AND id <> %(by)s AND disabled_at IS NULL AND role <> 'owner' AND (role <> 'admin' OR %(by_owner)s)
+"""
+
+PUT_RESET_LINK = """
+INSERT INTO passphrase_reset (token_hash, user_id, created_by, created_at, expires_at)
+SELECT %(token_hash)s, %(user)s, %(by)s, %(now)s, %(expires_at)s
+ WHERE (SELECT count(*) FROM passphrase_reset
+         WHERE user_id = %(user)s AND used_at IS NULL AND expires_at > %(now)s) < %(most)s
+"""
+
+RESET_LINK_OF = """
+SELECT u.id, u.email, u.display_name FROM passphrase_reset r JOIN app_user u ON u.id = r.user_id
+ WHERE r.token_hash = %(token_hash)s AND r.used_at IS NULL AND r.expires_at > %(now)s AND u.disabled_at IS NULL
+"""
+
+USE_RESET_LINK = """
+UPDATE passphrase_reset SET used_at = %(now)s
+ WHERE token_hash = %(token_hash)s AND used_at IS NULL AND expires_at > %(now)s
+"""
+
+DROP_RESET_LINKS = "DELETE FROM passphrase_reset WHERE user_id = %s AND used_at IS NULL"
+
+FORGET_RESET_LINKS = "DELETE FROM passphrase_reset WHERE expires_at < %s"
+
 # --- people and invitations ------------------------------------------------------------------------------------------
 
 PEOPLE = """

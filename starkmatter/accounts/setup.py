@@ -140,7 +140,7 @@ def _checked(newcomer: Newcomer) -> Newcomer:
 
 
 async def _hashed(newcomer: Newcomer) -> str:
-    check_passphrase(newcomer.passphrase, email=newcomer.email, display_name=newcomer.display_name)
+    await check_passphrase(newcomer.passphrase, email=newcomer.email, display_name=newcomer.display_name)
     return await hash_passphrase(newcomer.passphrase)
 
 

@@ -88,6 +88,27 @@ class Proof(Request):
     totp: str = Field("", max_length=64)
 
 
+class NewPassphrase(Proof):
+    """The present passphrase and the one that takes its place."""
+
+    new_password: str = Field(max_length=1_024)
+
+
+class Forgotten(Request):
+    email: str = Field(max_length=254)
+
+
+class Reset(Request):
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(max_length=MAX_TEXT)
+    password: str = Field(max_length=1_024)
+
+
+class ResetLinkFor(Request):
+    user_id: UUID
+
+
 class Code(Request):
     code: str = Field(max_length=64)
 
@@ -130,7 +151,14 @@ class Invite(Request):
 
 
 class Link(Answer):
+    """`text` is what to tell whoever asked."""
+
     link: str
+    text: str
+
+
+class Said(Answer):
+    text: str
 
 
 class ConnectionFieldOut(Answer):

@@ -9,6 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from starkmatter.accounts.reset import forget_old_links
 from starkmatter.accounts.sessions import delete_old_sessions
 from starkmatter.accounts.throttle import forget_old_tries
 from starkmatter.alerts import queries as alert_queries
@@ -121,7 +122,8 @@ async def _audit(b: Backends) -> str:
 
 async def _forget_sessions(b: Backends) -> str:
     sessions, tries = await delete_old_sessions(b, KEEP_SESSIONS), await forget_old_tries(b)
-    return f"{sessions} ended sessions and {tries} counts of tries deleted"
+    links = await forget_old_links(b)
+    return f"{sessions} ended sessions, {tries} counts of tries and {links} reset links deleted"
 
 
 async def _forget_alerts(b: Backends) -> str:

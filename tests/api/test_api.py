@@ -13,7 +13,10 @@ from tests.api.conftest import ORIGIN, Api
 from tests.builders import Desk, quote
 
 KEY = {"Idempotency-Key": "key-00000001"}
-PUBLIC = {"/api/v1/auth/register", "/api/v1/auth/login", "/healthz", "/readyz", "/metrics", "/api/docs"}
+PUBLIC = {
+    *("/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/password/forgot", "/api/v1/auth/password/reset"),
+    *("/healthz", "/readyz", "/metrics", "/api/docs"),
+}
 
 
 def body(api: Api, **changes) -> dict:

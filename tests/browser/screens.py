@@ -29,7 +29,14 @@ SCREENS = (
     ("jobs", "/admin"),
     ("people", "/admin/people"),
 )
-DOORS = (("login", "/login"), ("setup", "/setup?token=shown-once"), ("welcome", "/welcome"), ("not-found", "/nowhere"))
+DOORS = (
+    ("login", "/login"),
+    ("setup", "/setup?token=shown-once"),
+    ("forgot", "/forgot"),
+    ("reset", "/reset?token=shown-once"),
+    ("welcome", "/welcome"),
+    ("not-found", "/nowhere"),
+)
 SIZES = (("desktop", DESKTOP), ("phone", PHONE))
 THEMES = ("dark", "light")
 PICTURE_MAX_BYTES = 200_000

@@ -14,6 +14,7 @@ from tests.standins.smtp import PASSWORD, USER, mail_server
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 HERS = "quiet lantern folds seven rivers"
+AGAIN = "marble kites borrow winter"
 
 
 def invitation(walk: Walk) -> str:
@@ -81,6 +82,58 @@ def test_an_invited_person_registers_and_signs_in_with_two_factors(
     walk.open("/admin/people")
     row = walk.page.get_by_role("region", name="People").locator("tbody tr").filter(has_text=email)
     expect(row.locator("td").nth(2)).to_have_text("on")
+
+
+def test_who_forgot_their_passphrase_comes_back_with_an_admins_link_and_changes_it_again(
+    walk: Walk, browser: Browser
+) -> None:
+    link = invitation(walk)
+    email = f"otto-{time.monotonic_ns()}@example.org"
+    his = Walk.begin(browser, walk.url)
+    page = his.page
+    page.goto(link)
+    page.get_by_label("Your name").fill("Otto")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Passphrase", exact=True).fill("summer2026summer")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("too easy to guess", timeout=10 * SECS)
+    page.get_by_label("Passphrase", exact=True).fill(HERS)
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+    his.context.clear_cookies()
+
+    page.goto(walk.url + "/login")
+    page.get_by_role("link", name="I have forgotten my passphrase").click()
+    page.wait_for_url(re.compile(r"/forgot/?$"), timeout=10 * SECS)
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_role("button", name="Send me a link").click()
+    expect(page.get_by_role("status")).to_contain_text("an admin can make you one", timeout=10 * SECS)
+
+    walk.open("/admin/people")
+    walk.page.get_by_label("Who", exact=True).select_option("Otto")
+    walk.page.get_by_role("button", name="Make a link").click()
+    note = walk.page.get_by_role("status").filter(has_text="Send this link to Otto")
+    expect(note).to_be_visible(timeout=10 * SECS)
+    found = re.search(r"http\S+/reset\S+", note.inner_text().replace("\n", ""))
+    assert found is not None
+
+    page.goto(found.group())
+    page.get_by_label("New passphrase").fill(AGAIN)
+    page.get_by_role("button", name="Set the passphrase").click()
+    page.wait_for_url("**/login**", timeout=20 * SECS)
+    his.sign_in(email, AGAIN)
+    his.open("/settings/security")
+    page.get_by_label("Present passphrase").fill(AGAIN)
+    page.get_by_label("New passphrase").fill(HERS)
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("status").filter(has_text="Your passphrase is changed")).to_be_visible(timeout=10 * SECS)
+    assert page.locator("#password").input_value() == page.locator("#new_password").input_value() == ""
+    page.goto(found.group())
+    page.get_by_label("New passphrase").fill(AGAIN)
+    page.get_by_role("button", name="Set the passphrase").click()
+    expect(page.get_by_role("alert")).to_contain_text("was used or is too old", timeout=10 * SECS)
+    assert [one for one in his.complaints if "422" not in one and "403" not in one] == []
+    his.context.close()
 
 
 def test_keys_are_entered_tested_masked_and_forgotten(walk: Walk) -> None:

@@ -11,7 +11,7 @@ from tests.browser.walk import MORE, PHONE, Walk
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/assistant", "/settings", *MORE)
-DOORS = ("/login", "/setup?token=x", "/welcome", "/nowhere")
+DOORS = ("/login", "/setup?token=x", "/forgot", "/reset?token=x", "/welcome", "/nowhere")
 BASE_PAGE_MAX_KB = 230
 TRADE_PAGE_MAX_KB = 300
 LAYOUT_SHIFT_MAX = 0.1

@@ -161,7 +161,7 @@ def test_a_signal_while_the_front_end_is_built_leaves_no_process(
                 return any(process.name().startswith(("bun", "node")) for process in instance.processes())
             return False
 
-        instance.wait(building, "the build")
+        instance.wait(building, "the build", within_secs=120)
         processes = instance.processes()
         instance.process.send_signal(number)
         instance.process.wait(10)

@@ -171,6 +171,14 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
 
         await until(ended, 20.0, "the worker to be dead")
 
+    async def at_broker(placed: OrderView, statuses: set[str]) -> None:
+        """The broker goes on by itself when the worker is dead: wait until it has."""
+
+        async def has_it() -> bool:
+            return there.orders.get(placed.client_order_id, {}).get("status") in statuses
+
+        await until(has_it, 20.0, f"the order at the broker, {statuses}")
+
     # Written to the socket, never taken by the broker: looked for, and sent again or given up.
     async with seat.start("lost") as worker:
         kill_then(worker, "drop")
@@ -181,17 +189,14 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
         kill_then(worker, None)
         taken = await seat.send("buy 2 AAPL @ 100.00 gtc")
         await dead(worker)
+        await at_broker(taken, {"accepted", "new"})
     # Taken and filled while nobody lived to hear of it.
     there.fills_at_once, there.prices["AAPL"] = True, Decimal("99.98")
     async with seat.start("filled") as worker:
         kill_then(worker, None)
         filled = await seat.send("buy 3 AAPL @ 100.00 gtc")
         await dead(worker)
-
-        async def filled_there() -> bool:
-            return there.orders.get(filled.client_order_id, {}).get("status") == "filled"
-
-        await until(filled_there, 20.0, "the broker to fill it")
+        await at_broker(filled, {"filled"})
     there.fills_at_once = False
     # Stored, not claimed by anybody.
     async with seat.start("stored") as worker:
@@ -200,22 +205,26 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
     # Filled in two parts, killed between them.
     async with seat.start("parts") as worker:
         parts = await seat.send("buy 6 AAPL @ 100.00 gtc")
-
-        async def at_broker() -> bool:
-            return parts.client_order_id in there.orders
-
-        await until(at_broker, 20.0, "the order at the broker")
+        await at_broker(parts, {"accepted", "new"})
         there.fill(parts.client_order_id, "2", "99.97")
         worker.kill()
         there.fill(parts.client_order_id, "1", "99.96")
     # Asked back, killed before the broker hears of it.
     async with seat.start("cancel") as worker:
 
-        async def working() -> bool:
-            found = {one.id: one for one in await list_orders(seat.b, seat.caller, seat.account_id)}
-            return found[taken.id].status in {"working", "accepted"}
+        async def adopted() -> list[str]:
+            found = await list_orders(seat.b, seat.caller, seat.account_id)
+            return [f"{one.status}: {one.reject_reason}" for one in found if one.id == taken.id]
 
-        await until(working, 20.0, "the order that was adopted")
+        async def working() -> bool:
+            return (await adopted())[0].split(":")[0] in {"working", "accepted"}
+
+        try:
+            await until(working, 20.0, "the order that was adopted")
+        except AssertionError as late:
+            raise AssertionError(
+                f"{late}: {await adopted()}, there {there.orders.get(taken.client_order_id)}"
+            ) from None
         worker.kill()
         await cancel_order(seat.b, seat.caller, taken.id)
     async with seat.start("last"):

@@ -27,7 +27,8 @@ PEOPLE = 3
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20210301"))
 LEADS_SECS = 60.0
 QUIET_SECS = 60.0
-MAX_UP_SECS = 2.6  # it trades a second and a half after it leads
+MAX_UP_SECS = 1.2
+FILLS = "SELECT count(*) FROM fill"
 
 
 async def test_thirty_sigkills_leave_exactly_one_outcome_for_every_order(
@@ -41,13 +42,20 @@ async def test_thirty_sigkills_leave_exactly_one_outcome_for_every_order(
         people = await make_people(b, PEOPLE, SEED)
         async with trading(people):
             for number in range(KILLS):
+                before = await b.db.value(FILLS)
                 with worker_process(tmp_path / f"{number}", "worker", database_url, redis_url) as worker:
 
                     async def leads(worker=worker) -> bool:
                         assert worker.process.poll() is None, worker.text[-2_000:]
                         return worker.leads
 
+                    async def trades(before=before) -> bool:
+                        return await b.db.value(FILLS) > before
+
+                    # Every other one dies on its way to the market, the rest in the middle of trading.
                     await until(leads, LEADS_SECS, f"worker {number + 1} leads")
+                    if number % 2:
+                        await until(trades, LEADS_SECS, f"worker {number + 1} trades")
                     await asyncio.sleep(rng.uniform(0.0, MAX_UP_SECS))
                     worker.kill()
                 assert await check_books(b.db) == [], f"after kill {number + 1}, seed {SEED}"

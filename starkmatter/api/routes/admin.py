@@ -4,8 +4,8 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from starkmatter.accounts import people
-from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut
+from starkmatter.accounts import people, reset
+from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut, ResetLinkFor
 from starkmatter.api.security import Admin, B
 from starkmatter.jobs import history
 
@@ -30,7 +30,15 @@ async def change_user(user_id: UUID, body: PersonChange, caller: Admin, b: B) ->
 @router.post("/admin/invitations", status_code=201)
 async def invite(body: Invite, caller: Admin, b: B) -> Link:
     """A link that lets one person register within seven days; shown this once."""
-    return Link(link=await people.invite(b, caller, body.role))
+    link = await people.invite(b, caller, body.role)
+    return Link(link=link, text=f"Send this link. It works once, within seven days: {link}")
+
+
+@router.post("/admin/reset-links", status_code=201)
+async def reset_link(body: ResetLinkFor, caller: Admin, b: B) -> Link:
+    """A link with which one person sets a new passphrase within an hour; shown this once."""
+    name, link = await reset.make_link(b, caller, body.user_id)
+    return Link(link=link, text=f"Send this link to {name}. It works once, within an hour: {link}")
 
 
 @router.get("/jobs")

@@ -6,6 +6,7 @@ import segno
 from fastapi import APIRouter, Request, Response
 
 from starkmatter.accounts import factor
+from starkmatter.accounts import reset as passphrases
 from starkmatter.accounts.sessions import list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
@@ -13,12 +14,16 @@ from starkmatter.api.schemas import (
     Code,
     EnrollmentOut,
     FactorOut,
+    Forgotten,
     Login,
     Me,
+    NewPassphrase,
     Page,
     Proof,
     RecoveryCodes,
     Register,
+    Reset,
+    Said,
     SessionOut,
 )
 from starkmatter.api.security import (
@@ -78,6 +83,29 @@ async def logout(response: Response, caller: Signed, b: B) -> None:
     """End this session everywhere."""
     await revoke_session(b, caller, caller.session_id)
     clear_session_cookie(response, b.settings)
+
+
+@router.post("/password")
+async def change_password(body: NewPassphrase, caller: Signed, b: B) -> Said:
+    """Replace one's own passphrase; the other sessions end. 428 asks for the code of the second factor."""
+    await passphrases.change_passphrase(b, caller, body.password, body.new_password, body.totp)
+    return Said(text="Your passphrase is changed, and every other session has ended.")
+
+
+@router.post("/password/forgot", status_code=202, dependencies=[SameSite])
+async def forgot_password(body: Forgotten, request: Request, b: B) -> Said:
+    """Have a link mailed that sets a new passphrase. The answer is the same whether somebody has the address."""
+    await passphrases.ask_for_link(b, body.email, ip=client_ip(request, b.settings))
+    return Said(
+        text="If somebody here has this address and mail is set up, a link is on its way. It works once, within an "
+        "hour. Otherwise an admin can make you one."
+    )
+
+
+@router.post("/password/reset", status_code=204, dependencies=[SameSite])
+async def reset_password(body: Reset, request: Request, b: B) -> None:
+    """Set a new passphrase with a link's token; every session of the person ends."""
+    await passphrases.reset_passphrase(b, body.token, body.password, ip=client_ip(request, b.settings))
 
 
 @router.get("/me")

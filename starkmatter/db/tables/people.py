@@ -137,3 +137,16 @@ class KnownDevice(SQLModel, table=True):
     token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True))
     seen_at: datetime = instant_column()
+
+
+class PassphraseReset(SQLModel, table=True):
+    """A link that sets a new passphrase, once. `created_by` is the admin who made it; nobody when it was mailed."""
+
+    __tablename__ = "passphrase_reset"
+
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), nullable=False, index=True))
+    created_by: UUID | None = reference_column("app_user.id", nullable=True)
+    created_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    used_at: datetime | None = instant_column(nullable=True)

@@ -56,7 +56,8 @@ class Figure(rx.NoSSRComponent):
 class RestForm(rx.Component):
     """A form that sends its fields as JSON to `action`, then loads `next` as a whole page, or tells `on_done`.
 
-    `wrap` puts the fields under that name. What is entered never becomes an event of the page's state.
+    `wrap` puts the fields under that name; `link_field` is the field that takes the token of the page's address. What
+    is entered never becomes an event of the page's state.
     """
 
     library = f"$/public{_FORM}"
@@ -67,6 +68,7 @@ class RestForm(rx.Component):
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
     next: rx.Var[str]
     meter: rx.Var[bool]
+    link_field: rx.Var[str]
 
 
 class SecondFactor(rx.Component):

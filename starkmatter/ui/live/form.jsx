@@ -13,7 +13,7 @@ function strength(text) {
   return text.length >= 20 || kinds >= 3 ? [4, "Excellent"] : [3, "Strong"];
 }
 
-export function RestForm({ action, method, wrap, next, meter, onDone, children }) {
+export function RestForm({ action, method, wrap, next, meter, linkField, onDone, children }) {
   const form = useRef(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -34,7 +34,7 @@ export function RestForm({ action, method, wrap, next, meter, onDone, children }
     const query = new URLSearchParams(location.search);
     const fields = Object.fromEntries(new FormData(form.current));
     if (meter && query.get("invite")) fields.invite_token = query.get("invite");
-    else if (meter) fields.setup_token = query.get("token");
+    else if (linkField) fields[linkField] = query.get("token");
     const body = wrap ? { [wrap]: fields } : fields;
     try {
       const answer = await fetch(action, {
@@ -43,8 +43,10 @@ export function RestForm({ action, method, wrap, next, meter, onDone, children }
       });
       if (answer.ok && onDone) {
         const told = await answer.json().catch(() => ({}));
-        if (told.ok === false) setProblem(told.text); else setSaid(told.link ? `Send this link. It works once, within seven days: ${told.link}` : told.text ?? "Saved.");
-        for (const secret of form.current.querySelectorAll("input[type=password]")) secret.value = "";
+        if (told.ok === false) setProblem(told.text); else setSaid(told.text ?? "Saved.");
+        for (const secret of form.current.querySelectorAll("input[type=password], #totp")) secret.value = "";
+        setOneMore(false);
+        setLevel([0, ""]);
         setBusy(false);
         onDone();
         return;
@@ -63,7 +65,7 @@ export function RestForm({ action, method, wrap, next, meter, onDone, children }
     setBusy(false);
   };
 
-  const watch = (event) => { if (meter && event.target.name === "password") setLevel(strength(event.target.value)); };
+  const watch = (event) => { if (meter && event.target.autocomplete === "new-password") setLevel(strength(event.target.value)); };
 
   return (
     <form ref={form} onSubmit={send} onInput={watch}>

@@ -119,7 +119,8 @@ def people() -> rx.Component:
                 _said(PeopleState.said),
                 rx.el.div(
                     panel("People", _people(), class_name="w12"),
-                    panel("Invite somebody", _invite(), class_name="w7"),
+                    panel("Invite somebody", _invite(), class_name="w6"),
+                    panel("Help somebody in again", _help_in(), class_name="w6"),
                     class_name="grid dash",
                 ),
             ),
@@ -200,6 +201,37 @@ def _invite() -> rx.Component:
             ),
             rx.el.button("Make an invitation", type="submit", class_name="btn primary"),
             action="/api/v1/admin/invitations",
+            on_done=PeopleState.load,
+        ),
+        class_name="body grid",
+    )
+
+
+def _help_in() -> rx.Component:
+    return rx.el.div(
+        rx.el.p(
+            "Who has forgotten their passphrase sets a new one with a link. It is shown here once; send it yourself.",
+            class_name="soft small",
+        ),
+        RestForm.create(
+            rx.el.div(
+                rx.el.label("Who", html_for="help-who"),
+                rx.el.select(
+                    rx.foreach(
+                        PeopleState.people,
+                        lambda one: rx.cond(
+                            one["fixed"] == "yes", rx.fragment(), rx.el.option(one["name"], value=one["id"])
+                        ),
+                    ),
+                    id="help-who",
+                    name="user_id",
+                    class_name="input",
+                    required=True,
+                ),
+                class_name="field",
+            ),
+            rx.el.button("Make a link", type="submit", class_name="btn primary"),
+            action="/api/v1/admin/reset-links",
             on_done=PeopleState.load,
         ),
         class_name="body grid",

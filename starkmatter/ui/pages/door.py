@@ -103,6 +103,50 @@ def login() -> rx.Component:
             next="/",
             meter=False,
         ),
+        rx.el.a("I have forgotten my passphrase", href="/forgot", class_name="soft small"),
+        pitch=True,
+    )
+
+
+def forgot() -> rx.Component:
+    """Ask for a link that sets a new passphrase."""
+    return _door(
+        rx.el.div(
+            rx.el.h1("A new passphrase"),
+            rx.el.p("A link by mail lets you choose one. Your second factor stays as it is.", class_name="soft"),
+            class_name="grid",
+            style={"gap": "4px"},
+        ),
+        RestForm.create(
+            _field("E-mail", "email", "email", "username", auto_focus=True, max_length=254),
+            rx.el.button("Send me a link", type="submit", class_name="btn primary wide"),
+            action="/api/v1/auth/password/forgot",
+            on_done=noop(),
+        ),
+        rx.el.a("Back to the sign-in", href="/login", class_name="soft small"),
+        pitch=True,
+    )
+
+
+def reset() -> rx.Component:
+    """Choose a new passphrase with the link."""
+    return _door(
+        rx.el.div(
+            rx.el.h1("Choose a new passphrase"),
+            rx.el.p("This link works once. You sign in anew afterwards, on every device.", class_name="soft"),
+            class_name="grid",
+            style={"gap": "4px"},
+        ),
+        RestForm.create(
+            _field(
+                "New passphrase", "password", "password", "new-password", auto_focus=True, min_length=12, max_length=128
+            ),
+            rx.el.button("Set the passphrase", type="submit", class_name="btn primary wide"),
+            action="/api/v1/auth/password/reset",
+            next="/login",
+            meter=True,
+            link_field="token",
+        ),
         pitch=True,
     )
 
@@ -127,6 +171,7 @@ def setup() -> rx.Component:
             action="/api/v1/auth/register",
             next="/welcome",
             meter=True,
+            link_field="setup_token",
         ),
         pitch=True,
     )

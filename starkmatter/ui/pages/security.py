@@ -5,7 +5,7 @@ import reflex as rx
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
-from starkmatter.ui.live.components import SecondFactor
+from starkmatter.ui.live.components import RestForm, SecondFactor
 from starkmatter.ui.state.connections import FactorState
 from starkmatter.ui.state.settings import SettingsState
 
@@ -32,6 +32,7 @@ def security() -> rx.Component:
                     ),
                     class_name="w7",
                 ),
+                panel("Passphrase", _passphrase(), class_name="w5"),
                 panel(
                     "Sessions",
                     _sessions(),
@@ -43,6 +44,32 @@ def security() -> rx.Component:
                 class_name="grid dash",
             ),
         ),
+    )
+
+
+def _passphrase() -> rx.Component:
+    def field(label: str, name: str, complete: str, **more) -> rx.Component:
+        return rx.el.div(
+            rx.el.label(label, html_for=name),
+            rx.el.input(
+                id=name, name=name, type="password", auto_complete=complete, required=True, class_name="input", **more
+            ),
+            class_name="field",
+        )
+
+    return rx.el.div(
+        RestForm.create(
+            rx.el.div(
+                field("Present passphrase", "password", "current-password"),
+                field("New passphrase", "new_password", "new-password", min_length=12, max_length=128),
+                class_name="grid",
+            ),
+            rx.el.button("Change it", type="submit", class_name="btn primary"),
+            action="/api/v1/auth/password",
+            meter=True,
+            on_done=SettingsState.load,
+        ),
+        class_name="body",
     )
 
 
