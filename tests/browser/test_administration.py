@@ -110,7 +110,7 @@ def test_who_forgot_their_passphrase_comes_back_with_an_admins_link_and_changes_
     expect(page.get_by_role("status")).to_contain_text("an admin can make you one", timeout=10 * SECS)
 
     walk.open("/admin/people")
-    walk.page.get_by_label("Who", exact=True).select_option("Otto")
+    walk.page.get_by_label("Who", exact=True).select_option(f"Otto ({email})")
     walk.page.get_by_role("button", name="Make a link").click()
     note = walk.page.get_by_role("status").filter(has_text="Send this link to Otto")
     expect(note).to_be_visible(timeout=10 * SECS)

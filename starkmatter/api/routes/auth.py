@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from starkmatter.accounts import factor
 from starkmatter.accounts import reset as passphrases
+from starkmatter.accounts.devices import remember_device
 from starkmatter.accounts.sessions import list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
@@ -54,6 +55,7 @@ async def register(body: Register, request: Request, response: Response, b: B) -
         user_agent=request.headers.get("user-agent", ""),
     )
     set_session_cookie(response, b.settings, token)
+    set_device_cookie(response, b.settings, await remember_device(b, caller.user_id, None))
     return Me.model_validate(caller)
 
 

@@ -15,8 +15,10 @@ def live(symbol: Text, field: str, initial: Text = "–", class_name: Text = "",
 
 
 def live_total(holdings: Text, cash: Text, total: str, initial: Text, class_name: Text = "", base: Text = "0"):
-    """A sum over all holdings: `value`, or `change` and `changepct` against `base`."""
-    attrs = {"data-holdings": holdings, "data-cash": cash, "data-total": total, "data-base": base}
+    """A sum over all holdings: `value`, or `change` and `changepct` against `base`. It moves with every quote and so
+    does not flash.
+    """
+    attrs = {"data-holdings": holdings, "data-cash": cash, "data-total": total, "data-base": base, "data-still": ""}
     return rx.el.span(initial, class_name=class_name, custom_attrs=attrs)
 
 

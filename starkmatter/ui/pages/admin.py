@@ -208,6 +208,11 @@ def _invite() -> rx.Component:
 
 
 def _help_in() -> rx.Component:
+    nobody = empty("Nobody else yet", "Whom you have invited can be helped here when they forget their passphrase.")
+    return rx.cond(PeopleState.helpable.length() > 0, _help_form(), nobody)
+
+
+def _help_form() -> rx.Component:
     return rx.el.div(
         rx.el.p(
             "Who has forgotten their passphrase sets a new one with a link. It is shown here once; send it yourself.",
@@ -217,12 +222,7 @@ def _help_in() -> rx.Component:
             rx.el.div(
                 rx.el.label("Who", html_for="help-who"),
                 rx.el.select(
-                    rx.foreach(
-                        PeopleState.people,
-                        lambda one: rx.cond(
-                            one["fixed"] == "yes", rx.fragment(), rx.el.option(one["name"], value=one["id"])
-                        ),
-                    ),
+                    rx.foreach(PeopleState.helpable, lambda one: rx.el.option(one["label"], value=one["id"])),
                     id="help-who",
                     name="user_id",
                     class_name="input",

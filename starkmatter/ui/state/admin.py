@@ -74,6 +74,7 @@ class PeopleState(rx.State):
 
     ready: bool = False
     people: list[Row] = []
+    helpable: list[Row] = []
     said: str = ""
     problem: str = ""
 
@@ -98,6 +99,11 @@ class PeopleState(rx.State):
                     "seen": show.wall_time(one.last_seen_at) if one.last_seen_at else "never",
                 }
                 for one in await list_people(backends(), caller)
+            ]
+            self.helpable = [
+                {"id": one["id"], "label": f"{one['name']} ({one['email']})"}
+                for one in self.people
+                if not one["fixed"] and not one["out"] and (one["role"] != "admin" or caller.role == "owner")
             ]
         except StarkMatterError as error:
             self.problem = error.text
