@@ -69,7 +69,13 @@ def timetable() -> list[Job]:
     return [
         Job("audit books at start", "at start", at_start(), "Checks every promise of the ledger.", _audit),
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
-        Job("forget old sessions", "daily 03:40", daily(3, 40), "Deletes sign-ins that ended.", _forget_sessions),
+        Job(
+            "forget old sessions",
+            "daily 03:40",
+            daily(3, 40),
+            "Deletes sign-ins, counts of tries and links that ended.",
+            _forget_sessions,
+        ),
         Job(
             "market end of day",
             "weekdays 16:20 in New York",

@@ -1,6 +1,6 @@
 """Accounts, orders on their way, fills and the double-entry ledger.
 
-Written by the functions of the first migration (`submit_order`, `book_executions`, ...), which hold the account's row
+Written by the functions in `alembic/sql` (`submit_orders`, `book_executions`, ...), which hold the account's row
 lock; the journal is append-only and balanced by triggers.
 """
 

@@ -38,6 +38,15 @@ def figure(name: Text, value: rx.Component | Text, size: str = "", class_name: s
     )
 
 
+def form_field(label: str, name: str, kind: str, complete: str, **more) -> rx.Component:
+    """A required input of a form, under its label; `complete` tells the browser what it may fill in."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.input(id=name, name=name, type=kind, auto_complete=complete, required=True, class_name="input", **more),
+        class_name="field",
+    )
+
+
 def panel(title: str, *body: rx.Component, extra: rx.Component | None = None, class_name: str = "") -> rx.Component:
     """A titled surface."""
     return rx.el.section(

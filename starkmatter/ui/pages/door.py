@@ -8,6 +8,7 @@ from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
 from starkmatter.ui.components.icons import candles, icon, logo
+from starkmatter.ui.components.parts import form_field
 from starkmatter.ui.live.components import RestForm
 from starkmatter.ui.state.guard import allow
 
@@ -67,23 +68,14 @@ def _pitch() -> rx.Component:
     )
 
 
-def _field(label: str, name: str, kind: str, complete: str, **more) -> rx.Component:
-    return rx.el.div(
-        rx.el.label(label, html_for=name),
-        rx.el.input(id=name, name=name, type=kind, auto_complete=complete, required=True, class_name="input", **more),
-        class_name="field",
-    )
+def _heading(title: str, text: str) -> rx.Component:
+    return rx.el.div(rx.el.h1(title), rx.el.p(text, class_name="soft"), class_name="grid", style={"gap": "4px"})
 
 
 def login() -> rx.Component:
     """Sign in."""
     return _door(
-        rx.el.div(
-            rx.el.h1("Sign in"),
-            rx.el.p("Your own trading platform, on your own machine.", class_name="soft"),
-            class_name="grid",
-            style={"gap": "4px"},
-        ),
+        _heading("Sign in", "Your own trading platform, on your own machine."),
         rx.cond(
             DoorState.no_owner,
             rx.el.div(
@@ -94,8 +86,8 @@ def login() -> rx.Component:
         ),
         RestForm.create(
             rx.el.div(
-                _field("E-mail", "email", "email", "username", auto_focus=True),
-                _field("Passphrase", "password", "password", "current-password"),
+                form_field("E-mail", "email", "email", "username", auto_focus=True),
+                form_field("Passphrase", "password", "password", "current-password"),
                 class_name="grid",
             ),
             rx.el.button("Sign in", type="submit", class_name="btn primary wide"),
@@ -111,14 +103,9 @@ def login() -> rx.Component:
 def forgot() -> rx.Component:
     """Ask for a link that sets a new passphrase."""
     return _door(
-        rx.el.div(
-            rx.el.h1("A new passphrase"),
-            rx.el.p("A link by mail lets you choose one. Your second factor stays as it is.", class_name="soft"),
-            class_name="grid",
-            style={"gap": "4px"},
-        ),
+        _heading("A new passphrase", "A link by mail lets you choose one. Your second factor stays as it is."),
         RestForm.create(
-            _field("E-mail", "email", "email", "username", auto_focus=True, max_length=254),
+            form_field("E-mail", "email", "email", "username", auto_focus=True, max_length=254),
             rx.el.button("Send me a link", type="submit", class_name="btn primary wide"),
             action="/api/v1/auth/password/forgot",
             on_done=noop(),
@@ -131,14 +118,9 @@ def forgot() -> rx.Component:
 def reset() -> rx.Component:
     """Choose a new passphrase with the link."""
     return _door(
-        rx.el.div(
-            rx.el.h1("Choose a new passphrase"),
-            rx.el.p("This link works once. You sign in anew afterwards, on every device.", class_name="soft"),
-            class_name="grid",
-            style={"gap": "4px"},
-        ),
+        _heading("Choose a new passphrase", "This link works once. You sign in anew afterwards, on every device."),
         RestForm.create(
-            _field(
+            form_field(
                 "New passphrase", "password", "password", "new-password", auto_focus=True, min_length=12, max_length=128
             ),
             rx.el.button("Set the passphrase", type="submit", class_name="btn primary wide"),
@@ -154,17 +136,12 @@ def reset() -> rx.Component:
 def setup() -> rx.Component:
     """Create the owner with the one-time link."""
     return _door(
-        rx.el.div(
-            rx.el.h1("Make it yours"),
-            rx.el.p("Choose a name and a passphrase. This link works once.", class_name="soft"),
-            class_name="grid",
-            style={"gap": "4px"},
-        ),
+        _heading("Make it yours", "Choose a name and a passphrase. This link works once."),
         RestForm.create(
             rx.el.div(
-                _field("Your name", "display_name", "text", "name", auto_focus=True, max_length=80),
-                _field("E-mail", "email", "email", "username", max_length=254),
-                _field("Passphrase", "password", "password", "new-password", min_length=12, max_length=128),
+                form_field("Your name", "display_name", "text", "name", auto_focus=True, max_length=80),
+                form_field("E-mail", "email", "email", "username", max_length=254),
+                form_field("Passphrase", "password", "password", "new-password", min_length=12, max_length=128),
                 class_name="grid",
             ),
             rx.el.button("Create the owner", type="submit", class_name="btn primary wide"),
@@ -180,12 +157,7 @@ def setup() -> rx.Component:
 def welcome() -> rx.Component:
     """What to start with."""
     return _door(
-        rx.el.div(
-            rx.el.h1("You are in"),
-            rx.el.p("Nothing here touches real money: this is where most people begin.", class_name="soft"),
-            class_name="grid",
-            style={"gap": "4px"},
-        ),
+        _heading("You are in", "Nothing here touches real money: this is where most people begin."),
         rx.el.a(
             icon("trade"),
             rx.el.div(

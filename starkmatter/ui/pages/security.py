@@ -3,7 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import panel, problem_note, skeleton_rows, table, td, th
+from starkmatter.ui.components.parts import form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import RestForm, SecondFactor
 from starkmatter.ui.state.connections import FactorState
@@ -48,20 +48,11 @@ def security() -> rx.Component:
 
 
 def _passphrase() -> rx.Component:
-    def field(label: str, name: str, complete: str, **more) -> rx.Component:
-        return rx.el.div(
-            rx.el.label(label, html_for=name),
-            rx.el.input(
-                id=name, name=name, type="password", auto_complete=complete, required=True, class_name="input", **more
-            ),
-            class_name="field",
-        )
-
     return rx.el.div(
         RestForm.create(
             rx.el.div(
-                field("Present passphrase", "password", "current-password"),
-                field("New passphrase", "new_password", "new-password", min_length=12, max_length=128),
+                form_field("Present passphrase", "password", "password", "current-password"),
+                form_field("New passphrase", "new_password", "password", "new-password", min_length=12, max_length=128),
                 class_name="grid",
             ),
             rx.el.button("Change it", type="submit", class_name="btn primary"),
