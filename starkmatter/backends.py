@@ -31,13 +31,16 @@ def open_cache(url: str) -> Redis:
     )
 
 
-async def open_backends(settings: Settings, name: str, *, max_size: int = 10) -> Backends:
-    """Open what `settings` point to; ConfigError when an address is missing (the supervisor normally gives both)."""
+async def open_backends(settings: Settings, name: str, *, max_size: int = 10, walled: bool = False) -> Backends:
+    """Open what `settings` point to; ConfigError when an address is missing (the supervisor normally gives both).
+
+    `walled`: each statement sees the rows of the person it runs for alone, as everything that answers people must.
+    """
     if settings.database_url is None or settings.redis_url is None:
         raise ConfigError(
             "DATABASE_URL and REDIS_URL are not set. `starkmatter run` starts both engines and everything else."
         )
-    db = Database(settings.database_url.get_secret_value(), name=name, max_size=max_size)
+    db = Database(settings.database_url.get_secret_value(), name=name, max_size=max_size, walled=walled)
     await db.open()
     return Backends(settings, db, open_cache(settings.redis_url.get_secret_value()))
 

@@ -14,6 +14,7 @@ from starkmatter.accounts import queries
 from starkmatter.accounts.records import Caller, Role, SessionView
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
+from starkmatter.db.actor import act_for
 from starkmatter.errors import NotFound
 from starkmatter.settings import Settings
 
@@ -62,6 +63,7 @@ async def open_session(
     b: Backends, user_id: UUID, role: Role, email: str, display_name: str, *, ip: str, user_agent: str
 ) -> tuple[Caller, str]:
     """A new session for a person whose identity was just proven."""
+    act_for(user_id)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = utc_now()
     session_id = uuid4()
@@ -83,8 +85,15 @@ async def open_session(
 async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
     """Who this token speaks for right now; None when it is unknown, over, idle for too long or revoked.
 
-    An answer is kept for less than a second, and a revocation in this process drops it at once.
+    From here on the task works for that person. An answer is kept for less than a second, and a revocation in this
+    process drops it at once.
     """
+    caller = await _caller_of_token(b, token)
+    act_for(caller.user_id if caller else None)
+    return caller
+
+
+async def _caller_of_token(b: Backends, token: str | None) -> Caller | None:
     if not token:
         return None
     key = token_hash(token)

@@ -90,7 +90,7 @@ def transformers(settings: Settings) -> list[FastAPI | Callable[[App], App]]:
 @asynccontextmanager
 async def lifespan(settings: Settings) -> AsyncIterator[None]:
     """Open the backends and run the hub for as long as the web process serves."""
-    opened = await open_backends(settings, "starkmatter web")
+    opened = await open_backends(settings, "starkmatter web", walled=True)
     set_backends(opened)
     async with serve_stream(opened):
         yield

@@ -118,11 +118,14 @@ SELECT %(id)s, %(owner)s, c.id, a.id, %(symbol)s, %(side)s, %(type)s, %(qty)s, %
        %(why)s, %(hash)s, %(preview)s::jsonb, %(now)s, %(expires_at)s
   FROM chat c, account a
  WHERE c.id = %(chat)s AND c.owner_id = %(owner)s AND NOT c.has_outside_text
-   AND a.id = %(account)s AND a.user_id = %(owner)s
+   AND a.id = %(account)s AND (a.user_id = %(owner)s OR may_trade(a.id, %(owner)s))
 RETURNING id
 """
 
-PROPOSAL = f"SELECT {_PROPOSAL} WHERE p.id = %(proposal)s AND p.owner_id = %(owner)s AND a.user_id = %(owner)s"
+PROPOSAL = f"""
+SELECT {_PROPOSAL}
+ WHERE p.id = %(proposal)s AND p.owner_id = %(owner)s AND (a.user_id = %(owner)s OR may_trade(a.id, %(owner)s))
+"""
 
 PROPOSALS = f"SELECT {_PROPOSAL} WHERE p.chat_id = %(chat)s AND p.owner_id = %(owner)s ORDER BY p.created_at, p.id"
 
@@ -130,7 +133,7 @@ USE_PROPOSAL = """
 UPDATE order_proposal p SET used_at = %(now)s, order_id = o.id
   FROM trade_order o JOIN account a ON a.id = o.account_id
  WHERE p.id = %(proposal)s AND p.owner_id = %(owner)s AND p.used_at IS NULL AND p.ticket_hash = %(hash)s
-   AND o.id = %(order)s AND o.account_id = p.account_id AND a.user_id = %(owner)s
+   AND o.id = %(order)s AND o.account_id = p.account_id AND (a.user_id = %(owner)s OR may_trade(a.id, %(owner)s))
 """
 
 FORGET_PROPOSALS = "DELETE FROM order_proposal WHERE used_at IS NULL AND expires_at < %(before)s"

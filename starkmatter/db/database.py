@@ -10,6 +10,7 @@ from psycopg.rows import class_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from starkmatter.clock import monotonic_secs
+from starkmatter.db.actor import current_actor
 from starkmatter.errors import Unavailable
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -21,6 +22,7 @@ LOCK_TIMEOUT_MS = 2_000
 IDLE_IN_TRANSACTION_MS = 30_000
 CONNECT_WAIT_SECS = 5.0
 CHECK_IDLE_SECS = 1.0
+SET_ACTOR: LiteralString = "SELECT set_config('starkmatter.actor', %s, false)"
 
 
 _seen_alive: "WeakKeyDictionary[Connection, float]" = WeakKeyDictionary()
@@ -35,10 +37,15 @@ async def _check_when_idle(connection: Connection) -> None:
 
 
 class Database:
-    """Opens and lends connections. One per process; `await open()` before use, `await close()` at the end."""
+    """Opens and lends connections. One per process; `await open()` before use, `await close()` at the end.
 
-    def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
+    A walled one tells PostgreSQL for whom each statement runs (see `db.actor`): row-level security then hides all else.
+    """
+
+    def __init__(self, url: str, *, name: str, max_size: int = 10, walled: bool = False) -> None:
         self._url = url
+        self._walled = walled
+        self._acting_for: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
         self._options: dict[str, Any] = {
             "autocommit": True,
             "row_factory": tuple_row,
@@ -69,13 +76,26 @@ class Database:
         """A connection in autocommit mode; raises Unavailable when none can be had."""
         try:
             async with self._pool.connection() as connection:
+                if self._walled:
+                    await self._tell_actor(connection)
                 yield connection
         except (PoolTimeout, OperationalError) as error:
             raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
 
+    async def _tell_actor(self, connection: Connection) -> None:
+        """One round trip when the connection worked for somebody else before, none otherwise."""
+        actor = current_actor()
+        if self._acting_for.get(connection) != actor:
+            self._acting_for.pop(connection, None)
+            await connection.execute(SET_ACTOR, (actor,))
+            self._acting_for[connection] = actor
+
     @asynccontextmanager
     async def own_connection(self) -> AsyncIterator["OwnConnection"]:
-        """A connection outside the pool for a caller that uses it all the time; closed at the end of the block."""
+        """A connection outside the pool for a caller that uses it all the time; closed at the end of the block.
+
+        It works for everybody, so its statements have to name their caller themselves.
+        """
         own = OwnConnection(self._url, self._options)
         try:
             yield own

@@ -38,7 +38,7 @@ async def post_summaries(b: Backends) -> str:
 
 async def summary_text(b: Backends, caller: Caller, now: datetime) -> str | None:
     """The mail's text; None for a person without an open account."""
-    accounts = [one for one in await list_accounts(b, caller) if not one.read_only]
+    accounts = [one for one in await list_accounts(b, caller) if one.access == "own" and not one.read_only]
     if not accounts:
         return None
     today = exchange_day(now)

@@ -17,6 +17,7 @@ from starkmatter.jobs.venues import MarketVenue, ReplayMarket
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.settings import Settings
 from starkmatter.trading.house import BrokerHouse
+from starkmatter.trading.listeners import watch_listeners_until
 
 STOP_WITHIN_SECS = 3
 LOST_EXIT_CODE = 4
@@ -88,6 +89,7 @@ async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> 
     async with asyncio.TaskGroup() as parts:
         parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
         parts.create_task(deliver_until(b, stop, leadership.confirm))
+        parts.create_task(watch_listeners_until(b.db, stop))
         parts.create_task(MarketVenue(b, leadership).run(stop))
         await ReplayMarket(b, leadership).run(stop)
 

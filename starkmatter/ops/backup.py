@@ -55,7 +55,9 @@ def back_up(settings: Settings, target: Path | None) -> str:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
             with reachable_database(settings) as url:
                 dump = Path(folder) / DUMP_NAME
-                _run_tool("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
+                # Row-level security shows everything to who names no person, and this must not name one.
+                flags = ("--no-owner", "--no-privileges", "--enable-row-security")
+                _run_tool("pg_dump", url, "--format=custom", *flags, f"--file={dump}")
                 schema, server = _schema_and_server(url)
             manifest = Manifest(FORMAT, VERSION, schema, now.isoformat(), server, dump.stat().st_size, _sha256(dump))
             (Path(folder) / MANIFEST_NAME).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")

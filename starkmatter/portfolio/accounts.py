@@ -1,4 +1,4 @@
-"""The caller's accounts, each with what it is worth now."""
+"""The accounts a person owns or may look at, each with what it is worth now."""
 
 from uuid import UUID
 
@@ -11,14 +11,14 @@ from starkmatter.portfolio.valuation import value_accounts
 
 
 async def list_accounts(b: Backends, caller: Caller) -> list[AccountView]:
-    """Every account of the caller: those that trade first, then those of former replay runs (read-only)."""
-    rows = await b.db.all(AccountRow, queries.ACCOUNTS, (caller.user_id,))
+    """Every account of the caller, those that trade first and former replay runs (read-only) after; then shared ones."""
+    rows = await b.db.all(AccountRow, queries.ACCOUNTS, {"user": caller.user_id})
     return await value_accounts(b, caller, rows)
 
 
 async def get_account(b: Backends, caller: Caller, account_id: UUID) -> AccountView:
-    """One account; NotFound when it is absent or somebody else's."""
-    row = await b.db.one(AccountRow, queries.ACCOUNT, (caller.user_id, account_id))
+    """One account; NotFound when it is absent, or somebody else's and not shared with the caller."""
+    row = await b.db.one(AccountRow, queries.ACCOUNT, {"user": caller.user_id, "account": account_id})
     if row is None:
         raise NotFound("There is no such account.")
     return (await value_accounts(b, caller, [row]))[0]

@@ -66,6 +66,8 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not move cash.")
     account = await get_account(b, caller, account_id)
+    if account.access != "own":
+        raise NotAllowed("Only its owner moves cash on this account.")
     if account.broker != PAPER:
         raise Conflict("Cash of this account moves at the broker and appears here by itself.")
     if account.read_only:

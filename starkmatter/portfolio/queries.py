@@ -1,5 +1,7 @@
 """Every SQL statement of the portfolio room."""
 
+from starkmatter.accounts.sharing.queries import MAY_SEE
+
 INSERT_ACCOUNT = """
 INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
                      opened_venue_at)
@@ -21,20 +23,26 @@ VALUES (%(account)s, %(venue_at)s, %(equity)s, %(equity)s, %(equity)s) ON CONFLI
 
 _ACCOUNT_COLUMNS = """
        a.id, a.name, a.venue, a.broker, a.mode, a.currency, a.cash, a.reserved, a.created_at, a.preset, a.run_id,
-       (a.closed_at IS NOT NULL) AS read_only, a.opened_venue_at, a.frozen_reason
-  FROM account a
+       (a.closed_at IS NOT NULL) AS read_only, a.opened_venue_at, a.frozen_reason,
+       CASE WHEN a.user_id = %(user)s THEN 'own' ELSE (
+            SELECT s.level FROM account_share s WHERE s.account_id = a.id AND s.user_id = %(user)s) END AS access,
+       u.display_name AS owner_name
+  FROM account a JOIN app_user u ON u.id = a.user_id
 """
 
-ACCOUNTS = f"SELECT {_ACCOUNT_COLUMNS} WHERE a.user_id = %s ORDER BY a.closed_at NULLS FIRST, a.created_at DESC"
+ACCOUNTS = f"""
+SELECT {_ACCOUNT_COLUMNS} WHERE {MAY_SEE}
+ ORDER BY a.user_id <> %(user)s, a.closed_at NULLS FIRST, a.created_at DESC
+"""
 
-ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} WHERE a.user_id = %s AND a.id = %s"
+ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} WHERE {MAY_SEE} AND a.id = %(account)s"
 
 COUNT_ACCOUNTS = "SELECT count(*) FROM account WHERE user_id = %s"
 
-HOLDINGS = """
+HOLDINGS = f"""
 SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty
   FROM holding h JOIN account a ON a.id = h.account_id
- WHERE a.user_id = %(user)s AND h.account_id = ANY (%(accounts)s) AND (h.signed_qty <> 0 OR h.realized_pl <> 0)
+ WHERE {MAY_SEE} AND h.account_id = ANY (%(accounts)s) AND (h.signed_qty <> 0 OR h.realized_pl <> 0)
  ORDER BY h.symbol
 """
 
@@ -65,16 +73,16 @@ SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS s
   FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at >= %(day_start)s GROUP BY account_id, symbol
 """
 
-EQUITY = """
+EQUITY = f"""
 SELECT s.venue_at AS at, s.equity FROM equity_snapshot s JOIN account a ON a.id = s.account_id
- WHERE s.account_id = %(account)s AND a.user_id = %(user)s
+ WHERE s.account_id = %(account)s AND {MAY_SEE}
    AND (%(start)s::timestamptz IS NULL OR s.venue_at >= %(start)s)
  ORDER BY s.venue_at DESC LIMIT %(limit)s
 """
 
 # Each session of the account's life that has closed by :until, with the value that stands for its close: the first one
 # from the close to the next open, else the last one inside the session, else nothing.
-CLOSES = """
+CLOSES = f"""
 SELECT d.session_on, d.closes_at, p.venue_at AS at, p.equity AS value, p.net_deposits AS paid_in
   FROM (SELECT session_on, opens_at, closes_at,
                coalesce(lead(opens_at) OVER (ORDER BY opens_at), 'infinity') AS next_opens_at
@@ -89,38 +97,38 @@ SELECT d.session_on, d.closes_at, p.venue_at AS at, p.equity AS value, p.net_dep
            WHERE s.account_id = %(account)s AND s.venue_at >= d.opens_at AND s.venue_at < d.closes_at
            ORDER BY s.venue_at DESC LIMIT 1)) AS found
         ORDER BY choice LIMIT 1) AS p ON true
- WHERE EXISTS (SELECT FROM account a WHERE a.id = %(account)s AND a.user_id = %(user)s)
+ WHERE EXISTS (SELECT FROM account a WHERE a.id = %(account)s AND {MAY_SEE})
    AND d.closes_at > (SELECT min(venue_at) FROM equity_snapshot WHERE account_id = %(account)s)
    AND d.closes_at <= %(until)s
  ORDER BY d.session_on
 """
 
 # The first and the last value, and those on both sides of every deposit and withdrawal.
-EDGES = """
+EDGES = f"""
 SELECT at, value, paid_in FROM (
     SELECT s.venue_at AS at, s.equity AS value, s.net_deposits AS paid_in,
            lag(s.net_deposits) OVER line AS paid_in_before, lead(s.net_deposits) OVER line AS paid_in_after
       FROM equity_snapshot s JOIN account a ON a.id = s.account_id
-     WHERE s.account_id = %(account)s AND a.user_id = %(user)s AND s.venue_at <= %(until)s
+     WHERE s.account_id = %(account)s AND {MAY_SEE} AND s.venue_at <= %(until)s
     WINDOW line AS (ORDER BY s.venue_at)) AS walked
  WHERE paid_in_before IS DISTINCT FROM paid_in OR paid_in_after IS DISTINCT FROM paid_in
  ORDER BY at
 """
 
 # Fees paid and dividends received after :after, up to and with :until.
-COSTS_AND_INCOME = """
+COSTS_AND_INCOME = f"""
 SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'expenses:fees'), 0),
        coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'income:dividends'), 0)
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
- WHERE e.account_id = %(account)s AND a.user_id = %(user)s AND leg.commodity = a.currency
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency
    AND e.venue_at > %(after)s AND e.venue_at <= %(until)s
 """
 
-ENTRIES = """
+ENTRIES = f"""
 SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
- WHERE e.account_id = %(account)s AND a.user_id = %(user)s AND (%(before)s::bigint IS NULL OR e.id < %(before)s)
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND (%(before)s::bigint IS NULL OR e.id < %(before)s)
  ORDER BY e.id DESC LIMIT %(limit)s
 """
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from starkmatter.domain.orders import AccountMode
 from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
+
+Access = Literal["own", "trade", "view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class AccountRow:
     read_only: bool
     opened_venue_at: datetime
     frozen_reason: str | None
+    access: Access
+    owner_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class AccountView:
     """One account, valued at the last known quotes. Money in `currency`.
 
     `day_pl` is the change of equity since the previous session's close, deposits excluded. `stale` says that at
-    least one position was valued at a quote older than it should be or at cost.
+    least one position was valued at a quote older than it should be or at cost. `access` says what it is to the caller:
+    their own, or somebody else's they may trade on or look at.
     """
 
     id: UUID
@@ -55,6 +61,8 @@ class AccountView:
     read_only: bool
     stale: bool
     created_at: datetime
+    access: Access
+    owner_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class _PointOfValue:
 
 
 async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]) -> list[AccountView]:
-    """The accounts with their value, in the order given. `rows` are the caller's own."""
+    """The accounts with their value, in the order given. `rows` are those the caller may see."""
     if not rows:
         return []
     ids = [row.id for row in rows]
@@ -65,7 +65,7 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
             asked = {"accounts": of_venue, "day_start": day_start}
             starts |= {one.account_id: one for one in await b.db.all(_PointOfValue, queries.DAY_STARTS, asked)}
     deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, (ids,)))
-    views = [_account_view(row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
+    views = [_account_view(caller, row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
     former = [row.id for row in rows if row.read_only]
     if not former:
         return views
@@ -80,7 +80,7 @@ async def list_positions(b: Backends, caller: Caller, account_id: UUID) -> list[
 
     Positions of a former run have no price any more and stand at cost.
     """
-    row = await b.db.one(AccountRow, queries.ACCOUNT, (caller.user_id, account_id))
+    row = await b.db.one(AccountRow, queries.ACCOUNT, {"user": caller.user_id, "account": account_id})
     if row is None:
         raise NotFound("There is no such account.")
     return await _positions(b, caller, [account_id], row.venue, priced=not row.read_only)
@@ -152,12 +152,13 @@ def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -
 
 
 def _account_view(
-    row: AccountRow, positions: Sequence[PositionView], start: _PointOfValue | None, deposited: Decimal
+    caller: Caller, row: AccountRow, positions: Sequence[PositionView], start: _PointOfValue | None, deposited: Decimal
 ) -> AccountView:
     market_value = sum((position.market_value for position in positions if position.qty), ZERO)
     equity = row.cash + market_value
     # Without a value from before today the account was opened today: its day began with what was paid in.
     base = start.equity + (deposited - start.net_deposits) if start else deposited
+    access = "view" if row.access == "trade" and not caller.may_trade else row.access
     return AccountView(
         id=row.id,
         name=row.name,
@@ -173,9 +174,11 @@ def _account_view(
         day_pl=equity - base,
         unrealized_pl=sum((position.unrealized_pl for position in positions), ZERO),
         realized_pl=sum((position.realized_pl for position in positions), ZERO),
-        read_only=row.read_only or row.frozen_reason is not None,
+        read_only=row.read_only or row.frozen_reason is not None or access == "view",
         stale=any(position.last is None and position.qty for position in positions),
         created_at=row.created_at,
+        access=access,
+        owner_name=row.owner_name,
     )
 
 

@@ -22,10 +22,10 @@ async def cancel_order(b: Backends, caller: Caller, order_id: UUID) -> OrderView
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")
     order = await get_order(b, caller, order_id)
-    venue = (await account_facts(b.db, caller, order.account_id)).venue
+    account = await account_facts(b.db, caller, order.account_id)
     now = utc_now()
     try:
-        clock = await venue_clock(b.db, b.cache, venue, now)
+        clock = await venue_clock(b.db, b.cache, account.venue, now)
     except Unavailable:
         clock = None
     outcome = await b.db.value(
@@ -36,6 +36,6 @@ async def cancel_order(b: Backends, caller: Caller, order_id: UUID) -> OrderView
     order = await get_order(b, caller, order_id)
     if outcome == "too_late":
         raise Conflict(f"This order has already ended as {order.status.replace('_', ' ')}.", code="order_ended")
-    wake_worker(b.cache, venue)
-    announce_order(b.cache, caller.user_id, order.id, order.status, order.symbol)
+    wake_worker(b.cache, account.venue)
+    announce_order(b.cache, {caller.user_id, account.user_id}, order.id, order.status, order.symbol)
     return order

@@ -20,6 +20,7 @@ from starkmatter.domain.orders import TERMINAL, OrderRequest, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
+from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused
 from starkmatter.trading.reports import Applied, BrokeredOrder, apply_report, client_order_id, lock_order
 
@@ -241,4 +242,5 @@ class OrderDesk:
             "filled_qty": plain(applied.filled_qty) if applied.filled_qty else None,
             "price": money_text(applied.price) if applied.price is not None else None,
         }
-        announce_orders(self._b.cache, [(order.user_id, body)])
+        audience = (order.user_id, *listeners_of(order.account_id))
+        announce_orders(self._b.cache, [(who, body) for who in audience])

@@ -1,7 +1,7 @@
 """Tells others that something happened to an order: best effort through the cache, never the truth itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +22,9 @@ def wake_worker(cache: Redis, venue: str) -> None:
     _publish(cache, [(WAKE_CHANNEL.format(venue=venue), b"1")])
 
 
-def announce_order(cache: Redis, user_id: UUID, order_id: UUID, status: str, symbol: str) -> None:
-    """Tell the person's open pages that an order changed; they read it again from the database."""
-    announce_orders(cache, [(user_id, {"order_id": order_id, "status": status, "symbol": symbol})])
+def announce_order(cache: Redis, people: Iterable[UUID], order_id: UUID, status: str, symbol: str) -> None:
+    """Tell people's open pages that an order changed; they read it again from the database."""
+    announce_orders(cache, [(who, {"order_id": order_id, "status": status, "symbol": symbol}) for who in people])
 
 
 def announce_orders(cache: Redis, news: Sequence[tuple[UUID, dict[str, Any]]]) -> None:

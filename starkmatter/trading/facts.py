@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
+from starkmatter.accounts.sharing.service import level_of
 from starkmatter.db.database import Database
 from starkmatter.domain.orders import AccountMode
 from starkmatter.domain.quotes import Venue
-from starkmatter.errors import NotFound
+from starkmatter.errors import NotAllowed, NotFound
 from starkmatter.trading import queries
 
 MAX_KEPT = 4_096
@@ -30,7 +31,10 @@ _kept: dict[tuple[int, UUID], AccountFacts] = {}
 
 
 async def account_facts(db: Database, caller: Caller, account_id: UUID) -> AccountFacts:
-    """The facts of one of the caller's accounts; NotFound when it is absent or somebody else's."""
+    """The facts of an account the caller may trade on.
+
+    NotFound when it is absent or not theirs to see, NotAllowed when it is shared with them to look at only.
+    """
     facts = _kept.get((id(db), account_id))
     if facts is None:
         facts = await db.one(AccountFacts, queries.ACCOUNT_FACTS, (account_id,))
@@ -38,6 +42,12 @@ async def account_facts(db: Database, caller: Caller, account_id: UUID) -> Accou
             if len(_kept) >= MAX_KEPT:
                 _kept.clear()
             _kept[id(db), account_id] = facts
-    if facts is None or facts.user_id != caller.user_id:
+    if facts is None:
         raise NotFound("There is no such account.")
+    if facts.user_id != caller.user_id:
+        level = await level_of(db, caller, account_id)
+        if level is None:
+            raise NotFound("There is no such account.")
+        if level != "trade":
+            raise NotAllowed("This account is shared with you to look at, not to trade on.")
     return facts

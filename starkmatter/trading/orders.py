@@ -1,4 +1,4 @@
-"""Reading orders, their history and their fills: only ever the caller's own."""
+"""Reading orders, their history and their fills: those of accounts the caller may see."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -47,7 +47,7 @@ async def list_orders(
 async def order_events(b: Backends, caller: Caller, order_id: UUID) -> list[OrderEventView]:
     """The order's state history, oldest first; NotFound when it is not the caller's."""
     await get_order(b, caller, order_id)
-    return await b.db.all(OrderEventView, queries.ORDER_EVENTS, (order_id, caller.user_id))
+    return await b.db.all(OrderEventView, queries.ORDER_EVENTS, {"order": order_id, "user": caller.user_id})
 
 
 async def get_fill(b: Backends, caller: Caller, fill_id: UUID) -> FillView:

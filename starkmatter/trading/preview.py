@@ -28,7 +28,7 @@ async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: 
     """Estimate at the newest quote; nothing is stored. NotFound when the account is not the caller's."""
     ticket = await open_ticket(b, caller, account_id, request)
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
-    free: Decimal = await b.db.value(queries.FREE_CASH, (account_id, caller.user_id))
+    free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
     return estimate(request, ticket, held, free)
 
 

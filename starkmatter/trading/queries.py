@@ -1,5 +1,7 @@
 """Every SQL statement of the trading room."""
 
+from starkmatter.accounts.sharing.queries import MAY_SEE
+
 ACCOUNT_FACTS = """
 SELECT id, user_id, venue, broker, mode, currency, preset FROM account WHERE id = %s
 """
@@ -19,20 +21,20 @@ _ORDER_COLUMNS = """
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
-ORDER_BY_ID = f"SELECT {_ORDER_COLUMNS} WHERE o.id = %(order)s AND a.user_id = %(user)s"
+ORDER_BY_ID = f"SELECT {_ORDER_COLUMNS} WHERE o.id = %(order)s AND {MAY_SEE}"
 
 ORDERS = f"""
 SELECT {_ORDER_COLUMNS}
- WHERE a.user_id = %(user)s AND (%(account)s::uuid IS NULL OR o.account_id = %(account)s)
+ WHERE {MAY_SEE} AND (%(account)s::uuid IS NULL OR o.account_id = %(account)s)
    AND (%(statuses)s::text[] IS NULL OR o.status = ANY (%(statuses)s))
    AND (%(before)s::timestamptz IS NULL OR (o.created_at, o.id) < (%(before)s, %(before_id)s::uuid))
  ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s
 """
 
-ORDER_EVENTS = """
+ORDER_EVENTS = f"""
 SELECT e.sequence, e.status, e.reason, e.venue_at, e.booked_at
   FROM order_event e JOIN trade_order o ON o.id = e.order_id JOIN account a ON a.id = o.account_id
- WHERE e.order_id = %s AND a.user_id = %s ORDER BY e.sequence
+ WHERE e.order_id = %(order)s AND {MAY_SEE} ORDER BY e.sequence
 """
 
 _FILL_COLUMNS = """
@@ -41,11 +43,11 @@ _FILL_COLUMNS = """
   FROM fill f JOIN account a ON a.id = f.account_id
 """
 
-FILL_BY_ID = f"SELECT {_FILL_COLUMNS} WHERE f.id = %(fill)s AND a.user_id = %(user)s"
+FILL_BY_ID = f"SELECT {_FILL_COLUMNS} WHERE f.id = %(fill)s AND {MAY_SEE}"
 
 FILLS = f"""
 SELECT {_FILL_COLUMNS}
- WHERE a.user_id = %(user)s AND (%(account)s::uuid IS NULL OR f.account_id = %(account)s)
+ WHERE {MAY_SEE} AND (%(account)s::uuid IS NULL OR f.account_id = %(account)s)
    AND (%(order)s::uuid IS NULL OR f.order_id = %(order)s)
    AND (%(symbol)s::text IS NULL OR f.symbol = %(symbol)s)
  ORDER BY f.executed_at DESC, f.execution DESC LIMIT %(limit)s
@@ -79,7 +81,7 @@ HOLDING_OF = """
 SELECT h.signed_qty, h.cost_basis, h.reserved_qty FROM holding h WHERE h.account_id = %s AND h.symbol = %s
 """
 
-FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s AND user_id = %s"
+FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s"
 
 # What accounts of the venue hold or have ordered; NULL stands for an account without either.
 IN_PLAY = """
@@ -199,10 +201,10 @@ SELECT k.account_id, a.user_id, k.broker, a.currency, k.state, k.words, k.number
  WHERE k.closed_at IS NULL AND a.closed_at IS NULL ORDER BY k.account_id
 """
 
-BROKER_STATUS = """
+BROKER_STATUS = f"""
 SELECT k.account_id, k.broker, k.state, k.words, k.differences, k.external_orders, k.checked_at, k.accept_asked_at
   FROM broker_account k JOIN account a ON a.id = k.account_id
- WHERE k.account_id = %(account)s AND a.user_id = %(user)s
+ WHERE k.account_id = %(account)s AND {MAY_SEE}
 """
 
 BROKER_STATE = "SELECT state, words FROM broker_account WHERE account_id = %s AND closed_at IS NULL"

@@ -94,7 +94,7 @@ async def submit_order(
     )
     if taken:
         wake_worker(b.cache, ticket.account.venue)
-    announce_order(b.cache, caller.user_id, order.id, order.status, order.symbol)
+    announce_order(b.cache, {caller.user_id, ticket.account.user_id}, order.id, order.status, order.symbol)
     return order
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -55,6 +56,19 @@ class Account(SQLModel, table=True):
     closed_at: datetime | None = instant_column(nullable=True)
 
 
+class AccountShare(SQLModel, table=True):
+    """Somebody an account's owner lets look at it, or trade on it."""
+
+    __tablename__ = "account_share"
+    __table_args__ = (CheckConstraint("level IN ('view', 'trade')", name="account_share_level_known"),)
+
+    account_id: UUID = Field(sa_column=Column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True))
+    user_id: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True, index=True))
+    level: str
+    shared_by: UUID = Field(sa_column=Column(ForeignKey("app_user.id", ondelete="CASCADE"), nullable=False))
+    created_at: datetime = instant_column()
+
+
 class TradeOrder(SQLModel, table=True):
     """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself."""
 
@@ -90,6 +104,7 @@ class TradeOrder(SQLModel, table=True):
     submitted_venue_at: datetime = instant_column()
     created_at: datetime = instant_column()
     updated_at: datetime = instant_column()
+    placed_by: UUID | None = None
 
 
 class OrderEvent(SQLModel, table=True):

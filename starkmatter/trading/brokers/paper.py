@@ -32,6 +32,7 @@ from starkmatter.errors import Unavailable
 from starkmatter.market.service import instruments_named
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
+from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.freeze import freeze_account
 
 MAX_BATCH = 64
@@ -302,8 +303,9 @@ class PaperBroker:
         announce_orders(
             self._cache,
             [
-                (entry.work.user_id, _announcement(entry, booked, status))
+                (who, _announcement(entry, booked, status))
                 for entry, (_, booked, status) in zip(news, rows, strict=True)
+                for who in (entry.work.user_id, *listeners_of(entry.work.account_id))
             ],
         )
 

@@ -1,0 +1,1 @@
+"""Accounts that their owner lets other people look at, or trade on."""
