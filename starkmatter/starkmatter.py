@@ -32,6 +32,7 @@ from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
+from starkmatter.ui.state.sharing import SharesState
 from starkmatter.ui.state.trade import TradeState
 
 # Runs before the first paint, so that the page never flashes in the other theme.
@@ -89,7 +90,7 @@ _add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
-_add_page(accounts, "/settings/accounts", "Accounts")
+_add_page(accounts, "/settings/accounts", "Accounts", SharesState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
 _add_page(feeds, "/settings/news", "News feeds", FeedsState)

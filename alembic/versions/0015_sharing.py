@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "user_id"),
     )
     op.create_index("ix_account_share_user_id", "account_share", ["user_id"])
+    _roles("'admin', 'trader', 'analyst', 'viewer'")
     op.add_column("trade_order", sa.Column("placed_by", sa.Uuid(), nullable=True))
     _run((SQL_DIR / "0015_sharing.sql").read_text(encoding="utf-8"))
     _run((SQL_DIR / "0015_walls.sql").read_text(encoding="utf-8"))
@@ -70,8 +71,16 @@ def downgrade() -> None:
     _run(_function("0001_orders.sql", "submit_orders"))
     _run(_function("0005_cancel.sql", "request_cancel"))
     op.execute("DROP FUNCTION may_trade(uuid, uuid)")
+    for table in ("app_user", "invitation"):
+        op.execute(f"UPDATE {table} SET role = 'viewer' WHERE role = 'analyst'")
+    _roles("'admin', 'trader', 'viewer'")
     op.drop_column("trade_order", "placed_by")
     op.drop_table("account_share")
+
+
+def _roles(names: str) -> None:
+    op.drop_constraint("invitation_role_known", "invitation", type_="check")
+    op.create_check_constraint("invitation_role_known", "invitation", f"role IN ({names})")
 
 
 def _function(file: str, name: str) -> str:

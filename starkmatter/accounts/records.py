@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-Role = Literal["owner", "admin", "trader", "viewer"]
+Role = Literal["owner", "admin", "trader", "analyst", "viewer"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
 TRADING_ROLES: frozenset[str] = frozenset({"owner", "admin", "trader"})
+ASKING_ROLES: frozenset[str] = TRADING_ROLES | {"analyst"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Caller:
     @property
     def may_trade(self) -> bool:
         return self.role in TRADING_ROLES
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether they may have the analyst work, which costs."""
+        return self.role in ASKING_ROLES
 
 
 @dataclass(frozen=True, slots=True)

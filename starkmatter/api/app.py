@@ -24,6 +24,7 @@ from starkmatter.api.routes import (
     news,
     performance,
     portfolio,
+    sharing,
     trading,
 )
 from starkmatter.api.security import address_behind
@@ -52,7 +53,7 @@ def build_api() -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(api)
-    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, assistant, news):
+    for room in (auth, market, trading, portfolio, sharing, performance, connections, alerts, admin, assistant, news):
         api.include_router(room.router, prefix=API_PREFIX)
     api.include_router(pages)
     add_docs(api)

@@ -283,6 +283,8 @@ class AccountOut(Answer):
     read_only: bool
     stale: bool
     created_at: Instant
+    access: Literal["own", "trade", "view"]
+    owner_name: str
 
 
 class NewOrder(Request):

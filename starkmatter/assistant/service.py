@@ -27,7 +27,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.money import money_text
 from starkmatter.domain.quotes import Venue
-from starkmatter.errors import Conflict, InvalidInput, NotFound, Refused, StarkMatterError
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, StarkMatterError
 
 MAX_CHATS = 500
 MAX_QUESTION_CHARS = 4_000
@@ -123,8 +123,9 @@ async def delete_chat(b: Backends, caller: Caller, chat_id: UUID) -> None:
 async def ask(b: Backends, caller: Caller, chat_id: UUID, question: str, tools: tuple[Tool, ...] = READING) -> Answer:
     """Put a question and start the answer, which goes on whether or not anybody listens.
 
-    Refused without a key, Conflict while another answer to this person is being made.
+    NotAllowed for a viewer, Refused without a key, Conflict while another answer to this person is being made.
     """
+    _check_role(caller)
     text = clean(question).strip()
     if not 0 < len(text) <= MAX_QUESTION_CHARS:
         raise InvalidInput(f"text: a question of at most {MAX_QUESTION_CHARS:,} characters.")
@@ -159,7 +160,8 @@ async def read_brief(b: Backends, caller: Caller, venue: Venue, symbol: str) -> 
 
 
 async def ask_for_brief(b: Backends, caller: Caller, venue: Venue, symbol: str) -> BriefView:
-    """Have the model write the brief of this session, unless it did already."""
+    """Have the model write the brief of this session, unless it did already; NotAllowed for a viewer."""
+    _check_role(caller)
     found = await connected_model(b)
     if found is None:
         raise Refused(NO_KEY, code="no_model")
@@ -169,6 +171,11 @@ async def ask_for_brief(b: Backends, caller: Caller, venue: Venue, symbol: str) 
 async def forget_chats(b: Backends) -> int:
     """Delete conversations nobody has touched for a year; how many."""
     return await b.db.run(queries.FORGET_CHATS, {"before": utc_now() - KEEP_CHATS})
+
+
+def _check_role(caller: Caller) -> None:
+    if not caller.may_ask:
+        raise NotAllowed("Asking costs, and your role only looks. An admin can give you the role of an analyst.")
 
 
 async def _claim(b: Backends, caller: Caller, chat_id: UUID, text: str) -> None:

@@ -11,7 +11,7 @@ from starkmatter.portfolio.valuation import value_accounts
 
 
 async def list_accounts(b: Backends, caller: Caller) -> list[AccountView]:
-    """Every account of the caller, those that trade first and former replay runs (read-only) after; then shared ones."""
+    """The caller's accounts, those that trade before those of former replay runs (read-only), then the shared ones."""
     rows = await b.db.all(AccountRow, queries.ACCOUNTS, {"user": caller.user_id})
     return await value_accounts(b, caller, rows)
 

@@ -65,7 +65,9 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
             asked = {"accounts": of_venue, "day_start": day_start}
             starts |= {one.account_id: one for one in await b.db.all(_PointOfValue, queries.DAY_STARTS, asked)}
     deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, (ids,)))
-    views = [_account_view(caller, row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows]
+    views = [
+        _account_view(caller, row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows
+    ]
     former = [row.id for row in rows if row.read_only]
     if not former:
         return views

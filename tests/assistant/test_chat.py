@@ -14,7 +14,7 @@ from starkmatter.assistant.models.claude import KIND
 from starkmatter.assistant.proposals import get_proposal, open_proposal, use_proposal
 from starkmatter.assistant.toolbox import Args, Tool
 from starkmatter.assistant.tools.registry import READING
-from starkmatter.errors import Conflict, InvalidInput, NotFound, Refused
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.trading.submit import submit_order
 from tests.assistant.conftest import ask, connect, last, new_chat
 from tests.builders import Desk, order
@@ -331,13 +331,25 @@ async def test_at_most_three_orders_are_proposed_in_one_answer(desk: Desk, claud
     assert len((await service.read_chat(desk.b, desk.caller, chat)).proposals) == 3
 
 
-async def test_a_viewer_is_offered_no_proposals(desk: Desk, claude: ClaudeStandIn) -> None:
-    viewer = await desk.person("viewer")
-    claude.answer_in_turn(use(("propose_order", ticket(viewer))), say("No."))
-    chat = await new_chat(viewer)
-    await ask(viewer, chat)
+async def test_one_who_may_not_trade_is_offered_no_proposals(desk: Desk, claude: ClaudeStandIn) -> None:
+    analyst = await desk.person("analyst")
+    claude.answer_in_turn(use(("propose_order", ticket(analyst))), say("No."))
+    chat = await new_chat(analyst)
+    await ask(analyst, chat)
     assert "propose_order" not in claude.turns[0].tools
-    assert (await service.read_chat(viewer.b, viewer.caller, chat)).proposals == []
+    assert (await service.read_chat(analyst.b, analyst.caller, chat)).proposals == []
+
+
+async def test_a_viewer_spends_nothing(desk: Desk, claude: ClaudeStandIn) -> None:
+    viewer = await desk.person("viewer")
+    chat = await new_chat(viewer)
+    for work in (
+        service.ask(viewer.b, viewer.caller, chat, "What do I hold?"),
+        service.ask_for_brief(viewer.b, viewer.caller, "replay", "AAPL"),
+    ):
+        with pytest.raises(NotAllowed, match="your role only looks"):
+            await work
+    assert claude.turns == []
 
 
 # --- text from outside ------------------------------------------------------------------------------------------------

@@ -1,10 +1,171 @@
-"""The second wall: what the web process's connections see and change when a query forgets to name its caller."""
+"""The second wall: what connections of the web process see and change when a query forgets to name its caller."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
-import psycopg
 import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
+from redis.asyncio import Redis
 
+from starkmatter.accounts.records import Caller
+from starkmatter.accounts.sharing.service import share_account
+from starkmatter.accounts.vault import keep_secret
+from starkmatter.alerts.service import choose_summary, make_alert
+from starkmatter.assistant.service import create_chat
 from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
+from starkmatter.trading.submit import submit_order
+from tests.builders import Desk, make_desk, order, quote
+
+# Read and written before anybody is known, or about the person as such: their queries alone name the caller.
+OF_SIGN_IN = {"user_session", "user_totp", "recovery_code", "known_device", "passphrase_reset"}
+# What says whose a row is.
+NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}
+FILLED = (
+    "account",
+    "account_share",
+    "alert",
+    "chat",
+    "equity_snapshot",
+    "fill",
+    "holding",
+    "ledger_entry",
+    "mail_choice",
+    "order_event",
+    "outbox",
+    "trade_order",
+    "vault_secret",
+)
+
+
+@dataclass
+class House:
+    """Alice owns everything there is; Bob may look at her account, Carol may trade on it, Dan is nobody to her."""
+
+    walled: Database
+    alice: Desk
+    bob: Caller
+    carol: Caller
+    dan: Caller
+
+
+@pytest.fixture
+async def house(database: Database, cache: Redis, database_url: str) -> AsyncIterator[House]:
+    alice = await make_desk(database, cache)
+    b, caller = alice.b, alice.caller
+    people = [(await alice.person("trader")).caller for _ in range(3)]
+    await database.run("DELETE FROM equity_snapshot WHERE account_id <> %s", (alice.account_id,))
+    for person, level in zip(people, ("view", "trade"), strict=False):
+        await share_account(b, caller, alice.account_id, person.email, level)
+    await submit_order(b, caller, alice.account_id, order("buy 10 AAPL"), "wall-order-1")
+    await alice.broker.drain()
+    await alice.tell(quote("AAPL 100.00/100.05", volume="100000"))
+    await submit_order(b, caller, alice.account_id, order("buy 10 MSFT @ 1.00"), "wall-order-2")
+    await make_alert(b, caller, venue="replay", symbol="AAPL", kind="price_above", threshold=Decimal(900))
+    await create_chat(b, caller, "Mine")
+    await choose_summary(b, caller, True)
+    await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
+    walled = Database(database_url, name="walled", max_size=2, walled=True)
+    await walled.open()
+    yield House(walled, alice, *people)
+    await walled.close()
+    act_for(None)
+
+
+async def seen(house: House, table: str) -> int:
+    """How many of Alice's rows the one at work gets when a query names nobody."""
+    owner = str(house.alice.caller.user_id)
+    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} t").format(sql.Identifier(table)).as_string()
+    rows = [row[0] for row in await house.walled.tuples(query)]
+    ours = [owner, str(house.alice.account_id)]
+    ours += [str(row[0]) for row in await house.alice.b.db.tuples("SELECT id FROM trade_order")]
+    return sum(any(one in row for one in ours) for row in rows)
+
+
+async def test_every_table_that_says_whose_a_row_is_has_the_wall(database: Database) -> None:
+    named = {
+        row[0]
+        for row in await database.tuples(
+            "SELECT DISTINCT c.table_name FROM information_schema.columns c JOIN information_schema.tables t"
+            " USING (table_schema, table_name)"
+            " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.column_name = ANY (%s)",
+            (sorted(NAMES_SOMEBODY),),
+        )
+    }
+    walled = {
+        row[0]
+        for row in await database.tuples(
+            "SELECT relname FROM pg_class k WHERE relrowsecurity AND relforcerowsecurity"
+            " AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = k.oid)"
+        )
+    }
+    assert named - OF_SIGN_IN == walled
+
+
+@pytest.mark.parametrize("who", ["nobody", "dan"])
+async def test_nobody_else_sees_or_changes_a_row(house: House, who: str) -> None:
+    for table in FILLED:
+        act_for(house.alice.caller.user_id)
+        assert await seen(house, table) > 0, table
+        act_for(house.dan.user_id if who == "dan" else None)
+        assert await seen(house, table) == 0, table
+    before = await house.alice.b.db.tuples("SELECT * FROM account ORDER BY id")
+    mine = {"alice": house.alice.account_id}
+    for statement in (
+        "UPDATE account SET cash = 0 WHERE id = %(alice)s",
+        "UPDATE holding SET reserved_qty = 0 WHERE account_id = %(alice)s",
+        "DELETE FROM trade_order WHERE account_id = %(alice)s",
+        "DELETE FROM account_share WHERE account_id = %(alice)s",
+    ):
+        assert await house.walled.run(statement, mine) == 0
+    assert await house.alice.b.db.tuples("SELECT * FROM account ORDER BY id") == before
+    with pytest.raises(InsufficientPrivilege):
+        await house.walled.run(
+            "INSERT INTO account_share (account_id, user_id, level, shared_by, created_at)"
+            " VALUES (%(alice)s, %(dan)s, 'trade', %(shared_by)s, now())",
+            mine | {"dan": house.dan.user_id, "shared_by": house.alice.caller.user_id},
+        )
+
+
+OF_THE_ACCOUNT = ("account", "equity_snapshot", "fill", "holding", "ledger_entry", "order_event", "trade_order")
+
+
+async def test_those_let_in_see_the_account_and_nothing_else(house: House) -> None:
+    for person in (house.bob, house.carol):
+        act_for(person.user_id)
+        visible = {table for table in FILLED if await seen(house, table)}
+        assert visible == {*OF_THE_ACCOUNT, "outbox", "account_share"}
+
+
+async def test_who_may_look_changes_nothing_and_who_may_trade_does(house: House) -> None:
+    change = "UPDATE account SET reserved = reserved WHERE id = %s"
+    for person, changed in ((house.bob, 0), (house.carol, 1), (house.dan, 0)):
+        act_for(person.user_id)
+        assert await house.walled.run(change, (house.alice.account_id,)) == changed
+
+
+async def test_one_connection_serves_one_person_after_another_without_a_trace(house: House) -> None:
+    people = [house.alice.caller.user_id, None, house.dan.user_id, house.bob.user_id] * 25
+    expected = {people[0]: 1, None: 0, house.dan.user_id: 0, house.bob.user_id: 1}
+
+    async def look(user_id: UUID | None) -> None:
+        act_for(user_id)
+        for _ in range(3):
+            assert await seen(house, "account") == expected[user_id]
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(look(user_id) for user_id in people))
+
+
+async def test_after_a_failed_transaction_the_next_person_still_has_their_own_rows(house: House) -> None:
+    act_for(house.alice.caller.user_id)
+    with pytest.raises(UndefinedTable):
+        async with house.walled.transaction() as connection:
+            await connection.execute("SELECT * FROM no_such_table")
+    assert await seen(house, "account") == 1
+    act_for(house.dan.user_id)
+    assert await seen(house, "account") == 0

@@ -33,8 +33,8 @@ async def list_shares(b: Backends, caller: Caller, account_id: UUID | None = Non
     return await b.db.all(ShareView, queries.SHARES, {"user": caller.user_id, "account": account_id})
 
 
-async def share_account(b: Backends, caller: Caller, account_id: UUID, email: str, level: str) -> None:
-    """Let the person with that address in, or change how far they are.
+async def share_account(b: Backends, caller: Caller, account_id: UUID, email: str, level: str) -> str:
+    """Let the person with that address in, or change how far they are; their name.
 
     Raises NotFound when the account is not the caller's own or nobody here has the address, InvalidInput for another
     level, for oneself, and past the twentieth person.
@@ -44,19 +44,21 @@ async def share_account(b: Backends, caller: Caller, account_id: UUID, email: st
     found = await b.db.tuples(queries.PERSON_OF_EMAIL, (email.strip(),))
     if not found:
         raise NotFound("Nobody here signs in with this address.")
-    if found[0][0] == caller.user_id:
+    person_id, name = found[0]
+    if person_id == caller.user_id:
         raise InvalidInput("This account is yours already.")
     if await b.db.value(queries.COUNT_SHARES, (account_id,)) >= MAX_SHARES:
         raise InvalidInput(f"An account can be shared with {MAX_SHARES} people.")
     asked = {
         "account": account_id,
-        "person": found[0][0],
+        "person": person_id,
         "level": level,
         "user": caller.user_id,
         "now": utc_now(),
     }
     if not await b.db.run(queries.PUT_SHARE, asked):
         raise NotFound("There is no such account.")
+    return str(name)
 
 
 async def end_share(b: Backends, caller: Caller, account_id: UUID, user_id: UUID) -> None:

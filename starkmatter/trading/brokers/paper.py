@@ -32,8 +32,8 @@ from starkmatter.errors import Unavailable
 from starkmatter.market.service import instruments_named
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
-from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.freeze import freeze_account
+from starkmatter.trading.listeners import listeners_of
 
 MAX_BATCH = 64
 LOOK_AT_ALL_SECS = 1.0

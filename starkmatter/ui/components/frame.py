@@ -254,7 +254,11 @@ def _accounts(on_choice: list) -> rx.Component:
                     rx.el.span(
                         row["name"],
                         rx.cond(row["venue"] == "market", rx.el.span(" · market", class_name="muted")),
-                        rx.cond(row["read_only"] == "yes", rx.el.span(" · former run", class_name="muted")),
+                        rx.cond(
+                            row["owner"] != "",
+                            rx.el.span(" · of ", row["owner"], class_name="muted"),
+                            rx.cond(row["read_only"] == "yes", rx.el.span(" · former run", class_name="muted")),
+                        ),
                     ),
                     rx.el.span(row["equity"], class_name="mono"),
                     type="button",

@@ -56,7 +56,7 @@ def panel(title: str, *body: rx.Component, extra: rx.Component | None = None, cl
     )
 
 
-def empty(title: str, text: str, action: rx.Component | None = None) -> rx.Component:
+def empty(title: str, text: str | rx.Var, action: rx.Component | None = None) -> rx.Component:
     """Nothing here yet, and the next step."""
     return rx.el.div(rx.el.b(title), rx.el.span(text), action or rx.fragment(), class_name="empty")
 

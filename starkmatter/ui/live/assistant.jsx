@@ -178,7 +178,7 @@ function Live({ now }) {
   );
 }
 
-export function Analyst({ connected, onSpent }) {
+export function Analyst({ connected, why, onSpent }) {
   const [chats, setChats] = useState(null);
   const [chosen, setChosen] = useState(null);
   const [found, setFound] = useState(null);
@@ -345,7 +345,7 @@ export function Analyst({ connected, onSpent }) {
         ) : null}
         <form className="composer" onSubmit={(event) => { event.preventDefault(); send(text); }}>
           <textarea ref={field} className="input" rows={2} value={text} maxLength={4000} disabled={!connected} aria-label="Your question"
-            placeholder={connected ? "Ask the analyst. Enter sends, Shift+Enter makes a new line." : "Without a key there are no new answers."}
+            placeholder={connected ? "Ask the analyst. Enter sends, Shift+Enter makes a new line." : why}
             onChange={(event) => setText(event.target.value)} onKeyDown={keys} />
           {busy ? (
             <button type="button" className="btn" onClick={() => call(`/chats/${chosen}/stop`, "POST")}>Stop</button>

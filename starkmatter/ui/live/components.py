@@ -82,11 +82,15 @@ class SecondFactor(rx.Component):
 
 
 class Analyst(rx.NoSSRComponent):
-    """Conversations with the analyst over REST: answers stream in as plain text and become the server's safe HTML."""
+    """Conversations with the analyst over REST: answers stream in as plain text and become the server's safe HTML.
+
+    When it is not `connected`, `why` says what a new answer would need.
+    """
 
     library = f"$/public{_ASSISTANT}"
     tag = "Analyst"
     connected: rx.Var[bool]
+    why: rx.Var[str]
     on_spent: rx.EventHandler[rx.event.no_args_event_spec]
 
 

@@ -1,12 +1,13 @@
-"""Settings: the person's accounts, and opening another one on either market."""
+"""Settings: the person's accounts, opening another one on either market, and sharing them."""
 
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows, table, td, th
+from starkmatter.ui.components.parts import empty, form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import RestForm
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.sharing import SharesState
 
 MARKETS = (
     ("market", "Market", "US prices of today. At night and on weekends an order waits for the open."),
@@ -28,10 +29,11 @@ def accounts() -> rx.Component:
                     rx.cond(
                         FrameState.may_trade,
                         _form(),
-                        empty("A viewer looks on", "Your role may look but not open accounts."),
+                        empty("Your role looks on", "It may look at accounts but not open one."),
                     ),
                     class_name="w5",
                 ),
+                panel("Sharing", _sharing(), class_name="w12"),
                 rx.cond(FrameState.may_trade, panel("At a broker", _at_broker(), class_name="w12")),
                 class_name="grid dash",
             ),
@@ -45,6 +47,7 @@ def _list() -> rx.Component:
             td(
                 rx.el.b(one["name"]),
                 rx.cond(one["read_only"] == "yes", rx.el.span("READ-ONLY", class_name="badge quiet")),
+                rx.cond(one["owner"] != "", rx.el.span("of ", one["owner"], class_name="muted small", display="block")),
             ),
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
             td(one["mode"], class_name="muted wideonly-cell"),
@@ -74,6 +77,98 @@ def _list() -> rx.Component:
         ),
         skeleton_rows(3),
     )
+
+
+def _sharing() -> rx.Component:
+    """Whom the person has let in; for the account that is shown, letting in or leaving."""
+    return rx.el.div(
+        problem_note(SharesState.problem),
+        rx.cond(
+            FrameState.account["access"] == "own",
+            _share_form(),
+            rx.cond(FrameState.account["owner"] != "", _leave()),
+        ),
+        rx.cond(SharesState.ready, rx.cond(SharesState.shares.length() > 0, _let_in(), _nobody()), skeleton_rows(2)),
+    )
+
+
+def _share_form() -> rx.Component:
+    return rx.el.div(
+        RestForm.create(
+            rx.el.div(
+                form_field("Address they sign in with", "email", "email", "off", max_length=254),
+                rx.el.div(
+                    rx.el.label("They may", html_for="share-level"),
+                    rx.el.select(
+                        rx.el.option("Look at it", value="view"),
+                        rx.el.option("Trade on it", value="trade"),
+                        id="share-level",
+                        name="level",
+                        default_value="view",
+                        class_name="input",
+                    ),
+                    class_name="field",
+                ),
+                class_name="fields",
+            ),
+            rx.el.p(
+                "Lets them see everything of ",
+                rx.el.b(FrameState.account["name"]),
+                ", the account that is shown. Cash and keys stay yours alone.",
+                class_name="soft small",
+            ),
+            rx.el.div(rx.el.button("Share this account", type="submit", class_name="btn"), class_name="actions"),
+            action="/api/v1/accounts/" + FrameState.account["id"] + "/shares",
+            on_done=SharesState.load,
+        ),
+        class_name="body",
+    )
+
+
+def _leave() -> rx.Component:
+    return rx.el.div(
+        rx.el.p(
+            rx.el.b(FrameState.account["name"]),
+            " belongs to ",
+            FrameState.account["owner"],
+            rx.cond(
+                FrameState.account["access"] == "trade", ", who lets you trade on it. ", ", who lets you look at it. "
+            ),
+        ),
+        rx.el.button(
+            "Leave this account",
+            type="button",
+            class_name="btn danger",
+            on_click=SharesState.leave(FrameState.account["id"]),
+        ),
+        class_name="body grid",
+    )
+
+
+def _let_in() -> rx.Component:
+    def row(one: rx.Var) -> rx.Component:
+        return rx.el.tr(
+            td(rx.el.b(one["name"]), rx.el.span(one["email"], class_name="muted small", display="block")),
+            td(one["account"]),
+            td(one["level"], class_name="soft"),
+            td(one["since"], class_name="muted wideonly-cell"),
+            td(
+                rx.el.button(
+                    "End",
+                    type="button",
+                    class_name="btn tiny danger",
+                    on_click=SharesState.end(one["account_id"], one["user_id"]),
+                ),
+                num=True,
+            ),
+        )
+
+    head = [th("Person"), th("Account"), th("They"), th("Since", class_name="wideonly-cell"), th("")]
+    return table(head, rx.foreach(SharesState.shares, row), "People who see your accounts")
+
+
+def _nobody() -> rx.Component:
+    return empty("Only you", "Nobody else sees an account of yours.")
 
 
 def _form() -> rx.Component:

@@ -13,7 +13,8 @@ from starkmatter.ui.state.frame import FrameState
 ROLE_WORDS = {
     "admin": "Admin: looks after people, keys and jobs",
     "trader": "Trader: own accounts and orders",
-    "viewer": "Viewer: sees own accounts, places no orders",
+    "analyst": "Analyst: asks and looks, also at accounts shared with them, places no orders",
+    "viewer": "Viewer: looks, also at accounts shared with them, and asks nothing that costs",
 }
 
 

@@ -18,13 +18,37 @@ def assistant() -> rx.Component:
             rx.cond(
                 AssistantState.ready,
                 rx.fragment(
-                    rx.cond(AssistantState.connected, _spending(), _without_key()),
+                    rx.cond(
+                        AssistantState.connected, rx.cond(FrameState.may_ask, _spending(), _looks_on()), _without_key()
+                    ),
                     # What grows while it loads comes last, so that nothing is pushed away.
-                    rx.cond(AssistantState.connected, rx.fragment(), _local()),
-                    Analyst.create(connected=AssistantState.connected, on_spent=AssistantState.spent_more),
+                    rx.cond(_may_ask(), rx.fragment(), _local()),
+                    Analyst.create(
+                        connected=_may_ask(),
+                        why=rx.cond(
+                            AssistantState.connected,
+                            "Your role asks nothing that costs.",
+                            "Without a key there are no new answers.",
+                        ),
+                        on_spent=AssistantState.spent_more,
+                    ),
                 ),
                 skeleton_rows(8),
             ),
+        ),
+    )
+
+
+def _may_ask() -> rx.Var:
+    return AssistantState.connected & FrameState.may_ask
+
+
+def _looks_on() -> rx.Component:
+    return panel(
+        "Your role looks on",
+        rx.el.p(
+            "Asking the analyst costs, so it takes the role of an analyst or a trader. An admin can give you one.",
+            class_name="body soft",
         ),
     )
 

@@ -137,7 +137,11 @@ def _ticket_panel() -> rx.Component:
             FrameState.account["read_only"] == "yes",
             empty(
                 "This account can only be looked at",
-                "It belongs to a former run of the replay, or was stopped by a check. Choose another account above.",
+                rx.cond(
+                    FrameState.account["access"] == "view",
+                    FrameState.account["owner"] + " lets you look at it. Choose one of your own above to trade.",
+                    "It is of a former run of the replay, or was stopped by a check. Choose another account above.",
+                ),
             ),
             rx.cond(
                 TradeState.about["tradable"] != "no",

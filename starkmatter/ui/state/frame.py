@@ -26,6 +26,7 @@ class FrameState(rx.State):
     initials: str = ""
     is_admin: bool = False
     may_trade: bool = False
+    may_ask: bool = False
     accounts: list[Row] = []
     account: Row = NO_ACCOUNT
     holdings: str = "{}"
@@ -43,7 +44,7 @@ class FrameState(rx.State):
         b, caller = backends(), await caller_of(self)
         self.name = caller.display_name
         self.initials = "".join(word[0] for word in caller.display_name.split()[:2]).upper() or "?"
-        self.is_admin, self.may_trade = caller.is_admin, caller.may_trade
+        self.is_admin, self.may_trade, self.may_ask = caller.is_admin, caller.may_trade, caller.may_ask
         try:
             looks = await get_appearance(b, caller)
             self.theme, self.swap = looks.theme, looks.up_is_red

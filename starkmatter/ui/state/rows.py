@@ -10,9 +10,9 @@ Row = dict[str, str]
 NO_ACCOUNT: Row = dict.fromkeys(
     ("cash", "reserved", "buying_power", "market_value", "equity", "day_pl", "unrealized", "realized"), show.NOTHING
 ) | dict.fromkeys(
-    ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "raw_cash", "raw_base"), ""
+    ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
 )
-NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_minus_cost": ""}
+NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {"tradable": "yes"}
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING
@@ -119,6 +119,8 @@ def account_row(one: AccountView) -> Row:
         "realized": show.change(one.realized_pl),
         "realized_dir": show.direction(one.realized_pl),
         "read_only": "yes" if one.read_only else "",
+        "access": one.access,
+        "owner": "" if one.access == "own" else one.owner_name,
         "raw_cash": show.plain_number(one.cash),
         "raw_base": show.plain_number(one.equity - one.day_pl),
         "raw_minus_cost": show.plain_number(one.unrealized_pl - one.market_value),
