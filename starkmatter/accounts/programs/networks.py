@@ -10,17 +10,23 @@ MOST_NETWORKS = 20
 
 def checked_networks(texts: Sequence[str]) -> list[str]:
     """The same in the usual form, without repeats; InvalidInput names the one that is none."""
-    found: dict[str, None] = {}
-    for text in filter(None, (part.strip() for part in texts)):
-        try:
-            found[str(ip_network(text))] = None
-        except ValueError:
-            raise InvalidInput(
-                f"networks: “{text[:60]}” is no address or network. Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
-            ) from None
+    found = dict.fromkeys(_network(text) for text in (part.strip() for part in texts) if text)
     if len(found) > MOST_NETWORKS:
-        raise InvalidInput(f"networks: {MOST_NETWORKS} at most.")
+        raise InvalidInput(f"At most {MOST_NETWORKS} addresses and networks per token.")
     return list(found)
+
+
+def _network(text: str) -> str:
+    try:
+        wide = ip_network(text, strict=False)
+    except ValueError:
+        raise InvalidInput(
+            f"“{text[:60]}” is no address or network. Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+        ) from None
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise InvalidInput(f"“{text[:60]}” is an address within a network. Write {wide} for all of it.") from None
 
 
 def check_address(networks: Sequence[str], address: str) -> None:
