@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 user = typer.Typer(help="Accounts of people.", no_args_is_help=True)
 app.add_typer(user, name="user")
+keys = typer.Typer(help="Keys that sign programs' access tokens.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
@@ -155,6 +157,22 @@ def setup_link(
     elif not if_needed:
         print("There is an owner already; sign in instead.", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@keys.command("rotate")
+def rotate(
+    end_former: Annotated[
+        bool, typer.Option("--end-former", help="The former keys verify nothing any more: after a leak.")
+    ] = False,
+) -> None:
+    """Have a new key sign from now on. What the former one signed counts until it ends, ten minutes at most."""
+    settings = _settings("keys")
+    from starkmatter.accounts.programs.signing_keys import rotate_now
+    from starkmatter.ops.oneoff import reachable_database
+
+    with reachable_database(settings) as database_url:
+        rotate_now(settings, database_url, end_former=end_former)
+    print("A new key signs access tokens from now on.")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from starkmatter.ui.pages.news import feeds, news
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
+from starkmatter.ui.pages.programs import programs
 from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
@@ -31,6 +32,7 @@ from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
+from starkmatter.ui.state.programs import ProgramsState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.sharing import SharesState
 from starkmatter.ui.state.trade import TradeState
@@ -92,6 +94,7 @@ _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState)
+_add_page(programs, "/settings/programs", "Programs", ProgramsState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
 _add_page(feeds, "/settings/news", "News feeds", FeedsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)

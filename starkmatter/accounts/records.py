@@ -6,33 +6,53 @@ from typing import Literal
 from uuid import UUID
 
 Role = Literal["owner", "admin", "trader", "analyst", "viewer"]
+Scope = Literal["read", "trade", "admin"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
 TRADING_ROLES: frozenset[str] = frozenset({"owner", "admin", "trader"})
 ASKING_ROLES: frozenset[str] = TRADING_ROLES | {"analyst"}
 
 
+def scopes_of_role(role: str) -> frozenset[Scope]:
+    """The most that a program of somebody with this role may do."""
+    found: set[Scope] = {"read"}
+    if role in TRADING_ROLES:
+        found.add("trade")
+    if role in ADMIN_ROLES:
+        found.add("admin")
+    return frozenset(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person behind a request, resolved from a live session; never built from what a client says."""
+    """The person behind a request, resolved from a live session or token; never built from what a client says.
+
+    `scopes` is None for a session; a program has those of its token that its person's role allows now. `session_id` is
+    the session, the API token or the family of access tokens: what ends when the caller is shut out.
+    """
 
     user_id: UUID
     session_id: UUID
     role: Role
     email: str
     display_name: str
+    scopes: frozenset[Scope] | None = None
+    via: Literal["session", "token"] = "session"
 
     @property
     def is_admin(self) -> bool:
-        return self.role in ADMIN_ROLES
+        return self.role in ADMIN_ROLES and self._has("admin")
 
     @property
     def may_trade(self) -> bool:
-        return self.role in TRADING_ROLES
+        return self.role in TRADING_ROLES and self._has("trade")
 
     @property
     def may_ask(self) -> bool:
         """Whether they may have the analyst work, which costs."""
-        return self.role in ASKING_ROLES
+        return self.role in ASKING_ROLES and self._has("trade")
+
+    def _has(self, scope: Scope) -> bool:
+        return self.scopes is None or scope in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from starkmatter.accounts import queries
 from starkmatter.accounts.factor import prove
 from starkmatter.accounts.mail import can_mail, send_mail
 from starkmatter.accounts.passphrase import check_passphrase, hash_passphrase
+from starkmatter.accounts.programs.queries import REVOKE_ALL_TOKENS_OF
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import forget_sessions, revoke_other_sessions, token_hash
 from starkmatter.accounts.throttle import account_key, forgive, take_address_try
@@ -74,7 +75,10 @@ async def make_link(b: Backends, caller: Caller, user_id: UUID) -> tuple[str, st
 
 
 async def reset_passphrase(b: Backends, token: str, new: str, *, ip: str) -> None:
-    """Set a new passphrase with a link's token. NotAllowed when it is unknown, used or too old."""
+    """Set a new passphrase with a link's token; every session and API token of the person ends.
+
+    NotAllowed when the link is unknown, used or too old.
+    """
     await take_address_try(b, ip)
     closed = NotAllowed("This link was used or is too old. Ask for a new one.", code="reset_closed")
     link = {"token_hash": token_hash(token), "now": utc_now()}
@@ -89,6 +93,7 @@ async def reset_passphrase(b: Backends, token: str, new: str, *, ip: str) -> Non
             raise closed
         await connection.execute(queries.SET_PASSPHRASE, (hashed, person.id))
         await connection.execute(queries.DROP_RESET_LINKS, (person.id,))
+        await connection.execute(REVOKE_ALL_TOKENS_OF, (utc_now(), person.id))
         ended = await (await connection.execute(queries.REVOKE_ALL_OF, (utc_now(), person.id))).fetchall()
     await forget_sessions(b, [row[0] for row in ended])
     await forgive(b, account_key(person.email))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
+from starkmatter.accounts.programs.bearer import alive_programs, caller_of_bearer
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
 from starkmatter.api.event_wall import EVENT_PATH, EventWall
@@ -24,10 +25,12 @@ from starkmatter.api.routes import (
     news,
     performance,
     portfolio,
+    programs,
     sharing,
     trading,
 )
-from starkmatter.api.security import address_behind
+from starkmatter.api.scopes import STREAM, check_scope, describe_security
+from starkmatter.api.security import address_behind, bearer_of
 from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
@@ -53,9 +56,24 @@ def build_api() -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(api)
-    for room in (auth, market, trading, portfolio, sharing, performance, connections, alerts, admin, assistant, news):
+    for room in (
+        auth,
+        programs,
+        market,
+        trading,
+        portfolio,
+        sharing,
+        performance,
+        connections,
+        alerts,
+        admin,
+        assistant,
+        news,
+    ):
         api.include_router(room.router, prefix=API_PREFIX)
+    api.include_router(programs.well_known)
     api.include_router(pages)
+    describe_security(api, API_PREFIX)
     add_docs(api)
     return api
 
@@ -109,15 +127,27 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
     async def authenticate(cookies: dict[str, str]) -> Caller | None:
         return await caller_of_token(b, cookies.get(cookie_name(b.settings)))
 
-    async def live(sessions: set[UUID]) -> set[UUID]:
-        return await alive_sessions(b, sessions)
+    async def by_bearer(scope: dict[str, Any]) -> Caller | None:
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+        token = bearer_of(given)
+        if token is None:
+            return None
+        caller = await caller_of_bearer(b, token, address(scope))
+        check_scope(caller, STREAM)
+        return caller
+
+    async def live(asked: set[UUID]) -> set[UUID]:
+        sessions = await alive_sessions(b, asked)
+        return sessions | await alive_programs(b, asked - sessions) if asked - sessions else sessions
 
     def address(scope: dict[str, Any]) -> str:
         forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
         peer = scope["client"][0] if scope.get("client") else "unknown"
         return address_behind(peer, forwarded.decode("latin-1"), b.settings.trusted_proxy_hops)
 
-    stream = make_stream_app(hub, authenticate, b.settings.origins, live_sessions=live, address_of=address)
+    stream = make_stream_app(
+        hub, authenticate, b.settings.origins, by_bearer=by_bearer, live_sessions=live, address_of=address
+    )
     parts = (
         hub.run(stop),
         stream.watch_sessions(stop),

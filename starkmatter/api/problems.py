@@ -14,15 +14,21 @@ from starlette.responses import JSONResponse
 from starkmatter.errors import StarkMatterError
 
 RETRY_AFTER_SECS = 2
+CHALLENGES = {
+    "invalid_token": 'Bearer error="invalid_token"',
+    "insufficient_scope": 'Bearer error="insufficient_scope"',
+}
 TYPE_PREFIX = "urn:starkmatter:problem:"
 
 log = structlog.get_logger("api")
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
-    """One problem document; 429 and 503 say when to try again."""
+    """One problem document; 429 and 503 say when to try again, a refused bearer token is told why (RFC 6750)."""
     secs = more.get("retry_after_secs", RETRY_AFTER_SECS if status == 503 else None)
-    headers = None if secs is None else {"Retry-After": str(secs)}
+    headers = {} if secs is None else {"Retry-After": str(secs)}
+    if code in CHALLENGES:
+        headers["WWW-Authenticate"] = CHALLENGES[code]
     body = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code, **more}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 

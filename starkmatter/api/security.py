@@ -1,11 +1,15 @@
-"""Who is asking, and whether a browser may ask it: the session cookie, the Origin check and the caller's address."""
+"""Who is asking, and whether they may ask it: bearer token or session cookie, Origin, and the caller's address."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
+from starkmatter.accounts.programs.bearer import caller_of_bearer
+from starkmatter.accounts.programs.records import InvalidToken
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
+from starkmatter.api.scopes import check_scope
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
@@ -24,7 +28,32 @@ B = Annotated[Backends, Depends(get_backends)]
 
 
 async def signed_in(request: Request, b: B) -> Caller:
-    """The caller; a state-changing request by cookie must come from one of our own pages."""
+    """The caller. A bearer token decides alone, also beside a cookie, and within its scopes.
+
+    A state-changing request by cookie must come from one of our own pages; a token is not sent by itself.
+    """
+    token = bearer_of(request.headers.getlist("authorization"))
+    if token is not None:
+        caller = await caller_of_bearer(b, token, client_ip(request, b.settings))
+        check_scope(caller, f"{request.method} {request.scope['route'].path}")
+        return caller
+    return await _signed_in_by_cookie(request, b)
+
+
+def bearer_of(authorization: Sequence[str]) -> str | None:
+    """The bearer token among the Authorization headers; None when there is none of that kind.
+
+    InvalidToken when it stands beside another one: nobody shall choose between two.
+    """
+    bearers = [text for text in authorization if text.split(" ", 1)[0].lower() == "bearer"]
+    if not bearers:
+        return None
+    if len(authorization) > 1:
+        raise InvalidToken
+    return bearers[0][len("bearer") :].strip()
+
+
+async def _signed_in_by_cookie(request: Request, b: Backends) -> Caller:
     caller = await caller_of_cookie_header(b, request.headers.get("cookie", ""))
     if caller is None:
         raise NotSignedIn("Sign in first: there is no valid session.")

@@ -1,7 +1,7 @@
 """The live socket `/api/v1/stream`: who may open it, what they may ask, and when it ends. Protocol: docs/stream.md.
 
-Pure ASGI, outside every middleware. Origin, cookie and caps are checked before the socket is accepted; a session that
-ends closes its sockets within a second.
+Pure ASGI, outside every middleware. A bearer token, or Origin and cookie, and the caps are checked before the socket
+is accepted; a session or token that ends closes its sockets within a second.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import orjson
 import structlog
 
 from starkmatter.domain.quotes import Venue
-from starkmatter.errors import StarkMatterError
+from starkmatter.errors import NotAllowed, NotSignedIn, StarkMatterError
 from starkmatter.market.hub import CLOSE_UNAUTHORIZED, USER_CHANNELS, VENUES, Hub, HubClient, Send
 
 MAX_SYMBOLS = 200
@@ -54,6 +54,7 @@ class StreamCaller(Protocol):
 
 
 Authenticate = Callable[[dict[str, str]], Awaitable[StreamCaller | None]]
+ByBearer = Callable[[Scope], Awaitable[StreamCaller | None]]
 LiveSessions = Callable[[set[UUID]], Awaitable[set[UUID]]]
 AddressOf = Callable[[Scope], str]
 
@@ -67,12 +68,14 @@ class Stream:
         authenticate: Authenticate,
         allowed_origins: tuple[str, ...],
         *,
+        by_bearer: ByBearer | None = None,
         live_sessions: LiveSessions | None = None,
         address_of: AddressOf | None = None,
     ) -> None:
         self._hub = hub
         self._authenticate = authenticate
         self._allowed_origins = frozenset(allowed_origins)
+        self._by_bearer = by_bearer
         self._live_sessions = live_sessions
         self._address_of = address_of or _peer_address
         self._of_address: Counter[str] = Counter()
@@ -82,22 +85,14 @@ class Stream:
         if scope["type"] != "websocket":
             raise RuntimeError("the stream answers websocket connections only")
         await receive()  # websocket.connect
-        headers = _headers(scope)
-        if headers.get("origin") not in self._allowed_origins:
-            await _refuse(scope, send, 403, "This page may not open the stream.")
-            return
         address = self._address_of(scope)
         if self._of_address[address] >= MAX_SOCKETS_PER_ADDRESS:
             await _refuse(scope, send, 429, TOO_MANY_SOCKETS)
             return
-        cookies = _cookies(headers.get("cookie", ""))
         try:
-            caller = await self._authenticate(cookies) if cookies else None
+            caller, cookies = await self._admit(scope)
         except StarkMatterError as error:
             await _refuse(scope, send, error.status, error.text)
-            return
-        if caller is None:
-            await _refuse(scope, send, 401, "Sign in first.")
             return
         full = self._of_address[address] >= MAX_SOCKETS_PER_ADDRESS  # again: others came in while we asked
         if full or self._hub.sockets_of(caller.user_id) >= MAX_SOCKETS_PER_USER:
@@ -117,6 +112,20 @@ class Stream:
             self._of_address[address] -= 1
             if not self._of_address[address]:
                 del self._of_address[address]
+
+    async def _admit(self, scope: Scope) -> tuple[StreamCaller, dict[str, str]]:
+        """Who opens the socket, and the cookies if it is a browser. A bearer token decides alone."""
+        program = await self._by_bearer(scope) if self._by_bearer is not None else None
+        if program is not None:
+            return program, {}
+        headers = _headers(scope)
+        if headers.get("origin") not in self._allowed_origins:
+            raise NotAllowed("This page may not open the stream.")
+        cookies = _cookies(headers.get("cookie", ""))
+        caller = await self._authenticate(cookies) if cookies else None
+        if caller is None:
+            raise NotSignedIn("Sign in first.")
+        return caller, cookies
 
     async def watch_sessions(self, stop: asyncio.Event) -> None:
         """Close the sockets of sessions that are over, once a second, with one question for all of them."""
@@ -150,15 +159,19 @@ def make_stream_app(
     authenticate: Authenticate,
     allowed_origins: tuple[str, ...],
     *,
+    by_bearer: ByBearer | None = None,
     live_sessions: LiveSessions | None = None,
     address_of: AddressOf | None = None,
 ) -> Stream:
     """The stream's ASGI app. `authenticate` turns cookies into a caller or None; origins are compared exactly.
 
+    `by_bearer` is the caller of a handshake's bearer token, None when it has none; it raises when the token is no good.
     `live_sessions` answers which of many session ids are still good (one query a second for all sockets); without it
     every distinct session is authenticated again each second. `address_of` is the client's address behind proxies.
     """
-    return Stream(hub, authenticate, allowed_origins, live_sessions=live_sessions, address_of=address_of)
+    return Stream(
+        hub, authenticate, allowed_origins, by_bearer=by_bearer, live_sessions=live_sessions, address_of=address_of
+    )
 
 
 class _Conversation:

@@ -9,6 +9,8 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from starkmatter.accounts.programs.signing_keys import forget_old_keys, rotate_keys
+from starkmatter.accounts.programs.tokens import forget_old_programs
 from starkmatter.accounts.reset import forget_old_links
 from starkmatter.accounts.sessions import delete_old_sessions
 from starkmatter.accounts.throttle import forget_old_tries
@@ -77,6 +79,13 @@ def timetable() -> list[Job]:
             _forget_sessions,
         ),
         Job(
+            "rotate signing keys",
+            "daily 03:30",
+            daily(3, 30),
+            "Replaces the key of access tokens every thirty days; deletes ended tokens of programs.",
+            _rotate_keys,
+        ),
+        Job(
             "market end of day",
             "weekdays 16:20 in New York",
             weekdays(16, 20, NEW_YORK),
@@ -130,6 +139,13 @@ async def _forget_sessions(b: Backends) -> str:
     sessions, tries = await delete_old_sessions(b, KEEP_SESSIONS), await forget_old_tries(b)
     links = await forget_old_links(b)
     return f"{sessions} ended sessions, {tries} counts of tries and {links} reset links deleted"
+
+
+async def _rotate_keys(b: Backends) -> str:
+    now = utc_now()
+    done = await rotate_keys(b.db, b.settings, now)
+    gone, programs = await forget_old_keys(b.db, now), await forget_old_programs(b)
+    return f"{'a new key signs' if done else 'the key stays'}; {gone} keys and {programs} ended tokens deleted"
 
 
 async def _forget_alerts(b: Backends) -> str:

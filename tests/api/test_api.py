@@ -15,7 +15,7 @@ from tests.builders import Desk, quote
 KEY = {"Idempotency-Key": "key-00000001"}
 PUBLIC = {
     *("/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/password/forgot", "/api/v1/auth/password/reset"),
-    *("/healthz", "/readyz", "/metrics", "/api/docs"),
+    *("/api/v1/auth/token", "/healthz", "/readyz", "/metrics", "/api/docs"),
 }
 
 

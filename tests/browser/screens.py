@@ -23,6 +23,7 @@ SCREENS = (
     ("alerts", "/alerts"),
     ("settings", "/settings"),
     ("security", "/settings/security"),
+    ("programs", "/settings/programs"),
     ("accounts", "/settings/accounts"),
     ("connections", "/settings/connections"),
     ("feeds", "/settings/news"),

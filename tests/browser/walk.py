@@ -31,6 +31,7 @@ MORE = (
     "/settings/accounts",
     "/settings/news",
     "/settings/security",
+    "/settings/programs",
     "/settings/connections",
     "/admin",
     "/admin/people",

@@ -9,6 +9,7 @@ SETTINGS = [
     ("Profile", "/settings"),
     ("Accounts", "/settings/accounts"),
     ("Security", "/settings/security"),
+    ("Programs", "/settings/programs"),
     ("Connections", "/settings/connections"),
 ]
 ADMIN = [("Jobs", "/admin"), ("People", "/admin/people")]

@@ -7,6 +7,7 @@ _CHART = rx.asset("chart.jsx", shared=True)
 _FIGURE = rx.asset("figure.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
 _FACTOR = rx.asset("factor.jsx", shared=True)
+_PROGRAMS = rx.asset("programs.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
 
 
@@ -78,6 +79,16 @@ class SecondFactor(rx.Component):
     tag = "SecondFactor"
     on: rx.Var[bool]
     left: rx.Var[int]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class NewProgram(rx.Component):
+    """Makes a token for a program over REST and shows it once; it never enters the page's state."""
+
+    library = f"$/public{_PROGRAMS}"
+    tag = "NewProgram"
+    may_trade: rx.Var[bool]
+    is_admin: rx.Var[bool]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
 

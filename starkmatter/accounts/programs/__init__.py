@@ -1,0 +1,1 @@
+"""Programs that act for a person: API tokens, and short-lived access tokens with refresh tokens that rotate."""
