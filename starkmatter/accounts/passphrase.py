@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from passlib.context import CryptContext
 
@@ -18,6 +18,7 @@ PARALLEL_HASHES = 2
 # Guesses an attacker needs who knows lists of leaked passphrases, words, names, dates and keyboards.
 MIN_GUESSES_LOG10 = 9.0
 LOOKED_AT_CHARS = 72
+NO_PASSPHRASE = "none"  # noqa: S105 - of somebody who signs in another way
 MAX_WAITING = 50
 
 T = TypeVar("T")
@@ -58,12 +59,13 @@ async def hash_passphrase(passphrase: str) -> str:
 
 
 async def verify_passphrase(passphrase: str, stored_hash: str | None) -> bool:
-    """Whether it fits. With no stored hash (unknown person) a dummy is checked, so that the answer takes as long."""
-    fits = await _beside_the_loop(_context.verify, passphrase[: MAX_CHARS + 1], stored_hash or _dummy_hash())
-    return bool(fits) and stored_hash is not None
+    """Whether it fits. Without a hash (nobody has the address, or NO_PASSPHRASE) a dummy is checked, as slowly."""
+    known = stored_hash is not None and stored_hash != NO_PASSPHRASE
+    fits = await _beside_the_loop(_context.verify, passphrase[: MAX_CHARS + 1], stored_hash if known else _dummy_hash())
+    return bool(fits) and known
 
 
-async def _beside_the_loop(function: Callable[..., T], *arguments: str) -> T:
+async def _beside_the_loop(function: Callable[..., T], *arguments: Any) -> T:
     global _waiting
     if _waiting >= MAX_WAITING:
         raise Unavailable("Too many people are signing in at this moment. Try again in a few seconds.")

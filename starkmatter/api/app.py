@@ -12,6 +12,7 @@ from starkmatter.accounts.programs.bearer import alive_programs, caller_of_beare
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
 from starkmatter.api.event_wall import EVENT_PATH, EventWall
+from starkmatter.api.matrix import STREAM, check_rule, describe_security
 from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
@@ -29,7 +30,6 @@ from starkmatter.api.routes import (
     sharing,
     trading,
 )
-from starkmatter.api.scopes import STREAM, check_scope, describe_security
 from starkmatter.api.security import address_behind, bearer_of
 from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import App, Wall
@@ -133,7 +133,7 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
         if token is None:
             return None
         caller = await caller_of_bearer(b, token, address(scope))
-        check_scope(caller, STREAM)
+        check_rule(caller, STREAM)
         return caller
 
     async def live(asked: set[UUID]) -> set[UUID]:

@@ -9,7 +9,7 @@ from starkmatter.accounts.programs.bearer import caller_of_bearer
 from starkmatter.accounts.programs.records import InvalidToken
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
-from starkmatter.api.scopes import check_scope
+from starkmatter.api.matrix import check_rule
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
@@ -28,16 +28,17 @@ B = Annotated[Backends, Depends(get_backends)]
 
 
 async def signed_in(request: Request, b: B) -> Caller:
-    """The caller. A bearer token decides alone, also beside a cookie, and within its scopes.
+    """The caller, whom the matrix admits. A bearer token decides alone, also beside a cookie, and within its scopes.
 
     A state-changing request by cookie must come from one of our own pages; a token is not sent by itself.
     """
     token = bearer_of(request.headers.getlist("authorization"))
     if token is not None:
         caller = await caller_of_bearer(b, token, client_ip(request, b.settings))
-        check_scope(caller, f"{request.method} {request.scope['route'].path}")
-        return caller
-    return await _signed_in_by_cookie(request, b)
+    else:
+        caller = await _signed_in_by_cookie(request, b)
+    check_rule(caller, f"{request.method} {request.scope['route'].path}")
+    return caller
 
 
 def bearer_of(authorization: Sequence[str]) -> str | None:
@@ -69,15 +70,7 @@ async def same_site(request: Request, b: B) -> None:
         raise NotAllowed("This request did not come from StarkMatter's own pages.", code="foreign_origin")
 
 
-async def admin(caller: "Signed") -> Caller:
-    """The caller, when they are owner or admin."""
-    if not caller.is_admin:
-        raise NotAllowed("Only an admin may do this.")
-    return caller
-
-
 Signed = Annotated[Caller, Depends(signed_in)]
-Admin = Annotated[Caller, Depends(admin)]
 SameSite = Depends(same_site)
 
 

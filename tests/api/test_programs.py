@@ -24,7 +24,7 @@ from starkmatter.accounts.programs.wording import API_MARK, new_text
 from starkmatter.accounts.records import Scope
 from starkmatter.accounts.sessions import token_hash
 from starkmatter.api.app import build_api, serve_stream
-from starkmatter.api.scopes import NEEDS, STREAM
+from starkmatter.api.matrix import RULES, STREAM
 from starkmatter.clock import utc_now
 from tests.api.conftest import ORIGIN, Api
 from tests.api.test_stream import close_code_of, hear, running, say
@@ -103,11 +103,11 @@ async def refresh(api: Api, token: str) -> httpx.Response:
 def test_every_route_says_which_scope_it_needs_and_the_table_names_no_other() -> None:
     keys = [key for _, key, _ in routes()]
     assert len(keys) > 75
-    assert sorted(set(keys) ^ (set(NEEDS) - {STREAM})) == []
+    assert sorted(set(keys) ^ (set(RULES) - {STREAM})) == []
 
 
 def test_what_a_reading_program_may_call_changes_nothing() -> None:
-    reading = {key for key, need in NEEDS.items() if need == "read"}
+    reading = {key for key, rule in RULES.items() if rule.scope == "read"}
     assert {key for key in reading if not key.startswith(("GET ", "WS "))} == {"POST /orders/preview"}
 
 
@@ -117,15 +117,15 @@ async def test_a_token_opens_the_routes_of_its_scope_and_no_other(owner: Api, sc
     wrong, opened = {}, 0
     async with program(owner, token) as http:
         for method, key, path in routes():
-            if NEEDS[key] == "open":
+            if RULES[key].scope == "open":
                 continue
             answer = await http.request(method, filled(path), json={})
             told = answer.json().get("code") if "problem" in answer.headers.get("content-type", "") else None
-            if NEEDS[key] == scope:
+            if RULES[key].scope == scope:
                 opened += 1
                 fits = answer.status_code not in {401, 403} and answer.status_code < 500
             else:
-                expected = "browser_only" if NEEDS[key] == "browser" else "insufficient_scope"
+                expected = "browser_only" if RULES[key].scope == "browser" else "insufficient_scope"
                 fits = (answer.status_code, told) == (403, expected)
             if not fits:
                 wrong[key] = (answer.status_code, told)
@@ -133,12 +133,12 @@ async def test_a_token_opens_the_routes_of_its_scope_and_no_other(owner: Api, sc
     assert wrong == {}
 
 
-async def test_a_route_nobody_declared_is_closed_to_programs(owner: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_route_nobody_declared_is_closed_to_everybody(owner: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     token = await make_token(owner, "read", "trade", "admin")
     assert await answer_to(owner, token) == (200, "")
-    monkeypatch.delitem(NEEDS, "GET /orders")
-    assert await answer_to(owner, token) == (403, "browser_only")
-    assert (await owner.http.get("/api/v1/orders")).status_code == 200
+    monkeypatch.delitem(RULES, "GET /orders")
+    assert await answer_to(owner, token) == (403, "undeclared")
+    assert (await owner.http.get("/api/v1/orders")).status_code == 403
 
 
 async def test_a_program_trades_without_a_cookie_or_an_origin(owner: Api) -> None:

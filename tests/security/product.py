@@ -35,9 +35,10 @@ MARKET_TABLES = {
     "replay_run",
     "equity_snapshot",
     "news_item",
+    "symbol_brief",  # everybody's, once somebody had it written
 }
-# Every sign-in that is tried counts, also one that fails.
-COUNTS = {"sign_in_try"}
+# Every sign-in that is tried counts, also one that fails; so does every answer of the analyst.
+COUNTS = {"sign_in_try", "ai_month"}
 # When somebody was last seen, and how a feed answered the worker.
 HOUSEKEEPING = ["last_seen_at", "last_ok_at", "last_failed_at", "failure", "etag", "last_modified"]
 _KEY = pytest.StashKey["Product"]()
@@ -163,6 +164,11 @@ class Product:
             "mail_choice": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
+            "account_share": "t.shared_by <> %(mine)s::uuid",
+            "alert": "t.user_id <> %(mine)s::uuid",
+            "api_token": "t.user_id <> %(mine)s::uuid",
+            "ai_call": "t.owner_id <> %(mine)s::uuid",
+            "chat": "t.owner_id <> %(mine)s::uuid",
         }
         with self.database() as connection:
             names = connection.execute(

@@ -11,6 +11,8 @@ SELECT s.account_id, s.user_id, u.display_name, u.email, s.level, s.created_at
  ORDER BY lower(u.display_name), u.id
 """
 
+OWNS = "SELECT EXISTS (SELECT FROM account WHERE id = %s AND user_id = %s)"
+
 PERSON_OF_EMAIL = """
 SELECT id, display_name FROM app_user WHERE lower(email) = lower(%s) AND disabled_at IS NULL
 """

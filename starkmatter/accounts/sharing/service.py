@@ -29,7 +29,9 @@ class ShareView:
 
 
 async def list_shares(b: Backends, caller: Caller, account_id: UUID | None = None) -> list[ShareView]:
-    """Whom the caller has let in, on one of their accounts or on all."""
+    """Whom the caller has let in, on one account of theirs or on all; NotFound when that one is not theirs."""
+    if account_id is not None and not await b.db.value(queries.OWNS, (account_id, caller.user_id)):
+        raise NotFound("There is no such account.")
     return await b.db.all(ShareView, queries.SHARES, {"user": caller.user_id, "account": account_id})
 
 

@@ -6,20 +6,20 @@ from fastapi import APIRouter
 
 from starkmatter.accounts import people, reset
 from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut, ResetLinkFor
-from starkmatter.api.security import Admin, B
+from starkmatter.api.security import B, Signed
 from starkmatter.jobs import history
 
 router = APIRouter(tags=["Administration"])
 
 
 @router.get("/admin/users")
-async def users(caller: Admin, b: B) -> Page[PersonOut]:
+async def users(caller: Signed, b: B) -> Page[PersonOut]:
     """Everybody who may sign in."""
     return Page(items=[PersonOut.model_validate(one) for one in await people.list_people(b, caller)])
 
 
 @router.patch("/admin/users/{user_id}", status_code=204)
-async def change_user(user_id: UUID, body: PersonChange, caller: Admin, b: B) -> None:
+async def change_user(user_id: UUID, body: PersonChange, caller: Signed, b: B) -> None:
     """Give another role, keep out or let in again; the person's sessions end."""
     if body.role is not None:
         await people.change_role(b, caller, user_id, body.role)
@@ -28,32 +28,32 @@ async def change_user(user_id: UUID, body: PersonChange, caller: Admin, b: B) ->
 
 
 @router.post("/admin/invitations", status_code=201)
-async def invite(body: Invite, caller: Admin, b: B) -> Link:
+async def invite(body: Invite, caller: Signed, b: B) -> Link:
     """A link that lets one person register within seven days; shown this once."""
     link = await people.invite(b, caller, body.role)
     return Link(link=link, text=f"Send this link. It works once, within seven days: {link}")
 
 
 @router.post("/admin/reset-links", status_code=201)
-async def reset_link(body: ResetLinkFor, caller: Admin, b: B) -> Link:
+async def reset_link(body: ResetLinkFor, caller: Signed, b: B) -> Link:
     """A link with which one person sets a new passphrase within an hour; shown this once."""
     name, link = await reset.make_link(b, caller, body.user_id)
     return Link(link=link, text=f"Send this link to {name}. It works once, within an hour: {link}")
 
 
 @router.get("/jobs")
-async def jobs(caller: Admin, b: B) -> Page[JobOut]:
+async def jobs(caller: Signed, b: B) -> Page[JobOut]:
     """The timetable, each line with its newest run and when it runs next."""
     return Page(items=[JobOut.model_validate(one) for one in await history.list_jobs(b, caller)])
 
 
 @router.get("/jobs/{name}/runs")
-async def runs(name: str, caller: Admin, b: B, limit: int = 50) -> Page[JobRunOut]:
+async def runs(name: str, caller: Signed, b: B, limit: int = 50) -> Page[JobRunOut]:
     """The newest runs of one job."""
     return Page(items=[JobRunOut.model_validate(one) for one in await history.list_runs(b, caller, name, limit)])
 
 
 @router.post("/jobs/{name}/runs", status_code=202)
-async def run_now(name: str, caller: Admin, b: B) -> dict[str, int]:
+async def run_now(name: str, caller: Signed, b: B) -> dict[str, int]:
     """Have the worker run it within a second or two."""
     return {"id": await history.ask_for_run(b, caller, name)}

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer
-from starkmatter.api.security import Admin, B, Signed
+from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Interval, Venue
 from starkmatter.errors import InvalidInput, Unavailable
@@ -109,6 +109,6 @@ async def replay(_: Signed, b: B) -> ReplayOut:
 
 
 @router.post("/replay")
-async def steer(body: Steer, _: Admin, b: B) -> ReplayOut:
+async def steer(body: Steer, _: Signed, b: B) -> ReplayOut:
     """Change speed or pause, or start a new run at another date or seed; the worker obeys within a second."""
     return ReplayOut.model_validate(await steer_replay(b.db, b.cache, **body.model_dump()))

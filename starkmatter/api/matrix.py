@@ -1,0 +1,188 @@
+"""Who may call which route, in one table that decides at every request. What is not listed nobody may call.
+
+Three things are said of a route. The least role of a person; `anyone` need not be signed in. The scope of a program:
+`read` looks, `trade` changes what is the person's own, `admin` what is everybody's, and `browser` is for a signed-in
+browser alone: how people sign in, their tokens, vendors' keys, and links that let somebody in. And whose things its ids
+reach: the caller's `own` only, or also those of accounts shared with them to `view` or to `trade` on.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import FastAPI
+
+from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES, Caller
+from starkmatter.errors import NotAllowed
+
+Need = Literal["read", "trade", "admin", "browser", "open"]
+
+Least = Literal["anyone", "user", "analyst", "trader", "admin"]
+Reach = Literal["", "own", "view", "trade"]
+
+STREAM = "WS /stream"
+NOT_FOR: dict[Least, str] = {
+    "analyst": "Asking costs, and your role only looks. An admin can give you the role of an analyst.",
+    "trader": "Your role may look but not trade.",
+    "admin": "Only an admin may do this.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a route asks of its caller; an empty reach: it takes nobody's id."""
+
+    who: Least
+    scope: Need
+    reach: Reach = ""
+
+
+RULES: dict[str, Rule] = {
+    STREAM: Rule("user", "read"),
+    "POST /auth/register": Rule("anyone", "open"),
+    "POST /auth/login": Rule("anyone", "open"),
+    "POST /auth/logout": Rule("user", "browser"),
+    "POST /auth/password": Rule("user", "browser"),
+    "POST /auth/password/forgot": Rule("anyone", "open"),
+    "POST /auth/password/reset": Rule("anyone", "open"),
+    "GET /auth/me": Rule("user", "read"),
+    "GET /auth/sessions": Rule("user", "browser"),
+    "DELETE /auth/sessions/{session_id}": Rule("user", "browser", "own"),
+    "GET /auth/totp": Rule("user", "browser"),
+    "POST /auth/totp/enroll": Rule("user", "browser"),
+    "POST /auth/totp/confirm": Rule("user", "browser"),
+    "POST /auth/totp/recovery-codes": Rule("user", "browser"),
+    "POST /auth/totp/off": Rule("user", "browser"),
+    "POST /auth/token": Rule("anyone", "open"),
+    "GET /tokens": Rule("user", "browser"),
+    "POST /tokens": Rule("user", "browser"),
+    "DELETE /tokens/{token_id}": Rule("user", "browser", "own"),
+    "GET /admin/tokens": Rule("admin", "browser"),
+    "DELETE /admin/tokens/{token_id}": Rule("admin", "browser"),
+    "GET /instruments": Rule("user", "read"),
+    "GET /quotes": Rule("user", "read"),
+    "GET /bars": Rule("user", "read"),
+    "GET /clock": Rule("user", "read"),
+    "GET /replay": Rule("user", "read"),
+    "POST /replay": Rule("admin", "admin"),
+    "POST /orders": Rule("trader", "trade", "trade"),
+    "POST /orders/preview": Rule("user", "read", "trade"),
+    "GET /orders": Rule("user", "read", "view"),
+    "GET /orders/{order_id}": Rule("user", "read", "view"),
+    "DELETE /orders/{order_id}": Rule("trader", "trade", "trade"),
+    "GET /orders/{order_id}/events": Rule("user", "read", "view"),
+    "GET /orders/{order_id}/fills": Rule("user", "read", "view"),
+    "GET /fills/{fill_id}/receipt": Rule("user", "read", "view"),
+    "GET /accounts": Rule("user", "read"),
+    "POST /accounts": Rule("trader", "trade"),
+    "GET /accounts/{account_id}": Rule("user", "read", "view"),
+    "GET /accounts/{account_id}/broker": Rule("user", "read", "view"),
+    "POST /accounts/{account_id}/broker/accept": Rule("trader", "trade", "own"),
+    "POST /accounts/{account_id}/deposits": Rule("trader", "trade", "own"),
+    "GET /accounts/{account_id}/shares": Rule("user", "read", "own"),
+    "POST /accounts/{account_id}/shares": Rule("user", "browser", "own"),
+    "DELETE /accounts/{account_id}/shares/{user_id}": Rule("user", "browser", "own"),
+    "GET /accounts/{account_id}/ledger": Rule("user", "read", "view"),
+    "GET /accounts/{account_id}/ledger.csv": Rule("user", "read", "view"),
+    "GET /positions": Rule("user", "read", "view"),
+    "GET /portfolio/summary": Rule("user", "read", "view"),
+    "GET /portfolio/equity": Rule("user", "read", "view"),
+    "GET /portfolio/performance": Rule("user", "read", "view"),
+    "GET /portfolio/performance.csv": Rule("user", "read", "view"),
+    "GET /portfolio/allocation": Rule("user", "read", "view"),
+    "GET /connections": Rule("user", "browser"),
+    "PUT /connections/{kind}": Rule("trader", "browser"),
+    "POST /connections/{kind}/test": Rule("trader", "browser"),
+    "DELETE /connections/{kind}": Rule("trader", "browser"),
+    "GET /alerts": Rule("user", "read"),
+    "POST /alerts": Rule("user", "trade"),
+    "GET /alerts/events": Rule("user", "read"),
+    "PATCH /alerts/{alert_id}": Rule("user", "trade", "own"),
+    "DELETE /alerts/{alert_id}": Rule("user", "trade", "own"),
+    "GET /admin/users": Rule("admin", "admin"),
+    "PATCH /admin/users/{user_id}": Rule("admin", "admin"),
+    "POST /admin/invitations": Rule("admin", "browser"),
+    "POST /admin/reset-links": Rule("admin", "browser"),
+    "GET /jobs": Rule("admin", "admin"),
+    "GET /jobs/{name}/runs": Rule("admin", "admin"),
+    "POST /jobs/{name}/runs": Rule("admin", "admin"),
+    "GET /assistant/chats": Rule("user", "read"),
+    "POST /assistant/chats": Rule("user", "trade"),
+    "GET /assistant/chats/{chat_id}": Rule("user", "read", "own"),
+    "PATCH /assistant/chats/{chat_id}": Rule("user", "trade", "own"),
+    "DELETE /assistant/chats/{chat_id}": Rule("user", "trade", "own"),
+    "POST /assistant/chats/{chat_id}/messages": Rule("analyst", "trade", "own"),
+    "POST /assistant/chats/{chat_id}/stop": Rule("user", "trade", "own"),
+    "GET /assistant/proposals/{proposal_id}": Rule("user", "read", "own"),
+    "GET /assistant/brief": Rule("user", "read"),
+    "POST /assistant/brief": Rule("analyst", "trade"),
+    "GET /assistant/usage": Rule("user", "read"),
+    "GET /news": Rule("user", "read"),
+    "GET /news/sources": Rule("user", "read"),
+    "GET /news/feeds": Rule("admin", "admin"),
+    "POST /news/feeds": Rule("admin", "admin"),
+    "PATCH /news/feeds/{feed_id}": Rule("admin", "admin"),
+    "DELETE /news/feeds/{feed_id}": Rule("admin", "admin"),
+    "GET /healthz": Rule("anyone", "open"),
+    "GET /readyz": Rule("anyone", "open"),
+    "GET /metrics": Rule("anyone", "open"),
+    "GET /.well-known/jwks.json": Rule("anyone", "open"),
+    "GET /api/docs": Rule("anyone", "open"),
+    "GET /api/v1/openapi.json": Rule("anyone", "open"),
+}
+
+
+def check_rule(caller: Caller, route: str) -> None:
+    """NotAllowed when this caller may not call the route, such as `GET /orders`: for their role, or their token."""
+    rule = RULES.get(route)
+    if rule is None:
+        raise NotAllowed("Nobody may call this.", code="undeclared")
+    if not has_role(caller, rule.who):
+        raise NotAllowed(NOT_FOR[rule.who])
+    if caller.scopes is None:
+        return
+    if rule.scope == "browser":
+        raise NotAllowed("This is not for programs. Sign in with a browser for it.", code="browser_only")
+    if rule.scope != "open" and rule.scope not in caller.scopes:
+        raise NotAllowed(f"This token lacks the scope “{rule.scope}”, or your role does.", code="insufficient_scope")
+
+
+def has_role(caller: Caller, least: Least) -> bool:
+    """Whether the person's role goes as far as that, whatever their token may do."""
+    allowed = {"analyst": ASKING_ROLES, "trader": TRADING_ROLES, "admin": ADMIN_ROLES}.get(least)
+    return allowed is None or caller.role in allowed
+
+
+def describe_security(api: FastAPI, prefix: str) -> None:
+    """Have the API's own document say how each route is signed in for, from the same table."""
+    made = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            spec = made()
+            spec.setdefault("components", {})["securitySchemes"] = {
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-starkmatter",
+                    "description": "A browser's session; on plain http the cookie is `starkmatter_session`.",
+                },
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API token smk_…, or an access token.",
+                },
+            }
+            for path, operations in spec["paths"].items():
+                for method, operation in operations.items():
+                    operation["security"] = _security(f"{method.upper()} {path.removeprefix(prefix)}")
+        assert api.openapi_schema is not None
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]
+
+
+def _security(route: str) -> list[dict[str, list[str]]]:
+    scope = RULES[route].scope if route in RULES else "browser"
+    if scope == "open":
+        return []
+    return [{"session": []}] if scope == "browser" else [{"session": []}, {"bearer": [scope]}]

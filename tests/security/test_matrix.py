@@ -1,0 +1,225 @@
+"""Every route of REST, called by everybody with the ids of somebody else: what the matrix says happens, and no more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES
+from starkmatter.api.app import API_PREFIX, build_api
+from starkmatter.api.matrix import RULES, STREAM
+from tests.security.conftest import PASSPHRASE, Estate
+from tests.security.product import Product, tracebacks
+
+pytestmark = pytest.mark.process
+
+LEAST = {"analyst": ASKING_ROLES, "trader": TRADING_ROLES, "admin": ADMIN_ROLES}
+GUESSES = {
+    "symbol": "AAPL",
+    "qty": "1",
+    "side": "sell",
+    "type": "market",
+    "time_in_force": "day",
+    "email": "mallory@example.org",
+    "level": "trade",
+    "amount": "-1",
+    "cash": "1000",
+    "name": "Mallory",
+    "kind": "price_above",
+    "threshold": "1",
+    "venue": "replay",
+    "broker": "paper",
+    "currency": "USD",
+    "grant_type": "api_token",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that names things of the owner wherever it can."""
+
+    key: str
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+
+    def send(self, http: httpx.Client) -> httpx.Response:
+        headers = {"connection": "close", "idempotency-key": f"matrix-{uuid4()}"}
+        return http.request(self.method, self.path, params=self.query, json=self.body, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def things(product: Product, estate: Estate) -> dict[str, str]:
+    """The ids of what the owner has, by the name a route gives them."""
+    found = {
+        "account_id": str(estate.account_id),
+        "order_id": str(estate.working_id),
+        "fill_id": str(estate.fill_id),
+        "session_id": str(estate.session_id),
+        "user_id": str(estate.owner.id),
+        "feed_id": str(uuid4()),
+        "proposal_id": str(uuid4()),
+        "kind": "alpaca",
+        "name": "no_such_job",
+    }
+    alert = {"venue": "replay", "symbol": "AAPL", "kind": "price_above", "threshold": "9999", "note": "canary-7f3a91"}
+    token = {"name": "canary-7f3a91", "scopes": ["read"], "password": PASSPHRASE}
+    with product.client(estate.owner) as http:
+        for name, path, body in (
+            ("alert_id", "alerts", alert),
+            ("chat_id", "assistant/chats", {"title": "canary-7f3a91"}),
+            ("token_id", "tokens", token),
+        ):
+            answer = http.post(f"{API_PREFIX}/{path}", json=body)
+            assert answer.status_code == 201, answer.text
+            found[name] = answer.json()["id"]
+    return found
+
+
+def calls(things: dict[str, str]) -> Iterator[Call]:
+    spec = build_api().openapi()
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            key = f"{method.upper()} {path.removeprefix(API_PREFIX)}"
+            filled, query = path, {}
+            for parameter in operation.get("parameters", []):
+                name = parameter["name"]
+                if parameter["in"] == "path":
+                    filled = filled.replace(f"{{{name}}}", things[name])
+                elif parameter["in"] == "query" and (name in things or parameter.get("required")):
+                    query[name] = things.get(name) or GUESSES.get(name, "AAPL")
+            body = None
+            if content := operation.get("requestBody", {}).get("content", {}).get("application/json"):
+                body = _guess(spec, content["schema"], things)
+            yield Call(key, method.upper(), filled, query, body)
+
+
+def _guess(spec: dict[str, Any], schema: dict[str, Any], things: dict[str, str], name: str = "") -> Any:
+    """A body of the right form, with the owner's ids in it."""
+    if "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    if name in things and name not in {"kind", "name"}:
+        return things[name]
+    if "properties" in schema:
+        return {
+            one: _guess(spec, part, things, one) for one, part in schema["properties"].items() if _wanted(schema, one)
+        }
+    if "anyOf" in schema or "oneOf" in schema:
+        return _guess(spec, (schema.get("anyOf") or schema["oneOf"])[0], things, name)
+    if "enum" in schema:
+        return GUESSES[name] if GUESSES.get(name) in schema["enum"] else schema["enum"][0]
+    if "const" in schema:
+        return schema["const"]
+    kind = schema.get("type")
+    if kind == "array":
+        return [_guess(spec, schema["items"], things)]
+    if kind in {"integer", "number"}:
+        return max(1, schema.get("minimum", 1))
+    if kind == "boolean":
+        return True
+    return GUESSES.get(name, "x" * max(12, schema.get("minLength", 0))) if kind == "string" else {}
+
+
+def _wanted(schema: dict[str, Any], name: str) -> bool:
+    return name in schema.get("required", []) or name.endswith("_id") or name in {"role", "disabled", "title"}
+
+
+def test_the_matrix_decides_every_route(things: dict[str, str]) -> None:
+    assert {one.key for one in calls(things)} <= set(RULES)
+    assert len(set(RULES) - {STREAM}) > 80
+
+
+@pytest.mark.parametrize("role", [None, "viewer", "analyst", "trader"])
+def test_every_route_answers_as_the_matrix_says_and_nobody_learns_or_changes_a_thing(
+    product: Product, estate: Estate, things: dict[str, str], role: str | None
+) -> None:
+    person = product.person(role) if role else None
+    before, mark = product.tables(but_of=person), product.log_mark
+    wrong: dict[str, object] = {}
+    with product.client(person) as http:
+        for call in calls(things):
+            if call.key == "POST /auth/logout":
+                continue
+            answer = call.send(http)
+            fits = _expected(call.key, role, answer)
+            ids = [one for name, one in things.items() if name.endswith("_id")]
+            secrets = [one for one in (*estate.secrets, *ids) if one not in _said(call)]
+            leaked = [one for one in secrets if one in answer.text]
+            if not fits or leaked or answer.status_code >= 500:
+                wrong[call.key] = (answer.status_code, leaked, answer.text[:200])
+    assert wrong == {}
+    assert product.tables(but_of=person) == before
+    assert tracebacks(product.log_since(mark)) == []
+
+
+def _expected(key: str, role: str | None, answer: httpx.Response) -> bool:
+    rule, status = RULES[key], answer.status_code
+    if rule.who == "anyone":
+        return True
+    if role is None:
+        return status == 401
+    if rule.who in LEAST and role not in LEAST[rule.who]:
+        return status == 403
+    # Somebody else's things: by their path they are not there; a list that is asked for them is empty.
+    by_path = rule.reach and "{" in key
+    return status in {403, 404, 422} if by_path or key in {"POST /orders", "POST /orders/preview"} else status != 401
+
+
+def _said(call: Call) -> str:
+    """What the caller said themselves and may hear again."""
+    return f"{call.path} {call.query} {call.body}"
+
+
+def test_an_admin_reaches_nobodys_accounts_orders_chats_or_sessions(
+    product: Product, estate: Estate, things: dict[str, str]
+) -> None:
+    person = product.person("admin")
+    before = product.tables(but_of=person)
+    reached = {}
+    with product.client(person) as http:
+        for call in calls(things):
+            if not RULES[call.key].reach:
+                continue
+            answer = call.send(http)
+            leaked = [one for one in estate.secrets if one in answer.text and one not in _said(call)]
+            if leaked or answer.status_code >= 500 or not _expected(call.key, "admin", answer):
+                reached[call.key] = (answer.status_code, leaked)
+    assert reached == {}
+    assert product.tables(but_of=person) == before
+
+
+@pytest.mark.parametrize("level", ["view", "trade"])
+def test_who_is_let_in_reaches_what_the_matrix_says_and_no_more(
+    product: Product, estate: Estate, things: dict[str, str], level: str
+) -> None:
+    person = product.person("trader")
+    with product.client(estate.owner) as http:
+        body = {"email": person.email, "level": level}
+        assert http.post(f"{API_PREFIX}/accounts/{estate.account_id}/shares", json=body).status_code == 201
+    wrong = {}
+    try:
+        with product.client(person) as http:
+            for call in calls(things):
+                rule = RULES[call.key]
+                if not rule.reach or "{" not in call.key or call.key.startswith("DELETE /orders"):
+                    continue
+                if call.key.endswith("/shares/{user_id}") or call.key.endswith("/broker"):
+                    continue
+                reached = call.send(http).status_code
+                if (reached < 300) != (rule.reach == "view"):
+                    wrong[call.key] = reached
+            canceled = http.delete(f"{API_PREFIX}/orders/{uuid4()}").status_code
+            order = {"account_id": str(estate.account_id), "symbol": "AAPL", "side": "sell", "type": "limit"}
+            order |= {"qty": "1", "limit_price": "9000.00", "time_in_force": "day"}
+            placed = http.post(f"{API_PREFIX}/orders", json=order, headers={"idempotency-key": f"shared-{uuid4()}"})
+            if placed.status_code == 201:
+                canceled = http.delete(f"{API_PREFIX}/orders/{placed.json()['id']}").status_code
+    finally:
+        with product.client(estate.owner) as http:
+            http.delete(f"{API_PREFIX}/accounts/{estate.account_id}/shares/{person.id}")
+    assert wrong == {}
+    assert (placed.status_code, canceled) == ((201, 202) if level == "trade" else (403, 404))
