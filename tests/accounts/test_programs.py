@@ -1,5 +1,6 @@
 """Programs' tokens behind the front door: their texts, what ends them, what is forgotten, and what a log shows."""
 
+import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from starkmatter.accounts import reset
+from starkmatter.accounts.people import list_people
 from starkmatter.accounts.programs import grants, tokens
 from starkmatter.accounts.programs.bearer import TOUCH_EVERY, alive_programs, caller_of_bearer
 from starkmatter.accounts.programs.records import InvalidToken
@@ -16,6 +18,7 @@ from starkmatter.accounts.programs.signing_keys import rotate_now
 from starkmatter.accounts.programs.wording import API_MARK, REFRESH_MARK, is_text, new_text
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
+from starkmatter.errors import Conflict, NotAllowed
 from starkmatter.ops.logging import redact
 from starkmatter.settings import load_settings
 from tests.accounts.conftest import PASSPHRASE, make_person
@@ -46,6 +49,29 @@ def test_no_log_shows_a_token_of_any_kind() -> None:
         shown = redact(f"failed for {text} today")
         assert text[5:] not in shown
         assert shown.endswith("*** today")
+
+
+async def test_a_reading_token_of_the_owner_is_no_admin_and_no_trader_in_any_service(b: Backends) -> None:
+    _, text = await token_of(b, await make_person(b, "owner"))
+    caller = await caller_of_bearer(b, text, PLACE)
+    assert (caller.role, caller.is_admin, caller.may_trade) == ("owner", False, False)
+    with pytest.raises(NotAllowed):
+        await list_people(b, caller)
+
+
+async def test_twenty_tokens_per_person_also_when_many_are_made_at_once(
+    b: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proven(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(tokens, "prove", proven)
+    person = await make_person(b)
+    for _ in range(19):
+        await token_of(b, person)
+    made = await asyncio.gather(*(token_of(b, person) for _ in range(4)), return_exceptions=True)
+    assert [type(one) for one in made if isinstance(one, Exception)] == [Conflict] * 3
+    assert len(await tokens.list_tokens(b, person)) == 20
 
 
 async def test_the_last_use_is_noted_with_its_place_once_a_minute(b: Backends) -> None:
