@@ -537,3 +537,5 @@ async def test_the_document_says_how_each_route_is_signed_in_for(anonymous: http
     assert spec["paths"]["/api/v1/orders"]["post"]["security"] == [{"session": []}, {"bearer": ["trade"]}]
     assert spec["paths"]["/api/v1/tokens"]["post"]["security"] == [{"session": []}]
     assert spec["paths"]["/api/v1/auth/token"]["post"]["security"] == []
+    page = (await anonymous.get("/api/docs")).text
+    assert "A browser, or a program with the scope trade." in page
