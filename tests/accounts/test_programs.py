@@ -106,11 +106,15 @@ async def test_what_has_ended_is_forgotten_after_thirty_days_and_what_lives_stay
     person = await make_person(b)
     _, text = await token_of(b, person)
     pair = await grants.begin_family(b, text, None, PLACE)
+    family = (await caller_of_bearer(b, pair.access_token, PLACE)).session_id
     ended_id, _ = await token_of(b, person)
     await tokens.revoke_token(b, person, ended_id)
     assert await tokens.forget_old_programs(b) == 0
     await b.db.run("UPDATE api_token SET revoked_at = revoked_at - %s", (tokens.KEEP_ENDED + timedelta(days=1),))
+    await grants.begin_family(b, text, None, PLACE)
+    await b.db.run("UPDATE token_family SET revoked_at = now() - interval '2 days' WHERE id <> %s", (family,))
     assert await tokens.forget_old_programs(b) == 1
+    assert await b.db.tuples("SELECT id FROM token_family") == [(family,)]
     assert (await caller_of_bearer(b, pair.access_token, PLACE)).may_trade is False
     await b.db.run("UPDATE refresh_token SET expires_at = expires_at - interval '1 year'")
     await b.db.run("UPDATE token_family SET created_at = created_at - interval '1 year'")
