@@ -101,8 +101,15 @@ def _operation_html(path: str, method: str, operation: dict[str, Any], spec: dic
     )
     return (
         f"<h3><b>{method.upper()}</b> {escape(path)}</h3><p>{escape(operation.get('description', ''))}</p>"
-        f"<table>{table}</table>"
+        f"<p><i>{escape(_who(operation['security']))}</i></p><table>{table}</table>"
     )
+
+
+def _who(security: list[dict[str, list[str]]]) -> str:
+    scopes = [scope for way in security for scope in way.get("bearer", [])]
+    if scopes:
+        return f"A browser, or a program with the scope {scopes[0]}."
+    return "A signed-in browser." if security else "Anybody."
 
 
 def _kind(field: dict[str, Any]) -> str:

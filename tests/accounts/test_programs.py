@@ -1,5 +1,6 @@
 """Programs' tokens behind the front door: their texts, what ends them, what is forgotten, and what a log shows."""
 
+import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from starkmatter.accounts import reset
+from starkmatter.accounts.people import list_people
 from starkmatter.accounts.programs import grants, tokens
 from starkmatter.accounts.programs.bearer import TOUCH_EVERY, alive_programs, caller_of_bearer
 from starkmatter.accounts.programs.records import InvalidToken
@@ -16,6 +18,7 @@ from starkmatter.accounts.programs.signing_keys import rotate_now
 from starkmatter.accounts.programs.wording import API_MARK, REFRESH_MARK, is_text, new_text
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
+from starkmatter.errors import Conflict, NotAllowed
 from starkmatter.ops.logging import redact
 from starkmatter.settings import load_settings
 from tests.accounts.conftest import PASSPHRASE, make_person
@@ -46,6 +49,29 @@ def test_no_log_shows_a_token_of_any_kind() -> None:
         shown = redact(f"failed for {text} today")
         assert text[5:] not in shown
         assert shown.endswith("*** today")
+
+
+async def test_a_reading_token_of_the_owner_is_no_admin_and_no_trader_in_any_service(b: Backends) -> None:
+    _, text = await token_of(b, await make_person(b, "owner"))
+    caller = await caller_of_bearer(b, text, PLACE)
+    assert (caller.role, caller.is_admin, caller.may_trade) == ("owner", False, False)
+    with pytest.raises(NotAllowed):
+        await list_people(b, caller)
+
+
+async def test_twenty_tokens_per_person_also_when_many_are_made_at_once(
+    b: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proven(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(tokens, "prove", proven)
+    person = await make_person(b)
+    for _ in range(19):
+        await token_of(b, person)
+    made = await asyncio.gather(*(token_of(b, person) for _ in range(4)), return_exceptions=True)
+    assert [type(one) for one in made if isinstance(one, Exception)] == [Conflict] * 3
+    assert len(await tokens.list_tokens(b, person)) == 20
 
 
 async def test_the_last_use_is_noted_with_its_place_once_a_minute(b: Backends) -> None:
@@ -80,11 +106,15 @@ async def test_what_has_ended_is_forgotten_after_thirty_days_and_what_lives_stay
     person = await make_person(b)
     _, text = await token_of(b, person)
     pair = await grants.begin_family(b, text, None, PLACE)
+    family = (await caller_of_bearer(b, pair.access_token, PLACE)).session_id
     ended_id, _ = await token_of(b, person)
     await tokens.revoke_token(b, person, ended_id)
     assert await tokens.forget_old_programs(b) == 0
     await b.db.run("UPDATE api_token SET revoked_at = revoked_at - %s", (tokens.KEEP_ENDED + timedelta(days=1),))
+    await grants.begin_family(b, text, None, PLACE)
+    await b.db.run("UPDATE token_family SET revoked_at = now() - interval '2 days' WHERE id <> %s", (family,))
     assert await tokens.forget_old_programs(b) == 1
+    assert await b.db.tuples("SELECT id FROM token_family") == [(family,)]
     assert (await caller_of_bearer(b, pair.access_token, PLACE)).may_trade is False
     await b.db.run("UPDATE refresh_token SET expires_at = expires_at - interval '1 year'")
     await b.db.run("UPDATE token_family SET created_at = created_at - interval '1 year'")

@@ -82,7 +82,7 @@ SELECT f.id FROM token_family f JOIN api_token t ON t.id = f.token_id JOIN app_u
 
 FORGET_FAMILIES = """
 DELETE FROM token_family f
- WHERE f.revoked_at < %(before)s OR (f.created_at < %(before)s
+ WHERE f.revoked_at < %(now)s - interval '1 day' OR (f.created_at < %(before)s
    AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.family_id = f.id AND r.expires_at > %(now)s))
 """
 

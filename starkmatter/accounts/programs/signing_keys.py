@@ -15,7 +15,7 @@ from starkmatter.accounts.programs import queries
 from starkmatter.accounts.sealing import Sealed, seal, unseal
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
-from starkmatter.errors import Unavailable
+from starkmatter.errors import ConfigError, Unavailable
 from starkmatter.settings import Settings
 
 ROTATE_EVERY = timedelta(days=30)
@@ -51,7 +51,13 @@ async def signing_key(db: Database, settings: Settings, now: datetime) -> Signin
         row = await db.one(_Row, queries.CURRENT_KEY)
         if row is None:
             raise Unavailable("The signing key is just being replaced. Try again.")
-    private = unseal(settings, Sealed(row.nonce, row.ciphertext, row.key_version), _place(row.kid))
+    try:
+        private = unseal(settings, Sealed(row.nonce, row.ciphertext, row.key_version), _place(row.kid))
+    except ConfigError:
+        raise ConfigError(
+            "The key that signs access tokens cannot be opened: the vault's key file is another one. Restore it, or "
+            "run `starkmatter keys rotate`."
+        ) from None
     return SigningKey(row.kid, _public(row.public_key) | {"d": _text(private)})
 
 

@@ -98,7 +98,10 @@ async def revoke_any_token(b: Backends, caller: Caller, token_id: UUID) -> None:
 
 
 async def forget_old_programs(b: Backends) -> int:
-    """Drop tokens and families that ended thirty days ago, and refresh tokens past their time; how many tokens."""
+    """Drop tokens that ended thirty days ago, families that ended a day ago and refresh tokens past their time.
+
+    The number is that of the tokens.
+    """
     now = utc_now()
     ended = {"before": now - KEEP_ENDED, "now": now}
     await b.db.run(queries.FORGET_REFRESH, (now,))
