@@ -7,18 +7,26 @@ from uuid import UUID
 
 Role = Literal["owner", "admin", "trader", "viewer"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
+# How somebody acts: signed in, with a token, at the door without either, by the operator's command, or nobody: a job or
+# the system itself.
+Via = Literal["session", "token", "visitor", "command", "job", "system"]
 TRADING_ROLES: frozenset[str] = frozenset({"owner", "admin", "trader"})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person behind a request, resolved from a live session; never built from what a client says."""
+    """The person behind a request, resolved from a live session; never built from what a client says.
+
+    `ip` and `via` say for the audit log where this very request came from and how.
+    """
 
     user_id: UUID
     session_id: UUID
     role: Role
     email: str
     display_name: str
+    ip: str = ""
+    via: Via = "session"
 
     @property
     def is_admin(self) -> bool:

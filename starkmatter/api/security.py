@@ -1,5 +1,6 @@
 """Who is asking, and whether a browser may ask it: the session cookie, the Origin check and the caller's address."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
@@ -30,7 +31,7 @@ async def signed_in(request: Request, b: B) -> Caller:
         raise NotSignedIn("Sign in first: there is no valid session.")
     if request.method in UNSAFE_METHODS and request.headers.get("origin") not in b.settings.origins:
         raise NotAllowed("This request did not come from StarkMatter's own pages.", code="foreign_origin")
-    return caller
+    return replace(caller, ip=client_ip(request, b.settings))
 
 
 async def same_site(request: Request, b: B) -> None:

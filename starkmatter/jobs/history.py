@@ -6,6 +6,7 @@ from datetime import datetime
 
 from apscheduler.triggers.date import DateTrigger
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -65,6 +66,7 @@ async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
     run_id = await b.db.value(queries.ASK_FOR_RUN, {"job": job.name, "asked_by": caller.user_id, "now": utc_now()})
     if run_id is None:
         raise Conflict(f"'{job.name}' waits for the worker already.")
+    await note(b, caller, "job.asked", ("job", job.name))
     return int(run_id)
 
 

@@ -16,6 +16,7 @@ from starkmatter.jobs.runner import JobRunner
 from starkmatter.jobs.venues import MarketVenue, ReplayMarket
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.settings import Settings
+from starkmatter.trading.audit.journals import carry_over_until
 from starkmatter.trading.house import BrokerHouse
 
 STOP_WITHIN_SECS = 3
@@ -88,6 +89,7 @@ async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> 
     async with asyncio.TaskGroup() as parts:
         parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
         parts.create_task(deliver_until(b, stop, leadership.confirm))
+        parts.create_task(carry_over_until(b, stop, leadership.confirm))
         parts.create_task(MarketVenue(b, leadership).run(stop))
         await ReplayMarket(b, leadership).run(stop)
 

@@ -4,4 +4,4 @@ from sqlmodel import SQLModel
 
 metadata = SQLModel.metadata
 
-from starkmatter.db.tables import alerts, assistant, broker, market, news, people, running, trading  # noqa: E402, F401
+from starkmatter.db.tables import alerts, assistant, audit, broker, market, news, people, running, trading  # noqa: E402, F401

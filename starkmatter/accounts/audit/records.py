@@ -1,0 +1,99 @@
+"""Who acted, and an event of the audit log as it is stored and as an admin reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from starkmatter.accounts.records import Via
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever acts when nobody is signed in: a visitor at the door, the operator's command, a job, or ourselves.
+
+    `user_id` and `name` say for whom, when that is known.
+    """
+
+    via: Via = "system"
+    ip: str = ""
+    user_id: UUID | None = None
+    name: str = ""
+
+
+SYSTEM = Actor()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRow:
+    """A row as it is hashed: `before` and `after` are the texts PostgreSQL gives for their jsonb."""
+
+    sequence: int
+    at: datetime
+    actor_id: UUID | None
+    actor_name: str
+    via: str
+    ip: str
+    action: str
+    subject_type: str
+    subject_id: str
+    before: str | None
+    after: str | None
+    source: str | None
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """One event, as an admin reads it."""
+
+    sequence: int
+    at: datetime
+    actor_id: UUID | None
+    actor_name: str
+    via: str
+    ip: str
+    action: str
+    subject_type: str
+    subject_id: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events: `action` is the beginning of one; `person` acted or was acted upon; `subject` is `order` or
+    `order/<id>`; from `start` until before `end`.
+    """
+
+    action: str = ""
+    person: UUID | None = None
+    subject: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The head of the log at an instant, as written down outside of the database."""
+
+    sequence: int
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of the whole log found. `bad_sequence` is the first row that is not as it was, None when all are."""
+
+    count: int
+    anchors: int
+    head: Anchor | None
+    bad_sequence: int | None = None
+    words: str = ""
+
+    @property
+    def whole(self) -> bool:
+        return self.bad_sequence is None
