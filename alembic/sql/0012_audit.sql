@@ -1,14 +1,18 @@
 -- What a row of the audit log is hashed as: its fields in this order, each with its length in bytes, so that no two rows
 -- read alike. `starkmatter.accounts.audit.chain` says the same in Python and is what checks it. jsonb has one text for
 -- one value, and instants have microseconds, so a stored row reads as it was written.
+CREATE FUNCTION audit_field(p_text text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(octet_length(convert_to(p_text, 'UTF8')) || ':' || p_text, '-')
+$$;
+
 CREATE FUNCTION audit_canonical(p audit_event) RETURNS bytea LANGUAGE sql STABLE AS $$
     SELECT convert_to(
-               string_agg(coalesce(octet_length(convert_to(field, 'UTF8')) || ':' || field, '-'), ',' ORDER BY place),
-               'UTF8')
-      FROM unnest(ARRAY[
-               p.sequence::text, to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), p.actor_id::text,
-               p.actor_name, p.via, p.ip, p.action, p.subject_type, p.subject_id, p.before::text, p.after::text, p.source
-           ]) WITH ORDINALITY AS one (field, place)
+        audit_field(p.sequence::text) || ','
+        || audit_field(to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) || ','
+        || audit_field(p.actor_id::text) || ',' || audit_field(p.actor_name) || ',' || audit_field(p.via) || ','
+        || audit_field(p.ip) || ',' || audit_field(p.action) || ',' || audit_field(p.subject_type) || ','
+        || audit_field(p.subject_id) || ',' || audit_field(p.before::text) || ',' || audit_field(p.after::text) || ','
+        || audit_field(p.source), 'UTF8')
 $$;
 
 -- Appends events in order, each chained to the one before it; how many were new. One writer at a time: the lock is held

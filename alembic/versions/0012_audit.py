@@ -63,6 +63,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP FUNCTION append_audit")
     op.execute("DROP FUNCTION audit_canonical")
+    op.execute("DROP FUNCTION audit_field")
     for journal in JOURNALS:
         op.drop_index(f"{journal}_booked", table_name=journal)
     op.drop_table("audit_position")

@@ -48,8 +48,8 @@ async def change_role(b: Backends, caller: Caller, user_id: UUID, role: str) -> 
         row = await (await connection.execute(queries.SET_ROLE, params)).fetchone()
         if row is None:
             raise NotFound("There is nobody else like that whose role can change.")
-        roles = {"before": {"role": row[0]}, "after": {"role": role}}
-        await note(connection, caller, "person.role_changed", ("person", user_id), **roles)
+        was, now = {"role": row[0]}, {"role": role}
+        await note(connection, caller, "person.role_changed", ("person", user_id), before=was, after=now)
     await _end_sessions(b, user_id)
 
 

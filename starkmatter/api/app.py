@@ -18,6 +18,7 @@ from starkmatter.api.routes import (
     admin,
     alerts,
     assistant,
+    audit,
     auth,
     connections,
     market,
@@ -52,7 +53,7 @@ def build_api() -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(api)
-    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, assistant, news):
+    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, audit, assistant, news):
         api.include_router(room.router, prefix=API_PREFIX)
     api.include_router(pages)
     add_docs(api)

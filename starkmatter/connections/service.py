@@ -92,8 +92,8 @@ async def save_connection(b: Backends, caller: Caller, name: str, values: Mappin
     hide = {field.name for field in kind.fields if field.secret}
     await keep_secret(b, kind.kind, _owner(kind, caller), kept, hide)
     renewed = [name for name in sorted(hide) if kept[name] and kept[name] != former.get(name)]
-    said = {"before": _open(former, hide) or None, "after": {**_open(kept, hide), "renewed": renewed}}
-    await note(b, caller, "connection.saved", ("connection", kind.kind), **said)
+    was, now = _open(former, hide) or None, {**_open(kept, hide), "renewed": renewed}
+    await note(b, caller, "connection.saved", ("connection", kind.kind), before=was, after=now)
     return await test_connection(b, caller, name)
 
 

@@ -11,7 +11,7 @@ from starkmatter.market.service import steer_replay
 
 
 async def steer(b: Backends, caller: Caller, **changes: Any) -> ReplayStatus:
-    """Change speed, pause, date or seed, as `market.service.steer_replay` takes them. NotAllowed for who is no admin."""
+    """Change speed, pause, date or seed, as `market.service.steer_replay` takes them. Admins only."""
     if not caller.is_admin:
         raise NotAllowed("Only an admin steers the replay.")
     status = await steer_replay(b.db, b.cache, **changes)

@@ -24,7 +24,7 @@ from tests.engines import TestEngines
 ROWS = 1_000
 TRIALS = 100
 AT = datetime(2026, 11, 26, 12, 0, 0, 123456, tzinfo=UTC)
-ODD = {"b": 1, "a": "ä\n\"quoted\" ,5:x", "much": Decimal("10.50"), "none": None, "many": [True, {"z": 0, "y": 10**15}]}
+ODD = {"b": 1, "a": 'ä\n"quoted" ,5:x', "much": Decimal("10.50"), "none": None, "many": [True, {"z": 0, "y": 10**15}]}
 
 
 def a_chain(count: int = ROWS) -> list[ChainRow]:
@@ -90,56 +90,56 @@ def test_a_chain_nobody_touched_is_whole() -> None:
     assert check([]).whole
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_an_altered_row_is_named(seed: int) -> None:
-    dice = random.Random(seed)
-    at = dice.randrange(ROWS)
-    assert check([*CHAIN[:at], altered(CHAIN[at], dice), *CHAIN[at + 1 :]]).bad_sequence == at + 1
+def test_an_altered_row_is_named() -> None:
+    for seed in range(TRIALS):
+        dice = random.Random(seed)
+        at = dice.randrange(ROWS)
+        assert check([*CHAIN[:at], altered(CHAIN[at], dice), *CHAIN[at + 1 :]]).bad_sequence == at + 1
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_an_altered_row_with_a_fitting_hash_of_its_own_is_named(seed: int) -> None:
-    at = random.Random(seed).randrange(ROWS)
-    forged = replace(CHAIN[at], actor_name="Eve")
-    forged = replace(forged, hash=hash_of(forged))
-    verdict = check([*CHAIN[:at], forged, *CHAIN[at + 1 :]], anchor_of(CHAIN[-1]))
-    assert verdict.bad_sequence == at + 1
+def test_an_altered_row_with_a_fitting_hash_of_its_own_is_named() -> None:
+    for seed in range(TRIALS):
+        at = random.Random(seed).randrange(ROWS)
+        forged = replace(CHAIN[at], actor_name="Eve")
+        forged = replace(forged, hash=hash_of(forged))
+        verdict = check([*CHAIN[:at], forged, *CHAIN[at + 1 :]], anchor_of(CHAIN[-1]))
+        assert verdict.bad_sequence == at + 1
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_a_row_that_is_gone_is_named(seed: int) -> None:
-    at = random.Random(seed).randrange(ROWS - 1)
-    verdict = check([*CHAIN[:at], *CHAIN[at + 1 :]])
-    assert (verdict.bad_sequence, verdict.words) == (at + 1, f"Row {at + 1:,} is missing.")
+def test_a_row_that_is_gone_is_named() -> None:
+    for seed in range(TRIALS):
+        at = random.Random(seed).randrange(ROWS - 1)
+        verdict = check([*CHAIN[:at], *CHAIN[at + 1 :]])
+        assert (verdict.bad_sequence, verdict.words) == (at + 1, f"Row {at + 1:,} is missing.")
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_rows_that_change_places_are_named_by_the_first(seed: int) -> None:
-    first, second = sorted(random.Random(seed).sample(range(ROWS), 2))
-    rows = list(CHAIN)
-    rows[first], rows[second] = rows[second], rows[first]
-    assert check(rows).bad_sequence == first + 1
-    relabeled = list(CHAIN)
-    relabeled[first] = replace(CHAIN[second], sequence=first + 1)
-    relabeled[second] = replace(CHAIN[first], sequence=second + 1)
-    assert check(relabeled).bad_sequence == first + 1
+def test_rows_that_change_places_are_named_by_the_first() -> None:
+    for seed in range(TRIALS):
+        first, second = sorted(random.Random(seed).sample(range(ROWS), 2))
+        rows = list(CHAIN)
+        rows[first], rows[second] = rows[second], rows[first]
+        assert check(rows).bad_sequence == first + 1
+        relabeled = list(CHAIN)
+        relabeled[first] = replace(CHAIN[second], sequence=first + 1)
+        relabeled[second] = replace(CHAIN[first], sequence=second + 1)
+        assert check(relabeled).bad_sequence == first + 1
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_an_end_that_was_cut_off_is_found_by_the_anchor(seed: int) -> None:
-    kept = random.Random(seed).randrange(ROWS)
-    verdict = check(CHAIN[:kept], anchor_of(CHAIN[kept // 2]), anchor_of(CHAIN[-1]))
-    assert verdict.bad_sequence == kept + 1
-    assert "Rows were removed" in verdict.words
+def test_an_end_that_was_cut_off_is_found_by_the_anchor() -> None:
+    for seed in range(TRIALS):
+        kept = random.Random(seed).randrange(ROWS)
+        verdict = check(CHAIN[:kept], anchor_of(CHAIN[kept // 2]), anchor_of(CHAIN[-1]))
+        assert verdict.bad_sequence == kept + 1
+        assert "Rows were removed" in verdict.words
 
 
-@pytest.mark.parametrize("seed", range(TRIALS))
-def test_a_chain_computed_anew_from_a_changed_row_on_is_not_the_one_that_was_anchored(seed: int) -> None:
-    at = random.Random(seed).randrange(ROWS)
-    rows = rechained([*CHAIN[:at], replace(CHAIN[at], actor_name="Eve"), *CHAIN[at + 1 :]], at)
-    assert check(rows).whole, "in itself it is sound"
-    anchored = random.Random(seed + 1).randrange(at, ROWS)
-    assert check(rows, anchor_of(CHAIN[anchored])).bad_sequence == anchored + 1
+def test_a_chain_computed_anew_from_a_changed_row_on_is_not_the_one_that_was_anchored() -> None:
+    for seed in range(TRIALS):
+        at = random.Random(seed).randrange(ROWS)
+        rows = rechained([*CHAIN[:at], replace(CHAIN[at], actor_name="Eve"), *CHAIN[at + 1 :]], at)
+        assert check(rows).whole, "in itself it is sound"
+        anchored = random.Random(seed + 1).randrange(at, ROWS)
+        assert check(rows, anchor_of(CHAIN[anchored])).bad_sequence == anchored + 1
 
 
 # --- the same in the database -----------------------------------------------------------------------------------------
@@ -176,10 +176,14 @@ async def test_eight_writers_make_one_chain_without_a_gap(database_url: str, b: 
 
 async def test_what_is_rolled_back_leaves_no_gap(b: Backends) -> None:
     await note(b, SYSTEM, "job.asked")
-    with pytest.raises(ZeroDivisionError):
+
+    async def half() -> None:
         async with b.db.transaction() as connection:
             await note(connection, SYSTEM, "job.asked")
-            _ = 1 / 0
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await half()
     await note(b, SYSTEM, "job.asked")
     assert (await check_log(b.db, [])).count == 2
 

@@ -28,6 +28,7 @@ SCREENS = (
     ("feeds", "/settings/news"),
     ("jobs", "/admin"),
     ("people", "/admin/people"),
+    ("audit", "/admin/audit"),
 )
 DOORS = (
     ("login", "/login"),

@@ -34,6 +34,7 @@ MORE = (
     "/settings/connections",
     "/admin",
     "/admin/people",
+    "/admin/audit",
 )
 
 

@@ -35,6 +35,7 @@ MARKET_TABLES = {
     "replay_run",
     "equity_snapshot",
     "news_item",
+    "audit_position",
 }
 # Every sign-in that is tried counts, also one that fails.
 COUNTS = {"sign_in_try"}
@@ -162,6 +163,8 @@ class Product:
             "account": "t.user_id <> %(mine)s::uuid",
             "mail_choice": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
+            # What the worker carries over from the journals comes whenever it comes.
+            "audit_event": "t.source IS NULL AND t.actor_id IS NOT NULL AND t.actor_id <> %(mine)s::uuid",
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
         }
         with self.database() as connection:

@@ -1,7 +1,7 @@
 """The log's head, written down where the database cannot reach: a file that only grows, and a signed webhook.
 
-Whoever can write to the database cannot shorten or replace the log unseen: the anchors still name rows it once had. What
-came after the newest anchor is not covered yet, an hour at most.
+Whoever can write to the database cannot shorten or replace the log unseen: the anchors still name rows it once had.
+What came after the newest anchor is not covered yet, an hour at most.
 """
 
 import hmac

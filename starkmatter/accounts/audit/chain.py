@@ -1,7 +1,7 @@
 """Checks the chain: every row hashes to what it says, follows the one before it, and is the one that was anchored.
 
-This is the canonical form of `alembic/sql/0012_audit.sql` once more, in another language and outside of the database: who
-changes rows cannot make the check agree by changing the function that wrote them.
+This is the canonical form of `alembic/sql/0012_audit.sql` once more, in another language and outside of the database:
+who changes rows cannot make the check agree by changing the function that wrote them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -75,7 +75,8 @@ class ChainCheck:
             )
         head = Anchor(last.sequence, last.hash.hex(), last.at) if last else None
         bad, words = self._bad or (None, "")
-        return Verdict(self.last_sequence, len(self._anchors), head, bad, f"Row {bad:,} {words}" if bad else "")
+        sound = self.last_sequence if bad is None else bad - 1
+        return Verdict(sound, len(self._anchors), head, bad, f"Row {bad:,} {words}" if bad else "")
 
     def _fault(self, row: ChainRow) -> tuple[int, str] | None:
         expected = self.last_sequence + 1

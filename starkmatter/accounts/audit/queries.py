@@ -9,7 +9,7 @@ SELECT sequence, at, actor_id, actor_name, via, ip, action, subject_type, subjec
   FROM audit_event WHERE sequence > %s ORDER BY sequence LIMIT %s
 """
 
-HEAD = "SELECT sequence, hash, at FROM audit_event ORDER BY sequence DESC LIMIT 1"
+HEAD = "SELECT sequence FROM audit_event ORDER BY sequence DESC LIMIT 1"
 
 EVENTS = """
 SELECT sequence, at, actor_id, actor_name, via, ip, action, subject_type, subject_id, before, after, hash

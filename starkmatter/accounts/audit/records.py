@@ -86,7 +86,9 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check of the whole log found. `bad_sequence` is the first row that is not as it was, None when all are."""
+    """What a check of the whole log found: `count` sound rows, and `bad_sequence`, the first that is not as it was
+    (None when all are), with `words` that say how.
+    """
 
     count: int
     anchors: int
@@ -97,3 +99,20 @@ class Verdict:
     @property
     def whole(self) -> bool:
         return self.bad_sequence is None
+
+    def as_json(self) -> dict[str, Any]:
+        head = self.head and {"sequence": self.head.sequence, "hash": self.head.hash, "at": self.head.at.isoformat()}
+        return {
+            "whole": self.whole,
+            "count": self.count,
+            "anchors": self.anchors,
+            "head": head,
+            "bad_sequence": self.bad_sequence,
+            "words": self.words,
+        }
+
+    def as_text(self) -> str:
+        if not self.whole:
+            return f"The audit log is NOT whole. {self.words}\nThe {self.count:,} events before it are as they were."
+        newest = f"; its last hash is {self.head.hash}" if self.head else ""
+        return f"The audit log is whole: {self.count:,} events, held against {self.anchors:,} anchors{newest}."

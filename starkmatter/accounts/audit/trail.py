@@ -1,8 +1,8 @@
 """Writes events into the audit log: one line where something about security or money happens.
 
 `await note(connection, caller, "person.role_changed", ("person", user_id), before={...}, after={...})` is part of that
-transaction and should be its last statement, since the log has one writer at a time; with `b` in place of the connection
-it commits by itself. Keys, passphrases, codes and tokens never go in: a field that is named like one is refused.
+transaction and should be its last statement, since the log has one writer at a time; with `b` in place of the
+connection it commits by itself. Keys, passphrases, codes and tokens never go in: a field named like one is refused.
 """
 
 import re
@@ -26,7 +26,9 @@ Fields = Mapping[str, Any]
 Subject = tuple[str, object]
 MAX_TEXT_CHARS = 300
 ACTION = re.compile(r"[a-z]+(\.[a-z_]+)+")
-SECRET_NAMES = re.compile(r"pass(phrase|word)|secret|token|seed|api_?key|private|otp|recovery_code$|code$", re.IGNORECASE)
+SECRET_NAMES = re.compile(
+    r"pass(phrase|word)|secret|token|seed|api_?key|private|otp|recovery_code$|code$", re.IGNORECASE
+)
 
 
 async def note(

@@ -1,8 +1,8 @@
 """Carries orders that came or ended and every entry of the ledger into the audit log, each once, within seconds.
 
-The path of an order writes its own journals, which only grow, and waits for nothing more; the leading worker reads them.
-How far it came is remembered; it looks back a little further than that, since of two transactions the later one may
-commit first, and `source` keeps what is in the log already from coming twice.
+The path of an order writes its own journals, which only grow, and waits for nothing more; the leading worker reads
+them. How far it came is remembered; it looks back a little further than that, since of two transactions the later one
+may commit first, and `source` keeps what is in the log already from coming twice.
 """
 
 import asyncio

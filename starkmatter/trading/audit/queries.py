@@ -11,7 +11,7 @@ INSERT INTO audit_position (journal, booked_at) VALUES ('trading', %s)
 NOT_IN_THE_LOG = """
 SELECT * FROM (
     SELECT 'order_event/' || e.order_id || '/' || e.sequence AS source, e.booked_at, a.user_id, u.display_name,
-           CASE WHEN e.sequence = 1 THEN o.risk->>'ip' END AS ip, CASE WHEN e.sequence = 1 THEN o.risk->>'via' END AS via,
+           CASE e.sequence WHEN 1 THEN o.risk->>'ip' END AS ip, CASE e.sequence WHEN 1 THEN o.risk->>'via' END AS via,
            e.status AS what, e.order_id, o.account_id, e.reason AS words,
            jsonb_build_object('account', o.account_id, 'symbol', o.symbol, 'side', o.side, 'type', o.type,
                               'qty', trim_scale(o.qty)::text, 'limit_price', trim_scale(o.limit_price)::text) AS facts
@@ -20,8 +20,8 @@ SELECT * FROM (
      WHERE e.booked_at >= %(since)s
        AND (e.sequence = 1 OR e.status IN ('canceled', 'expired', 'rejected', 'replaced', 'not_sent'))
     UNION ALL
-    SELECT 'ledger_entry/' || e.id, e.booked_at, a.user_id, u.display_name, NULL, NULL, e.kind, e.order_id, e.account_id,
-           e.description,
+    SELECT 'ledger_entry/' || e.id, e.booked_at, a.user_id, u.display_name, NULL, NULL, e.kind, e.order_id,
+           e.account_id, e.description,
            jsonb_build_object('account', e.account_id, 'fill', e.fill_id, 'cash', (
                SELECT trim_scale(sum(leg.amount))::text FROM unnest(e.accounts, e.amounts) AS leg (account, amount)
                 WHERE leg.account = 'assets:cash'))

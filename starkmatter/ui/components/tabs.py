@@ -11,7 +11,7 @@ SETTINGS = [
     ("Security", "/settings/security"),
     ("Connections", "/settings/connections"),
 ]
-ADMIN = [("Jobs", "/admin"), ("People", "/admin/people")]
+ADMIN = [("Jobs", "/admin"), ("People", "/admin/people"), ("Audit log", "/admin/audit")]
 
 
 def settings_tabs(here: str) -> rx.Component:
