@@ -228,13 +228,13 @@ async def test_a_superuser_who_goes_around_the_trigger_is_found(
     head = (await check_log(b.db, [])).head
     assert head is not None
     statement, bad_sequence = TAMPERING[case]
-    with _superuser(engines, database_url) as connection:
+    with superuser(engines, database_url) as connection:
         connection.execute("SET session_replication_role = replica")  # no trigger fires
         assert connection.execute(sql.SQL(statement)).rowcount  # type: ignore[arg-type]
     assert (await check_log(b.db, [head])).bad_sequence == bad_sequence
 
 
-def _superuser(engines: TestEngines, database_url: str) -> psycopg.Connection:
+def superuser(engines: TestEngines, database_url: str) -> psycopg.Connection:
     name = database_url.rpartition("/")[2].partition("?")[0]
     return psycopg.connect(engines.superuser_url, dbname=name, autocommit=True)
 

@@ -46,6 +46,7 @@ class ChainCheck:
         self._newest = max(anchors, key=lambda one: one.sequence, default=None)
         self._last: ChainRow | None = None
         self._bad: tuple[int, str] | None = None
+        self._sure = 0
 
     @property
     def broken(self) -> bool:
@@ -71,7 +72,7 @@ class ChainCheck:
             self._bad = (
                 self.last_sequence + 1,
                 f"is missing: the log ends before it, but at {newest.at:%Y-%m-%d %H:%M} UTC its last row was "
-                f"{newest.sequence:,}. Rows were removed, or an older backup was brought back.",
+                f"{newest.sequence:,}. Rows were removed, or an older backup was brought back. {self._doubt}",
             )
         head = Anchor(last.sequence, last.hash.hex(), last.at) if last else None
         bad, words = self._bad or (None, "")
@@ -91,6 +92,12 @@ class ChainCheck:
             return max(expected - 1, 1), "is not the row that the next one was chained to."
         anchor = self._anchors.get(row.sequence)
         if anchor is not None and anchor.hash != row.hash.hex():
-            words = f"is not the one that was anchored at {anchor.at:%Y-%m-%d %H:%M} UTC."
-            return expected, words
+            return expected, f"is not the one that was anchored at {anchor.at:%Y-%m-%d %H:%M} UTC. {self._doubt}"
+        if anchor is not None:
+            self._sure = row.sequence
         return None
+
+    @property
+    def _doubt(self) -> str:
+        """A chain that was computed anew is sound in itself, so the doubt reaches back to the anchor before."""
+        return f"Rows after {self._sure:,} may be others than were written."
