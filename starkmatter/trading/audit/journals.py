@@ -92,7 +92,7 @@ def _event(one: _Found) -> dict[str, Any]:
         actor,
         ACTIONS.get(one.what) or f"{'order' if on_order else 'cash'}.{one.what}",
         ("order", one.order_id) if on_order else ("account", one.account_id),
-        after={name: value for name, value in one.facts.items() if value is not None} | {"words": one.words or ""},
+        after={name: value for name, value in (one.facts | {"words": one.words}).items() if value is not None},
         source=one.source,
         at=one.booked_at,
     )

@@ -8,6 +8,8 @@ from starkmatter.ui.components.tabs import admin_tabs
 from starkmatter.ui.pages.admin import for_admins, said
 from starkmatter.ui.state.audit import AuditState
 
+KEEP, RIGHT = {"flex": "none"}, {"textAlign": "right"}
+FLUSH = {"margin": "0", "padding": "0"}
 GROUPS = ("session.", "passphrase.", "factor.", "person.", "connection.", "account.", "order.", "cash.", "replay.")
 
 
@@ -45,7 +47,7 @@ def _standing() -> rx.Component:
         rx.el.div(
             rx.el.span(AuditState.standing),
             " ",
-            rx.el.button("Check now", type="button", class_name="link", on_click=AuditState.check_now),
+            rx.el.button("Check now", type="button", class_name="link", style=FLUSH, on_click=AuditState.check_now),
             class_name=kind,
             custom_attrs={"data-standing": AuditState.sound},
         ),
@@ -94,9 +96,10 @@ def _filters() -> rx.Component:
         ),
         _field("From", "start", rx.el.input(id="audit-start", name="start", type="date", class_name="input")),
         _field("To", "end", rx.el.input(id="audit-end", name="end", type="date", class_name="input")),
-        rx.el.div(rx.el.button("Show", type="submit", class_name="btn primary"), class_name="field end"),
+        rx.el.button("Show", type="submit", class_name="btn primary"),
         on_submit=AuditState.look,
         class_name="fields body",
+        style={"gridTemplateColumns": "repeat(auto-fit, minmax(150px, 1fr))", "alignItems": "end"},
         aria_label="Which events",
     )
 
@@ -108,7 +111,7 @@ def _field(label: str, name: str, *control: rx.Component) -> rx.Component:
 def _events() -> rx.Component:
     head = [
         th("When, UTC"),
-        th("Who"),
+        th("Who", class_name="wideonly-cell"),
         th("What"),
         th("Subject", class_name="wideonly-cell"),
         th("From", class_name="wideonly-cell"),
@@ -118,16 +121,18 @@ def _events() -> rx.Component:
     def row(one: rx.Var) -> rx.Component:
         return rx.fragment(
             rx.el.tr(
-                td(one["at"], class_name="muted"),
-                td(one["who"]),
+                td(one["on"], " ", rx.el.br(class_name="phoneonly"), one["at"], class_name="muted"),
+                td(one["who"], class_name="wideonly-cell"),
                 td(
                     rx.el.button(
                         one["words"],
                         type="button",
                         class_name="link",
+                        style=FLUSH,
                         on_click=AuditState.open_event(one["sequence"]),
                         custom_attrs={"aria-expanded": rx.cond(AuditState.shown == one["sequence"], "true", "false")},
-                    )
+                    ),
+                    rx.el.div(rx.el.span(one["who"], class_name="phoneonly muted small")),
                 ),
                 td(one["subject"], " ", rx.el.span(one["subject_id"], class_name="muted"), class_name="wideonly-cell"),
                 td(one["ip"], " ", rx.el.span(one["how"], class_name="muted small"), class_name="soft wideonly-cell"),
@@ -149,12 +154,12 @@ def _events() -> rx.Component:
 
 def _details() -> rx.Component:
     def about(one: rx.Var) -> rx.Component:
-        return rx.el.div(rx.el.span(one["name"]), rx.el.span(one["value"]))
+        return rx.el.div(rx.el.span(one["name"], style=KEEP), rx.el.span(one["value"], style=RIGHT))
 
     def fact(one: rx.Var) -> rx.Component:
         return rx.el.div(
-            rx.el.span(one["name"]),
-            rx.el.span(rx.cond(one["before"] != "–", one["before"] + " → ", ""), rx.el.b(one["after"])),
+            rx.el.span(one["name"], style=KEEP),
+            rx.el.span(rx.cond(one["before"] != "–", one["before"] + " → ", ""), rx.el.b(one["after"]), style=RIGHT),
         )
 
     return rx.el.div(

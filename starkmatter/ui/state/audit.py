@@ -165,7 +165,8 @@ def _export(wanted: Row) -> str:
 def _row(one: AuditView) -> Row:
     return {
         "sequence": str(one.sequence),
-        "at": f"{one.at:%Y-%m-%d %H:%M:%S}",
+        "on": f"{one.at:%Y-%m-%d}",
+        "at": f"{one.at:%H:%M:%S}",
         "who": one.actor_name or ("Somebody" if one.via == "visitor" else "StarkMatter"),
         "how": HOW.get(one.via, one.via),
         "ip": one.ip,
