@@ -19,6 +19,8 @@ user = typer.Typer(help="Accounts of people.", no_args_is_help=True)
 app.add_typer(user, name="user")
 keys = typer.Typer(help="Keys that sign programs' access tokens.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+audit = typer.Typer(help="The log of who did what.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:
@@ -175,6 +177,17 @@ def rotate(
     print("A new key signs access tokens from now on.")
 
 
+@audit.command("verify")
+def verify(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Check every row's hash and the anchors. Exit code 1 when the log is not whole; the first bad row is named."""
+    settings = _settings("audit")
+    from starkmatter.accounts.audit.verify import verify_log
+
+    verdict = verify_log(settings)
+    print(json.dumps(verdict.as_json(), indent=2) if as_json else verdict.as_text())
+    raise typer.Exit(0 if verdict.whole else 1)
+
+
 @app.command()
 def backup(
     target: Annotated[Path | None, typer.Argument(help="The file to write; else one in the home's backups.")] = None,
@@ -193,9 +206,15 @@ def restore(
 ) -> None:
     """Bring back a backup. Refused while the instance runs."""
     settings = _settings("restore")
+    from starkmatter.accounts.audit.anchors import set_aside_anchors
+    from starkmatter.clock import utc_now
     from starkmatter.ops.backup import bring_back
 
     print(bring_back(settings, source, replace=replace))
+    # An older log is what was asked for: it is not held against what the newer one's end was.
+    aside = set_aside_anchors(settings.home, utc_now())
+    if aside is not None:
+        print(f"The audit log begins new anchors; the former ones are kept in {aside}.")
 
 
 def _connected(process: str) -> Settings:

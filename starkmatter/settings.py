@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     vendor_urls: dict[str, str] = Field(default_factory=dict, validation_alias=_env("STARKMATTER_VENDOR_URLS"))
     egress_allow: str = Field("", validation_alias=_env("STARKMATTER_EGRESS_ALLOW"))
 
+    audit_webhook: str | None = Field(None, validation_alias=_env("STARKMATTER_AUDIT_WEBHOOK"))
+
     state_manager: Literal["memory", "redis"] = Field("memory", validation_alias=_env("STARKMATTER_STATE_MANAGER"))
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -128,13 +130,18 @@ class Settings(BaseSettings):
     @classmethod
     def _vendor_urls_are_safe(cls, value: dict[str, str]) -> dict[str, str]:
         for name, url in value.items():
-            parts = urlsplit(url)
-            secure = parts.scheme in {"https", "wss"}
-            if not parts.hostname or not (secure or (parts.scheme in {"http", "ws"} and is_loopback(parts.hostname))):
+            if not _is_safe_address(url, {"https", "wss"}, {"http", "ws"}):
                 raise ConfigError(
                     f"STARKMATTER_VENDOR_URLS: '{name}' must be an https or wss address, or one on this machine."
                 )
         return value
+
+    @field_validator("audit_webhook")
+    @classmethod
+    def _audit_webhook_is_safe(cls, value: str | None) -> str | None:
+        if value and not _is_safe_address(value, {"https"}, {"http"}):
+            raise ConfigError("STARKMATTER_AUDIT_WEBHOOK must be an https address, or an http one on this machine.")
+        return value or None
 
     @field_validator("egress_allow")
     @classmethod
@@ -208,6 +215,12 @@ def _origin(variable: str, value: str) -> str:
     default = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if parts.port in {None, default} else f":{parts.port}"
     return f"{parts.scheme}://{host}{suffix}"
+
+
+def _is_safe_address(url: str, secure: set[str], on_this_machine: set[str]) -> bool:
+    parts = urlsplit(url)
+    near = parts.scheme in on_this_machine and is_loopback(parts.hostname or "")
+    return bool(parts.hostname) and (parts.scheme in secure or near)
 
 
 def _check_service_url(variable: str, url: str) -> None:

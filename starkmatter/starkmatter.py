@@ -11,6 +11,7 @@ from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.assistant import assistant
+from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, setup, welcome
@@ -26,6 +27,7 @@ from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
+from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
@@ -99,6 +101,7 @@ _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
 _add_page(feeds, "/settings/news", "News feeds", FeedsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)
 _add_page(people, "/admin/people", "People", PeopleState)
+_add_page(audit, "/admin/audit", "Audit log", AuditState)
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
 app.add_page(forgot, route="/forgot", title="Forgotten passphrase · StarkMatter")
 app.add_page(reset, route="/reset", title="New passphrase · StarkMatter")

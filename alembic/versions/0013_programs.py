@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0013_programs"
-down_revision = "0011_sign_in"
+down_revision = "0012_audit"
 branch_labels = None
 depends_on = None
 

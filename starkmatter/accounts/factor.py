@@ -14,6 +14,8 @@ from uuid import UUID
 import pyotp
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.audit.records import Actor
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.passphrase import verify_passphrase
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sealing import Sealed, seal, unseal
@@ -29,6 +31,7 @@ TRIES_PER_HOUR = 10
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 15
 ISSUER = "StarkMatter"
+VISITOR = Actor("visitor")
 
 
 class SecondFactorNeeded(StarkMatterError):
@@ -105,6 +108,7 @@ async def confirm(b: Backends, caller: Caller, code: str) -> list[str]:
     if not await b.db.run(queries.CONFIRM_TOTP, {"user": caller.user_id, "now": utc_now()}):
         raise Conflict("The second factor is on already.", code="totp_on")
     codes = await _new_recovery_codes(b, caller.user_id)
+    await note(b, caller, "factor.turned_on", ("person", caller.user_id))
     await revoke_other_sessions(b, caller)
     return codes
 
@@ -112,7 +116,9 @@ async def confirm(b: Backends, caller: Caller, code: str) -> list[str]:
 async def renew_recovery_codes(b: Backends, caller: Caller, passphrase: str, code: str) -> list[str]:
     """Ten new recovery codes; the former ones are worth nothing any more."""
     await _prove(b, caller, passphrase, code)
-    return await _new_recovery_codes(b, caller.user_id)
+    codes = await _new_recovery_codes(b, caller.user_id)
+    await note(b, caller, "factor.codes_renewed", ("person", caller.user_id))
+    return codes
 
 
 async def turn_off(b: Backends, caller: Caller, passphrase: str, code: str) -> None:
@@ -121,10 +127,11 @@ async def turn_off(b: Backends, caller: Caller, passphrase: str, code: str) -> N
     async with b.db.transaction() as connection:
         await connection.execute(queries.DROP_TOTP, (caller.user_id,))
         await connection.execute(queries.DROP_RECOVERY_CODES, (caller.user_id,))
+        await note(connection, caller, "factor.turned_off", ("person", caller.user_id))
     await revoke_other_sessions(b, caller)
 
 
-async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None) -> None:
+async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None, by: Actor = VISITOR) -> None:
     """After the passphrase: nothing when no second factor is on, else the code (or a recovery code) must fit.
 
     Raises SecondFactorNeeded without a code and NotSignedIn with a wrong or used one.
@@ -133,7 +140,7 @@ async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None) -> None
         return
     if not code or not code.strip():
         raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
-    if not await _accepts(b, user_id, code, recovery=True):
+    if not await _accepts(b, user_id, code, recovery_by=by):
         raise NotSignedIn("This code does not fit, or it was used before.", code="wrong_code")
 
 
@@ -148,7 +155,7 @@ async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) 
         return
     if not code or not code.strip():
         raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
-    await _check_code(b, caller.user_id, code)
+    await _check_code(b, caller, code)
 
 
 async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None = None) -> None:
@@ -157,27 +164,36 @@ async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None 
     await take_try(b, key)
     stored = await b.db.value(queries.PASSPHRASE_HASH, (caller.user_id,))
     if not await verify_passphrase(passphrase, stored):
+        await note(b, caller, "proof.refused", ("person", caller.user_id), after={"why": "wrong passphrase"})
         raise NotAllowed("The passphrase is not right.", code="wrong_credentials")
     await forgive(b, key)
     if code is not None:
-        await _check_code(b, caller.user_id, code)
+        await _check_code(b, caller, code)
 
 
-async def _check_code(b: Backends, user_id: UUID, code: str) -> None:
-    if not await _accepts(b, user_id, code, recovery=True):
+async def _check_code(b: Backends, caller: Caller, code: str) -> None:
+    if not await _accepts(b, caller.user_id, code, recovery_by=caller):
+        await note(b, caller, "proof.refused", ("person", caller.user_id), after={"why": "wrong code"})
         raise NotAllowed("This code does not fit, or it was used before.", code="wrong_code")
 
 
-async def _accepts(b: Backends, user_id: UUID, code: str, *, recovery: bool = False) -> bool:
-    """Whether the code is good, which uses it up. At most ten wrong ones an hour are looked at."""
+async def _accepts(b: Backends, user_id: UUID, code: str, *, recovery_by: Caller | Actor | None = None) -> bool:
+    """Whether the code is good, which uses it up. At most ten wrong ones an hour are looked at.
+
+    A recovery code counts when it is said who uses it.
+    """
     text = "".join(code.split()).replace("-", "").upper()
     now = utc_now()
     took = {"user": user_id, "now": now, "hour_ago": now - timedelta(hours=1), "most": TRIES_PER_HOUR}
     if await b.db.value(queries.TAKE_TRY, took) is None:
         raise NotAllowed("Too many codes were tried. Wait an hour, then try again.", code="too_many_tries")
-    if recovery and len(text) > 6:
-        used = {"user": user_id, "hash": _hash(text), "now": now}
-        return await b.db.run(queries.USE_RECOVERY_CODE, used) == 1
+    if recovery_by is not None and len(text) > 6:
+        async with b.db.transaction() as connection:
+            used = {"user": user_id, "hash": _hash(text), "now": now}
+            good = (await connection.execute(queries.USE_RECOVERY_CODE, used)).rowcount == 1
+            if good:
+                await note(connection, recovery_by, "factor.recovery_code_used", ("person", user_id))
+        return good
     row = await b.db.one(_Row, queries.TOTP, (user_id,))
     if row is None or not (len(text) == 6 and text.isascii() and text.isdigit()):
         return False

@@ -7,6 +7,7 @@ from typing import get_args
 from uuid import UUID
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller, Role
 from starkmatter.accounts.sessions import forget_sessions, token_hash
 from starkmatter.backends import Backends
@@ -42,8 +43,13 @@ async def change_role(b: Backends, caller: Caller, user_id: UUID, role: str) -> 
     """Give another role; the person's sessions end, so it counts at once. The owner and oneself stay as they are."""
     _check(caller)
     _check_role(caller, role)
-    if not await b.db.run(queries.SET_ROLE, {"user": user_id, "role": role, "by": caller.user_id}):
-        raise NotFound("There is nobody else like that whose role can change.")
+    async with b.db.transaction() as connection:
+        params = {"user": user_id, "role": role, "by": caller.user_id}
+        row = await (await connection.execute(queries.SET_ROLE, params)).fetchone()
+        if row is None:
+            raise NotFound("There is nobody else like that whose role can change.")
+        was, now = {"role": row[0]}, {"role": role}
+        await note(connection, caller, "person.role_changed", ("person", user_id), before=was, after=now)
     await _end_sessions(b, user_id)
 
 
@@ -51,8 +57,12 @@ async def disable_person(b: Backends, caller: Caller, user_id: UUID, *, disabled
     """Keep somebody out, at once, or let them in again. Their accounts and ledger stay."""
     _check(caller)
     at = utc_now() if disabled else None
-    if not await b.db.run(queries.SET_DISABLED, {"user": user_id, "at": at, "by": caller.user_id}):
-        raise NotFound("There is nobody else like that who can be kept out.")
+    async with b.db.transaction() as connection:
+        changed = await connection.execute(queries.SET_DISABLED, {"user": user_id, "at": at, "by": caller.user_id})
+        if changed.rowcount != 1:
+            raise NotFound("There is nobody else like that who can be kept out.")
+        action = "person.kept_out" if disabled else "person.let_in"
+        await note(connection, caller, action, ("person", user_id))
     await _end_sessions(b, user_id)
 
 
@@ -61,16 +71,18 @@ async def invite(b: Backends, caller: Caller, role: str) -> str:
     _check(caller)
     _check_role(caller, role)
     token, now = secrets.token_urlsafe(TOKEN_BYTES), utc_now()
-    await b.db.run(
-        queries.PUT_INVITATION,
-        {
-            "token_hash": token_hash(token),
-            "role": role,
-            "by": caller.user_id,
-            "now": now,
-            "expires_at": now + INVITATION_KEEPS,
-        },
-    )
+    async with b.db.transaction() as connection:
+        await connection.execute(
+            queries.PUT_INVITATION,
+            {
+                "token_hash": token_hash(token),
+                "role": role,
+                "by": caller.user_id,
+                "now": now,
+                "expires_at": now + INVITATION_KEEPS,
+            },
+        )
+        await note(connection, caller, "invitation.made", after={"role": role, "until": now + INVITATION_KEEPS})
     return f"{b.settings.browser_url}/setup?invite={token}"
 
 

@@ -224,7 +224,11 @@ SELECT u.id, u.email, u.display_name, u.role, u.created_at, u.disabled_at,
   FROM app_user u ORDER BY u.created_at
 """
 
-SET_ROLE = "UPDATE app_user SET role = %(role)s WHERE id = %(user)s AND role <> 'owner' AND id <> %(by)s"
+# What comes back is the former role.
+SET_ROLE = """
+UPDATE app_user u SET role = %(role)s FROM (SELECT id, role FROM app_user WHERE id = %(user)s FOR UPDATE) AS former
+ WHERE u.id = former.id AND u.role <> 'owner' AND u.id <> %(by)s RETURNING former.role
+"""
 
 SET_DISABLED = "UPDATE app_user SET disabled_at = %(at)s WHERE id = %(user)s AND role <> 'owner' AND id <> %(by)s"
 

@@ -8,6 +8,9 @@ from uuid import UUID
 Role = Literal["owner", "admin", "trader", "analyst", "viewer"]
 Scope = Literal["read", "trade", "admin"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
+# How somebody acts: signed in, with a token, at the door without either, by the operator's command, or nobody: a job or
+# the system itself.
+Via = Literal["session", "token", "visitor", "command", "job", "system"]
 TRADING_ROLES: frozenset[str] = frozenset({"owner", "admin", "trader"})
 ASKING_ROLES: frozenset[str] = TRADING_ROLES | {"analyst"}
 
@@ -27,7 +30,8 @@ class Caller:
     """The person behind a request, resolved from a live session or token; never built from what a client says.
 
     `scopes` is None for a session; a program has those of its token that its person's role allows now. `session_id` is
-    the session, the API token or the family of access tokens: what ends when the caller is shut out.
+    the session, the API token or the family of access tokens: what ends when the caller is shut out. `ip` and `via` say
+    for the audit log where this very request came from and how.
     """
 
     user_id: UUID
@@ -36,7 +40,8 @@ class Caller:
     email: str
     display_name: str
     scopes: frozenset[Scope] | None = None
-    via: Literal["session", "token"] = "session"
+    ip: str = ""
+    via: Via = "session"
 
     @property
     def is_admin(self) -> bool:

@@ -13,6 +13,8 @@ from uuid import UUID
 import structlog
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.audit.records import Actor
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.factor import prove
 from starkmatter.accounts.mail import can_mail, send_mail
 from starkmatter.accounts.passphrase import check_passphrase, hash_passphrase
@@ -47,7 +49,10 @@ async def change_passphrase(b: Backends, caller: Caller, passphrase: str, new: s
     """
     await prove(b, caller, passphrase, code)
     await check_passphrase(new, email=caller.email, display_name=caller.display_name)
-    await b.db.run(queries.SET_PASSPHRASE, (await hash_passphrase(new), caller.user_id))
+    hashed = await hash_passphrase(new)
+    async with b.db.transaction() as connection:
+        await connection.execute(queries.SET_PASSPHRASE, (hashed, caller.user_id))
+        await note(connection, caller, "passphrase.changed", ("person", caller.user_id))
     await revoke_other_sessions(b, caller)
     log.info("passphrase changed", user_id=str(caller.user_id))
 
@@ -55,7 +60,7 @@ async def change_passphrase(b: Backends, caller: Caller, passphrase: str, new: s
 async def ask_for_link(b: Backends, email: str, *, ip: str) -> None:
     """Mail a link if somebody has this address and a mail server is connected; nobody is told which."""
     await take_address_try(b, ip)
-    task = asyncio.create_task(_mail_link(b, email.strip()))
+    task = asyncio.create_task(_mail_link(b, email.strip(), ip))
     _mailing.add(task)
     task.add_done_callback(_mailing.discard)
 
@@ -70,6 +75,7 @@ async def make_link(b: Backends, caller: Caller, user_id: UUID) -> tuple[str, st
     if person is None:
         raise NotFound("There is nobody like that whom you may help in again.")
     link = await _new_link(b, person, by=caller.user_id)
+    await note(b, caller, "passphrase.link_made", ("person", user_id))
     log.info("reset link made", user_id=str(user_id), by=str(caller.user_id))
     return person.display_name, link
 
@@ -95,6 +101,8 @@ async def reset_passphrase(b: Backends, token: str, new: str, *, ip: str) -> Non
         await connection.execute(queries.DROP_RESET_LINKS, (person.id,))
         await connection.execute(REVOKE_ALL_TOKENS_OF, (utc_now(), person.id))
         ended = await (await connection.execute(queries.REVOKE_ALL_OF, (utc_now(), person.id))).fetchall()
+        who = Actor("visitor", ip, person.id, person.display_name)
+        await note(connection, who, "passphrase.reset", ("person", person.id))
     await forget_sessions(b, [row[0] for row in ended])
     await forgive(b, account_key(person.email))
     log.info("passphrase reset", user_id=str(person.id))
@@ -105,12 +113,13 @@ async def forget_old_links(b: Backends) -> int:
     return await b.db.run(queries.FORGET_RESET_LINKS, (utc_now(),))
 
 
-async def _mail_link(b: Backends, email: str) -> None:
+async def _mail_link(b: Backends, email: str, ip: str) -> None:
     try:
         person = await b.db.one(_Person, queries.PERSON_OF_ADDRESS, (email,))
         if person is None or not await can_mail(b):
             return
         link = await _new_link(b, person, by=None)
+        await note(b, Actor("visitor", ip), "passphrase.link_mailed", ("person", person.id))
         await send_mail(
             b,
             person.email,

@@ -11,6 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller, Role, SessionView
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
@@ -67,19 +68,23 @@ async def open_session(
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = utc_now()
     session_id = uuid4()
-    await b.db.run(
-        queries.INSERT_SESSION,
-        {
-            "id": session_id,
-            "user": user_id,
-            "token_hash": token_hash(token),
-            "now": now,
-            "expires_at": now + timedelta(hours=b.settings.session_max_hours),
-            "ip": ip[:64],
-            "user_agent": user_agent[:MAX_USER_AGENT_CHARS],
-        },
-    )
-    return Caller(user_id, session_id, role, email, display_name), token
+    caller = Caller(user_id, session_id, role, email, display_name, ip=ip)
+    async with b.db.transaction() as connection:
+        await connection.execute(
+            queries.INSERT_SESSION,
+            {
+                "id": session_id,
+                "user": user_id,
+                "token_hash": token_hash(token),
+                "now": now,
+                "expires_at": now + timedelta(hours=b.settings.session_max_hours),
+                "ip": ip[:64],
+                "user_agent": user_agent[:MAX_USER_AGENT_CHARS],
+            },
+        )
+        browser = {"browser": user_agent[:MAX_USER_AGENT_CHARS]}
+        await note(connection, caller, "session.opened", ("session", session_id), after=browser)
+    return caller, token
 
 
 async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
@@ -140,16 +145,23 @@ async def list_sessions(b: Backends, caller: Caller) -> list[SessionView]:
 
 async def revoke_session(b: Backends, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions everywhere; NotFound when it is not theirs or has ended."""
-    if not await b.db.run(queries.REVOKE_SESSION, (utc_now(), session_id, caller.user_id)):
-        raise NotFound("There is no such session.")
+    async with b.db.transaction() as connection:
+        ended = await connection.execute(queries.REVOKE_SESSION, (utc_now(), session_id, caller.user_id))
+        if ended.rowcount != 1:
+            raise NotFound("There is no such session.")
+        await note(connection, caller, "session.ended", ("session", session_id))
     await forget_sessions(b, [session_id])
 
 
 async def revoke_other_sessions(b: Backends, caller: Caller) -> int:
     """End all of the caller's sessions but this one; how many ended."""
-    rows = await b.db.tuples(queries.REVOKE_OTHERS, (utc_now(), caller.user_id, caller.session_id))
-    await forget_sessions(b, [row[0] for row in rows])
-    return len(rows)
+    async with b.db.transaction() as connection:
+        ended = await connection.execute(queries.REVOKE_OTHERS, (utc_now(), caller.user_id, caller.session_id))
+        gone = [row[0] for row in await ended.fetchall()]
+        if gone:
+            await note(connection, caller, "session.others_ended", ("person", caller.user_id), after={"ended": gone})
+    await forget_sessions(b, gone)
+    return len(gone)
 
 
 async def delete_old_sessions(b: Backends, keep: timedelta) -> int:

@@ -9,6 +9,9 @@ import psycopg
 from email_validator import EmailNotValidError, validate_email
 
 from starkmatter.accounts import queries
+from starkmatter.accounts.audit import queries as audit_queries
+from starkmatter.accounts.audit.records import Actor
+from starkmatter.accounts.audit.trail import as_json, event, note
 from starkmatter.accounts.passphrase import check_passphrase, hash_passphrase
 from starkmatter.accounts.records import Caller, Role
 from starkmatter.accounts.sessions import open_session, token_hash
@@ -32,6 +35,7 @@ def issue_setup_link(settings: Settings, database_url: str) -> str | None:
             return None
         connection.execute(queries.DROP_UNUSED_SETUP_TOKENS)
         connection.execute(queries.REPLACE_SETUP_TOKEN, (token_hash(token), utc_now()))
+        connection.execute(audit_queries.APPEND, (as_json([event(Actor("command"), "setup.link_made")]),))
     return f"{settings.browser_url}/setup?token={token}"
 
 
@@ -127,6 +131,8 @@ async def _insert(
         )
         if inserted.rowcount != 1:
             raise Conflict("Somebody already uses this address.")
+        who = Actor("visitor", ip, user_id, newcomer.display_name)
+        await note(connection, who, "person.registered", ("person", user_id), after={"role": role})
     name = newcomer.display_name
     return await open_session(b, user_id, role, newcomer.email, name, ip=ip, user_agent=user_agent)
 

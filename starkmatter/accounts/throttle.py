@@ -20,6 +20,35 @@ LONGEST_PAUSE_SECS = 900
 FORGOTTEN_AFTER = timedelta(hours=24)
 ADDRESS_WINDOW = timedelta(minutes=1)
 IPV6_PREFIX = 64
+MAX_TOLD = 10_000
+
+
+class Paused(TooMany):
+    """Tries under `key` are paused, until `until` when that is known."""
+
+    def __init__(self, key: bytes, until: datetime | None, now: datetime) -> None:
+        secs = 1 if until is None else max(1, math.ceil((until - now).total_seconds()))
+        wait = f"{secs} second{'s' if secs > 1 else ''}" if secs < 120 else f"{math.ceil(secs / 60)} minutes"
+        super().__init__(f"Too many tries. Wait {wait}, then try again.", details={"retry_after_secs": secs})
+        self.key = key
+        self.until = until
+
+    @property
+    def source(self) -> str:
+        """Names this very pause, however often it is run into."""
+        return f"pause/{self.key.hex()}/{self.until.isoformat() if self.until else ''}"
+
+
+_told: dict[bytes, datetime | None] = {}
+
+
+def told(paused: Paused) -> bool:
+    """Whether this process has asked this of this very pause before: a flood is told of once."""
+    before = _told.get(paused.key, paused)
+    if len(_told) >= MAX_TOLD:
+        _told.clear()
+    _told[paused.key] = paused.until
+    return before == paused.until
 
 
 async def take_try(b: Backends, key: bytes) -> None:
@@ -33,7 +62,7 @@ async def take_try(b: Backends, key: bytes) -> None:
         "forgotten_before": now - FORGOTTEN_AFTER,
     }
     if await b.db.value(queries.TAKE_SIGN_IN_TRY, params) is None:
-        raise _too_many(await b.db.value(queries.NEXT_SIGN_IN_TRY, (key,)), now)
+        raise Paused(key, await b.db.value(queries.NEXT_SIGN_IN_TRY, (key,)), now)
 
 
 async def take_address_try(b: Backends, address: str) -> None:
@@ -43,7 +72,7 @@ async def take_address_try(b: Backends, address: str) -> None:
     most = b.settings.sign_in_per_min
     if await b.db.value(queries.TAKE_ADDRESS_TRY, {"key": key, "now": now, "since": since, "most": most}) is None:
         began = await b.db.value(queries.ADDRESS_TRIES_SINCE, (key,))
-        raise _too_many(began + ADDRESS_WINDOW if began else None, now)
+        raise Paused(key, began + ADDRESS_WINDOW if began else None, now)
 
 
 async def forgive(b: Backends, key: bytes) -> None:
@@ -84,9 +113,3 @@ def _network(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, IPV6_PREFIX), strict=False))
     return str(parsed)
-
-
-def _too_many(next_at: datetime | None, now: datetime) -> TooMany:
-    secs = 1 if next_at is None else max(1, math.ceil((next_at - now).total_seconds()))
-    wait = f"{secs} second{'s' if secs > 1 else ''}" if secs < 120 else f"{math.ceil(secs / 60)} minutes"
-    return TooMany(f"Too many tries. Wait {wait}, then try again.", details={"retry_after_secs": secs})

@@ -20,6 +20,7 @@ from starkmatter.api.routes import (
     admin,
     alerts,
     assistant,
+    audit,
     auth,
     connections,
     market,
@@ -67,6 +68,7 @@ def build_api() -> FastAPI:
         connections,
         alerts,
         admin,
+        audit,
         assistant,
         news,
     ):

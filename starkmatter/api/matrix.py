@@ -102,6 +102,8 @@ RULES: dict[str, Rule] = {
     "PATCH /admin/users/{user_id}": Rule("admin", "admin"),
     "POST /admin/invitations": Rule("admin", "browser"),
     "POST /admin/reset-links": Rule("admin", "browser"),
+    "GET /audit": Rule("admin", "admin"),
+    "GET /audit.csv": Rule("admin", "admin"),
     "GET /jobs": Rule("admin", "admin"),
     "GET /jobs/{name}/runs": Rule("admin", "admin"),
     "POST /jobs/{name}/runs": Rule("admin", "admin"),

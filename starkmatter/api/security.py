@@ -1,6 +1,7 @@
 """Who is asking, and whether they may ask it: bearer token or session cookie, Origin, and the caller's address."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
@@ -38,7 +39,7 @@ async def signed_in(request: Request, b: B) -> Caller:
     else:
         caller = await _signed_in_by_cookie(request, b)
     check_rule(caller, f"{request.method} {request.scope['route'].path}")
-    return caller
+    return replace(caller, ip=client_ip(request, b.settings))
 
 
 def bearer_of(authorization: Sequence[str]) -> str | None:

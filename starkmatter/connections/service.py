@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.connections import MAX_VALUE_CHARS, ConnectionField, ConnectionKind, Scope
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.vault import forget_secret, keep_secret, note_test, open_secret, stored_secrets
@@ -90,6 +91,9 @@ async def save_connection(b: Backends, caller: Caller, name: str, values: Mappin
         kind.check(kept)
     hide = {field.name for field in kind.fields if field.secret}
     await keep_secret(b, kind.kind, _owner(kind, caller), kept, hide)
+    renewed = [name for name in sorted(hide) if kept[name] and kept[name] != former.get(name)]
+    was, now = _open(former, hide) or None, {**_open(kept, hide), "renewed": renewed}
+    await note(b, caller, "connection.saved", ("connection", kind.kind), before=was, after=now)
     return await test_connection(b, caller, name)
 
 
@@ -108,6 +112,7 @@ async def test_connection(b: Backends, caller: Caller, name: str) -> TestResult:
     except TimeoutError:
         result = TestResult(False, f"{kind.title} did not answer in time.")
     await note_test(b, kind.kind, owner, ok=result.ok, text=result.text)
+    await note(b, caller, "connection.tested", ("connection", kind.kind), after={"ok": result.ok})
     return result
 
 
@@ -116,6 +121,12 @@ async def forget_connection(b: Backends, caller: Caller, name: str) -> None:
     kind = _kind(caller, name)
     if not await forget_secret(b, kind.kind, _owner(kind, caller)):
         raise NotFound(f"{kind.title} is not connected.")
+    await note(b, caller, "connection.forgotten", ("connection", kind.kind))
+
+
+def _open(values: Mapping[str, str], hide: set[str]) -> dict[str, object]:
+    """What is no secret of a connection, for the audit log."""
+    return {name: value for name, value in values.items() if name not in hide}
 
 
 async def _opened(b: Backends, kind: ConnectionKind, caller: Caller) -> Mapping[str, str]:

@@ -130,6 +130,33 @@ async def fetch(
     raise VendorFailure(vendor, "garbage", f"{vendor} sends us from one address to the next.")
 
 
+async def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    allowed: frozenset[tuple[str, int]] = frozenset(),
+    timeout_secs: float = TIMEOUT_SECS,
+) -> None:
+    """POST to one address within the same limits; the answer's body is not read and no redirect is followed.
+
+    InvalidInput when it may not be asked, VendorFailure when it does not take it.
+    """
+    vendor = (urlsplit(url).hostname or url)[:80]
+    try:
+        async with (
+            asyncio.timeout(timeout_secs * 2),
+            httpx.AsyncClient(transport=GuardedTransport(allowed), timeout=timeout_secs, trust_env=False) as client,
+            client.stream("POST", url, content=body, headers={"User-Agent": USER_AGENT, **headers}) as response,
+        ):
+            if not response.is_success:
+                raise failure_of_status(vendor, response.status_code)
+    except httpx.InvalidURL:
+        raise InvalidInput("This is not an address that can be asked.") from None
+    except (httpx.TransportError, TimeoutError, OSError):
+        raise VendorFailure(vendor, "unreachable", f"{vendor} cannot be reached or is too slow.") from None
+
+
 async def _once(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str], max_bytes: int, vendor: str
 ) -> Fetched:

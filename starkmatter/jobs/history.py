@@ -6,6 +6,7 @@ from datetime import datetime
 
 from apscheduler.triggers.date import DateTrigger
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -58,6 +59,12 @@ async def list_runs(b: Backends, caller: Caller, name: str, limit: int = 50) -> 
     return await b.db.all(JobRunView, queries.RUNS_OF, {"job": job.name, "limit": max(1, min(limit, MAX_RUNS))})
 
 
+async def last_run(b: Backends, caller: Caller, names: tuple[str, ...]) -> JobRunView | None:
+    """The run of any of these that ended last; None when none has."""
+    _check(caller)
+    return await b.db.one(JobRunView, queries.LAST_RUN, (list(names),))
+
+
 async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
     """Have the worker run it within a second or two; the run's id. Conflict when a wish for it waits already."""
     _check(caller)
@@ -65,6 +72,7 @@ async def ask_for_run(b: Backends, caller: Caller, name: str) -> int:
     run_id = await b.db.value(queries.ASK_FOR_RUN, {"job": job.name, "asked_by": caller.user_id, "now": utc_now()})
     if run_id is None:
         raise Conflict(f"'{job.name}' waits for the worker already.")
+    await note(b, caller, "job.asked", ("job", job.name))
     return int(run_id)
 
 

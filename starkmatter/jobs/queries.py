@@ -41,4 +41,10 @@ SELECT job, id, scheduled_for, asked_at, claimed_at, finished_at, outcome, words
   FROM job_run WHERE job = %(job)s ORDER BY id DESC LIMIT %(limit)s
 """
 
+LAST_RUN = """
+SELECT job, id, scheduled_for, asked_at, claimed_at, finished_at, outcome, words, duration_ms,
+       asked_by IS NOT NULL AS asked
+  FROM job_run WHERE job = ANY (%s) AND outcome IN ('done', 'failed') ORDER BY finished_at DESC LIMIT 1
+"""
+
 FORGET_RUNS = "DELETE FROM job_run WHERE finished_at < %s"

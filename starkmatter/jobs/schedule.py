@@ -22,6 +22,7 @@ from starkmatter.assistant.service import forget_chats
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
+from starkmatter.jobs.audit import anchor_log
 from starkmatter.jobs.books import audit_books
 from starkmatter.jobs.market import end_of_day, repair_bars
 from starkmatter.jobs.summary import post_summaries
@@ -32,6 +33,7 @@ KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
 NEW_YORK = "America/New_York"
 COLLECT_NEWS = "collect news"
+CHECK_LOG, CHECK_LOG_AT_START = "audit log", "audit log at start"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -71,6 +73,8 @@ def timetable() -> list[Job]:
     return [
         Job("audit books at start", "at start", at_start(), "Checks every promise of the ledger.", _audit),
         Job("audit books", "daily 03:10", daily(3, 10), "Checks every promise of the ledger.", _audit),
+        Job(CHECK_LOG_AT_START, "at start", at_start(), "Checks the audit log and anchors its head.", anchor_log),
+        Job(CHECK_LOG, "hourly", every(hours=1), "Checks the audit log and anchors its head.", anchor_log),
         Job(
             "forget old sessions",
             "daily 03:40",

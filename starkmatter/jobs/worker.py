@@ -16,6 +16,7 @@ from starkmatter.jobs.runner import JobRunner
 from starkmatter.jobs.venues import MarketVenue, ReplayMarket
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.settings import Settings
+from starkmatter.trading.audit.journals import carry_over_until
 from starkmatter.trading.house import BrokerHouse
 from starkmatter.trading.listeners import watch_listeners_until
 
@@ -90,6 +91,7 @@ async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> 
         parts.create_task(BrokerHouse(b, leadership.confirm).run(stop))
         parts.create_task(deliver_until(b, stop, leadership.confirm))
         parts.create_task(watch_listeners_until(b.db, stop))
+        parts.create_task(carry_over_until(b, stop, leadership.confirm))
         parts.create_task(MarketVenue(b, leadership).run(stop))
         await ReplayMarket(b, leadership).run(stop)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.vault import stored_secrets
 from starkmatter.backends import Backends
@@ -77,6 +78,8 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
         await connection.execute(
             trading_queries.INSERT_BROKER_ACCOUNT, {"account": account_id, "broker": broker, "words": words}
         )
+        about = {"name": named, "owner": caller.user_id, "broker": broker, "venue": VENUE}
+        await note(connection, caller, "account.opened", ("account", account_id), after=about)
     wake_worker(b.cache, VENUE)
     return await get_account(b, caller, account_id)
 
@@ -99,4 +102,5 @@ async def accept_brokers_book(b: Backends, caller: Caller, account_id: UUID) -> 
     asked = {"account": account_id, "user": caller.user_id, "now": utc_now()}
     if await b.db.run(trading_queries.ASK_ACCEPT, asked) != 1:
         raise Conflict("Both books agree or cannot be compared now: there is nothing to accept.")
+    await note(b, caller, "account.book_accepted", ("account", account_id))
     wake_worker(b.cache, VENUE)

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from starkmatter.accounts.audit.records import SYSTEM, Actor
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -52,7 +54,7 @@ async def open_account(
     venue_at, run_id = (now, None) if venue == "market" else await _replay_now(b)
     async with b.db.transaction() as connection:
         account_id = await create_account(
-            connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=now
+            connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=now, by=caller
         )
     return await get_account(b, caller, account_id)
 
@@ -81,7 +83,11 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
         moved = await connection.execute(queries.MOVE_FREE_CASH, {"cash": booking.cash, "account": account_id})
         if moved.rowcount != 1:
             raise InvalidInput(f"Only {account.buying_power:,.2f} {account.currency} are free to take out.")
-        await write_booking(connection, account_id, booking, venue_at=clock.venue_now if clock else now, now=now)
+        at = clock.venue_now if clock else now
+        entry = await write_booking(connection, account_id, booking, venue_at=at, now=now)
+        action = "cash.deposited" if booking.cash > 0 else "cash.withdrawn"
+        about = {"cash": booking.cash, "words": booking.description}
+        await note(connection, caller, action, ("account", account_id), after=about, source=f"ledger_entry/{entry}")
     return await get_account(b, caller, account_id)
 
 
@@ -117,12 +123,13 @@ async def create_account(
     run_id: int | None,
     venue_at: datetime,
     now: datetime,
+    by: Caller | Actor = SYSTEM,
 ) -> UUID:
     """The rows of a new paper account, its first deposit and its first point of value.
 
     It belongs to a run of the replay, or (None) to the wall-clock market.
     """
-    account_id = uuid4()
+    account_id, venue = uuid4(), "market" if run_id is None else "replay"
     booking = book_deposit(cash, "USD")
     await connection.execute(
         queries.INSERT_ACCOUNT,
@@ -130,7 +137,7 @@ async def create_account(
             "id": account_id,
             "user": user_id,
             "name": name,
-            "venue": "market" if run_id is None else "replay",
+            "venue": venue,
             "broker": PAPER,
             "currency": "USD",
             "preset": REALISTIC.name,
@@ -144,6 +151,8 @@ async def create_account(
     await connection.execute(
         queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
     )
+    about = {"name": name, "owner": user_id, "broker": PAPER, "venue": venue, "cash": booking.cash}
+    await note(connection, by, "account.opened", ("account", account_id), after=about)
     return account_id
 
 

@@ -164,6 +164,8 @@ SELECT id, status FROM trade_order
    AND status IN ('pending_submit', 'submitting', 'accepted', 'working', 'partial', 'pending_cancel', 'unknown')
 """
 
+LOCK_PEOPLE = "SELECT 1 FROM app_user WHERE id = ANY (%s) ORDER BY id FOR KEY SHARE"
+
 CLOSE_ACCOUNTS = "UPDATE account SET closed_at = %s WHERE id = ANY (%s)"
 
 DROP_OUTBOX_OF = "DELETE FROM outbox WHERE order_id = ANY (%s)"

@@ -31,7 +31,10 @@ async def close_former_runs(db: Database, run_id: int, venue_at: datetime) -> in
             await connection.execute(queries.END_ORDER, (order_id, [end], status, CLOSING_REASON, venue_at, now))
         await connection.execute(queries.DROP_OUTBOX_OF, ([row[0] for row in orders],))
         await connection.execute(queries.CLOSE_ACCOUNTS, (now, accounts))
-        for user_id in dict.fromkeys(row[1] for row in rows):
+        people = list(dict.fromkeys(row[1] for row in rows))
+        # The audit log's lock comes last: nobody may hold a person we still need while they wait for it.
+        await connection.execute(queries.LOCK_PEOPLE, (people,))
+        for user_id in people:
             await create_account(
                 connection,
                 user_id,

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -28,11 +29,14 @@ async def cancel_order(b: Backends, caller: Caller, order_id: UUID) -> OrderView
         clock = await venue_clock(b.db, b.cache, account.venue, now)
     except Unavailable:
         clock = None
-    outcome = await b.db.value(
-        queries.REQUEST_CANCEL, (order_id, caller.user_id, clock.venue_now if clock else now, now)
-    )
-    if outcome is None:
-        raise NotFound("There is no such order.")
+    async with b.db.transaction() as connection:
+        asked = (order_id, caller.user_id, clock.venue_now if clock else now, now)
+        row = await (await connection.execute(queries.REQUEST_CANCEL, asked)).fetchone()
+        if row is None:
+            raise NotFound("There is no such order.")
+        outcome = row[0]
+        if outcome == "asked":
+            await note(connection, caller, "order.cancel_asked", ("order", order_id), before={"status": order.status})
     order = await get_order(b, caller, order_id)
     if outcome == "too_late":
         raise Conflict(f"This order has already ended as {order.status.replace('_', ' ')}.", code="order_ended")

@@ -17,9 +17,9 @@ async def write_booking(
     now: datetime,
     order_id: UUID | None = None,
     fill_id: UUID | None = None,
-) -> None:
-    """Append one entry. Cached folds (cash, holdings) are the caller's, in the same transaction."""
-    await connection.execute(
+) -> int:
+    """Append one entry; its id. Cached folds (cash, holdings) are the caller's, in the same transaction."""
+    written = await connection.execute(
         queries.INSERT_ENTRY,
         {
             "account": account_id,
@@ -34,3 +34,6 @@ async def write_booking(
             "amounts": [leg.amount for leg in booking.legs],
         },
     )
+    row = await written.fetchone()
+    assert row is not None
+    return int(row[0])

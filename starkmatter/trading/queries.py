@@ -12,7 +12,7 @@ BOOK = "SELECT order_id, booked, status FROM book_executions(%s::jsonb, %s)"
 
 REQUEST_CANCEL = "SELECT outcome FROM request_cancel(%s, %s, %s, %s)"
 
-FREEZE = "UPDATE account SET frozen_reason = coalesce(frozen_reason, %s) WHERE id = %s"
+FREEZE = "UPDATE account SET frozen_reason = %s WHERE id = %s AND frozen_reason IS NULL"
 
 _ORDER_COLUMNS = """
        o.id, 'sm-' || o.id AS client_order_id, o.account_id, o.symbol, o.side, o.type, o.qty, o.filled_qty,
@@ -102,7 +102,7 @@ INSERT_ENTRY = """
 INSERT INTO ledger_entry (account_id, kind, description, order_id, fill_id, venue_at, booked_at, accounts, commodities,
                           amounts)
 VALUES (%(account)s, %(kind)s, %(description)s, %(order)s, %(fill)s, %(venue_at)s, %(now)s, %(accounts)s,
-        %(commodities)s, %(amounts)s::numeric[])
+        %(commodities)s, %(amounts)s::numeric[]) RETURNING id
 """
 
 _BROKERED_COLUMNS = """

@@ -15,6 +15,8 @@ from uuid import UUID
 import orjson
 import structlog
 
+from starkmatter.accounts.audit.records import SYSTEM
+from starkmatter.accounts.audit.trail import note
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
@@ -241,7 +243,13 @@ class Reconciler:
         external = sum(1 for one in book.open_orders if not self._is_ours(one))
         words = "Cash, positions and orders agree with the broker's." if not differences else FROZEN_APART
         params = {"account": self._account_id, "reason": FROZEN_APART}
-        await self._b.db.run(queries.FREEZE_APART if differences else queries.THAW_APART, params)
+        change, action = (
+            (queries.FREEZE_APART, "account.frozen") if differences else (queries.THAW_APART, "account.thawed")
+        )
+        async with self._b.db.transaction() as connection:
+            if (await connection.execute(change, params)).rowcount:
+                about = {"reason": FROZEN_APART, "differences": [one.subject for one in differences][:20]}
+                await note(connection, SYSTEM, action, ("account", self._account_id), after=about)
         await self._b.db.run(
             queries.SET_BROKER_STATE,
             {

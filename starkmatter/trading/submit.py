@@ -59,7 +59,7 @@ async def submit_order(
         "reserve": plain(reservation.total),
         "reserve_per_share": plain(reservation.per_share),
         "request_hash": request_hash,
-        "risk": _risk_record(ticket, request, request_hash, reasons),
+        "risk": _risk_record(ticket, request, request_hash, reasons) | {"ip": caller.ip, "via": caller.via},
         "refusal": " ".join(reasons) or None,
         "venue_at": ticket.clock.venue_now if ticket.clock else now,
     }

@@ -29,6 +29,7 @@ SCREENS = (
     ("feeds", "/settings/news"),
     ("jobs", "/admin"),
     ("people", "/admin/people"),
+    ("audit", "/admin/audit"),
 )
 DOORS = (
     ("login", "/login"),

@@ -162,3 +162,19 @@ def test_a_job_runs_when_an_admin_asks(walk: Walk) -> None:
     row.get_by_role("button", name="Run now").click()
     expect(row.get_by_text("done")).to_be_visible(timeout=20 * SECS)
     expect(row).to_contain_text("runs forgotten")
+
+
+def test_a_sign_in_is_in_the_audit_log_and_a_filter_finds_it(walk: Walk) -> None:
+    walk.open("/admin/audit")
+    log = walk.page.get_by_role("region", name="Audit log")
+    walk.page.get_by_label("Action begins with").fill("session.")
+    walk.page.get_by_role("button", name="Show", exact=True).click()
+    expect(log.locator("tr[data-action]:not([data-action^='session.'])")).to_have_count(0, timeout=10 * SECS)
+    row = log.locator("tr[data-action='session.opened']").first
+    row.get_by_role("button", name="session: opened").click()
+    expect(log.get_by_text("browser")).to_be_visible(timeout=10 * SECS)
+    expect(log.get_by_text("127.0.0.1 (session)")).to_be_visible()
+    walk.page.get_by_label("Action begins with").fill("nothing.")
+    walk.page.get_by_role("button", name="Show", exact=True).click()
+    expect(walk.page.get_by_text("Nothing like that")).to_be_visible(timeout=10 * SECS)
+    expect(walk.page.locator("[data-standing]")).to_contain_text("events")

@@ -35,6 +35,7 @@ MORE = (
     "/settings/connections",
     "/admin",
     "/admin/people",
+    "/admin/audit",
 )
 
 

@@ -36,6 +36,7 @@ MARKET_TABLES = {
     "equity_snapshot",
     "news_item",
     "symbol_brief",  # everybody's, once somebody had it written
+    "audit_position",
 }
 # Every sign-in that is tried counts, also one that fails; so does every answer of the analyst.
 COUNTS = {"sign_in_try", "ai_month"}
@@ -163,6 +164,8 @@ class Product:
             "account": "t.user_id <> %(mine)s::uuid",
             "mail_choice": "t.user_id <> %(mine)s::uuid",
             "ledger_entry": f"t.account_id NOT IN {theirs}",
+            # What the worker carries over from the journals comes whenever it comes.
+            "audit_event": "t.source IS NULL AND t.actor_id IS NOT NULL AND t.actor_id <> %(mine)s::uuid",
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
             "account_share": "t.shared_by <> %(mine)s::uuid",
             "alert": "t.user_id <> %(mine)s::uuid",

@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from starkmatter.accounts.audit.records import SYSTEM
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.programs import queries
 from starkmatter.accounts.programs.access import LIFE, sign_access
 from starkmatter.accounts.programs.bearer import program_of_family, program_of_token, touch
@@ -99,6 +101,7 @@ async def _end_family(b: Backends, family: UUID) -> NoReturn:
     """A refresh token came twice."""
     if await b.db.run(queries.END_FAMILY, (utc_now(), family)):
         log.warning("a refresh credential came twice: its family has ended", family=str(family))
+        await note(b, SYSTEM, "program.reuse_noticed", ("family", family))
     raise InvalidToken
 
 

@@ -61,7 +61,7 @@ class Program:
     def caller(self, most: frozenset[Scope] | None = None) -> Caller:
         """The caller a service gets; `most` narrows further."""
         scopes = self.allowed if most is None else self.allowed & most
-        return Caller(self.user_id, self.id, self.role, self.email, self.display_name, scopes, "token")
+        return Caller(self.user_id, self.id, self.role, self.email, self.display_name, scopes=scopes, via="token")
 
 
 @dataclass(frozen=True, slots=True)

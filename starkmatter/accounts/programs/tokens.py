@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.factor import prove
 from starkmatter.accounts.programs import queries
 from starkmatter.accounts.programs.networks import checked_networks
@@ -67,6 +68,8 @@ async def make_token(
                 "expires_at": now + timedelta(days=expires_days),
             },
         )
+        limits = {"name": label, "scopes": wanted, "networks": admitted, "days": expires_days}
+        await note(connection, caller, "program.admitted", ("program", token_id), after=limits)
     log.info("program admitted", program=str(token_id), user_id=str(caller.user_id), scopes=wanted)
     return token_id, text
 
@@ -80,6 +83,7 @@ async def revoke_token(b: Backends, caller: Caller, token_id: UUID) -> None:
     """Shut out one of the caller's programs: its next request fails, its open stream ends within a second."""
     if not await b.db.run(queries.REVOKE_TOKEN, (utc_now(), token_id, caller.user_id)):
         raise NotFound("There is no such token.")
+    await note(b, caller, "program.shut_out", ("program", token_id))
     log.info("program shut out", program=str(token_id), by=str(caller.user_id))
 
 
@@ -94,6 +98,7 @@ async def revoke_any_token(b: Backends, caller: Caller, token_id: UUID) -> None:
     _check_admin(caller)
     if not await b.db.run(queries.REVOKE_ANY_TOKEN, {"id": token_id, "now": utc_now(), "by": caller.user_id}):
         raise NotFound("There is no such token that you may revoke.")
+    await note(b, caller, "program.shut_out", ("program", token_id))
     log.info("program shut out", program=str(token_id), by=str(caller.user_id))
 
 

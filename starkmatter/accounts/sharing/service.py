@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
+from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sharing import queries
 from starkmatter.backends import Backends
@@ -60,6 +61,7 @@ async def share_account(b: Backends, caller: Caller, account_id: UUID, email: st
     }
     if not await b.db.run(queries.PUT_SHARE, asked):
         raise NotFound("There is no such account.")
+    await note(b, caller, "account.shared", ("account", account_id), after={"person": person_id, "level": level})
     return str(name)
 
 
@@ -68,6 +70,7 @@ async def end_share(b: Backends, caller: Caller, account_id: UUID, user_id: UUID
     asked = {"account": account_id, "person": user_id, "user": caller.user_id}
     if not await b.db.run(queries.DROP_SHARE, asked):
         raise NotFound("This account is not shared with them.")
+    await note(b, caller, "account.share_ended", ("account", account_id), before={"person": user_id})
 
 
 async def level_of(db: Database, caller: Caller, account_id: UUID) -> Level | None:

@@ -16,8 +16,9 @@ from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
-from starkmatter.market.service import list_instruments, load_bars_json, replay_status, steer_replay
+from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.wanted import want
+from starkmatter.trading.steering import steer
 
 MAX_SYMBOLS = 200
 COMPRESS_BYTES = 2_048
@@ -109,6 +110,6 @@ async def replay(_: Signed, b: B) -> ReplayOut:
 
 
 @router.post("/replay")
-async def steer(body: Steer, _: Signed, b: B) -> ReplayOut:
+async def steer_the_replay(body: Steer, caller: Signed, b: B) -> ReplayOut:
     """Change speed or pause, or start a new run at another date or seed; the worker obeys within a second."""
-    return ReplayOut.model_validate(await steer_replay(b.db, b.cache, **body.model_dump()))
+    return ReplayOut.model_validate(await steer(b, caller, **body.model_dump()))

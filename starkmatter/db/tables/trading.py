@@ -111,6 +111,7 @@ class OrderEvent(SQLModel, table=True):
     """One move of an order's state; `sequence` is gapless per order."""
 
     __tablename__ = "order_event"
+    __table_args__ = (Index("order_event_booked", "booked_at", postgresql_using="brin"),)
 
     order_id: UUID = Field(primary_key=True)
     sequence: int = Field(sa_column=Column(SmallInteger, primary_key=True))
@@ -185,7 +186,10 @@ class LedgerEntry(SQLModel, table=True):
     """
 
     __tablename__ = "ledger_entry"
-    __table_args__ = (Index("ledger_entry_account", "account_id", text("id DESC")),)
+    __table_args__ = (
+        Index("ledger_entry_account", "account_id", text("id DESC")),
+        Index("ledger_entry_booked", "booked_at", postgresql_using="brin"),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
     account_id: UUID = reference_column("account.id")

@@ -12,7 +12,7 @@ SETTINGS = [
     ("Programs", "/settings/programs"),
     ("Connections", "/settings/connections"),
 ]
-ADMIN = [("Jobs", "/admin"), ("People", "/admin/people")]
+ADMIN = [("Jobs", "/admin"), ("People", "/admin/people"), ("Audit log", "/admin/audit")]
 
 
 def settings_tabs(here: str) -> rx.Component:

@@ -25,9 +25,9 @@ def jobs() -> rx.Component:
         rx.fragment(
             rx.el.h1("Administration", style={"marginBottom": "14px"}),
             admin_tabs("Jobs"),
-            _for_admins(
+            for_admins(
                 problem_note(JobsState.problem),
-                _said(JobsState.said),
+                said(JobsState.said),
                 rx.el.div(panel("Timetable", _jobs(), class_name="w12"), class_name="grid dash"),
             ),
         ),
@@ -36,13 +36,13 @@ def jobs() -> rx.Component:
     )
 
 
-def _for_admins(*content: rx.Component) -> rx.Component:
+def for_admins(*content: rx.Component) -> rx.Component:
     """The content, or a word to whoever may not see it; the state behind it refuses them anyway."""
     no_entry = empty("For admins", "The owner of this installation can make you one.")
     return rx.cond(FrameState.ready & ~FrameState.is_admin, no_entry, rx.fragment(*content))
 
 
-def _said(text: rx.Var[str]) -> rx.Component:
+def said(text: rx.Var[str]) -> rx.Component:
     return rx.cond(text != "", rx.el.div(text, class_name="note good", role="status"))
 
 
@@ -115,9 +115,9 @@ def people() -> rx.Component:
         rx.fragment(
             rx.el.h1("Administration", style={"marginBottom": "14px"}),
             admin_tabs("People"),
-            _for_admins(
+            for_admins(
                 problem_note(PeopleState.problem),
-                _said(PeopleState.said),
+                said(PeopleState.said),
                 rx.el.div(
                     panel("People", _people(), class_name="w12"),
                     panel("Invite somebody", _invite(), class_name="w6"),

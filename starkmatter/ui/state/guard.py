@@ -9,6 +9,7 @@ Arguments are what the handler's annotations say, strictly, or the event is refu
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -128,7 +129,8 @@ async def caller_of(state: BaseState) -> Caller:
     caller = await caller_of_cookie_header(backends(), state.router.headers.cookie)
     if caller is None:
         raise NotSignedIn("Your session has ended. Sign in again; nothing was lost.")
-    return caller
+    # The framework counts proxies as `address_behind` does, by the same setting.
+    return replace(caller, ip=state.router.session.client_ip)
 
 
 class TabOwner(rx.State):

@@ -10,7 +10,8 @@ from starkmatter.accounts.records import Appearance
 from starkmatter.accounts.sessions import list_sessions, revoke_other_sessions, revoke_session
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
-from starkmatter.market.service import replay_status, steer_replay
+from starkmatter.market.service import replay_status
+from starkmatter.trading.steering import steer
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
@@ -191,9 +192,8 @@ class ReplayState(rx.State):
             self.said = "Asked for. The market moves there within a second or two; reload to see your new account."
 
     async def _steer(self, **changes) -> bool:
-        b = backends()
         try:
-            await steer_replay(b.db, b.cache, **changes)
+            await steer(backends(), await caller_of(self), **changes)
         except StarkMatterError as error:
             self.problem, self.said = error.text, ""
             return False
