@@ -12,13 +12,17 @@ TRADING_ROLES: frozenset[str] = frozenset({"owner", "admin", "trader"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person behind a request, resolved from a live session; never built from what a client says."""
+    """The person behind a request, resolved from a live session; never built from what a client says.
+
+    `proven_at` is when the session last saw a proof of who it is. It changes together with the session's token.
+    """
 
     user_id: UUID
     session_id: UUID
     role: Role
     email: str
     display_name: str
+    proven_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -14,7 +14,7 @@ from starkmatter.accounts import queries
 from starkmatter.accounts.records import Caller, Role, SessionView
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
-from starkmatter.errors import NotFound
+from starkmatter.errors import NotFound, NotSignedIn
 from starkmatter.settings import Settings
 
 TOKEN_BYTES = 32
@@ -35,6 +35,7 @@ class _CallerRow:
     email: str
     display_name: str
     last_seen_at: datetime
+    proven_at: datetime | None
 
 
 _kept: dict[bytes, tuple[float, Caller]] = {}
@@ -77,7 +78,20 @@ async def open_session(
             "user_agent": user_agent[:MAX_USER_AGENT_CHARS],
         },
     )
-    return Caller(user_id, session_id, role, email, display_name), token
+    return Caller(user_id, session_id, role, email, display_name, now), token
+
+
+async def renew_session(b: Backends, caller: Caller) -> str:
+    """Another token for the session of somebody who has just proven again who they are; the former one is void.
+
+    The session keeps its id, so what belongs to it stays where it is. NotSignedIn when it has ended meanwhile.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    renewed = {"token_hash": token_hash(token), "now": utc_now(), "session": caller.session_id, "user": caller.user_id}
+    if not await b.db.run(queries.RENEW_SESSION, renewed):
+        raise NotSignedIn("Your session has ended. Sign in again; nothing was lost.")
+    _drop_kept({caller.session_id})
+    return token
 
 
 async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
@@ -100,7 +114,7 @@ async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
         return None
     if now - row.last_seen_at > TOUCH_EVERY:
         await b.db.run(queries.TOUCH_SESSION, (now, row.session_id))
-    caller = Caller(row.user_id, row.session_id, row.role, row.email, row.display_name)
+    caller = Caller(row.user_id, row.session_id, row.role, row.email, row.display_name, row.proven_at)
     if len(_kept) >= MAX_KEPT:
         _kept.clear()
     _kept[key] = (monotonic_secs(), caller)
@@ -112,13 +126,13 @@ async def caller_of_cookie_header(b: Backends, cookie_header: str) -> Caller | N
     return await caller_of_token(b, token_of_cookies(b.settings, cookie_header))
 
 
-async def alive_sessions(b: Backends, session_ids: set[UUID]) -> set[UUID]:
-    """Which of these sessions are still good, in one query."""
+async def alive_sessions(b: Backends, session_ids: set[UUID]) -> dict[UUID, datetime | None]:
+    """Which of these sessions are still good and when each was last proven, in one query."""
     now = utc_now()
     rows = await b.db.tuples(
         queries.ALIVE_SESSIONS, {"ids": list(session_ids), "now": now, "idle_since": _idle_since(b, now)}
     )
-    return {row[0] for row in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 async def list_sessions(b: Backends, caller: Caller) -> list[SessionView]:
@@ -155,11 +169,14 @@ def _idle_since(b: Backends, now: datetime) -> datetime:
 
 async def forget_sessions(b: Backends, session_ids: list[UUID]) -> None:
     """Drop what is kept of ended sessions and tell the other processes."""
-    gone = set(session_ids)
-    for key in [key for key, (_, caller) in _kept.items() if caller.session_id in gone]:
-        del _kept[key]
+    _drop_kept(set(session_ids))
     try:
         for session_id in session_ids:
             await b.cache.publish(REVOKED_CHANNEL, str(session_id))
     except (RedisError, OSError) as error:
         log.warning("revocation not announced", error=type(error).__name__)
+
+
+def _drop_kept(session_ids: set[UUID]) -> None:
+    for key in [key for key, (_, caller) in _kept.items() if caller.session_id in session_ids]:
+        del _kept[key]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,10 @@ from starkmatter.api.routes import (
     connections,
     market,
     news,
+    passkeys,
     performance,
     portfolio,
+    step_up,
     trading,
 )
 from starkmatter.api.security import address_behind
@@ -52,7 +55,8 @@ def build_api() -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(api)
-    for room in (auth, market, trading, portfolio, performance, connections, alerts, admin, assistant, news):
+    doors = (auth, step_up, passkeys, connections, admin)
+    for room in (*doors, market, trading, portfolio, performance, alerts, assistant, news):
         api.include_router(room.router, prefix=API_PREFIX)
     api.include_router(pages)
     add_docs(api)
@@ -108,7 +112,7 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
     async def authenticate(cookies: dict[str, str]) -> Caller | None:
         return await caller_of_token(b, cookies.get(cookie_name(b.settings)))
 
-    async def live(sessions: set[UUID]) -> set[UUID]:
+    async def live(sessions: set[UUID]) -> dict[UUID, datetime | None]:
         return await alive_sessions(b, sessions)
 
     def address(scope: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from fastapi import Depends, Request, Response
 
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
+from starkmatter.accounts.step_up import require_fresh
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
@@ -47,8 +48,22 @@ async def admin(caller: "Signed") -> Caller:
     return caller
 
 
+async def fresh(caller: "Signed", b: B) -> Caller:
+    """The caller, when they have proven within the last five minutes that it is them."""
+    await require_fresh(b, caller)
+    return caller
+
+
+async def fresh_admin(caller: "Admin", b: B) -> Caller:
+    """The same for owner and admins."""
+    await require_fresh(b, caller)
+    return caller
+
+
 Signed = Annotated[Caller, Depends(signed_in)]
 Admin = Annotated[Caller, Depends(admin)]
+Fresh = Annotated[Caller, Depends(fresh)]
+FreshAdmin = Annotated[Caller, Depends(fresh_admin)]
 SameSite = Depends(same_site)
 
 

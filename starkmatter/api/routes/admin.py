@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from starkmatter.accounts import people, reset
 from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut, ResetLinkFor
-from starkmatter.api.security import Admin, B
+from starkmatter.api.security import Admin, B, FreshAdmin
 from starkmatter.jobs import history
 
 router = APIRouter(tags=["Administration"])
@@ -19,7 +19,7 @@ async def users(caller: Admin, b: B) -> Page[PersonOut]:
 
 
 @router.patch("/admin/users/{user_id}", status_code=204)
-async def change_user(user_id: UUID, body: PersonChange, caller: Admin, b: B) -> None:
+async def change_user(user_id: UUID, body: PersonChange, caller: FreshAdmin, b: B) -> None:
     """Give another role, keep out or let in again; the person's sessions end."""
     if body.role is not None:
         await people.change_role(b, caller, user_id, body.role)
@@ -28,14 +28,14 @@ async def change_user(user_id: UUID, body: PersonChange, caller: Admin, b: B) ->
 
 
 @router.post("/admin/invitations", status_code=201)
-async def invite(body: Invite, caller: Admin, b: B) -> Link:
+async def invite(body: Invite, caller: FreshAdmin, b: B) -> Link:
     """A link that lets one person register within seven days; shown this once."""
     link = await people.invite(b, caller, body.role)
     return Link(link=link, text=f"Send this link. It works once, within seven days: {link}")
 
 
 @router.post("/admin/reset-links", status_code=201)
-async def reset_link(body: ResetLinkFor, caller: Admin, b: B) -> Link:
+async def reset_link(body: ResetLinkFor, caller: FreshAdmin, b: B) -> Link:
     """A link with which one person sets a new passphrase within an hour; shown this once."""
     name, link = await reset.make_link(b, caller, body.user_id)
     return Link(link=link, text=f"Send this link to {name}. It works once, within an hour: {link}")

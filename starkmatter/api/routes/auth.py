@@ -20,7 +20,6 @@ from starkmatter.api.schemas import (
     Me,
     NewPassphrase,
     Page,
-    Proof,
     RecoveryCodes,
     Register,
     Reset,
@@ -30,6 +29,7 @@ from starkmatter.api.schemas import (
 from starkmatter.api.security import (
     DEVICE_COOKIE,
     B,
+    Fresh,
     SameSite,
     Signed,
     clear_session_cookie,
@@ -139,26 +139,26 @@ async def totp(caller: Signed, b: B) -> FactorOut:
 
 
 @router.post("/totp/enroll")
-async def enroll_totp(body: Proof, caller: Signed, b: B) -> EnrollmentOut:
+async def enroll_totp(caller: Fresh, b: B) -> EnrollmentOut:
     """A new secret for an authenticator app, shown this once; it counts after `confirm`."""
-    given = await factor.enroll(b, caller, body.password)
+    given = await factor.enroll(b, caller)
     drawn = segno.make(given.otpauth_uri, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
     return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_image=drawn)
 
 
 @router.post("/totp/confirm")
-async def confirm_totp(body: Code, caller: Signed, b: B) -> RecoveryCodes:
+async def confirm_totp(body: Code, caller: Fresh, b: B) -> RecoveryCodes:
     """Turn the second factor on with a first code; ten recovery codes, shown this once."""
     return RecoveryCodes(recovery_codes=await factor.confirm(b, caller, body.code))
 
 
 @router.post("/totp/recovery-codes")
-async def renew_recovery_codes(body: Proof, caller: Signed, b: B) -> RecoveryCodes:
+async def renew_recovery_codes(caller: Fresh, b: B) -> RecoveryCodes:
     """Ten new recovery codes instead of the former ones."""
-    return RecoveryCodes(recovery_codes=await factor.renew_recovery_codes(b, caller, body.password, body.totp))
+    return RecoveryCodes(recovery_codes=await factor.renew_recovery_codes(b, caller))
 
 
 @router.post("/totp/off", status_code=204)
-async def turn_totp_off(body: Proof, caller: Signed, b: B) -> None:
+async def turn_totp_off(caller: Fresh, b: B) -> None:
     """Sign in with the passphrase alone again."""
-    await factor.turn_off(b, caller, body.password, body.totp)
+    await factor.turn_off(b, caller)

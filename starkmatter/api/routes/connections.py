@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from starkmatter.api.schemas import ConnectionOut, ConnectionValues, Page, TestOut
-from starkmatter.api.security import B, Signed
+from starkmatter.api.security import B, Fresh, Signed
 from starkmatter.connections import service
 from starkmatter.connections.catalog import BY_KIND
 from starkmatter.jobs.history import ask_soon
@@ -18,7 +18,7 @@ async def connections(caller: Signed, b: B) -> Page[ConnectionOut]:
 
 
 @router.put("/{kind}")
-async def save(kind: str, body: ConnectionValues, caller: Signed, b: B) -> TestOut:
+async def save(kind: str, body: ConnectionValues, caller: Fresh, b: B) -> TestOut:
     """Keep the keys, sealed, and test them at once. A secret field left empty keeps what it was.
 
     When they pass, the job that brings the first of what they add runs at once.
@@ -36,6 +36,6 @@ async def test(kind: str, caller: Signed, b: B) -> TestOut:
 
 
 @router.delete("/{kind}", status_code=204)
-async def forget(kind: str, caller: Signed, b: B) -> None:
+async def forget(kind: str, caller: Fresh, b: B) -> None:
     """Delete the keys."""
     await service.forget_connection(b, caller, kind)

@@ -4,4 +4,14 @@ from sqlmodel import SQLModel
 
 metadata = SQLModel.metadata
 
-from starkmatter.db.tables import alerts, assistant, broker, market, news, people, running, trading  # noqa: E402, F401
+from starkmatter.db.tables import (  # noqa: E402, F401
+    alerts,
+    assistant,
+    broker,
+    market,
+    news,
+    passkeys,
+    people,
+    running,
+    trading,
+)
