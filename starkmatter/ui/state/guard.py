@@ -9,6 +9,7 @@ Arguments are what the handler's annotations say, strictly, or the event is refu
 """
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -150,27 +151,27 @@ class TabOwner(rx.State):
 class StepUpState(rx.State):
     """The event that waits, on the server only, until its person has proven who they are; `asked` opens the dialog."""
 
-    asked: int = 0
-    _waiting: Event | None = None
+    asked: bool = False
+    _waiting: str = ""
 
     @rx.event
     @allow("user")
     async def ask(self) -> None:
         """Open the dialog."""
-        self.asked += 1
+        self.asked = True
 
     @rx.event
     @allow("user", fresh=True)
     async def go_on(self) -> Event | None:
         """It is proven: what waited is looked at by the guard once more and runs."""
-        waiting, self._waiting = self._waiting, None
-        return waiting
+        waiting, self._waiting, self.asked = self._waiting, "", False
+        return Event(**json.loads(waiting)) if waiting else None
 
     @rx.event
     @allow("user")
     async def leave_it(self) -> None:
         """The person would rather not."""
-        self._waiting = None
+        self._waiting, self.asked = "", False
 
 
 class Guard(Middleware):
@@ -208,7 +209,7 @@ async def _ask_unless_fresh(state: BaseState, event: Event, caller: Caller) -> S
         return StateUpdate()
     step_up = await state.get_state(StepUpState)
     if not event.name.endswith(".go_on"):
-        step_up._waiting = Event(name=event.name, payload=event.payload)
+        step_up._waiting = json.dumps({"name": event.name, "payload": event.payload})
     return StateUpdate(events=Event.from_event_type([StepUpState.ask()]))
 
 
