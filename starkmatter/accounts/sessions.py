@@ -150,6 +150,13 @@ async def revoke_session(b: Backends, caller: Caller, session_id: UUID) -> None:
     await forget_sessions(b, [session_id])
 
 
+async def leave_session(b: Backends, token: str | None) -> None:
+    """End the session a browser still had when somebody signed in on it anew; nothing when it had none."""
+    caller = await caller_of_token(b, token)
+    if caller is not None and await b.db.run(queries.REVOKE_SESSION, (utc_now(), caller.session_id, caller.user_id)):
+        await forget_sessions(b, [caller.session_id])
+
+
 async def revoke_other_sessions(b: Backends, caller: Caller) -> int:
     """End all of the caller's sessions but this one; how many ended."""
     rows = await b.db.tuples(queries.REVOKE_OTHERS, (utc_now(), caller.user_id, caller.session_id))

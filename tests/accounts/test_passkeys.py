@@ -156,6 +156,8 @@ async def test_a_challenge_counts_for_its_own_purpose_session_and_attempt(b: Bac
     with pytest.raises(NotAllowed):  # asked for in one session, answered in another
         await step_up_with_passkey(b, elsewhere, device.use(await begin_step_up(b, caller)))
     asked = await begin_registration(b, caller)
+    with pytest.raises(NotAllowed):  # asked for a new one, answered with an old one, in the same session
+        await step_up_with_passkey(b, caller, device.use({"challenge": asked["challenge"], "rpId": "localhost"}))
     with pytest.raises(InvalidInput):
         await finish_registration(b, elsewhere, "Phone", Authenticator().make(asked))
     await sign_in_with_passkey(b, device.use(options), attempt=attempt, ip="test", user_agent="test")

@@ -181,6 +181,18 @@ async def test_a_passkey_is_added_listed_used_and_removed(ada: Api, anonymous: h
     assert (await ada.http.delete(f"{at}/{key}")).status_code == 404
 
 
+async def test_a_new_sign_in_ends_the_session_this_browser_had(ada: Api, anonymous: httpx.AsyncClient) -> None:
+    old = token_of(ada.http, ada)
+    elsewhere = (await ada.as_person(ada.desk)).http
+    body = {"email": ada.desk.caller.email, "password": PASSPHRASE}
+    assert (await ada.http.post("/api/v1/auth/login", json=body)).status_code == 200
+    assert token_of(ada.http, ada) != old
+    assert (await ada.http.get("/api/v1/auth/me")).status_code == 200
+    stale = {"cookie": f"{cookie_name(ada.desk.b.settings)}={old}"}
+    assert (await anonymous.get("/api/v1/auth/me", headers=stale)).status_code == 401
+    assert (await elsewhere.get("/api/v1/auth/me")).status_code == 200
+
+
 def test_the_new_doors_are_in_the_api() -> None:
     known = build_api().openapi()["paths"]
     assert {f"/api/v1{path}" for _, path in set(GUARDED) | OPEN} <= set(known)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starkmatter.accounts import factor
 from starkmatter.accounts import reset as passphrases
 from starkmatter.accounts.devices import remember_device
-from starkmatter.accounts.sessions import list_sessions, revoke_session
+from starkmatter.accounts.sessions import cookie_name, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
 from starkmatter.api.schemas import (
@@ -75,6 +75,7 @@ async def login(body: Login, request: Request, response: Response, b: B) -> Me:
         user_agent=request.headers.get("user-agent", ""),
     )
     await ensure_first_account(b, signed.caller.user_id)
+    await leave_session(b, request.cookies.get(cookie_name(b.settings)))
     set_session_cookie(response, b.settings, signed.token)
     set_device_cookie(response, b.settings, signed.device)
     return Me.model_validate(signed.caller)

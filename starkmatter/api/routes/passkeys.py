@@ -10,6 +10,7 @@ from starkmatter.accounts.passkeys.challenges import KEEPS
 from starkmatter.accounts.passkeys.place import find_place
 from starkmatter.accounts.passkeys.register import begin_registration, finish_registration
 from starkmatter.accounts.passkeys.use import begin_sign_in, sign_in_with_passkey
+from starkmatter.accounts.sessions import cookie_name, leave_session
 from starkmatter.api.schemas import Me
 from starkmatter.api.schemas_step_up import Credential, NewPasskey, PasskeyName, PasskeyOut, PasskeysOut
 from starkmatter.api.security import B, Fresh, SameSite, Signed, client_ip, set_session_cookie
@@ -83,5 +84,6 @@ async def sign_in(body: Credential, request: Request, response: Response, b: B) 
         user_agent=request.headers.get("user-agent", ""),
     )
     await ensure_first_account(b, caller.user_id)
+    await leave_session(b, request.cookies.get(cookie_name(b.settings)))
     set_session_cookie(response, b.settings, token)
     return Me.model_validate(caller)
