@@ -33,7 +33,6 @@ function One({ one, last, busy, onRename, onRemove }) {
           <b>{one.name}</b>
           <div className="muted small">Added {day(one.created_at)} · {one.last_used_at ? `last used ${day(one.last_used_at)}` : "not used yet"}</div>
         </div>
-        <span className="push" />
         {step ? null : (
           <>
             <button type="button" className="btn tiny" aria-label={`Rename ${one.name}`} onClick={() => setStep("name")}>Rename</button>
