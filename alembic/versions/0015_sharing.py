@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015_sharing"
-down_revision = "0013_programs"
+down_revision = "0014_passkeys"
 branch_labels = None
 depends_on = None
 

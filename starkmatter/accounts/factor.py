@@ -79,9 +79,8 @@ async def is_on(b: Backends, user_id: UUID) -> bool:
     return row is not None and row.confirmed_at is not None
 
 
-async def enroll(b: Backends, caller: Caller, passphrase: str) -> Enrollment:
+async def enroll(b: Backends, caller: Caller) -> Enrollment:
     """Begin: a new secret, which counts only after `confirm`. Conflict when the second factor is on already."""
-    await _prove(b, caller, passphrase)
     secret = pyotp.random_base32()
     sealed = seal(b.settings, secret.encode(), _place(caller.user_id))
     kept = await b.db.value(
@@ -113,17 +112,17 @@ async def confirm(b: Backends, caller: Caller, code: str) -> list[str]:
     return codes
 
 
-async def renew_recovery_codes(b: Backends, caller: Caller, passphrase: str, code: str) -> list[str]:
-    """Ten new recovery codes; the former ones are worth nothing any more."""
-    await _prove(b, caller, passphrase, code)
+async def renew_recovery_codes(b: Backends, caller: Caller) -> list[str]:
+    """Ten new recovery codes; the former ones are worth nothing any more. Conflict when there is no second factor."""
+    if not await is_on(b, caller.user_id):
+        raise Conflict("The second factor is off. Turn it on first.", code="totp_off")
     codes = await _new_recovery_codes(b, caller.user_id)
     await note(b, caller, "factor.codes_renewed", ("person", caller.user_id))
     return codes
 
 
-async def turn_off(b: Backends, caller: Caller, passphrase: str, code: str) -> None:
+async def turn_off(b: Backends, caller: Caller) -> None:
     """Sign in with the passphrase alone again. The caller's other sessions end."""
-    await _prove(b, caller, passphrase, code)
     async with b.db.transaction() as connection:
         await connection.execute(queries.DROP_TOTP, (caller.user_id,))
         await connection.execute(queries.DROP_RECOVERY_CODES, (caller.user_id,))
@@ -150,16 +149,6 @@ async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) 
     Raises NotAllowed when one of them is wrong, SecondFactorNeeded when the code is missing, TooMany while tries are
     paused.
     """
-    await _prove(b, caller, passphrase)
-    if not await is_on(b, caller.user_id):
-        return
-    if not code or not code.strip():
-        raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
-    await _check_code(b, caller, code)
-
-
-async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None = None) -> None:
-    """Be sure that it is still the same person, before anything about their sign-in changes."""
     key = person_key(caller.user_id)
     await take_try(b, key)
     stored = await b.db.value(queries.PASSPHRASE_HASH, (caller.user_id,))
@@ -167,11 +156,10 @@ async def _prove(b: Backends, caller: Caller, passphrase: str, code: str | None 
         await note(b, caller, "proof.refused", ("person", caller.user_id), after={"why": "wrong passphrase"})
         raise NotAllowed("The passphrase is not right.", code="wrong_credentials")
     await forgive(b, key)
-    if code is not None:
-        await _check_code(b, caller, code)
-
-
-async def _check_code(b: Backends, caller: Caller, code: str) -> None:
+    if not await is_on(b, caller.user_id):
+        return
+    if not code or not code.strip():
+        raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
     if not await _accepts(b, caller.user_id, code, recovery_by=caller):
         await note(b, caller, "proof.refused", ("person", caller.user_id), after={"why": "wrong code"})
         raise NotAllowed("This code does not fit, or it was used before.", code="wrong_code")

@@ -14,12 +14,12 @@ SELECT id, passphrase_hash, role, email, display_name FROM app_user
 """
 
 INSERT_SESSION = """
-INSERT INTO user_session (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent)
-VALUES (%(id)s, %(user)s, %(token_hash)s, %(now)s, %(now)s, %(expires_at)s, %(ip)s, %(user_agent)s)
+INSERT INTO user_session (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent, proven_at)
+VALUES (%(id)s, %(user)s, %(token_hash)s, %(now)s, %(now)s, %(expires_at)s, %(ip)s, %(user_agent)s, %(now)s)
 """
 
 CALLER_OF_TOKEN = """
-SELECT u.id AS user_id, s.id AS session_id, u.role, u.email, u.display_name, s.last_seen_at
+SELECT u.id AS user_id, s.id AS session_id, u.role, u.email, u.display_name, s.last_seen_at, s.proven_at
   FROM user_session s JOIN app_user u ON u.id = s.user_id
  WHERE s.token_hash = %(token_hash)s AND s.revoked_at IS NULL AND s.expires_at > %(now)s
    AND s.last_seen_at > %(idle_since)s AND u.disabled_at IS NULL
@@ -28,7 +28,7 @@ SELECT u.id AS user_id, s.id AS session_id, u.role, u.email, u.display_name, s.l
 TOUCH_SESSION = "UPDATE user_session SET last_seen_at = %s WHERE id = %s AND revoked_at IS NULL"
 
 ALIVE_SESSIONS = """
-SELECT s.id FROM user_session s JOIN app_user u ON u.id = s.user_id
+SELECT s.id, s.proven_at FROM user_session s JOIN app_user u ON u.id = s.user_id
  WHERE s.id = ANY (%(ids)s) AND s.revoked_at IS NULL AND s.expires_at > %(now)s AND s.last_seen_at > %(idle_since)s
    AND u.disabled_at IS NULL
 """
@@ -44,6 +44,13 @@ REVOKE_SESSION = "UPDATE user_session SET revoked_at = %s WHERE id = %s AND user
 REVOKE_OTHERS = """
 UPDATE user_session SET revoked_at = %s WHERE user_id = %s AND id <> %s AND revoked_at IS NULL RETURNING id
 """
+
+RENEW_SESSION = """
+UPDATE user_session SET token_hash = %(token_hash)s, proven_at = %(now)s, last_seen_at = %(now)s
+ WHERE id = %(session)s AND user_id = %(user)s AND revoked_at IS NULL
+"""
+
+PROVEN_AT = "SELECT proven_at FROM user_session WHERE id = %s AND user_id = %s AND revoked_at IS NULL"
 
 DELETE_OLD_SESSIONS = "DELETE FROM user_session WHERE expires_at < %s OR revoked_at < %s"
 
@@ -248,3 +255,17 @@ UPDATE invitation SET used_at = %(now)s
  WHERE token_hash = %(token_hash)s AND used_at IS NULL AND expires_at > %(now)s
 RETURNING role
 """
+
+# --- one action, confirmed once ---------------------------------------------------------------------------------------
+
+PUT_CONFIRMATION = """
+INSERT INTO confirmation (token_hash, session_id, action, content_hash, expires_at)
+VALUES (%(token_hash)s, %(session)s, %(action)s, %(content_hash)s, %(expires_at)s)
+"""
+
+# Whatever it was for: who shows a confirmation has used it up.
+TAKE_CONFIRMATION = """
+DELETE FROM confirmation WHERE token_hash = %s RETURNING session_id, action, content_hash, expires_at
+"""
+
+FORGET_CONFIRMATIONS = "DELETE FROM confirmation WHERE expires_at < %s"

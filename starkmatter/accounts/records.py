@@ -29,9 +29,10 @@ def scopes_of_role(role: str) -> frozenset[Scope]:
 class Caller:
     """The person behind a request, resolved from a live session or token; never built from what a client says.
 
-    `scopes` is None for a session; a program has those of its token that its person's role allows now. `session_id` is
-    the session, the API token or the family of access tokens: what ends when the caller is shut out. `ip` and `via` say
-    for the audit log where this very request came from and how.
+    `session_id` is the session, the API token or the family of access tokens: what ends when the caller is shut out.
+    `proven_at` is when the session last saw a proof of who it is; it changes with the session's token. `scopes` is None
+    for a session; a program has those of its token that its person's role allows now. `ip` and `via` say for the audit
+    log where this very request came from and how.
     """
 
     user_id: UUID
@@ -39,6 +40,7 @@ class Caller:
     role: Role
     email: str
     display_name: str
+    proven_at: datetime | None = None
     scopes: frozenset[Scope] | None = None
     ip: str = ""
     via: Via = "session"

@@ -16,7 +16,7 @@ from starkmatter.accounts.records import Caller, Role, SessionView
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.actor import act_for
-from starkmatter.errors import NotFound
+from starkmatter.errors import NotFound, NotSignedIn
 from starkmatter.settings import Settings
 
 TOKEN_BYTES = 32
@@ -37,6 +37,7 @@ class _CallerRow:
     email: str
     display_name: str
     last_seen_at: datetime
+    proven_at: datetime | None
 
 
 _kept: dict[bytes, tuple[float, Caller]] = {}
@@ -68,7 +69,7 @@ async def open_session(
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = utc_now()
     session_id = uuid4()
-    caller = Caller(user_id, session_id, role, email, display_name, ip=ip)
+    caller = Caller(user_id, session_id, role, email, display_name, now, ip=ip)
     async with b.db.transaction() as connection:
         await connection.execute(
             queries.INSERT_SESSION,
@@ -85,6 +86,20 @@ async def open_session(
         browser = {"browser": user_agent[:MAX_USER_AGENT_CHARS]}
         await note(connection, caller, "session.opened", ("session", session_id), after=browser)
     return caller, token
+
+
+async def renew_session(b: Backends, caller: Caller) -> str:
+    """Another token for the session of somebody who has just proven again who they are; the former one is void.
+
+    The session keeps its id, so what belongs to it stays where it is. NotSignedIn when it has ended meanwhile.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    renewed = {"token_hash": token_hash(token), "now": utc_now(), "session": caller.session_id, "user": caller.user_id}
+    if not await b.db.run(queries.RENEW_SESSION, renewed):
+        raise NotSignedIn("Your session has ended. Sign in again; nothing was lost.")
+    _drop_kept({caller.session_id})
+    await note(b, caller, "session.proven", ("session", caller.session_id))
+    return token
 
 
 async def caller_of_token(b: Backends, token: str | None) -> Caller | None:
@@ -114,7 +129,7 @@ async def _caller_of_token(b: Backends, token: str | None) -> Caller | None:
         return None
     if now - row.last_seen_at > TOUCH_EVERY:
         await b.db.run(queries.TOUCH_SESSION, (now, row.session_id))
-    caller = Caller(row.user_id, row.session_id, row.role, row.email, row.display_name)
+    caller = Caller(row.user_id, row.session_id, row.role, row.email, row.display_name, row.proven_at)
     if len(_kept) >= MAX_KEPT:
         _kept.clear()
     _kept[key] = (monotonic_secs(), caller)
@@ -126,13 +141,13 @@ async def caller_of_cookie_header(b: Backends, cookie_header: str) -> Caller | N
     return await caller_of_token(b, token_of_cookies(b.settings, cookie_header))
 
 
-async def alive_sessions(b: Backends, session_ids: set[UUID]) -> set[UUID]:
-    """Which of these sessions are still good, in one query."""
+async def alive_sessions(b: Backends, session_ids: set[UUID]) -> dict[UUID, datetime | None]:
+    """Which of these sessions are still good and when each was last proven, in one query."""
     now = utc_now()
     rows = await b.db.tuples(
         queries.ALIVE_SESSIONS, {"ids": list(session_ids), "now": now, "idle_since": _idle_since(b, now)}
     )
-    return {row[0] for row in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 async def list_sessions(b: Backends, caller: Caller) -> list[SessionView]:
@@ -151,6 +166,13 @@ async def revoke_session(b: Backends, caller: Caller, session_id: UUID) -> None:
             raise NotFound("There is no such session.")
         await note(connection, caller, "session.ended", ("session", session_id))
     await forget_sessions(b, [session_id])
+
+
+async def leave_session(b: Backends, token: str | None) -> None:
+    """End the session a browser still had when somebody signed in on it anew; nothing when it had none."""
+    caller = await caller_of_token(b, token)
+    if caller is not None and await b.db.run(queries.REVOKE_SESSION, (utc_now(), caller.session_id, caller.user_id)):
+        await forget_sessions(b, [caller.session_id])
 
 
 async def revoke_other_sessions(b: Backends, caller: Caller) -> int:
@@ -176,11 +198,14 @@ def _idle_since(b: Backends, now: datetime) -> datetime:
 
 async def forget_sessions(b: Backends, session_ids: list[UUID]) -> None:
     """Drop what is kept of ended sessions and tell the other processes."""
-    gone = set(session_ids)
-    for key in [key for key, (_, caller) in _kept.items() if caller.session_id in gone]:
-        del _kept[key]
+    _drop_kept(set(session_ids))
     try:
         for session_id in session_ids:
             await b.cache.publish(REVOKED_CHANNEL, str(session_id))
     except (RedisError, OSError) as error:
         log.warning("revocation not announced", error=type(error).__name__)
+
+
+def _drop_kept(session_ids: set[UUID]) -> None:
+    for key in [key for key, (_, caller) in _kept.items() if caller.session_id in session_ids]:
+        del _kept[key]

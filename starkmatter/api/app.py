@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +26,12 @@ from starkmatter.api.routes import (
     connections,
     market,
     news,
+    passkeys,
     performance,
     portfolio,
     programs,
     sharing,
+    step_up,
     trading,
 )
 from starkmatter.api.security import address_behind, bearer_of
@@ -59,6 +62,8 @@ def build_api() -> FastAPI:
     add_problem_handlers(api)
     for room in (
         auth,
+        step_up,
+        passkeys,
         programs,
         market,
         trading,
@@ -138,9 +143,10 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
         check_rule(caller, STREAM)
         return caller
 
-    async def live(asked: set[UUID]) -> set[UUID]:
+    async def live(asked: set[UUID]) -> dict[UUID, datetime | None]:
         sessions = await alive_sessions(b, asked)
-        return sessions | await alive_programs(b, asked - sessions) if asked - sessions else sessions
+        others = asked - set(sessions)
+        return sessions | dict.fromkeys(await alive_programs(b, others)) if others else sessions
 
     def address(scope: dict[str, Any]) -> str:
         forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")

@@ -29,11 +29,14 @@ NOT_FOR: dict[Least, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a route asks of its caller; an empty reach: it takes nobody's id."""
+    """What a route asks of its caller; an empty reach: it takes nobody's id. `fresh`: a proof of who it is that is no
+    older than five minutes.
+    """
 
     who: Least
     scope: Need
     reach: Reach = ""
+    fresh: bool = False
 
 
 RULES: dict[str, Rule] = {
@@ -48,13 +51,24 @@ RULES: dict[str, Rule] = {
     "GET /auth/sessions": Rule("user", "browser"),
     "DELETE /auth/sessions/{session_id}": Rule("user", "browser", "own"),
     "GET /auth/totp": Rule("user", "browser"),
-    "POST /auth/totp/enroll": Rule("user", "browser"),
-    "POST /auth/totp/confirm": Rule("user", "browser"),
-    "POST /auth/totp/recovery-codes": Rule("user", "browser"),
-    "POST /auth/totp/off": Rule("user", "browser"),
+    "POST /auth/totp/enroll": Rule("user", "browser", fresh=True),
+    "POST /auth/totp/confirm": Rule("user", "browser", fresh=True),
+    "POST /auth/totp/recovery-codes": Rule("user", "browser", fresh=True),
+    "POST /auth/totp/off": Rule("user", "browser", fresh=True),
+    "GET /auth/step-up": Rule("user", "browser"),
+    "POST /auth/step-up": Rule("user", "browser"),
+    "POST /auth/step-up/passkey/options": Rule("user", "browser"),
+    "POST /auth/step-up/passkey": Rule("user", "browser"),
+    "GET /auth/passkeys": Rule("user", "browser"),
+    "POST /auth/passkeys/options": Rule("user", "browser", fresh=True),
+    "POST /auth/passkeys": Rule("user", "browser", fresh=True),
+    "PATCH /auth/passkeys/{passkey_id}": Rule("user", "browser", "own"),
+    "DELETE /auth/passkeys/{passkey_id}": Rule("user", "browser", "own", fresh=True),
+    "POST /auth/passkeys/sign-in/options": Rule("anyone", "open"),
+    "POST /auth/passkeys/sign-in": Rule("anyone", "open"),
     "POST /auth/token": Rule("anyone", "open"),
     "GET /tokens": Rule("user", "browser"),
-    "POST /tokens": Rule("user", "browser"),
+    "POST /tokens": Rule("user", "browser", fresh=True),
     "DELETE /tokens/{token_id}": Rule("user", "browser", "own"),
     "GET /admin/tokens": Rule("admin", "browser"),
     "DELETE /admin/tokens/{token_id}": Rule("admin", "browser"),
@@ -79,7 +93,7 @@ RULES: dict[str, Rule] = {
     "POST /accounts/{account_id}/broker/accept": Rule("trader", "trade", "own"),
     "POST /accounts/{account_id}/deposits": Rule("trader", "trade", "own"),
     "GET /accounts/{account_id}/shares": Rule("user", "read", "own"),
-    "POST /accounts/{account_id}/shares": Rule("user", "browser", "own"),
+    "POST /accounts/{account_id}/shares": Rule("user", "browser", "own", fresh=True),
     "DELETE /accounts/{account_id}/shares/{user_id}": Rule("user", "browser", "own"),
     "GET /accounts/{account_id}/ledger": Rule("user", "read", "view"),
     "GET /accounts/{account_id}/ledger.csv": Rule("user", "read", "view"),
@@ -90,18 +104,18 @@ RULES: dict[str, Rule] = {
     "GET /portfolio/performance.csv": Rule("user", "read", "view"),
     "GET /portfolio/allocation": Rule("user", "read", "view"),
     "GET /connections": Rule("user", "browser"),
-    "PUT /connections/{kind}": Rule("trader", "browser"),
+    "PUT /connections/{kind}": Rule("trader", "browser", fresh=True),
     "POST /connections/{kind}/test": Rule("trader", "browser"),
-    "DELETE /connections/{kind}": Rule("trader", "browser"),
+    "DELETE /connections/{kind}": Rule("trader", "browser", fresh=True),
     "GET /alerts": Rule("user", "read"),
     "POST /alerts": Rule("user", "trade"),
     "GET /alerts/events": Rule("user", "read"),
     "PATCH /alerts/{alert_id}": Rule("user", "trade", "own"),
     "DELETE /alerts/{alert_id}": Rule("user", "trade", "own"),
     "GET /admin/users": Rule("admin", "admin"),
-    "PATCH /admin/users/{user_id}": Rule("admin", "admin"),
-    "POST /admin/invitations": Rule("admin", "browser"),
-    "POST /admin/reset-links": Rule("admin", "browser"),
+    "PATCH /admin/users/{user_id}": Rule("admin", "browser", fresh=True),
+    "POST /admin/invitations": Rule("admin", "browser", fresh=True),
+    "POST /admin/reset-links": Rule("admin", "browser", fresh=True),
     "GET /audit": Rule("admin", "admin"),
     "GET /audit.csv": Rule("admin", "admin"),
     "GET /jobs": Rule("admin", "admin"),
@@ -133,19 +147,20 @@ RULES: dict[str, Rule] = {
 }
 
 
-def check_rule(caller: Caller, route: str) -> None:
-    """NotAllowed when this caller may not call the route, such as `GET /orders`: for their role, or their token."""
+def check_rule(caller: Caller, route: str) -> Rule:
+    """The rule of a route such as `GET /orders`; NotAllowed when this caller may not call it: their role, or token."""
     rule = RULES.get(route)
     if rule is None:
         raise NotAllowed("Nobody may call this.", code="undeclared")
     if not has_role(caller, rule.who):
         raise NotAllowed(NOT_FOR[rule.who])
     if caller.scopes is None:
-        return
+        return rule
     if rule.scope == "browser":
         raise NotAllowed("This is not for programs. Sign in with a browser for it.", code="browser_only")
     if rule.scope != "open" and rule.scope not in caller.scopes:
         raise NotAllowed(f"This token lacks the scope “{rule.scope}”, or your role does.", code="insufficient_scope")
+    return rule
 
 
 def has_role(caller: Caller, least: Least) -> bool:

@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from starkmatter.accounts.records import Scope
-from starkmatter.api.schemas import MAX_TEXT, Answer, Instant, Proof, Request
+from starkmatter.api.schemas import MAX_TEXT, Answer, Instant, Request
 
 
-class NewToken(Proof):
+class NewToken(Request):
     """A wish for a token. Without `networks` it counts from everywhere; it ends after 365 days at most."""
 
     name: str = Field(max_length=MAX_TEXT)

@@ -10,6 +10,7 @@ from starkmatter.accounts.programs.bearer import caller_of_bearer
 from starkmatter.accounts.programs.records import InvalidToken
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
+from starkmatter.accounts.step_up import require_fresh
 from starkmatter.api.matrix import check_rule
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
@@ -38,7 +39,9 @@ async def signed_in(request: Request, b: B) -> Caller:
         caller = await caller_of_bearer(b, token, client_ip(request, b.settings))
     else:
         caller = await _signed_in_by_cookie(request, b)
-    check_rule(caller, f"{request.method} {request.scope['route'].path}")
+    rule = check_rule(caller, f"{request.method} {request.scope['route'].path}")
+    if rule.fresh:
+        await require_fresh(b, caller)
     return replace(caller, ip=client_ip(request, b.settings))
 
 

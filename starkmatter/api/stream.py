@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -51,11 +52,13 @@ class StreamCaller(Protocol):
     def session_id(self) -> UUID: ...
     @property
     def role(self) -> str: ...
+    @property
+    def proven_at(self) -> datetime | None: ...
 
 
 Authenticate = Callable[[dict[str, str]], Awaitable[StreamCaller | None]]
 ByBearer = Callable[[Scope], Awaitable[StreamCaller | None]]
-LiveSessions = Callable[[set[UUID]], Awaitable[set[UUID]]]
+LiveSessions = Callable[[set[UUID]], Awaitable[Mapping[UUID, datetime | None]]]
 AddressOf = Callable[[Scope], str]
 
 
@@ -98,7 +101,7 @@ class Stream:
         if full or self._hub.sockets_of(caller.user_id) >= MAX_SOCKETS_PER_USER:
             await _refuse(scope, send, 429, TOO_MANY_SOCKETS)
             return
-        client = HubClient(send, caller.user_id, caller.session_id)
+        client = HubClient(send, caller.user_id, caller.session_id, caller.proven_at)
         self._hub.join(client)
         self._of_address[address] += 1
         self._cookies[caller.session_id] = cookies
@@ -145,13 +148,16 @@ class Stream:
             del self._cookies[session_id]
         if not asked:
             return
-        for session_id in asked - await self._still_live(asked):
+        live = await self._still_live(asked)
+        for session_id in asked - live.keys():
             self._hub.close_session(session_id)
+        self._hub.close_renewed(live)
 
-    async def _still_live(self, asked: set[UUID]) -> set[UUID]:
+    async def _still_live(self, asked: set[UUID]) -> Mapping[UUID, datetime | None]:
         if self._live_sessions is not None:
             return await self._live_sessions(asked)
-        return {session_id for session_id in asked if await self._authenticate(self._cookies[session_id]) is not None}
+        callers = [await self._authenticate(self._cookies[session_id]) for session_id in asked]
+        return {caller.session_id: caller.proven_at for caller in callers if caller is not None}
 
 
 def make_stream_app(
@@ -166,7 +172,8 @@ def make_stream_app(
     """The stream's ASGI app. `authenticate` turns cookies into a caller or None; origins are compared exactly.
 
     `by_bearer` is the caller of a handshake's bearer token, None when it has none; it raises when the token is no good.
-    `live_sessions` answers which of many session ids are still good (one query a second for all sockets); without it
+    `live_sessions` answers which of many session ids are still good, and when each was last proven, so that a socket
+    opened with a token its session no longer has is closed (one query a second for all sockets); without it
     every distinct session is authenticated again each second. `address_of` is the client's address behind proxies.
     """
     return Stream(

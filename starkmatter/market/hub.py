@@ -33,6 +33,7 @@ RETRY_SECS = 0.5
 LISTEN_SECS = 1.0
 
 CLOSE_UNAUTHORIZED = 4401
+CLOSE_RENEWED = 4402
 CLOSE_TOO_SLOW = 1013
 CLOSED_BY_PEER = 1006
 
@@ -72,16 +73,18 @@ class HubClient:
         "_send",
         "close_code",
         "lists",
+        "proven_at",
         "session_id",
         "symbols",
         "user_id",
         "wants_clock",
     )
 
-    def __init__(self, send: Send, user_id: UUID, session_id: UUID) -> None:
+    def __init__(self, send: Send, user_id: UUID, session_id: UUID, proven_at: datetime | None = None) -> None:
         self._send = send
         self.user_id = user_id
         self.session_id = session_id
+        self.proven_at = proven_at
         self.symbols: dict[Venue, set[str]] = {venue: set() for venue in VENUES}
         self.wants_clock: set[Venue] = set()
         self.lists: set[str] = set()
@@ -281,6 +284,16 @@ class Hub:
         gone = [client for client in self.clients if client.session_id == session_id]
         for client in gone:
             client.close(CLOSE_UNAUTHORIZED)
+        return len(gone)
+
+    def close_renewed(self, proven: Mapping[UUID, datetime | None]) -> int:
+        """Close sockets that were opened with a token their session no longer has; how many there were.
+
+        Their own browser has the new one and connects again; nobody else can.
+        """
+        gone = [one for one in self.clients if one.session_id in proven and one.proven_at != proven[one.session_id]]
+        for client in gone:
+            client.close(CLOSE_RENEWED)
         return len(gone)
 
     def close_stuck(self) -> None:

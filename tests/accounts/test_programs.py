@@ -28,7 +28,7 @@ PLACE = "192.0.2.7"
 
 async def token_of(b: Backends, caller: Caller) -> tuple[UUID, str]:
     return await tokens.make_token(
-        b, caller, name="bot", scopes=["read"], expires_days=1, networks=[], passphrase=PASSPHRASE, code=None
+        b, caller, name="bot", scopes=["read"], expires_days=1, networks=[]
     )
 
 

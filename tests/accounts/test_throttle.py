@@ -160,5 +160,5 @@ async def test_a_stolen_session_cannot_guess_the_passphrase_either(
     monkeypatch.setattr(factor, "verify_passphrase", verify)
     for _ in range(30):
         with pytest.raises((NotAllowed, TooMany)):
-            await factor.enroll(b, caller, WRONG)
+            await factor.prove(b, caller, WRONG, None)
     assert hashed == 5

@@ -60,7 +60,7 @@ async def give_passphrase(desk: Desk) -> None:
 
 
 async def make_token(api: Api, *scopes: Scope, **more: Any) -> str:
-    body = {"name": "bot", "scopes": scopes or ["read"], "password": PASSPHRASE} | more
+    body = {"name": "bot", "scopes": scopes or ["read"]} | more
     answer = await api.http.post("/api/v1/tokens", json=body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["token"])
@@ -188,14 +188,16 @@ async def test_a_bearer_decides_alone_for_whom_and_a_proxys_basic_header_does_no
 # --- API tokens ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_token_needs_the_passphrase_and_ends_when_it_should(owner: Api) -> None:
-    body = {"name": "bot", "scopes": ["read"], "password": "wrong wrong wrong"}
+async def test_a_token_needs_a_fresh_proof_and_ends_when_it_should(owner: Api) -> None:
+    body = {"name": "bot", "scopes": ["read"]}
+    await owner.desk.b.db.run("UPDATE user_session SET proven_at = now() - interval '6 minutes'")
     refused = await owner.http.post("/api/v1/tokens", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (403, "wrong_credentials")
+    assert (refused.status_code, refused.json()["code"]) == (403, "step_up_required")
+    await owner.desk.b.db.run("UPDATE user_session SET proven_at = now()")
     for more in ({"expires_days": 0}, {"expires_days": 366}, {"scopes": []}, {"scopes": ["root"]}, {"name": " "}):
-        assert (await owner.http.post("/api/v1/tokens", json=body | {"password": PASSPHRASE} | more)).status_code == 422
+        assert (await owner.http.post("/api/v1/tokens", json=body | more)).status_code == 422
     for network in ("10.0.0.5/8", "everywhere", "10.0.0.0/33", "2001:db8::/129"):
-        wrong = body | {"password": PASSPHRASE, "networks": [network]}
+        wrong = body | {"networks": [network]}
         answer = await owner.http.post("/api/v1/tokens", json=wrong)
         assert (answer.status_code, network in answer.json()["detail"]) == (422, True)
     token = await make_token(owner, "read")
@@ -250,7 +252,7 @@ async def test_a_lesser_role_counts_for_tokens_at_once(owner: Api) -> None:
     assert (await refresh(person, pair["refresh_token"])).json()["scope"] == "read"
     viewer = await owner.as_person(person.desk)
     beyond = await viewer.http.post(
-        "/api/v1/tokens", json={"name": "bot", "scopes": ["read", "trade"], "password": PASSPHRASE}
+        "/api/v1/tokens", json={"name": "bot", "scopes": ["read", "trade"]}
     )
     assert beyond.status_code == 403
     await disable_person(owner.desk.b, owner.desk.caller, person.desk.caller.user_id, disabled=True)

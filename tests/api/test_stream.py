@@ -5,7 +5,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,6 +27,7 @@ class Person:
     user_id: UUID = field(default_factory=uuid4)
     session_id: UUID = field(default_factory=uuid4)
     role: str = "trader"
+    proven_at: datetime | None = None
 
 
 @dataclass
@@ -53,7 +54,7 @@ async def served(cache):
         return people.get(cookies.get("session", ""))
 
     async def live_sessions(asked):
-        return asked & {person.session_id for person in people.values()}
+        return {one.session_id: one.proven_at for one in people.values() if one.session_id in asked}
 
     app = make_stream_app(hub, authenticate, (ORIGIN, "http://127.0.0.1:3000"), live_sessions=live_sessions)
     async with running(app) as url:

@@ -40,8 +40,11 @@ def owner(product: Product, browser: Browser) -> Walk:
 
 
 @pytest.fixture
-def walk(owner: Walk, browser: Browser) -> Iterator[Walk]:
-    """Another window of the owner's: its console stays silent, and every answer is a good one."""
+def walk(owner: Walk, browser: Browser, product: Product) -> Iterator[Walk]:
+    """Another window of the owner's, who has just proven who they are: its console stays silent, and every answer is a
+    good one.
+    """
+    product.prove(EMAIL)
     state = owner.context.storage_state()
     opened = Walk.begin(browser, owner.url, state=state)
     yield opened

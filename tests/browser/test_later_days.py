@@ -181,7 +181,7 @@ def test_no_lure_leads_out_of_this_house(
         page.evaluate("lure => history.replaceState(null, '', '/login?next=' + encodeURIComponent(lure))", lure)
         stranger.asked.clear()
         with page.expect_navigation(wait_until="commit", timeout=10 * SECS):
-            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign in", exact=True).click()
         assert page.url.startswith(owner.url + "/"), lure
         assert "caught" not in page.title(), lure
         assert [url for url in stranger.asked if "evil" in url and not url.startswith(owner.url + "/")] == [], lure

@@ -112,7 +112,7 @@ class Walk:
         self.page.goto(f"{self.url}/login?next={after}")
         self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Passphrase", exact=True).fill(passphrase)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url(lambda url: "/login" not in url, timeout=20 * SECS)
         self.settle()
 

@@ -122,20 +122,21 @@ class Product:
         self._insert_session(person, token)
         return person
 
-    def again(self, person: Person) -> Person:
-        """The same person in another browser."""
+    def again(self, person: Person, *, fresh: bool = True) -> Person:
+        """The same person in another browser, who has just proven who they are, or has not for six minutes."""
         token = token_urlsafe(32)
-        self._insert_session(person, token)
+        self._insert_session(person, token, fresh=fresh)
         return Person(person.id, person.email, person.name, person.passphrase, token)
 
-    def _insert_session(self, person: Person, token: str) -> None:
+    def _insert_session(self, person: Person, token: str, *, fresh: bool = True) -> None:
         now = datetime.now(UTC)
+        proven_at = now if fresh else now - timedelta(minutes=6)
         with self.database() as connection:
             connection.execute(
                 "INSERT INTO user_session"
-                " (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent)"
-                " VALUES (%s, %s, %s, %s, %s, %s, '127.0.0.1', 'test')",
-                (uuid4(), person.id, token_hash(token), now, now, now + timedelta(hours=1)),
+                " (id, user_id, token_hash, created_at, last_seen_at, expires_at, ip, user_agent, proven_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, '127.0.0.1', 'test', %s)",
+                (uuid4(), person.id, token_hash(token), now, now, now + timedelta(hours=1), proven_at),
             )
 
     def session_id(self, person: Person) -> UUID:
@@ -145,6 +146,15 @@ class Product:
             ).fetchone()
             assert row is not None
             return UUID(str(row[0]))
+
+    def prove(self, email: str, *, minutes_ago: int = 0) -> None:
+        """As if all sessions of that person had seen a proof of who it is then."""
+        with self.database() as connection:
+            connection.execute(
+                "UPDATE user_session SET proven_at = now() - make_interval(mins => %s)"
+                " WHERE user_id = (SELECT id FROM app_user WHERE email = %s)",
+                (minutes_ago, email),
+            )
 
     def client(self, person: Person | None = None, *, origin: str | None = "") -> httpx.Client:
         """REST as a browser on our own page would ask; `origin=None` leaves the header out."""

@@ -11,7 +11,7 @@ import pytest
 from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES
 from starkmatter.api.app import API_PREFIX, build_api
 from starkmatter.api.matrix import RULES, STREAM
-from tests.security.conftest import PASSPHRASE, Estate
+from tests.security.conftest import Estate
 from tests.security.product import Product, tracebacks
 
 pytestmark = pytest.mark.process
@@ -67,7 +67,7 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
         "name": "no_such_job",
     }
     alert = {"venue": "replay", "symbol": "AAPL", "kind": "price_above", "threshold": "9999", "note": "canary-7f3a91"}
-    token = {"name": "canary-7f3a91", "scopes": ["read"], "password": PASSPHRASE}
+    token = {"name": "canary-7f3a91", "scopes": ["read"]}
     with product.client(estate.owner) as http:
         for name, path, body in (
             ("alert_id", "alerts", alert),

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import structlog
 
 from starkmatter.accounts.audit.trail import note
-from starkmatter.accounts.factor import prove
 from starkmatter.accounts.programs import queries
 from starkmatter.accounts.programs.networks import checked_networks
 from starkmatter.accounts.programs.records import SCOPES, TokenView
@@ -34,10 +33,8 @@ async def make_token(
     scopes: Sequence[str],
     expires_days: int,
     networks: Sequence[str],
-    passphrase: str,
-    code: str | None,
 ) -> tuple[UUID, str]:
-    """A new API token: (its id, its text), the text shown this once. The person proves who they are first.
+    """A new API token: (its id, its text), the text shown this once.
 
     Scopes go no further than the person's role; the token ends after 365 days at most.
     """
@@ -47,7 +44,6 @@ async def make_token(
         raise InvalidInput(f"name: 1 to {MAX_NAME_CHARS} characters.")
     if not 1 <= expires_days <= MOST_DAYS:
         raise InvalidInput(f"expires_days: 1 to {MOST_DAYS}.")
-    await prove(b, caller, passphrase, code)
     token_id, text, now = uuid4(), new_text(API_MARK), utc_now()
     async with b.db.transaction() as connection:
         await connection.execute(queries.LOCK_PERSON, (caller.user_id,))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starkmatter.accounts import factor
 from starkmatter.accounts import reset as passphrases
 from starkmatter.accounts.devices import remember_device
-from starkmatter.accounts.sessions import list_sessions, revoke_session
+from starkmatter.accounts.sessions import cookie_name, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
 from starkmatter.api.schemas import (
@@ -20,7 +20,6 @@ from starkmatter.api.schemas import (
     Me,
     NewPassphrase,
     Page,
-    Proof,
     RecoveryCodes,
     Register,
     Reset,
@@ -75,6 +74,7 @@ async def login(body: Login, request: Request, response: Response, b: B) -> Me:
         user_agent=request.headers.get("user-agent", ""),
     )
     await ensure_first_account(b, signed.caller.user_id)
+    await leave_session(b, request.cookies.get(cookie_name(b.settings)))
     set_session_cookie(response, b.settings, signed.token)
     set_device_cookie(response, b.settings, signed.device)
     return Me.model_validate(signed.caller)
@@ -139,9 +139,9 @@ async def totp(caller: Signed, b: B) -> FactorOut:
 
 
 @router.post("/totp/enroll")
-async def enroll_totp(body: Proof, caller: Signed, b: B) -> EnrollmentOut:
+async def enroll_totp(caller: Signed, b: B) -> EnrollmentOut:
     """A new secret for an authenticator app, shown this once; it counts after `confirm`."""
-    given = await factor.enroll(b, caller, body.password)
+    given = await factor.enroll(b, caller)
     drawn = segno.make(given.otpauth_uri, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
     return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_image=drawn)
 
@@ -153,12 +153,12 @@ async def confirm_totp(body: Code, caller: Signed, b: B) -> RecoveryCodes:
 
 
 @router.post("/totp/recovery-codes")
-async def renew_recovery_codes(body: Proof, caller: Signed, b: B) -> RecoveryCodes:
+async def renew_recovery_codes(caller: Signed, b: B) -> RecoveryCodes:
     """Ten new recovery codes instead of the former ones."""
-    return RecoveryCodes(recovery_codes=await factor.renew_recovery_codes(b, caller, body.password, body.totp))
+    return RecoveryCodes(recovery_codes=await factor.renew_recovery_codes(b, caller))
 
 
 @router.post("/totp/off", status_code=204)
-async def turn_totp_off(body: Proof, caller: Signed, b: B) -> None:
+async def turn_totp_off(caller: Signed, b: B) -> None:
     """Sign in with the passphrase alone again."""
-    await factor.turn_off(b, caller, body.password, body.totp)
+    await factor.turn_off(b, caller)

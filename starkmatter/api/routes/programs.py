@@ -26,7 +26,7 @@ async def own_tokens(caller: Signed, b: B) -> Page[TokenOut]:
 
 @router.post("/tokens", status_code=201)
 async def new_token(body: NewToken, caller: Signed, b: B) -> NewTokenOut:
-    """A new API token, shown this once. 428 asks for the code of the second factor."""
+    """A new API token, shown this once."""
     token_id, text = await tokens.make_token(
         b,
         caller,
@@ -34,8 +34,6 @@ async def new_token(body: NewToken, caller: Signed, b: B) -> NewTokenOut:
         scopes=body.scopes,
         expires_days=body.expires_days,
         networks=body.networks,
-        passphrase=body.password,
-        code=body.totp,
     )
     return NewTokenOut(id=token_id, token=text)
 

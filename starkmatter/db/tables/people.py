@@ -30,7 +30,9 @@ class AppUser(SQLModel, table=True):
 
 
 class UserSession(SQLModel, table=True):
-    """One sign-in. Only the SHA-256 of the 256-bit token is kept."""
+    """One sign-in. Only the SHA-256 of the 256-bit token is kept; the token changes when the person proves again who
+    they are, which is what `proven_at` remembers.
+    """
 
     __tablename__ = "user_session"
 
@@ -43,6 +45,7 @@ class UserSession(SQLModel, table=True):
     ip: str
     user_agent: str
     revoked_at: datetime | None = instant_column(nullable=True)
+    proven_at: datetime | None = instant_column(nullable=True)
 
 
 class SetupToken(SQLModel, table=True):

@@ -4,9 +4,10 @@ import reflex as rx
 
 from starkmatter.ui.components.icons import icon, logo
 from starkmatter.ui.components.parts import live_total, problem_note
-from starkmatter.ui.live.components import LiveRoot, RestForm
+from starkmatter.ui.live.components import LiveRoot, RestForm, StepUp
 from starkmatter.ui.state.alerts import CentreState
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.guard import StepUpState
 from starkmatter.ui.state.palette import PaletteState
 
 NAVIGATION = (
@@ -67,6 +68,7 @@ def framed(
         ),
         rx.el.div("Connection lost. Reconnecting …", class_name="banner", role="status"),
         _overlay(),
+        StepUp.create(asked=StepUpState.asked, on_done=StepUpState.go_on, on_leave=StepUpState.leave_it),
         LiveRoot.create(
             venue=FrameState.account["venue"],
             theme=FrameState.theme,

@@ -8,7 +8,11 @@ _FIGURE = rx.asset("figure.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
 _FACTOR = rx.asset("factor.jsx", shared=True)
 _PROGRAMS = rx.asset("programs.jsx", shared=True)
+_STEP_UP = rx.asset("stepup.jsx", shared=True)
+_PASSKEYS = rx.asset("passkeys.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
+for _imported in ("rest.js", "keys.js"):  # by those above
+    rx.asset(_imported, shared=True)
 
 
 class LiveRoot(rx.Component):
@@ -90,6 +94,32 @@ class NewProgram(rx.Component):
     may_trade: rx.Var[bool]
     is_admin: rx.Var[bool]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class StepUp(rx.Component):
+    """The dialog for a fresh proof of who it is: a request to REST wants one, or (`asked`) an event that waits."""
+
+    library = f"$/public{_STEP_UP}"
+    tag = "StepUp"
+    asked: rx.Var[bool]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+    on_leave: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class Passkeys(rx.NoSSRComponent):
+    """The caller's passkeys over REST: listed, added, renamed, removed."""
+
+    library = f"$/public{_PASSKEYS}"
+    tag = "Passkeys"
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class PasskeySignIn(rx.Component):
+    """The way in with a passkey, then `next` as a whole page; not seen where the browser cannot use one."""
+
+    library = f"$/public{_PASSKEYS}"
+    tag = "PasskeySignIn"
+    next: rx.Var[str]
 
 
 class Analyst(rx.NoSSRComponent):

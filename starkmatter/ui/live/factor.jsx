@@ -1,30 +1,8 @@
 // The second factor, over REST only: the secret and the recovery codes are shown once and never become an event.
 import { useState } from "react";
+import { ask } from "./rest.js";
 
-async function ask(path, body) {
-  try {
-    const answer = await fetch(`/api/v1/auth/totp/${path}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "same-origin",
-    });
-    const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-    if (answer.ok) return [told, ""];
-    return [null, told.detail ?? "The server could not answer. Try again in a moment."];
-  } catch {
-    return [null, "The server cannot be reached. Nothing was changed; try again."];
-  }
-}
-
-function Field({ label, name, code, ...more }) {
-  return (
-    <div className="field">
-      <label htmlFor={`factor-${name}`}>{label}</label>
-      <input id={`factor-${name}`} name={name} required className={code ? "input mono" : "input"} {...more}
-        {...(code
-          ? { autoComplete: "one-time-code", maxLength: 40 }
-          : { type: "password", autoComplete: "current-password", maxLength: 128 })} />
-    </div>
-  );
-}
+const PATH = "/api/v1/auth/totp";
 
 function Codes({ codes, onClose }) {
   const text = codes.join("\n");
@@ -53,52 +31,57 @@ export function SecondFactor({ on, left, onDone }) {
   const [busy, setBusy] = useState(false);
 
   const close = () => { setStep(""); setGiven(null); setCodes(null); setProblem(""); onDone(); };
-  const send = (path, then) => async (event) => {
-    event.preventDefault();
+  const send = async (path, then, body) => {
     if (busy) return;
     setBusy(true);
     setProblem("");
-    const [told, wrong] = await ask(path, Object.fromEntries(new FormData(event.target)));
+    const { ok, told, problem } = await ask(`${PATH}/${path}`, { body });
     setBusy(false);
-    if (wrong) setProblem(wrong); else then(told);
+    if (ok) then(told); else setProblem(problem);
+  };
+  const confirm = (event) => {
+    event.preventDefault();
+    send("confirm", shown, Object.fromEntries(new FormData(event.target)));
   };
   const shown = (told) => { setCodes(told.recovery_codes); setGiven(null); };
 
   const said = problem ? <div className="note bad" role="alert">{problem}</div> : null;
-  const buttons = (text) => (
-    <div className="actions">
-      <button type="submit" className="btn primary" disabled={busy}>{text}</button>
-      <button type="button" className="btn ghost" onClick={close}>Not now</button>
-    </div>
-  );
 
   if (codes) return <Codes codes={codes} onClose={close} />;
   if (given) return (
-    <form className="grid" onSubmit={send("confirm", shown)}>
+    <form className="grid" onSubmit={confirm}>
       <p className="soft small">Scan this with an authenticator app, or type the key. Then enter the six digits it shows.</p>
       <div className="qr">
         <img alt="QR code of the key below" src={given.qr_image} />
         <code className="mono">{given.secret.match(/.{1,4}/g).join(" ")}</code>
       </div>
-      <Field label="Six digits" name="code" code inputMode="numeric" autoFocus />
+      <div className="field">
+        <label htmlFor="factor-code">Six digits</label>
+        <input id="factor-code" name="code" className="input mono" required autoFocus autoComplete="one-time-code"
+          inputMode="numeric" maxLength={40} />
+      </div>
       {said}
-      {buttons("Turn it on")}
-    </form>
-  );
-  if (step === "on") return (
-    <form className="grid" onSubmit={send("enroll", setGiven)}>
-      <Field label="Your passphrase" name="password" autoFocus />
-      {said}
-      {buttons("Go on")}
+      <div className="actions">
+        <button type="submit" className="btn primary" disabled={busy}>Turn it on</button>
+        <button type="button" className="btn ghost" onClick={close}>Not now</button>
+      </div>
     </form>
   );
   if (step) return (
-    <form className="grid" onSubmit={step === "off" ? send("off", close) : send("recovery-codes", shown)}>
-      <Field label="Your passphrase" name="password" autoFocus />
-      <Field label="Code of your authenticator app" name="totp" code />
+    <div className="grid">
+      <div className="note warn">
+        {step === "off"
+          ? "Without it whoever learns your passphrase gets in. Your other sessions end."
+          : "The codes you have kept are worth nothing as soon as there are new ones."}
+      </div>
       {said}
-      {buttons(step === "off" ? "Turn it off" : "Make new codes")}
-    </form>
+      <div className="actions">
+        {step === "off"
+          ? <button type="button" className="btn danger" disabled={busy} onClick={() => send("off", close)}>Turn it off</button>
+          : <button type="button" className="btn primary" disabled={busy} onClick={() => send("recovery-codes", shown)}>Make new codes</button>}
+        <button type="button" className="btn ghost" onClick={close}>Not now</button>
+      </div>
+    </div>
   );
   return on ? (
     <div className="grid">
@@ -115,8 +98,9 @@ export function SecondFactor({ on, left, onDone }) {
       <p className="soft small">
         With a second factor somebody who learns your passphrase still cannot sign in. Any authenticator app will do.
       </p>
+      {said}
       <div className="actions">
-        <button type="button" className="btn primary" onClick={() => setStep("on")}>Turn on the second factor</button>
+        <button type="button" className="btn primary" disabled={busy} onClick={() => send("enroll", setGiven)}>Turn on the second factor</button>
       </div>
     </div>
   );

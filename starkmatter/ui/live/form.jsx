@@ -1,8 +1,7 @@
 // A form whose fields go to REST and nowhere else, so that a passphrase never becomes an event. Then a full page load,
 // because the session cookie is read when the page's socket opens. With `onDone` the page stays and is told instead.
 import { useEffect, useRef, useState } from "react";
-
-const safe = (path) => (/^\/(?![/\\])[\w\-./?=&%^]*$/.test(path ?? "") ? path : "/");
+import { ask, goOn, goTo } from "./rest.js";
 
 function strength(text) {
   if (!text) return [0, ""];
@@ -36,33 +35,20 @@ export function RestForm({ action, method, wrap, next, meter, linkField, onDone,
     if (meter && query.get("invite")) fields.invite_token = query.get("invite");
     else if (linkField) fields[linkField] = query.get("token");
     const body = wrap ? { [wrap]: fields } : fields;
-    try {
-      const answer = await fetch(action, {
-        method: method ?? "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-        credentials: "same-origin",
-      });
-      if (answer.ok && onDone) {
-        const told = await answer.json().catch(() => ({}));
-        if (told.ok === false) setProblem(told.text); else setSaid(told.text ?? "Saved.");
-        for (const secret of form.current.querySelectorAll("input[type=password], #totp")) secret.value = "";
-        setOneMore(false);
-        setLevel([0, ""]);
-        setBusy(false);
-        onDone();
-        return;
-      }
-      if (answer.ok) {
-        const back = action.endsWith("/login") ? sessionStorage.getItem("sm-last") : sessionStorage.removeItem("sm-last");
-        location.assign(safe(query.get("next") ?? back ?? next));
-        return;
-      }
-      const told = await answer.json().catch(() => ({}));
-      if (answer.status === 428) setOneMore(true);
-      else setProblem(told.detail ?? "The server could not answer. Try again in a moment.");
-    } catch {
-      setProblem("The server cannot be reached. Nothing was sent; try again.");
+    const { ok, status, told, problem } = await ask(action, { method: method ?? "POST", body });
+    if (ok && !onDone) {
+      (action.endsWith("/login") ? goOn : goTo)(next);
+      return;
     }
+    if (ok) {
+      if (told.ok === false) setProblem(told.text); else setSaid(told.text ?? "Saved.");
+      for (const secret of form.current.querySelectorAll("input[type=password], #totp")) secret.value = "";
+      setOneMore(false);
+      setLevel([0, ""]);
+    } else if (status === 428) setOneMore(true);
+    else setProblem(problem);
     setBusy(false);
+    if (ok) onDone();
   };
 
   const watch = (event) => { if (meter && event.target.autocomplete === "new-password") setLevel(strength(event.target.value)); };

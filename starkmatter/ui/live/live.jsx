@@ -87,6 +87,8 @@ class Stream {
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = (event) => {
       if (this.closed || this.socket !== socket) return;
+      // The session has another token, and so has this browser.
+      if (event.code === 4402) { this.retry = setTimeout(() => this.connect(), MIN_WAIT_MS); return; }
       document.documentElement.dataset.stream = "down";
       if (event.code === 4401) { location.assign("/login"); return; }
       if (event.code === 4400 || event.code === 1009) return;

@@ -1,5 +1,6 @@
 // A new token for a program, over REST only: its text is shown here once and never becomes an event.
 import { useState } from "react";
+import { ask } from "./rest.js";
 
 const SCOPES = [
   ["read", "Read", "prices, orders, accounts, news"],
@@ -7,20 +8,6 @@ const SCOPES = [
   ["admin", "Administer", "people, jobs, news feeds, the replay"],
 ];
 const DAYS = [[7, "a week"], [30, "30 days"], [90, "90 days"], [180, "180 days"], [365, "a year"]];
-
-async function make(body) {
-  try {
-    const answer = await fetch("/api/v1/tokens", {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "same-origin",
-    });
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) return { token: told.token };
-    if (answer.status === 428) return { oneMore: true };
-    return { problem: told.detail ?? "The server could not answer. Try again in a moment." };
-  } catch {
-    return { problem: "The server cannot be reached. Look at the list before you try again." };
-  }
-}
 
 function Given({ token, onClose }) {
   const [copied, setCopied] = useState(false);
@@ -45,25 +32,22 @@ export function NewProgram({ mayTrade, isAdmin, onDone }) {
   const [open, setOpen] = useState(false);
   const [token, setToken] = useState("");
   const [problem, setProblem] = useState("");
-  const [oneMore, setOneMore] = useState(false);
   const [busy, setBusy] = useState(false);
 
-  const close = () => { setOpen(false); setToken(""); setProblem(""); setOneMore(false); };
+  const close = () => { setOpen(false); setToken(""); setProblem(""); };
   const send = async (event) => {
     event.preventDefault();
     if (busy) return;
     const form = new FormData(event.target);
     setBusy(true);
     setProblem("");
-    const told = await make({
+    const { ok, told, problem } = await ask("/api/v1/tokens", { body: {
       name: form.get("name"), scopes: form.getAll("scopes"), expires_days: Number(form.get("expires_days")),
-      networks: form.get("networks").split(/[\s,;]+/).filter(Boolean), password: form.get("password"),
-      totp: form.get("totp") ?? "",
-    });
+      networks: form.get("networks").split(/[\s,;]+/).filter(Boolean),
+    } });
     setBusy(false);
-    if (told.problem) setProblem(told.problem);
-    if (told.oneMore) setOneMore(true);
-    if (!told.token) return;
+    setProblem(problem);
+    if (!ok) return;
     setToken(told.token);
     onDone();
   };
@@ -104,21 +88,6 @@ export function NewProgram({ mayTrade, isAdmin, onDone }) {
           </label>
         ))}
       </fieldset>
-      <div className="fields">
-        <div className="field">
-          <label htmlFor="program-password">Your passphrase</label>
-          <input id="program-password" name="password" type="password" className="input" required maxLength={128}
-            autoComplete="current-password" />
-        </div>
-        {oneMore ? (
-          <div className="field">
-            <label htmlFor="program-totp">Code of your authenticator app</label>
-            <input id="program-totp" name="totp" className="input mono" required autoFocus maxLength={40}
-              autoComplete="one-time-code" inputMode="numeric" />
-            <span className="hint">Six digits, or one of your recovery codes.</span>
-          </div>
-        ) : null}
-      </div>
       <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
       <div className="actions">
         <button type="submit" className="btn primary" disabled={busy}>Make it</button>

@@ -4,29 +4,33 @@ import reflex as rx
 from reflex.event import noop
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
+from starkmatter.accounts.sessions import caller_of_cookie_header
 from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
 from starkmatter.ui.components.icons import candles, icon, logo
 from starkmatter.ui.components.parts import form_field
-from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.live.components import PasskeySignIn, RestForm
 from starkmatter.ui.state.guard import allow
 
 
 class DoorState(rx.State):
-    """Whether somebody has set this installation up."""
+    """Whether somebody has set this installation up. Who is signed in is sent on."""
 
     no_owner: bool = False
     problem: str = ""
 
     @rx.event
     @allow("public")
-    async def load(self) -> None:
+    async def load(self):
         """Ask once per visit."""
         try:
+            if await caller_of_cookie_header(backends(), self.router.headers.cookie) is not None:
+                return rx.redirect("/")
             self.no_owner, self.problem = not await owner_exists(backends()), ""
         except StarkMatterError as error:
             self.problem = error.text
+        return None
 
 
 PROMISES = (
@@ -95,6 +99,7 @@ def login() -> rx.Component:
             next="/",
             meter=False,
         ),
+        PasskeySignIn.create(next="/"),
         rx.el.a("I have forgotten my passphrase", href="/forgot", class_name="soft small"),
         pitch=True,
     )

@@ -5,7 +5,7 @@ import reflex as rx
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
-from starkmatter.ui.live.components import RestForm, SecondFactor
+from starkmatter.ui.live.components import Passkeys, RestForm, SecondFactor
 from starkmatter.ui.state.connections import FactorState
 from starkmatter.ui.state.settings import SettingsState
 
@@ -20,17 +20,20 @@ def security() -> rx.Component:
             problem_note(FactorState.problem),
             problem_note(SettingsState.problem),
             rx.el.div(
-                panel(
-                    "Second factor",
-                    rx.cond(
-                        FactorState.ready,
-                        rx.el.div(
-                            SecondFactor.create(on=FactorState.on, left=FactorState.left, on_done=FactorState.load),
-                            class_name="body",
+                rx.el.div(
+                    panel(
+                        "Second factor",
+                        rx.cond(
+                            FactorState.ready,
+                            rx.el.div(
+                                SecondFactor.create(on=FactorState.on, left=FactorState.left, on_done=FactorState.load),
+                                class_name="body",
+                            ),
+                            skeleton_rows(2),
                         ),
-                        skeleton_rows(2),
                     ),
-                    class_name="w7",
+                    panel("Passkeys", rx.el.div(Passkeys.create(on_done=SettingsState.load), class_name="body")),
+                    class_name="grid w7",
                 ),
                 panel("Passphrase", _passphrase(), class_name="w5"),
                 panel(

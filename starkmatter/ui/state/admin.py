@@ -110,13 +110,13 @@ class PeopleState(rx.State):
         self.ready = True
 
     @rx.event
-    @allow("admin")
+    @allow("admin", fresh=True)
     async def give_role(self, user_id: str, role: str) -> None:
         """Another role, from now on."""
         await self._change(change_role(backends(), await caller_of(self), _id(user_id), role))
 
     @rx.event
-    @allow("admin")
+    @allow("admin", fresh=True)
     async def keep_out(self, user_id: str, out: bool) -> None:
         """Out, or in again."""
         await self._change(disable_person(backends(), await caller_of(self), _id(user_id), disabled=out))

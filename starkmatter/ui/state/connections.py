@@ -59,7 +59,7 @@ class ConnectionsState(rx.State):
         await self._read()
 
     @rx.event
-    @allow("trader")
+    @allow("trader", fresh=True)
     async def forget(self, kind: str) -> None:
         """Delete the keys."""
         try:

@@ -4,10 +4,12 @@ A client can send any event by name, so pages, `on_load` and hidden buttons prot
 `@allow(...)`; framework handlers are listed by name here. The caller is read from the HttpOnly session cookie of the
 socket's handshake and checked against the session table at every event. The tab token is never an identity: a state
 tree belongs to the session that first used it and is emptied when another session, or none, comes with its token.
+A handler marked `fresh` takes a proof no older than five minutes: without one the page asks for it and the event waits.
 Arguments are what the handler's annotations say, strictly, or the event is refused: Reflex itself checks nothing.
 """
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -26,6 +28,7 @@ from reflex_base.utils.form import FORM_DATA_ENTRIES_KEY
 
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, token_of_cookies
+from starkmatter.accounts.step_up import is_fresh
 from starkmatter.backends import backends
 from starkmatter.errors import NotSignedIn, Unavailable
 from starkmatter.ops.seldom import Seldom
@@ -34,6 +37,7 @@ Who = Literal["public", "user", "trader", "admin"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__allowed_to__"
+_FRESH = "__needs_fresh_proof__"
 _ROOT = "reflex___state____state"
 FRAMEWORK_HANDLERS: frozenset[str] = frozenset(
     {
@@ -51,11 +55,12 @@ log = structlog.get_logger("guard")
 _seldom = Seldom()
 
 
-def allow(who: Who) -> Callable[[F], F]:
-    """Declare who may call a handler. Stands under `@rx.event`."""
+def allow(who: Who, *, fresh: bool = False) -> Callable[[F], F]:
+    """Declare who may call a handler, and whether only after a fresh proof of who it is. Stands under `@rx.event`."""
 
     def mark(function: F) -> F:
         setattr(function, _MARK, who)
+        setattr(function, _FRESH, fresh)
         return function
 
     return mark
@@ -67,6 +72,12 @@ def declared(event_name: str) -> Who | Literal["framework"] | None:
         return "framework"
     registered = RegistrationContext.ensure_context().event_handlers.get(event_name)
     return None if registered is None else getattr(registered.handler.fn, _MARK, None)
+
+
+def needs_fresh(event_name: str) -> bool:
+    """Whether the handler of that full name takes a fresh proof of who it is."""
+    registered = RegistrationContext.ensure_context().event_handlers.get(event_name)
+    return registered is not None and bool(getattr(registered.handler.fn, _FRESH, False))
 
 
 def undeclared_handlers() -> list[str]:
@@ -139,6 +150,32 @@ class TabOwner(rx.State):
     _session: str = NOBODY
 
 
+class StepUpState(rx.State):
+    """The event that waits, on the server only, until its person has proven who they are; `asked` opens the dialog."""
+
+    asked: bool = False
+    _waiting: str = ""
+
+    @rx.event
+    @allow("user")
+    async def ask(self) -> None:
+        """Open the dialog."""
+        self.asked = True
+
+    @rx.event
+    @allow("user", fresh=True)
+    async def go_on(self) -> Event | None:
+        """It is proven: what waited is looked at by the guard once more and runs."""
+        waiting, self._waiting, self.asked = self._waiting, "", False
+        return Event(**json.loads(waiting)) if waiting else None
+
+    @rx.event
+    @allow("user")
+    async def leave_it(self) -> None:
+        """The person would rather not."""
+        self._waiting, self.asked = "", False
+
+
 class Guard(Middleware):
     """Refuses every event whose handler does not admit its caller."""
 
@@ -162,7 +199,20 @@ class Guard(Middleware):
         if (who == "trader" and not caller.may_trade) or (who == "admin" and not caller.is_admin):
             _note(event.name, f"needs {who}", user_id=str(caller.user_id))
             return StateUpdate()
-        return None
+        return await _ask_unless_fresh(state, event, caller) if needs_fresh(event.name) else None
+
+
+async def _ask_unless_fresh(state: BaseState, event: Event, caller: Caller) -> StateUpdate | None:
+    """Nothing when the caller's proof is fresh; else the event waits and the dialog opens."""
+    try:
+        if await is_fresh(backends(), caller):
+            return None
+    except Unavailable:
+        return StateUpdate()
+    step_up = await state.get_state(StepUpState)
+    if not event.name.endswith(".go_on"):
+        step_up._waiting = json.dumps({"name": event.name, "payload": event.payload})
+    return StateUpdate(events=Event.from_event_type([StepUpState.ask()]))
 
 
 async def _bind(state: BaseState, caller: Caller | None) -> None:

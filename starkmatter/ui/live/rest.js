@@ -1,0 +1,46 @@
+// Requests to REST from the page. One that needs a fresh proof of who it is opens the dialog and is sent again after it.
+const UNREACHED = "The server cannot be reached. Nothing was changed; try again.";
+const NO_ANSWER = "The server could not answer. Try again in a moment.";
+const LET_GO_MS = 60;
+
+async function once(path, method, body) {
+  const answer = await fetch(path, {
+    method, credentials: "same-origin",
+    ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+  });
+  const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+  return { ok: answer.ok, status: answer.status, told, problem: answer.ok ? "" : told.detail ?? NO_ANSWER };
+}
+
+// { ok, status, told, problem }: `told` is the answer's body, `problem` what went wrong in words.
+export async function ask(path, { method = "POST", body } = {}) {
+  try {
+    const first = await once(path, method, body);
+    if (first.told.code !== "step_up_required" || !window.starkmatterStepUp) return first;
+    if (await window.starkmatterStepUp()) return await once(path, method, body);
+    return { ...first, problem: "Nothing was changed: it was not confirmed." };
+  } catch {
+    return { ok: false, status: 0, told: {}, problem: UNREACHED };
+  }
+}
+
+const safe = (path) => (/^\/(?![/\\])[\w\-./?=&%^]*$/.test(path ?? "") ? path : "/");
+
+// After a sign-in: the page that was asked for, else the last one; as a whole load, so that its socket has the cookie.
+export function goOn(next) {
+  const back = sessionStorage.getItem("sm-last");
+  location.assign(safe(new URLSearchParams(location.search).get("next") ?? back ?? next));
+}
+
+export function goTo(next) {
+  sessionStorage.removeItem("sm-last");
+  location.assign(safe(new URLSearchParams(location.search).get("next") ?? next));
+}
+
+// The cookie of the page's event socket is that of its handshake. The framework lets go of the socket when a page is
+// hidden and connects again, with the state it had, when it is seen.
+export async function reopenSocket() {
+  window.dispatchEvent(new PageTransitionEvent("pagehide"));
+  await new Promise((done) => setTimeout(done, LET_GO_MS));
+  document.dispatchEvent(new Event("visibilitychange"));
+}

@@ -1,0 +1,114 @@
+// "Confirm it is you": opened by a request that needs a fresh proof, or by the page's state (`asked`) for an event that
+// waits. The proof goes over REST and brings a new cookie; then sockets are opened anew and what was asked goes on.
+import { useEffect, useRef, useState } from "react";
+import { ask, reopenSocket } from "./rest.js";
+import { hasPasskeys, useKey, whyNot } from "./keys.js";
+
+const PATH = "/api/v1/auth/step-up";
+
+export function StepUp({ asked, onDone, onLeave }) {
+  const [called, setCalled] = useState(false);
+  const [over, setOver] = useState(false);
+  const [ways, setWays] = useState(null);
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const answer = useRef(null);
+  const renewed = useRef(null);
+  const field = useRef(null);
+  const open = called || (asked && !over);
+
+  useEffect(() => {
+    const channel = new BroadcastChannel("sm-session");
+    channel.onmessage = reopenSocket; // another tab of this browser has the new cookie, and so have we
+    renewed.current = () => channel.postMessage("renewed");
+    window.starkmatterStepUp = () => new Promise((resolve) => { answer.current?.(false); answer.current = resolve; setCalled(true); });
+    return () => { delete window.starkmatterStepUp; answer.current?.(false); channel.close(); };
+  }, []);
+  useEffect(() => { if (!asked) setOver(false); }, [asked]);
+  useEffect(() => {
+    if (!open) return;
+    setProblem("");
+    setWays(null);
+    ask(PATH, { method: "GET" }).then(({ ok, told, problem }) => { setWays(ok ? told.accepted : ["passphrase"]); setProblem(problem); });
+  }, [open]);
+  useEffect(() => { if (ways) field.current?.focus(); }, [ways]);
+
+  const end = (proven) => {
+    setCalled(false);
+    setBusy(false);
+    answer.current?.(proven);
+    answer.current = null;
+    if (!asked) return;
+    setOver(true);
+    (proven ? onDone : onLeave)?.();
+  };
+  const leave = () => { if (!busy) end(false); };
+  const prove = async (path, body) => {
+    const { ok, status, problem } = await ask(path, { body });
+    if (!ok) {
+      setBusy(false);
+      if (status === 401) location.assign("/login");
+      if (status === 428) setWays((known) => [...new Set([...known, "code"])]);
+      setProblem(problem);
+      return;
+    }
+    renewed.current?.();
+    await reopenSocket();
+    end(true);
+  };
+  const withPassphrase = (event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem("");
+    prove(PATH, Object.fromEntries(new FormData(event.target)));
+  };
+  const withPasskey = async () => {
+    setBusy(true);
+    setProblem("");
+    const { ok, told, problem } = await ask(`${PATH}/passkey/options`);
+    if (!ok) { setBusy(false); setProblem(problem); return; }
+    try {
+      await prove(`${PATH}/passkey`, { credential: await useKey(told) });
+    } catch (error) {
+      setBusy(false);
+      setProblem(whyNot(error));
+    }
+  };
+
+  if (!open) return null;
+  return (
+    <div className="veil" onClick={(event) => { if (event.target === event.currentTarget) leave(); }}>
+      <div className="dialog proof" role="dialog" aria-modal="true" aria-label="Confirm it is you">
+        <header><h2>Confirm it is you</h2></header>
+        <form className="body" onSubmit={withPassphrase}>
+          <p className="soft small">What you are about to do matters more than most, and you last confirmed it over five minutes ago.</p>
+          {ways?.includes("passkey") && hasPasskeys() ? (
+            <>
+              <button type="button" className="btn primary wide" disabled={busy} onClick={withPasskey}>Use a passkey</button>
+              <p className="or small">or</p>
+            </>
+          ) : null}
+          <div className="field">
+            <label htmlFor="proof-password">Your passphrase</label>
+            <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
+              maxLength={128} required ref={field} />
+          </div>
+          {ways?.includes("code") ? (
+            <div className="field">
+              <label htmlFor="proof-code">Code of your authenticator app</label>
+              <input id="proof-code" name="totp" className="input mono" autoComplete="one-time-code" inputMode="numeric"
+                maxLength={40} required />
+              <span className="hint">Six digits, or one of your recovery codes.</span>
+            </div>
+          ) : null}
+          <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
+          <div className="actions">
+            <button type="submit" className="btn primary" disabled={busy || !ways}>{busy ? "One moment …" : "Confirm"}</button>
+            <button type="button" className="btn ghost" disabled={busy} onClick={leave}>Not now</button>
+          </div>
+        </form>
+      </div>
+    </div>
+  );
+}
