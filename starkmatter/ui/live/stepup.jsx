@@ -90,7 +90,7 @@ export function StepUp({ asked, onDone, onLeave }) {
           <div className="field">
             <label htmlFor="proof-password">Your passphrase</label>
             <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
-              maxLength={128} required autoFocus />
+              maxLength={128} required />
           </div>
           {ways?.includes("code") ? (
             <div className="field">
