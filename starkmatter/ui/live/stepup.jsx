@@ -14,7 +14,6 @@ export function StepUp({ asked, onDone, onLeave }) {
   const [busy, setBusy] = useState(false);
   const answer = useRef(null);
   const renewed = useRef(null);
-  const field = useRef(null);
   const open = called || (asked && !over);
 
   useEffect(() => {
@@ -29,9 +28,8 @@ export function StepUp({ asked, onDone, onLeave }) {
     if (!open) return;
     setProblem("");
     setWays(null);
-    ask(PATH, { method: "GET" }).then(({ ok, told, problem }) => { setWays(ok ? told.accepted : ["passphrase"]); setProblem(problem); });
+    ask(PATH, { method: "GET" }).then(({ ok, told, problem }) => { setWays(ok ? told.accepted : ["passphrase"]); if (problem) setProblem(problem); });
   }, [open]);
-  useEffect(() => { if (ways) field.current?.focus(); }, [ways]);
 
   const end = (proven) => {
     setCalled(false);
@@ -48,7 +46,7 @@ export function StepUp({ asked, onDone, onLeave }) {
     if (!ok) {
       setBusy(false);
       if (status === 401) location.assign("/login");
-      if (status === 428) setWays((known) => [...new Set([...known, "code"])]);
+      if (status === 428) setWays((known) => [...new Set([...(known ?? ["passphrase"]), "code"])]);
       setProblem(problem);
       return;
     }
@@ -92,7 +90,7 @@ export function StepUp({ asked, onDone, onLeave }) {
           <div className="field">
             <label htmlFor="proof-password">Your passphrase</label>
             <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
-              maxLength={128} required ref={field} />
+              maxLength={128} required />
           </div>
           {ways?.includes("code") ? (
             <div className="field">
@@ -104,7 +102,7 @@ export function StepUp({ asked, onDone, onLeave }) {
           ) : null}
           <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
           <div className="actions">
-            <button type="submit" className="btn primary" disabled={busy || !ways}>{busy ? "One moment …" : "Confirm"}</button>
+            <button type="submit" className="btn primary" disabled={busy}>{busy ? "One moment …" : "Confirm"}</button>
             <button type="button" className="btn ghost" disabled={busy} onClick={leave}>Not now</button>
           </div>
         </form>
