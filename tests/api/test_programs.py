@@ -251,9 +251,7 @@ async def test_a_lesser_role_counts_for_tokens_at_once(owner: Api) -> None:
             assert (await http.get("/api/v1/orders")).status_code == 200
     assert (await refresh(person, pair["refresh_token"])).json()["scope"] == "read"
     viewer = await owner.as_person(person.desk)
-    beyond = await viewer.http.post(
-        "/api/v1/tokens", json={"name": "bot", "scopes": ["read", "trade"]}
-    )
+    beyond = await viewer.http.post("/api/v1/tokens", json={"name": "bot", "scopes": ["read", "trade"]})
     assert beyond.status_code == 403
     await disable_person(owner.desk.b, owner.desk.caller, person.desk.caller.user_id, disabled=True)
     assert await answer_to(owner, token) == (401, "invalid_token")
