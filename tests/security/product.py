@@ -39,7 +39,7 @@ MARKET_TABLES = {
     "audit_position",
 }
 # Every sign-in that is tried counts, also one that fails; so does every answer of the analyst.
-COUNTS = {"sign_in_try", "ai_month"}
+COUNTS = {"sign_in_try", "ai_month", "passkey_challenge"}
 # When somebody was last seen, and how a feed answered the worker.
 HOUSEKEEPING = ["last_seen_at", "last_ok_at", "last_failed_at", "failure", "etag", "last_modified"]
 _KEY = pytest.StashKey["Product"]()

@@ -63,6 +63,7 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
         "user_id": str(estate.owner.id),
         "feed_id": str(uuid4()),
         "proposal_id": str(uuid4()),
+        "passkey_id": str(uuid4()),
         "kind": "alpaca",
         "name": "no_such_job",
     }

@@ -211,6 +211,8 @@ def test_an_account_without_value_has_no_percentage() -> None:
         read_only=True,
         stale=False,
         created_at=datetime(2021, 3, 1, tzinfo=UTC),
+        access="own",
+        owner_name="Ada",
     )
     row = account_row(account)
     assert (row["day_pct"], row["read_only"], row["mode"]) == ("–", "yes", "PAPER")
