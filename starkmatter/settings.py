@@ -14,7 +14,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -24,6 +24,7 @@ from starkmatter.errors import ConfigError
 SAMPLE_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "example", "sample", "test", "starkmatter"})
 GENERATED_SECRET_BYTES = 32
 SECRET_MIN_CHARS = 16
+PLAINTEXT_HELP = "In a network that is yours alone, STARKMATTER_ALLOW_PLAINTEXT=true allows it."
 
 
 def _variable(field_name: str) -> str:
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     port: int = Field(3000, ge=1, le=65535, validation_alias=_env("STARKMATTER_PORT"))
     public_url: str | None = Field(None, validation_alias=_env("STARKMATTER_PUBLIC_URL"))
     allowed_origins: str = Field("", validation_alias=_env("STARKMATTER_ALLOWED_ORIGINS"))
+    allow_plaintext: bool = Field(False, validation_alias=_env("STARKMATTER_ALLOW_PLAINTEXT"))
     trusted_proxy_hops: int = Field(0, ge=0, le=8, validation_alias=_env("STARKMATTER_TRUSTED_PROXY_HOPS"))
 
     database_url: SecretStr | None = Field(None, validation_alias=_env("DATABASE_URL"))
@@ -181,6 +183,11 @@ class Settings(BaseSettings):
             url: SecretStr | None = getattr(self, name)
             if url is not None:
                 _check_service_url(_variable(name), url.get_secret_value())
+                if not self.allow_plaintext and _in_the_clear(url.get_secret_value()):
+                    raise ConfigError(f"{_variable(name)} leaves this machine without TLS. {PLAINTEXT_HELP}")
+        for origin in self.origins:
+            if not self.allow_plaintext and _in_the_clear(origin):
+                raise ConfigError(f"Passphrases would travel in the clear to {origin}: use https. {PLAINTEXT_HELP}")
         return self
 
     @property
@@ -232,6 +239,14 @@ def _check_service_url(variable: str, url: str) -> None:
             raise ConfigError("REDIS_URL must start with redis://, rediss:// or unix://.")
         if parts.scheme != "unix" and not is_loopback(parts.hostname or "") and not parts.password:
             raise ConfigError("REDIS_URL points past this machine without a password: add one.")
+
+
+def _in_the_clear(url: str) -> bool:
+    """Whether what goes there leaves this machine without TLS."""
+    parts = urlsplit(url)
+    if parts.scheme in {"https", "rediss", "unix"} or not parts.hostname or is_loopback(parts.hostname):
+        return False
+    return dict(parse_qsl(parts.query)).get("sslmode", "") not in {"require", "verify-ca", "verify-full"}
 
 
 def is_loopback(host: str) -> bool:

@@ -36,6 +36,11 @@ REFUSED = [
     ({"STARKMATTER_METRICS_TOKEN": "secret"}, "STARKMATTER_METRICS_TOKEN"),
     ({"DATABASE_URL": "sqlite:///trade.db"}, "DATABASE_URL"),
     ({"DATABASE_URL": "mysql://a:b@db/x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgresql://a:b@db/x"}, "DATABASE_URL leaves this machine"),
+    ({"DATABASE_URL": "postgresql://a:b@db/x?sslmode=prefer"}, "DATABASE_URL leaves this machine"),
+    ({"REDIS_URL": "redis://:long-enough@cache:6379/0"}, "REDIS_URL leaves this machine"),
+    ({"STARKMATTER_PUBLIC_URL": "http://nas.home.arpa:3000"}, "in the clear to http://nas.home.arpa:3000"),
+    ({"STARKMATTER_ALLOWED_ORIGINS": "http://nas.home.arpa"}, "in the clear to http://nas.home.arpa"),
     ({"REDIS_URL": "http://cache:6379"}, "REDIS_URL"),
     ({"REDIS_URL": "redis://cache.example.org:6379/0"}, "REDIS_URL"),
     ({"STARKMATTER_TRUSTED_PROXY_HOPS": "-1"}, "STARKMATTER_TRUSTED_PROXY_HOPS"),
@@ -65,11 +70,11 @@ def test_defaults_bind_loopback_and_need_nothing() -> None:
 
 
 def test_value_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "url").write_text("postgresql://a:b@db/x\n")
+    (tmp_path / "url").write_text("postgresql://a:b@127.0.0.1/x\n")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
     url = load_settings().database_url
     assert url is not None
-    assert url.get_secret_value() == "postgresql://a:b@db/x"
+    assert url.get_secret_value() == "postgresql://a:b@127.0.0.1/x"
 
 
 def test_value_and_its_file_together_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -111,3 +116,20 @@ def test_secrets_never_show_in_a_settings_printout(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DATABASE_URL", "postgresql://a:hunter22@localhost/x")
     monkeypatch.setenv("STARKMATTER_METRICS_TOKEN", "hunter22" * 4)
     assert "hunter22" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {
+            "DATABASE_URL": "postgresql://a:b@db/x?sslmode=verify-full",
+            "REDIS_URL": "rediss://:long-enough@cache:6380/0",
+        },
+        {"DATABASE_URL": "postgresql://a:b@/x?host=/run/postgresql", "REDIS_URL": "unix:///run/valkey.sock"},
+        {"STARKMATTER_PUBLIC_URL": "https://trade.example.org"},
+        {"STARKMATTER_PUBLIC_URL": "http://nas.home.arpa", "STARKMATTER_ALLOW_PLAINTEXT": "true"},
+        {"DATABASE_URL": "postgresql://a:b@db/x", "STARKMATTER_ALLOW_PLAINTEXT": "true"},
+    ],
+)
+def test_what_stays_here_goes_by_tls_or_was_allowed_is_taken(given: dict[str, str]) -> None:
+    load_settings(given)

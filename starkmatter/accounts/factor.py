@@ -29,7 +29,7 @@ STEP_SECS = 30
 WINDOW_STEPS = 1
 TRIES_PER_HOUR = 10
 RECOVERY_CODES = 10
-RECOVERY_BYTES = 15
+RECOVERY_BYTES = 20
 ISSUER = "StarkMatter"
 VISITOR = Actor("visitor")
 
@@ -208,7 +208,7 @@ async def _new_recovery_codes(b: Backends, user_id: UUID) -> list[str]:
         await connection.execute(
             queries.PUT_RECOVERY_CODES, {"user": user_id, "hashes": [_hash(code) for code in codes], "now": utc_now()}
         )
-    return ["-".join(code[at : at + 6] for at in range(0, len(code), 6)) for code in codes]
+    return ["-".join(code[at : at + 4] for at in range(0, len(code), 4)) for code in codes]
 
 
 def _hash(code: str) -> bytes:

@@ -48,6 +48,11 @@ def cookie_name(settings: Settings) -> str:
     return "__Host-starkmatter" if settings.secure_cookies else "starkmatter_session"
 
 
+def host_cookie(settings: Settings, name: str) -> str:
+    """The name of another cookie of ours, with the same prefix where the public address is https."""
+    return f"__Host-starkmatter-{name}" if settings.secure_cookies else f"starkmatter_{name}"
+
+
 def token_of_cookies(settings: Settings, cookie_header: str) -> str | None:
     """The session token in a Cookie header, or None."""
     try:

@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
     "POST /auth/password/reset": Rule("anyone", "open"),
     "GET /auth/me": Rule("user", "read"),
     "GET /auth/sessions": Rule("user", "browser"),
-    "DELETE /auth/sessions/{session_id}": Rule("user", "browser", "own"),
+    "DELETE /auth/sessions/{session_id}": Rule("user", "browser", "own", fresh=True),
     "GET /auth/totp": Rule("user", "browser"),
     "POST /auth/totp/enroll": Rule("user", "browser", fresh=True),
     "POST /auth/totp/confirm": Rule("user", "browser", fresh=True),

@@ -11,7 +11,9 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from starkmatter.db.actor import current_actor
 from starkmatter.errors import StarkMatterError
+from starkmatter.ops.seldom import Seldom
 
 RETRY_AFTER_SECS = 2
 CHALLENGES = {
@@ -21,6 +23,7 @@ CHALLENGES = {
 TYPE_PREFIX = "urn:starkmatter:problem:"
 
 log = structlog.get_logger("api")
+_seldom = Seldom()
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -33,11 +36,22 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> JSO
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def _note_refusal(request: Request, error: StarkMatterError) -> None:
+    """Who was refused what, at most once a second; the rest is counted."""
+    held_back = _seldom.take()
+    if held_back is not None:
+        route = getattr(request.scope.get("route"), "path", "none")
+        more = {"method": request.method, "route": route, "why": error.code, "user_id": current_actor() or None}
+        log.warning("request refused", **more, more_like_it=held_back)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every failure of `app` a problem document."""
 
     @app.exception_handler(StarkMatterError)
-    async def expected(_: Request, error: StarkMatterError) -> JSONResponse:
+    async def expected(request: Request, error: StarkMatterError) -> JSONResponse:
+        if error.status == 403:
+            _note_refusal(request, error)
         return problem(error.status, error.code, error.title, error.text, **error.details)
 
     @app.exception_handler(RequestValidationError)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from starkmatter.domain.alerts import AlertKind
 from starkmatter.domain.money import money_text, plain
@@ -44,6 +44,10 @@ Figure = Annotated[
 ]
 
 
+# As it was typed: blanks at its ends belong to it.
+Passphrase = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1_024)]
+
+
 class Request(BaseModel):
     """A body: strict about what it is given."""
 
@@ -65,7 +69,7 @@ class Page(BaseModel, Generic[T]):
 
 class Register(Request):
     email: str = Field(max_length=254)
-    password: str = Field(max_length=1_024)
+    password: Passphrase
     display_name: str = Field(max_length=MAX_TEXT)
     setup_token: str | None = Field(None, max_length=MAX_TEXT)
     invite_token: str | None = Field(None, max_length=MAX_TEXT)
@@ -75,7 +79,7 @@ class Login(Request):
     model_config = ConfigDict(extra="forbid")
 
     email: str = Field(max_length=254)
-    password: str = Field(max_length=1_024)
+    password: Passphrase
     totp: str | None = Field(None, max_length=64)
 
 
@@ -84,14 +88,14 @@ class Proof(Request):
 
     model_config = ConfigDict(extra="forbid")
 
-    password: str = Field(max_length=1_024)
+    password: Passphrase
     totp: str = Field("", max_length=64)
 
 
 class NewPassphrase(Proof):
     """The present passphrase and the one that takes its place."""
 
-    new_password: str = Field(max_length=1_024)
+    new_password: Passphrase
 
 
 class Forgotten(Request):
@@ -102,7 +106,7 @@ class Reset(Request):
     model_config = ConfigDict(extra="forbid")
 
     token: str = Field(max_length=MAX_TEXT)
-    password: str = Field(max_length=1_024)
+    password: Passphrase
 
 
 class ResetLinkFor(Request):

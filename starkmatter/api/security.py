@@ -9,14 +9,13 @@ from fastapi import Depends, Request, Response
 from starkmatter.accounts.programs.bearer import caller_of_bearer
 from starkmatter.accounts.programs.records import InvalidToken
 from starkmatter.accounts.records import Caller
-from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name
+from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, host_cookie
 from starkmatter.accounts.step_up import require_fresh
 from starkmatter.api.matrix import check_rule
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
 
-DEVICE_COOKIE = "starkmatter_device"
 DEVICE_DAYS = 180
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -104,12 +103,12 @@ def set_session_cookie(response: Response, settings: Settings, token: str) -> No
 
 
 def set_device_cookie(response: Response, settings: Settings, token: str) -> None:
-    """Outlives sign-outs and goes to the sign-in alone; it opens nothing."""
+    """Outlives sign-outs; it opens nothing."""
     response.set_cookie(
-        DEVICE_COOKIE,
+        host_cookie(settings, "device"),
         token,
         max_age=DEVICE_DAYS * 86_400,
-        path="/api/v1/auth/login",
+        path="/",
         httponly=True,
         secure=settings.secure_cookies,
         samesite="strict",

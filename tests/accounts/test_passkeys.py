@@ -290,7 +290,8 @@ async def test_one_network_begins_so_many_attempts_a_minute(b: Backends, monkeyp
 async def test_passkeys_belong_to_the_public_address_exactly_or_to_none(
     database: Database, cache: Redis, tmp_path: Path, address: str, id: str | None
 ) -> None:
-    b = Backends(load_settings({"STARKMATTER_HOME": str(tmp_path), "STARKMATTER_PUBLIC_URL": address}), database, cache)
+    given = {"STARKMATTER_HOME": str(tmp_path), "STARKMATTER_PUBLIC_URL": address, "STARKMATTER_ALLOW_PLAINTEXT": "1"}
+    b = Backends(load_settings(given), database, cache)
     place = find_place(b.settings)
     assert (place and (place.id, place.origin)) == (id and (id, address))
     if id is None:

@@ -279,7 +279,7 @@ async def test_sign_in_sets_an_httponly_cookie_and_a_revoked_session_is_out_at_o
     )
     assert right.status_code == 200
     device = next(one for one in right.headers.get_list("set-cookie") if one.startswith("starkmatter_device="))
-    assert {"HttpOnly", "Path=/api/v1/auth/login", "SameSite=strict"} <= {part.strip() for part in device.split(";")}
+    assert {"HttpOnly", "Path=/", "SameSite=strict"} <= {part.strip() for part in device.split(";")}
     sessions = (await anonymous.get("/api/v1/auth/sessions")).json()["items"]
     assert [one["current"] for one in sessions] == [True]
     stored = await desk.b.db.tuples("SELECT token_hash FROM user_session")

@@ -20,6 +20,7 @@ CREDENTIAL: dict[str, Any] = {"credential": {}}
 GUARDED: dict[tuple[str, str], Any] = {
     ("PUT", "/connections/{kind}"): {"values": {}},
     ("DELETE", "/connections/{kind}"): None,
+    ("DELETE", "/auth/sessions/{session_id}"): None,
     ("POST", "/auth/totp/enroll"): None,
     ("POST", "/auth/totp/confirm"): {"code": "000000"},
     ("POST", "/auth/totp/recovery-codes"): None,
@@ -41,7 +42,6 @@ OPEN = {
     ("POST", "/auth/password"),
     ("POST", "/auth/password/forgot"),
     ("POST", "/auth/password/reset"),
-    ("DELETE", "/auth/sessions/{session_id}"),
     ("POST", "/auth/step-up"),
     ("POST", "/auth/step-up/passkey/options"),
     ("POST", "/auth/step-up/passkey"),
@@ -77,7 +77,13 @@ def token_of(http: httpx.AsyncClient, api: Api) -> str:
 
 
 async def send(api: Api, method: str, path: str, body: Any) -> httpx.Response:
-    for name, value in {"kind": "smtp", "passkey_id": SOMEBODY, "user_id": SOMEBODY, "account_id": SOMEBODY}.items():
+    for name, value in {
+        "kind": "smtp",
+        "passkey_id": SOMEBODY,
+        "user_id": SOMEBODY,
+        "account_id": SOMEBODY,
+        "session_id": SOMEBODY,
+    }.items():
         path = path.replace(f"{{{name}}}", value)
     return await api.http.request(method, f"/api/v1{path}", json=body)
 

@@ -19,6 +19,7 @@ STATES = "reflex___state____state.starkmatter___ui___state___"
 STEP_UP = f"{STATES}guard____step_up_state"
 PEOPLE = f"{STATES}admin____people_state"
 CONNECTIONS = f"{STATES}connections____connections_state"
+SETTINGS = "reflex___state____state.starkmatter___ui___state___settings____settings_state"
 
 
 def test_these_events_take_a_fresh_proof() -> None:
@@ -27,6 +28,8 @@ def test_these_events_take_a_fresh_proof() -> None:
         f"{PEOPLE}.give_role",
         f"{PEOPLE}.keep_out",
         f"{CONNECTIONS}.forget",
+        f"{SETTINGS}.end_session",
+        f"{SETTINGS}.end_others",
         f"{STEP_UP}.go_on",
     }
 

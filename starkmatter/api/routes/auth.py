@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starkmatter.accounts import factor
 from starkmatter.accounts import reset as passphrases
 from starkmatter.accounts.devices import remember_device
-from starkmatter.accounts.sessions import cookie_name, leave_session, list_sessions, revoke_session
+from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
 from starkmatter.api.schemas import (
@@ -27,7 +27,6 @@ from starkmatter.api.schemas import (
     SessionOut,
 )
 from starkmatter.api.security import (
-    DEVICE_COOKIE,
     B,
     SameSite,
     Signed,
@@ -69,7 +68,7 @@ async def login(body: Login, request: Request, response: Response, b: B) -> Me:
         body.email,
         body.password,
         totp=body.totp,
-        device=request.cookies.get(DEVICE_COOKIE),
+        device=request.cookies.get(host_cookie(b.settings, "device")),
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
     )

@@ -10,14 +10,11 @@ from starkmatter.accounts.passkeys.challenges import KEEPS
 from starkmatter.accounts.passkeys.place import find_place
 from starkmatter.accounts.passkeys.register import begin_registration, finish_registration
 from starkmatter.accounts.passkeys.use import begin_sign_in, sign_in_with_passkey
-from starkmatter.accounts.sessions import cookie_name, leave_session
+from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session
 from starkmatter.api.schemas import Me
 from starkmatter.api.schemas_step_up import Credential, NewPasskey, PasskeyName, PasskeyOut, PasskeysOut
 from starkmatter.api.security import B, SameSite, Signed, client_ip, set_session_cookie
 from starkmatter.portfolio.opening import ensure_first_account
-
-ATTEMPT_COOKIE = "starkmatter_attempt"
-ATTEMPT_PATH = "/api/v1/auth/passkeys/sign-in"
 
 router = APIRouter(prefix="/auth/passkeys", tags=["Sign-in"])
 
@@ -62,10 +59,10 @@ async def sign_in_options(request: Request, response: Response, b: B) -> dict[st
     """What `navigator.credentials.get` needs, the same for everybody; a cookie binds the answer to this browser."""
     asked, attempt = await begin_sign_in(b, ip=client_ip(request, b.settings))
     response.set_cookie(
-        ATTEMPT_COOKIE,
+        host_cookie(b.settings, "attempt"),
         attempt,
         max_age=int(KEEPS.total_seconds()),
-        path=ATTEMPT_PATH,
+        path="/",
         httponly=True,
         secure=b.settings.secure_cookies,
         samesite="strict",
@@ -79,7 +76,7 @@ async def sign_in(body: Credential, request: Request, response: Response, b: B) 
     caller, token = await sign_in_with_passkey(
         b,
         body.credential,
-        attempt=request.cookies.get(ATTEMPT_COOKIE),
+        attempt=request.cookies.get(host_cookie(b.settings, "attempt")),
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
     )

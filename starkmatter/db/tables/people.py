@@ -98,7 +98,7 @@ class UserTotp(SQLModel, table=True):
 
 
 class RecoveryCode(SQLModel, table=True):
-    """Stands in for the second factor once. Only its SHA-256 is kept; it has 120 random bits."""
+    """Stands in for the second factor once. Only its SHA-256 is kept; it has 160 random bits."""
 
     __tablename__ = "recovery_code"
 

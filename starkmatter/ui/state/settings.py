@@ -85,7 +85,7 @@ class SettingsState(rx.State):
         frame.theme, frame.swap = theme, swap
 
     @rx.event
-    @allow("user")
+    @allow("user", fresh=True)
     async def end_session(self, session_id: str):
         """End one session; ending this one leads to the sign-in page."""
         caller = await caller_of(self)
@@ -100,7 +100,7 @@ class SettingsState(rx.State):
         return None
 
     @rx.event
-    @allow("user")
+    @allow("user", fresh=True)
     async def end_others(self) -> None:
         """End every session but this one."""
         await revoke_other_sessions(backends(), await caller_of(self))
