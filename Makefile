@@ -48,6 +48,7 @@ backup: requirements ## Write a backup into the home
 
 docs: requirements ## Write the pages of the documentation that are made from the code
 	@$(PY) -m starkmatter.connections.providers > docs/providers.md.new && mv docs/providers.md.new docs/providers.md
+	@$(PY) -m starkmatter.access > docs/access.md.new && mv docs/access.md.new docs/access.md
 
 lock: requirements-dev ## Compile requirements*.in and keep the front end's lock
 	@$(PY) -m pip install --quiet $(UV)

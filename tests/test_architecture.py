@@ -22,7 +22,8 @@ LEVELS = [
     {"connections"},
     {"jobs"},
     {"api", "ui"},
-    {"starkmatter", "cli"},
+    {"starkmatter"},
+    {"cli", "access"},
     {"__main__"},
 ]
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
