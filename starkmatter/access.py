@@ -31,8 +31,8 @@ event. What is not listed nobody may call.
 
 ## Routes
 
-`/api/v1` is left out. A token needs the scope; `browser` is closed to programs. The ids in a route reach the caller's own
-things, also those of accounts shared with them to view or to trade on, or nobody's in particular.
+`/api/v1` is left out. A token needs the scope; `browser` is closed to programs. The ids in a route reach the caller's
+own things, also those of accounts shared with them to view or to trade on, or nobody's in particular.
 
 | route | least role | scope of a token | reaches | fresh proof |
 |---|---|---|---|---|
