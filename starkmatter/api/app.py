@@ -24,6 +24,7 @@ from starkmatter.api.routes import (
     connections,
     market,
     news,
+    oidc,
     performance,
     portfolio,
     programs,
@@ -58,6 +59,7 @@ def build_api() -> FastAPI:
     add_problem_handlers(api)
     for room in (
         auth,
+        oidc,
         programs,
         market,
         trading,

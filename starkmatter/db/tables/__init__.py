@@ -10,6 +10,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     broker,
     market,
     news,
+    oidc,
     people,
     programs,
     running,
