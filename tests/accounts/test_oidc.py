@@ -17,7 +17,9 @@ from starkmatter.accounts.reset import make_link, reset_passphrase
 from starkmatter.accounts.sign_in import sign_in
 from starkmatter.backends import Backends, set_backends
 from starkmatter.clock import utc_now
+from starkmatter.egress.exchange import exchange
 from starkmatter.errors import Conflict, NotFound
+from starkmatter.ops.logging import CHATTY
 from starkmatter.settings import load_settings
 from tests.accounts.conftest import PASSPHRASE
 from tests.accounts.oidc_home import AUTH, HOME, SESSION_COOKIE, House, cookies_of, said
@@ -42,6 +44,7 @@ async def house(b: Backends, provider: OidcProvider, tmp_path) -> AsyncIterator[
         }
     )
     made = House(Backends(settings, b.db, b.cache), provider)
+    doors._lines.clear()  # GitHub's is the same in every test, and belongs to one loop
     set_backends(made.b)
     await made.connect()
     yield made
@@ -218,45 +221,39 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize("lie", LIES)
-async def test_an_id_token_that_is_not_for_us_from_there_now_and_whole_is_refused(house: House, lie: str) -> None:
+async def test_an_id_token_that_is_not_for_us_from_there_now_and_whole_is_refused(house: House) -> None:
     await house.linked_person()
     before = await counts(house.b)
-    house.provider.wrong = lie
     browser = house.browser()
-    answer = await browser.sign_in()
-    assert answer.status_code == 400
-    assert "does not hold" in said(answer)
-    assert await browser.who() is None
+    for lie in LIES:
+        house.provider.wrong = lie
+        answer = await browser.sign_in()
+        assert (answer.status_code, await browser.who()) == (400, None), lie
+        assert "does not hold" in said(answer), lie
     assert await counts(house.b) == before
     house.provider.wrong = ""
     assert (await browser.sign_in()).status_code == 303
 
 
 @pytest.mark.parametrize("place", ["discovery", "token", "jwks"])
-@pytest.mark.parametrize("lie", ["broken", "huge", "inside", "html", "list", "slow"])
 async def test_a_provider_that_fails_is_said_in_words_and_asked_nowhere_else(
-    house: House, place: str, lie: str, monkeypatch: pytest.MonkeyPatch
+    house: House, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.linked_person()
-    monkeypatch.setattr("starkmatter.egress.exchange.exchange.__kwdefaults__", _in_short_time(), raising=True)
-    doors._kept.clear()
+    monkeypatch.setattr(exchange, "__kwdefaults__", {**(exchange.__kwdefaults__ or {}), "timeout_secs": 0.3})
     browser = house.browser()
     with oidc_provider() as inside:
         house.provider.inside_url = f"{inside.url}/jwks"
-        brought = None if place == "discovery" else await browser.leave()
-        house.provider.wrong = f"{lie}@{place}"
-        answer = await browser.start() if brought is None else await browser.come_back(brought)
+        for lie in ("broken", "huge", "inside", "html", "list", "slow"):
+            house.provider.wrong = ""
+            doors._kept.clear()
+            doors._lines.clear()
+            brought = {} if place == "discovery" else await browser.leave()
+            house.provider.wrong = f"{lie}@{place}"
+            answer = await (browser.come_back(brought) if brought else browser.start())
+            assert (answer.status_code, await browser.who()) == (503, None), lie
+            assert said(answer), lie
         assert inside.asked == []
-    assert answer.status_code == 503
-    assert said(answer)
-    assert await browser.who() is None
-
-
-def _in_short_time() -> dict[str, object]:
-    from starkmatter.egress.exchange import exchange
-
-    return (exchange.__kwdefaults__ or {}) | {"timeout_secs": 0.5}
 
 
 @pytest.mark.parametrize("lie", ["other-issuer", "token-inside"])
@@ -503,7 +500,7 @@ async def test_no_secret_of_a_journey_is_in_the_log_the_database_or_a_page(
     assert len(secrets) > 10
     tables = [row[0] for row in await house.b.db.tuples("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     kept = "".join([str(await house.b.db.tuples(f'SELECT t::text FROM "{name}" t')) for name in tables])
-    logged = "".join(f"{one.getMessage()}{one.__dict__}" for one in caplog.records if one.name != "httpx")
+    logged = "".join(f"{one.getMessage()}{one.__dict__}" for one in caplog.records if not one.name.startswith(CHATTY))
     for secret in secrets:
         assert secret not in kept
         assert secret not in logged

@@ -3,10 +3,13 @@
 Discovery, keys, authorization with PKCE, tokens and userinfo are the library's; `wrong` makes it lie in one way.
 """
 
+import hmac
+import json
 import logging
 import secrets
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +24,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode, UserInfo
 from flask import Flask, Response, jsonify, redirect, request
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 
 CLIENT_ID, CLIENT_SECRET = "starkmatter-at-home", "oidc-canary-client-secret-5e1d"
@@ -174,23 +177,31 @@ class OidcProvider:
     def signed(self, claims: dict[str, Any]) -> str:
         """The id token, or the one lie about it."""
         claims = {name: value for name, value in self.claims_changed(claims).items() if value is not None}
-        header, key, algorithm = {"alg": "RS256", "kid": "first"}, KEY, "RS256"
+        header, key = {"alg": "RS256", "kid": "first"}, KEY
         if self.wrong == "none":
-            header, key, algorithm = {"alg": "none"}, OctKey.import_key("x"), "none"
-        elif self.wrong == "hs256":
-            header, algorithm = {"alg": "HS256", "kid": "first"}, "HS256"
-            key = OctKey.import_key(KEY.as_pem(private=False))
-        elif self.wrong == "other-key":
+            return f"{_part({'alg': 'none'})}.{_part(claims)}."
+        if self.wrong == "hs256":  # the public key, which everybody has, taken for a shared secret
+            body = f"{_part({'alg': 'HS256', 'kid': 'first'})}.{_part(claims)}"
+            return f"{body}.{_b64(hmac.digest(KEY.as_pem(private=False), body.encode(), 'sha256'))}"
+        if self.wrong == "other-key":
             key = OTHER_KEY
         elif self.wrong == "other-kid":
             header = {"alg": "RS256", "kid": "second"}
         elif self.wrong == "own-key":
             header, key = {"alg": "RS256", "jwk": OTHER_KEY.as_dict(private=False)}, OTHER_KEY
-        text = jwt.encode(header, claims, key, algorithms=[algorithm])
+        text = jwt.encode(header, claims, key, algorithms=["RS256"])
         if self.wrong == "altered":
             head, body, signature = text.split(".")
             text = f"{head}.{body[:-4]}AAAA.{signature}"
         return text
+
+
+def _b64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _part(what: dict[str, Any]) -> str:
+    return _b64(json.dumps(what).encode())
 
 
 def _app(provider: OidcProvider) -> Flask:
@@ -265,7 +276,7 @@ def _app(provider: OidcProvider) -> Flask:
         if where != place:
             return None
         if lie == "slow":
-            time.sleep(2)
+            time.sleep(1)
         made = {
             "broken": Response("down", 503),
             "huge": Response(b'{"x": "' + b"x" * 3_000_000 + b'"}', mimetype="application/json"),
@@ -365,7 +376,7 @@ def oidc_provider() -> Iterator[OidcProvider]:
     provider = OidcProvider("")
     server = make_server("127.0.0.1", 0, _app(provider), threaded=True)
     provider.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield provider

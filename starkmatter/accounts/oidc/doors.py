@@ -52,7 +52,7 @@ async def endpoints_of(b: Backends, provider: Provider, *, fresh: bool = False) 
 async def keys_of(b: Backends, provider: Provider, endpoints: Endpoints) -> list[dict[str, Any]]:
     """The public keys it signs with, read at each sign-in: there are few, and a withdrawn key ends at once."""
     document = await get_json(b, provider, endpoints.jwks)
-    keys = document.get("keys")
+    keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise garbage(provider)
     usable = [one for one in keys if isinstance(one, dict) and one.get("kty") in {"RSA", "EC"}]
@@ -60,7 +60,7 @@ async def keys_of(b: Backends, provider: Provider, endpoints: Endpoints) -> list
 
 
 async def get_json(b: Backends, provider: Provider, url: str, headers: Mapping[str, str] | None = None) -> Any:
-    """One document of the provider: an object, within the guard's limits."""
+    """One document of the provider, whatever it holds, within the guard's limits."""
 
     async def ask() -> Any:
         allowed = allowed_destinations(b.settings.egress_allow)
