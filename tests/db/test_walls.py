@@ -23,6 +23,7 @@ from tests.builders import Desk, make_desk, order, quote
 
 # Read and written before anybody is known, or about the person as such: their queries alone name the caller.
 OF_SIGN_IN = {"user_session", "user_totp", "recovery_code", "known_device", "passphrase_reset", "api_token"}
+OF_SIGN_IN |= {"oidc_flow", "oidc_identity"}
 # What says whose a row is.
 NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}
 FILLED = (

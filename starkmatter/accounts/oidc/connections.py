@@ -7,6 +7,7 @@ from starkmatter.accounts.oidc.doors import endpoints_of
 from starkmatter.accounts.oidc.providers import BY_KIND, CALLBACK, check_issuer, check_tenant, provider_of, redirect_uri
 from starkmatter.accounts.vault import Secrets
 from starkmatter.backends import Backends
+from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure
 
 CLIENT_ID = ConnectionField("client_id", "Client ID", secret=False)
@@ -78,3 +79,33 @@ OIDC = ConnectionKind(
     check=check_issuer,
 )
 SIGN_IN = (GOOGLE, MICROSOFT, GITHUB, OIDC)
+
+
+def _capability(kind: str, vendor: str, notes: str) -> Capability:
+    return Capability(
+        port="sign-in",
+        adapter=BY_KIND[kind].slug,
+        vendor=vendor,
+        client="authlib, joserfc",
+        connection=kind,
+        gives=("sign-in", "linking", "registering with an invitation"),
+        limits="The provider's own; ours: 120 requests a minute.",
+        notes=notes,
+    )
+
+
+CAPABILITIES = (
+    _capability("sign_in_google", "Google", "OpenID Connect. The account's number counts, not its address."),
+    _capability(
+        "sign_in_microsoft",
+        "Microsoft Entra",
+        "OpenID Connect for one directory. Names no verified address: people register with a passphrase, then link it.",
+    ),
+    _capability("sign_in_github", "GitHub", "OAuth 2.0 with PKCE; who it is comes from its API. No id token to check."),
+    _capability(
+        "sign_in_oidc",
+        "Any OpenID Connect provider",
+        "Needs a discovery document, the code flow and signatures by RSA or EC. One inside a private network takes "
+        "STARKMATTER_EGRESS_ALLOW.",
+    ),
+)

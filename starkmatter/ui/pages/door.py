@@ -4,19 +4,22 @@ import reflex as rx
 from reflex.event import noop
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
+from starkmatter.accounts.oidc.providers import list_providers
 from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
 from starkmatter.ui.components.icons import candles, icon, logo
 from starkmatter.ui.components.parts import form_field
-from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.live.components import ProviderButtons, RestForm
 from starkmatter.ui.state.guard import allow
+from starkmatter.ui.state.rows import Row
 
 
 class DoorState(rx.State):
-    """Whether somebody has set this installation up."""
+    """Whether somebody has set this installation up, and where else one can sign in."""
 
     no_owner: bool = False
+    providers: list[Row] = []
     problem: str = ""
 
     @rx.event
@@ -24,7 +27,9 @@ class DoorState(rx.State):
     async def load(self) -> None:
         """Ask once per visit."""
         try:
-            self.no_owner, self.problem = not await owner_exists(backends()), ""
+            b = backends()
+            self.no_owner, self.problem = not await owner_exists(b), ""
+            self.providers = [{"slug": one.slug, "title": one.title} for one in await list_providers(b)]
         except StarkMatterError as error:
             self.problem = error.text
 
@@ -95,7 +100,34 @@ def login() -> rx.Component:
             next="/",
             meter=False,
         ),
+        ProviderButtons.create(providers=DoorState.providers, invited=False),
         rx.el.a("I have forgotten my passphrase", href="/forgot", class_name="soft small"),
+        pitch=True,
+    )
+
+
+def second_step() -> rx.Component:
+    """The code of one's own second factor, after a provider has said who it is."""
+    return _door(
+        _heading(
+            "One more step",
+            "The provider says that it is you. Your second factor here is asked all the same, so that who gets into "
+            "your account there does not get in here.",
+        ),
+        RestForm.create(
+            form_field(
+                "Code of your authenticator app, or a recovery code",
+                "totp",
+                "text",
+                "one-time-code",
+                auto_focus=True,
+                max_length=40,
+            ),
+            rx.el.button("Sign in", type="submit", class_name="btn primary wide"),
+            action="/api/v1/auth/oidc/finish",
+            next="/",
+        ),
+        rx.el.a("Back to the sign-in", href="/login", class_name="soft small"),
         pitch=True,
     )
 
@@ -150,6 +182,7 @@ def setup() -> rx.Component:
             meter=True,
             link_field="setup_token",
         ),
+        ProviderButtons.create(providers=DoorState.providers, invited=True),
         pitch=True,
     )
 
