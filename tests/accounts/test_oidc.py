@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +23,7 @@ from starkmatter.egress.exchange import exchange
 from starkmatter.errors import Conflict, NotFound
 from starkmatter.ops.logging import CHATTY
 from starkmatter.settings import load_settings
+from starkmatter.version import ROOT_DIR
 from tests.accounts.conftest import PASSPHRASE
 from tests.accounts.oidc_home import AUTH, HOME, SESSION_COOKIE, House, cookies_of, said
 from tests.builders import make_caller
@@ -613,3 +616,9 @@ async def test_an_issuer_that_cannot_be_exact_or_safe_is_not_kept(
     given = {"client_id": "x", "client_secret": "y", field: text}
     answer = await admin.http.put(f"/api/v1/connections/sign_in_{slug}", json={"values": given})
     assert answer.status_code == 422
+
+
+def test_the_libraries_of_a_sign_in_elsewhere_are_loaded_with_the_first_one() -> None:
+    asks = "import sys, starkmatter.api.app; print({'authlib', 'httpx2', 'joserfc'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, cwd=ROOT_DIR, check=True)
+    assert told.stdout.strip() == "set()"
