@@ -25,6 +25,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main class="door"><div class="place"><div class="card">
+<div class="brand"><img src="/icon.svg" width="20" height="20" alt=""><span>StarkMatter</span></div>
 <h1>{title}</h1>
 <div class="note bad" role="alert">{text}</div>
 <a class="btn primary wide" href="{href}">{back}</a>

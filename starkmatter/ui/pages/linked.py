@@ -33,7 +33,7 @@ def _nothing() -> rx.Component:
         IdentitiesState.providers.length() > 0,
         empty("Nothing is linked", "Link an account you have elsewhere and sign in with it, without a passphrase."),
         empty(
-            "No other house is connected",
+            "No provider is connected",
             rx.cond(
                 FrameState.is_admin,
                 "Connect Google, Microsoft, GitHub or your own provider under Connections; then people can link it.",
