@@ -6,21 +6,23 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx
 import pyotp
 import pytest
 
 from starkmatter.accounts import factor
-from starkmatter.accounts.oidc import doors, flows, identities
+from starkmatter.accounts.oidc import doors, flows, identities, queries
 from starkmatter.accounts.oidc.flows import forget_old_flows, own_path
 from starkmatter.accounts.people import disable_person, invite
+from starkmatter.accounts.records import Caller
 from starkmatter.accounts.reset import make_link, reset_passphrase
 from starkmatter.accounts.sign_in import sign_in
 from starkmatter.backends import Backends, set_backends
 from starkmatter.clock import utc_now
 from starkmatter.egress.exchange import exchange
-from starkmatter.errors import Conflict, NotFound
+from starkmatter.errors import Conflict
 from starkmatter.ops.logging import CHATTY
 from starkmatter.settings import load_settings
 from starkmatter.version import ROOT_DIR
@@ -163,9 +165,10 @@ async def test_a_state_in_another_browser_is_worth_nothing_and_stays_good_in_its
     victim, attacker = house.browser(), house.browser()
     brought = await attacker.leave()
     assert (await victim.come_back(brought)).status_code == 400
-    await victim.start()
+    own = await victim.leave()
     assert (await victim.come_back(brought)).status_code == 400
     assert await victim.who() is None
+    assert (await victim.come_back(own)).status_code == 303
     assert (await attacker.come_back(brought)).status_code == 303
 
 
@@ -418,14 +421,18 @@ async def test_of_two_that_unlink_the_last_two_at_once_one_is_refused(house: Hou
     _, browser = await register(house, await invitation(house))
     house.provider.user = Subject(sub="subject-2")
     assert (await browser.link(passphrase="")).status_code == 303
-    row = await house.b.db.tuples("SELECT id, user_id FROM oidc_identity")
-    caller = (await house.b.db.tuples("SELECT user_id FROM oidc_identity"))[0][0]
-    session = await make_caller(house.b.db, "trader")
-    me = type(session)(caller, session.session_id, "analyst", "a@example.org", "Ada")
-    ended = await asyncio.gather(*[identities.unlink(house.b, me, one) for one, _ in row], return_exceptions=True)
-    assert sorted(type(one).__name__ for one in ended) == ["Conflict", "NoneType"]
-    with pytest.raises((Conflict, NotFound)):
-        await identities.unlink(house.b, me, row[0][0])
+    (first, user_id), (second, _) = await house.b.db.tuples("SELECT id, user_id FROM oidc_identity")
+    me = Caller(user_id, uuid4(), "analyst", "ada@elsewhere.example", "Ada")
+    async with house.b.db.transaction() as connection:  # the other one, between its statements
+        await connection.execute(queries.LOCK_PERSON, (user_id,))
+        await connection.execute(queries.DROP_IDENTITY, {"id": first, "user": user_id})
+        late = asyncio.create_task(identities.unlink(house.b, me, second))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while not late.done() and not await house.b.db.value(waiting):
+            await asyncio.sleep(0.01)
+    with pytest.raises(Conflict):
+        await late
+    assert [one.id for one in await identities.list_identities(house.b, me)] == [second]
 
 
 async def test_without_a_passphrase_one_links_only_just_after_signing_in(house: House) -> None:

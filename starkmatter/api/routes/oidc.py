@@ -67,7 +67,8 @@ async def callback(
         if arrival.signed is not None:
             await ensure_first_account(b, arrival.signed[0].user_id)
     except StarkMatterError as refused:
-        return _forgotten(refusal_page(refused, signed_in=signed_in is not None), b.settings)
+        # The cookie stays: a foreign page that sends somebody here with a made-up state ends no journey of theirs.
+        return refusal_page(refused, signed_in=signed_in is not None)
     answer = RedirectResponse(arrival.path, 303)
     if arrival.signed is not None:
         set_session_cookie(answer, b.settings, arrival.signed[1])
