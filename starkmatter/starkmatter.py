@@ -14,7 +14,7 @@ from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
-from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, setup, welcome
+from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
 from starkmatter.ui.pages.news import feeds, news
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
@@ -32,6 +32,7 @@ from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
+from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.programs import ProgramsState
@@ -95,7 +96,7 @@ _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
-_add_page(security, "/settings/security", "Security", SettingsState, FactorState)
+_add_page(security, "/settings/security", "Security", SettingsState, FactorState, IdentitiesState)
 _add_page(programs, "/settings/programs", "Programs", ProgramsState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState)
 _add_page(feeds, "/settings/news", "News feeds", FeedsState)
@@ -103,8 +104,9 @@ _add_page(jobs, "/admin", "Jobs", JobsState)
 _add_page(people, "/admin/people", "People", PeopleState)
 _add_page(audit, "/admin/audit", "Audit log", AuditState)
 app.add_page(login, route="/login", title="Sign in · StarkMatter", on_load=DoorState.load)
+app.add_page(second_step, route="/login/code", title="One more step · StarkMatter")
 app.add_page(forgot, route="/forgot", title="Forgotten passphrase · StarkMatter")
 app.add_page(reset, route="/reset", title="New passphrase · StarkMatter")
-app.add_page(setup, route="/setup", title="Set up · StarkMatter")
+app.add_page(setup, route="/setup", title="Set up · StarkMatter", on_load=DoorState.load)
 app.add_page(welcome, route="/welcome", title="Welcome · StarkMatter")
 app.add_page(not_found, route="/404", title="Not found · StarkMatter")

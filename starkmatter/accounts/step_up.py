@@ -10,6 +10,7 @@ from typing import Literal
 from starkmatter.accounts import queries
 from starkmatter.accounts.factor import is_on, prove
 from starkmatter.accounts.passkeys.keys import has_passkey
+from starkmatter.accounts.passphrase import NO_PASSPHRASE
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import renew_session
 from starkmatter.backends import Backends
@@ -18,6 +19,7 @@ from starkmatter.errors import StarkMatterError
 
 FRESH_FOR = timedelta(minutes=5)
 NEEDED = "Confirm that it is you: it is more than five minutes since you last did."
+SIGN_IN_AGAIN = "Sign out and in again, then do this within five minutes: there is no passphrase to confirm with."
 Way = Literal["passphrase", "code", "passkey"]
 
 
@@ -43,16 +45,19 @@ async def is_fresh(b: Backends, caller: Caller) -> bool:
 async def require_fresh(b: Backends, caller: Caller) -> None:
     """Raise StepUpNeeded unless that is so."""
     if not await is_fresh(b, caller):
-        raise StepUpNeeded(NEEDED, details={"accepted": await accepted_ways(b, caller)})
+        ways = await accepted_ways(b, caller)
+        raise StepUpNeeded(NEEDED if ways else SIGN_IN_AGAIN, details={"accepted": ways})
 
 
 async def accepted_ways(b: Backends, caller: Caller) -> list[Way]:
     """What the caller may prove themselves with: the passphrase, with a code where the second factor is on, or a
-    passkey alone.
+    passkey alone; nothing for somebody who only ever comes from a provider.
     """
-    ways: list[Way] = ["passphrase"]
-    if await is_on(b, caller.user_id):
-        ways.append("code")
+    ways: list[Way] = []
+    if await b.db.value(queries.PASSPHRASE_HASH, (caller.user_id,)) != NO_PASSPHRASE:
+        ways.append("passphrase")
+        if await is_on(b, caller.user_id):
+            ways.append("code")
     if await has_passkey(b, caller.user_id):
         ways.append("passkey")
     return ways

@@ -1,5 +1,6 @@
 """Every adapter's row, and the page of the documentation that is made of them: `make docs` writes it."""
 
+from starkmatter.accounts.oidc.connections import CAPABILITIES as SIGN_IN
 from starkmatter.alerts.notifiers.smtp import CAPABILITY as SMTP
 from starkmatter.assistant.models.claude import CAPABILITY as CLAUDE
 from starkmatter.connections.catalog import BY_KIND
@@ -11,13 +12,14 @@ from starkmatter.news.sources.rss import CAPABILITY as RSS
 from starkmatter.news.sources.sample import CAPABILITY as SAMPLE
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 
-CAPABILITIES: tuple[Capability, ...] = (ALPACA_DATA, YAHOO, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP)
+CAPABILITIES: tuple[Capability, ...] = (ALPACA_DATA, YAHOO, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
 PORTS: dict[Port, str] = {
     "market data": "Market data (asked in this order)",
     "broker": "Brokers",
     "news": "News",
     "model": "Models",
     "mail": "Mail",
+    "sign-in": "Sign-in elsewhere",
 }
 HEAD = """# Providers
 

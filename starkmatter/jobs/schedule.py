@@ -10,6 +10,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from starkmatter.accounts.confirmation import forget_old_confirmations
+from starkmatter.accounts.oidc.flows import forget_old_flows
 from starkmatter.accounts.passkeys.challenges import forget_old_challenges
 from starkmatter.accounts.programs.signing_keys import forget_old_keys, rotate_keys
 from starkmatter.accounts.programs.tokens import forget_old_programs
@@ -143,10 +144,11 @@ async def _audit(b: Backends) -> str:
 
 async def _forget_sessions(b: Backends) -> str:
     sessions, tries = await delete_old_sessions(b, KEEP_SESSIONS), await forget_old_tries(b)
-    links = await forget_old_links(b)
+    links, journeys = await forget_old_links(b), await forget_old_flows(b)
     await forget_old_challenges(b)
     await forget_old_confirmations(b)
-    return f"{sessions} ended sessions, {tries} counts of tries and {links} reset links deleted"
+    told = f"{sessions} ended sessions, {tries} counts of tries, {links} reset links"
+    return f"{told} and {journeys} unfinished sign-ins elsewhere deleted"
 
 
 async def _rotate_keys(b: Backends) -> str:

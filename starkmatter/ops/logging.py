@@ -22,6 +22,7 @@ CHATTY = (
     "alembic",
     "apscheduler",
     "anthropic",
+    "authlib",
     "httpx",
     "httpx2",
     "httpcore",

@@ -31,6 +31,8 @@ GUARDED: dict[tuple[str, str], Any] = {
     ("PATCH", "/admin/users/{user_id}"): {"role": "viewer"},
     ("POST", "/admin/invitations"): {"role": "viewer"},
     ("POST", "/admin/reset-links"): {"user_id": SOMEBODY},
+    ("POST", "/auth/oidc/{provider}/link"): None,
+    ("DELETE", "/auth/identities/{identity_id}"): None,
     ("POST", "/tokens"): {"name": "bot", "scopes": ["read"]},
     ("POST", "/accounts/{account_id}/shares"): {"email": "nobody@example.org", "level": "view"},
 }
@@ -51,6 +53,8 @@ OPEN = {
     ("POST", "/connections/{kind}/test"),
     ("POST", "/jobs/{name}/runs"),
     ("POST", "/auth/token"),
+    ("POST", "/auth/oidc/{provider}/register"),
+    ("POST", "/auth/oidc/finish"),
     ("DELETE", "/tokens/{token_id}"),
     ("DELETE", "/admin/tokens/{token_id}"),
 }
@@ -83,6 +87,8 @@ async def send(api: Api, method: str, path: str, body: Any) -> httpx.Response:
         "user_id": SOMEBODY,
         "account_id": SOMEBODY,
         "session_id": SOMEBODY,
+        "identity_id": SOMEBODY,
+        "provider": "oidc",
     }.items():
         path = path.replace(f"{{{name}}}", value)
     return await api.http.request(method, f"/api/v1{path}", json=body)

@@ -60,7 +60,7 @@ async def code_of(b: Backends, caller: Caller, steps: int) -> str:
 
 
 async def with_factor(b: Backends, caller: Caller) -> list[str]:
-    given = await factor.enroll(b, caller, PASSPHRASE)
+    given = await factor.enroll(b, caller)
     SECRETS[caller.user_id] = given.secret
     return await factor.confirm(b, caller, pyotp.TOTP(given.secret).at(utc_now() - timedelta(seconds=30)))
 
@@ -123,12 +123,12 @@ async def _uses_recovery_code(b: Backends, owner: Caller) -> None:
 
 async def _renews_codes(b: Backends, owner: Caller) -> None:
     await with_factor(b, owner)
-    await factor.renew_recovery_codes(b, owner, PASSPHRASE, await code_of(b, owner, 0))
+    await factor.renew_recovery_codes(b, owner)
 
 
 async def _turns_factor_off(b: Backends, owner: Caller) -> None:
     await with_factor(b, owner)
-    await factor.turn_off(b, owner, PASSPHRASE, await code_of(b, owner, 0))
+    await factor.turn_off(b, owner)
 
 
 async def _promotes(b: Backends, owner: Caller) -> None:

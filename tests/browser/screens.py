@@ -34,6 +34,7 @@ SCREENS = (
 DOORS = (
     ("login", "/login"),
     ("setup", "/setup?token=shown-once"),
+    ("second-step", "/login/code"),
     ("forgot", "/forgot"),
     ("reset", "/reset?token=shown-once"),
     ("welcome", "/welcome"),

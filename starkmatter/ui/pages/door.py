@@ -4,20 +4,23 @@ import reflex as rx
 from reflex.event import noop
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
+from starkmatter.accounts.oidc.providers import list_providers
 from starkmatter.accounts.sessions import caller_of_cookie_header
 from starkmatter.accounts.setup import owner_exists
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
 from starkmatter.ui.components.icons import candles, icon, logo
 from starkmatter.ui.components.parts import form_field
-from starkmatter.ui.live.components import PasskeySignIn, RestForm
+from starkmatter.ui.live.components import PasskeySignIn, ProviderButtons, RestForm
 from starkmatter.ui.state.guard import allow
+from starkmatter.ui.state.rows import Row
 
 
 class DoorState(rx.State):
-    """Whether somebody has set this installation up. Who is signed in is sent on."""
+    """Whether somebody has set this installation up, and where else one can sign in. Who is signed in is sent on."""
 
     no_owner: bool = False
+    providers: list[Row] = []
     problem: str = ""
 
     @rx.event
@@ -25,9 +28,11 @@ class DoorState(rx.State):
     async def load(self):
         """Ask once per visit."""
         try:
-            if await caller_of_cookie_header(backends(), self.router.headers.cookie) is not None:
+            b = backends()
+            if await caller_of_cookie_header(b, self.router.headers.cookie) is not None:
                 return rx.redirect("/")
-            self.no_owner, self.problem = not await owner_exists(backends()), ""
+            self.no_owner, self.problem = not await owner_exists(b), ""
+            self.providers = [{"slug": one.slug, "title": one.title} for one in await list_providers(b)]
         except StarkMatterError as error:
             self.problem = error.text
         return None
@@ -100,7 +105,34 @@ def login() -> rx.Component:
             meter=False,
         ),
         PasskeySignIn.create(next="/"),
+        ProviderButtons.create(providers=DoorState.providers, invited=False),
         rx.el.a("I have forgotten my passphrase", href="/forgot", class_name="soft small"),
+        pitch=True,
+    )
+
+
+def second_step() -> rx.Component:
+    """The code of one's own second factor, after a provider has said who it is."""
+    return _door(
+        _heading(
+            "One more step",
+            "The provider says that it is you. Your second factor here is asked all the same, so that who gets into "
+            "your account there does not get in here.",
+        ),
+        RestForm.create(
+            form_field(
+                "Code of your authenticator app, or a recovery code",
+                "totp",
+                "text",
+                "one-time-code",
+                auto_focus=True,
+                max_length=40,
+            ),
+            rx.el.button("Sign in", type="submit", class_name="btn primary wide"),
+            action="/api/v1/auth/oidc/finish",
+            next="/",
+        ),
+        rx.el.a("Back to the sign-in", href="/login", class_name="soft small"),
         pitch=True,
     )
 
@@ -155,6 +187,7 @@ def setup() -> rx.Component:
             meter=True,
             link_field="setup_token",
         ),
+        ProviderButtons.create(providers=DoorState.providers, invited=True),
         pitch=True,
     )
 

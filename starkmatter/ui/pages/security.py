@@ -6,6 +6,7 @@ from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import Passkeys, RestForm, SecondFactor
+from starkmatter.ui.pages.linked import linked_sign_ins
 from starkmatter.ui.state.connections import FactorState
 from starkmatter.ui.state.settings import SettingsState
 
@@ -36,6 +37,7 @@ def security() -> rx.Component:
                     class_name="grid w7",
                 ),
                 panel("Passphrase", _passphrase(), class_name="w5"),
+                linked_sign_ins(),
                 panel(
                     "Sessions",
                     _sessions(),
