@@ -171,7 +171,7 @@ class Settings(BaseSettings):
                 raise ConfigError(f"STARKMATTER_EGRESS_ALLOW: '{part}' is not host:port.")
         return value
 
-    @field_validator("metrics_token", "vault_key")
+    @field_validator("metrics_token", "vault_key", "vault_token")
     @classmethod
     def _no_sample_secrets(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
         if value is None:

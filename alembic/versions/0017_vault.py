@@ -26,7 +26,7 @@ def downgrade() -> None:
         ):
             raise RuntimeError(
                 f"{table} holds secrets under data keys, which an older version cannot open and this step would"
-                " destroy. Bring back a backup from before, or delete those rows and enter the secrets again afterwards."
+                " destroy. Bring back a backup from before, or delete those rows and enter the secrets again."
             )
     for table in SEALED:
         op.drop_column(table, "kek_version")

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from starkmatter.accounts.sealing.ports import KeyVersion, Source, Wrapped, bound
 from starkmatter.clock import monotonic_secs
 from starkmatter.errors import ConfigError, StarkMatterError, Unavailable
+from starkmatter.ops.seldom import Seldom
 from starkmatter.settings import present_secret
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class TransitKeys:
         self._mount = mount or "transit"
         self._kept: OrderedDict[tuple[bytes, str], tuple[float, bytes]] = OrderedDict()
         self._paused_until = 0.0
+        self._seldom = Seldom(clock=clock)
 
     async def newest(self) -> KeyVersion | None:
         answer = await self._ask(lambda transit: transit.read_key(self._name, mount_point=self._mount))
@@ -98,7 +100,7 @@ class TransitKeys:
         self._keep((blob, place), data_key, now)
         return data_key
 
-    async def make_newer(self) -> KeyVersion:
+    async def make_newer(self, above: int) -> KeyVersion:
         await self._ask(lambda transit: transit.rotate_key(self._name, mount_point=self._mount))
         newest = await self.newest()
         if newest is None:
@@ -188,7 +190,8 @@ class TransitKeys:
         return self._down("answered something else than a transit engine does: check STARKMATTER_VAULT_ADDR")
 
     def _down(self, how: str) -> Unavailable:
-        log.warning("hashicorp vault", how=how)
+        if (held_back := self._seldom.take()) is not None:
+            log.warning("hashicorp vault", how=how, held_back=held_back)
         return Unavailable(f"HashiCorp Vault {how}. Stored keys cannot be used until it answers; nothing was changed.")
 
 

@@ -32,9 +32,9 @@ def write_keys(keys: dict[int, bytes]) -> str:
     return "".join(lines)
 
 
-def with_a_newer(keys: dict[int, bytes]) -> tuple[int, dict[int, bytes]]:
-    """A fresh key added under the next number."""
-    number = max(keys, default=0) + 1
+def with_a_newer(keys: dict[int, bytes], above: int = 0) -> tuple[int, dict[int, bytes]]:
+    """A fresh key added under the next number, which is also more than `above`."""
+    number = max(above, *keys, 0) + 1
     return number, {**keys, number: secrets.token_bytes(KEY_BYTES)}
 
 

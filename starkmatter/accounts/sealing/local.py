@@ -60,10 +60,10 @@ class LocalKeys:
         """What was sealed under the key itself, before rows had data keys of their own."""
         return self._opened(number, nonce, ciphertext, f"{place}|{number}".encode())
 
-    async def make_newer(self) -> KeyVersion:
+    async def make_newer(self, above: int = 0) -> KeyVersion:
         self._refuse_given("put a newer one in front, as 2:NEWEST 1:FORMER, start anew, run `vault rotate --resume`.")
         with self._changing():
-            number, keys = with_a_newer(read_keys(kept_secret(self._settings, KEY_FILE) or ""))
+            number, keys = with_a_newer(read_keys(kept_secret(self._settings, KEY_FILE) or ""), above)
             self._replace(write_keys(keys))
         return KeyVersion("local", number)
 

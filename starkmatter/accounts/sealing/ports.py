@@ -47,8 +47,8 @@ class KeyKeeper(Protocol):
     async def unwrap(self, blob: bytes, place: str, number: int) -> bytes:
         """The data key that `wrap` was given for the same place."""
 
-    async def make_newer(self) -> KeyVersion:
-        """Have a fresh key wrap from now on."""
+    async def make_newer(self, above: int) -> KeyVersion:
+        """Have a fresh key wrap from now on; where we number them, its number is none up to `above`."""
 
     async def about(self) -> str:
         """Where the keys are, in words without anything secret."""

@@ -24,6 +24,8 @@ from starkmatter.settings import Settings
 
 ROWS_AT_A_TIME = 200
 MOST_PASSES = 20
+# The key of this machine that rows were sealed under before they had data keys.
+FIRST = "local:1"
 JOB, COMMAND = Actor("job"), Actor("command")
 
 
@@ -67,10 +69,12 @@ async def rotate(db: Database, settings: Settings, *, resume: bool = False, by: 
     if not resume:
         keeper = newest_keeper(settings)
         former = await keeper.newest()
-        if former is None and await db.tuples(queries.ROWS_BY_VERSION):
-            # A key made now would bear the number of the one that is missing.
+        named = [version or FIRST for version, _ in await db.tuples(queries.ROWS_BY_VERSION)]
+        here = [int(version.rpartition(":")[2]) for version in named if version.startswith("local:")]
+        if former is None and here:
+            # The key of these rows is missing: one that is made now would stand in its place.
             raise ConfigError(LOST)
-        newest = await keeper.make_newer()
+        newest = await keeper.make_newer(above=max(here, default=0))
         async with db.transaction() as connection:
             before = None if former is None else {"version": str(former)}
             await note(connection, by, "vault.key_made", ("vault", newest), before=before)
@@ -130,7 +134,6 @@ async def drop_former(db: Database, settings: Settings) -> list[KeyVersion]:
     former = [KeyVersion("local", number) for number in sorted(keys.numbers())]
     former = [version for version in former if version != newest]
     used = dict(await db.tuples(queries.ROWS_BY_VERSION))
-    # Rows of the form before data keys name no version; they were sealed with a key of this machine.
     needed = sum(used.get(version, 0) for version in (None, *map(str, former)))
     if former and needed:
         raise Conflict(f"{needed:,} rows still need a former key: run `starkmatter vault rotate --resume` first.")
