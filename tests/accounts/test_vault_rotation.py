@@ -16,7 +16,7 @@ import pytest
 from alembic import command
 from redis.asyncio import Redis
 
-from starkmatter.accounts.sealing import local, rotation
+from starkmatter.accounts.sealing import commands, local, rotation
 from starkmatter.accounts.sealing.local import local_keys
 from starkmatter.accounts.sealing.ports import LOST
 from starkmatter.accounts.sealing.report import vault_part, vault_status
@@ -392,3 +392,14 @@ def test_two_that_make_a_newer_key_at_once_make_two(tmp_path: Path) -> None:
         return {version.number for version in made}
 
     assert asyncio.run(work()) == local_keys(settings).numbers() == {1, 2, 3, 4}
+
+
+def test_the_commands_work_on_a_database_of_the_moment(database_url: str, tmp_path: Path) -> None:
+    settings = load_settings({"STARKMATTER_HOME": str(tmp_path), "DATABASE_URL": database_url})
+    assert "no key yet" in commands.status_of_vault(settings).as_text()
+    moved = commands.rotate_vault(settings, resume=True)
+    assert moved.as_text() == "The vault has no key yet."
+    assert commands.rotate_vault(settings, resume=False).as_text().startswith("0 rows were brought under")
+    assert commands.drop_former_keys(settings) == []
+    assert commands.status_of_vault(settings).as_json()["rows"] == {}
+    assert "local:1                  0 rows  newest" in commands.status_of_vault(settings).as_text()
