@@ -75,6 +75,16 @@ async def test_a_sealed_value_opens_in_no_other_table(settings: Settings) -> Non
                 await rewrap(settings, sealed, another)
 
 
+async def test_a_ciphertext_is_bound_to_its_place_even_with_its_own_data_key(settings: Settings) -> None:
+    sealed, keys = await seal(settings, b"x", PLACE), local_keys(settings)
+    assert sealed.wrapped_key is not None
+    data_key = await keys.unwrap(sealed.wrapped_key, PLACE, 1)
+    elsewhere = (await keys.wrap(data_key, "elsewhere")).blob
+    assert await keys.unwrap(elsewhere, "elsewhere", 1) == data_key
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        await unseal(settings, replace(sealed, wrapped_key=elsewhere), "elsewhere")
+
+
 @pytest.mark.parametrize("name", ["nonce", "ciphertext", "wrapped_key"])
 async def test_one_bit_that_was_changed_is_noticed(settings: Settings, name: str) -> None:
     sealed = await seal(settings, b"the secret", PLACE)

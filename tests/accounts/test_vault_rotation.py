@@ -16,6 +16,7 @@ import pytest
 from alembic import command
 from redis.asyncio import Redis
 
+from starkmatter.accounts import factor
 from starkmatter.accounts.sealing import commands, local, rotation
 from starkmatter.accounts.sealing.local import local_keys
 from starkmatter.accounts.sealing.ports import LOST
@@ -133,18 +134,24 @@ async def test_no_key_is_made_in_place_of_one_that_is_missing(b: Backends) -> No
 async def test_a_change_in_the_same_instant_wins_over_the_rotation(
     b: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await plant(b, people=0)
-    real, changed = rotation.rewrap, []
+    planted, owner = await plant(b, people=0), await make_caller(b.db)
+    planted.seeds[owner.user_id] = (await factor.enroll(b, owner)).secret
+    real, changed = rotation.rewrap, set()
 
     async def rewrap(*arguments: Any) -> Any:
-        fresh = await real(*arguments)
-        if not changed:
-            changed.append(await keep_secret(b, "alpaca", None, {"key_id": "entered meanwhile"}, hide=set()))
+        fresh, table = await real(*arguments), arguments[2].partition("|")[0]
+        if table == "vault_secret" and table not in changed:
+            planted.secrets[None] = {"key_id": "entered meanwhile"}
+            await keep_secret(b, "alpaca", None, planted.secrets[None], hide=set())
+        if table == "user_totp" and table not in changed:
+            planted.seeds[owner.user_id] = (await factor.enroll(b, owner)).secret
+        changed.add(table)
         return fresh
 
     monkeypatch.setattr(rotation, "rewrap", rewrap)
     await rotate(b.db, b.settings)
-    assert dict(await open_secret(b, "alpaca") or {}) == {"key_id": "entered meanwhile"}
+    assert changed == {"vault_secret", "user_totp", "signing_key"}
+    assert await opened(b, planted) == planted
     assert await versions(b) == {"local:2"}
 
 
