@@ -21,6 +21,8 @@ keys = typer.Typer(help="Keys that sign programs' access tokens.", no_args_is_he
 app.add_typer(keys, name="keys")
 audit = typer.Typer(help="The log of who did what.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
+vault = typer.Typer(help="The key that keys of vendors and seeds are sealed under.", no_args_is_help=True)
+app.add_typer(vault, name="vault")
 
 
 def main() -> None:
@@ -124,9 +126,10 @@ def migrate() -> None:
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Say what is configured, reachable and stale. Exit code 1 when a required part is not in order."""
     settings = _settings("doctor")
+    from starkmatter.accounts.sealing.report import vault_part
     from starkmatter.ops.doctor import examine
 
-    report = examine(settings)
+    report = examine(settings, [vault_part])
     print(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
     raise typer.Exit(0 if report.ok else 1)
 
@@ -186,6 +189,41 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     verdict = verify_log(settings)
     print(json.dumps(verdict.as_json(), indent=2) if as_json else verdict.as_text())
     raise typer.Exit(0 if verdict.whole else 1)
+
+
+@vault.command("rotate")
+def rotate_vault_key(
+    resume: Annotated[
+        bool, typer.Option("--resume", help="No newer key: finish what was begun, or move to where the key is now.")
+    ] = False,
+) -> None:
+    """Make a newer key and bring everything under it while the product runs. Ended early, it can be run again."""
+    settings = _settings("vault")
+    from starkmatter.accounts.sealing.commands import rotate_vault
+
+    moved = rotate_vault(settings, resume=resume)
+    print(moved.as_text())
+    raise typer.Exit(1 if moved.not_opened else 0)
+
+
+@vault.command("status")
+def vault_status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say where the key is and how many rows are under which version."""
+    settings = _settings("vault")
+    from starkmatter.accounts.sealing.commands import status_of_vault
+
+    status = status_of_vault(settings)
+    print(json.dumps(status.as_json(), indent=2) if as_json else status.as_text())
+
+
+@vault.command("drop-former")
+def drop_former() -> None:
+    """Forget the keys on this machine that nothing is under any more. Older backups cannot be opened without them."""
+    settings = _settings("vault")
+    from starkmatter.accounts.sealing.commands import drop_former_keys
+
+    gone = ", ".join(map(str, drop_former_keys(settings)))
+    print(f"Gone: {gone}. What older backups hold under them stays closed." if gone else "There is no former key.")
 
 
 @app.command()

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))
 
     vault_key: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_VAULT_KEY"))
+    vault_source: Literal["local", "hashicorp"] | None = Field(None, validation_alias=_env("STARKMATTER_VAULT_SOURCE"))
+    vault_addr: str | None = Field(None, validation_alias=_env("STARKMATTER_VAULT_ADDR"))
+    vault_token: SecretStr | None = Field(None, validation_alias=_env("STARKMATTER_VAULT_TOKEN"))
+    vault_transit_key: str = Field("starkmatter", validation_alias=_env("STARKMATTER_VAULT_TRANSIT_KEY"))
     vendor_urls: dict[str, str] = Field(default_factory=dict, validation_alias=_env("STARKMATTER_VENDOR_URLS"))
     egress_allow: str = Field("", validation_alias=_env("STARKMATTER_EGRESS_ALLOW"))
 
@@ -145,6 +149,22 @@ class Settings(BaseSettings):
             raise ConfigError("STARKMATTER_AUDIT_WEBHOOK must be an https address, or an http one on this machine.")
         return value or None
 
+    @field_validator("vault_addr")
+    @classmethod
+    def _vault_addr_is_safe(cls, value: str | None) -> str | None:
+        if value and not _is_safe_address(value, {"https"}, {"http"}):
+            raise ConfigError("STARKMATTER_VAULT_ADDR must be an https address, or an http one on this machine.")
+        return value or None
+
+    @field_validator("vault_transit_key")
+    @classmethod
+    def _vault_transit_key_is_a_name(cls, value: str) -> str:
+        if not re.fullmatch(r"([A-Za-z0-9_-]+/)*[A-Za-z0-9_.-]+", value):
+            raise ConfigError(
+                "STARKMATTER_VAULT_TRANSIT_KEY is a key's name, or MOUNT/NAME when it is not in transit/."
+            )
+        return value
+
     @field_validator("egress_allow")
     @classmethod
     def _egress_allow_is_a_list(cls, value: str) -> str:
@@ -153,7 +173,7 @@ class Settings(BaseSettings):
                 raise ConfigError(f"STARKMATTER_EGRESS_ALLOW: '{part}' is not host:port.")
         return value
 
-    @field_validator("metrics_token", "vault_key")
+    @field_validator("metrics_token", "vault_key", "vault_token")
     @classmethod
     def _no_sample_secrets(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
         if value is None:
@@ -179,6 +199,10 @@ class Settings(BaseSettings):
                 "STARKMATTER_PUBLIC_URL is needed when STARKMATTER_HOST is not a loopback address: "
                 "the address people type, such as https://trade.example.org."
             )
+        if self.vault_addr is not None and self.vault_token is None:
+            raise ConfigError("STARKMATTER_VAULT_TOKEN is needed when STARKMATTER_VAULT_ADDR is set.")
+        if self.vault_source == "hashicorp" and self.vault_addr is None:
+            raise ConfigError("STARKMATTER_VAULT_ADDR is needed when STARKMATTER_VAULT_SOURCE is hashicorp.")
         for name in ("database_url", "redis_url"):
             url: SecretStr | None = getattr(self, name)
             if url is not None:
@@ -201,6 +225,11 @@ class Settings(BaseSettings):
         if is_loopback(self.host):
             listed += [f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")]
         return tuple(dict.fromkeys(listed))
+
+    @property
+    def wraps_at(self) -> Literal["local", "hashicorp"]:
+        """Whose key wraps the data keys of what is sealed from now on."""
+        return self.vault_source or ("hashicorp" if self.vault_addr else "local")
 
     @property
     def browser_url(self) -> str:
@@ -285,14 +314,36 @@ def home_secret(settings: Settings, name: str, given: SecretStr | None = None) -
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigError(f"{path} is readable by others (mode {mode:o}): run chmod 600 on it.") from None
-        text = path.read_text(encoding="ascii").strip()
-        if not text:
-            raise ConfigError(f"{path} is empty: delete it to have a new one generated.") from None
-        return text
+        return kept_secret(settings, name) or home_secret(settings, name)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         secret = secrets.token_urlsafe(GENERATED_SECRET_BYTES)
         file.write(secret + "\n")
     return secret
+
+
+def kept_secret(settings: Settings, name: str) -> str | None:
+    """The secret `name` of the home, None when there is none; it is not generated. ConfigError when others read it."""
+    path = settings.home / "secrets" / name
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ConfigError(f"{path} is readable by others (mode {mode:o}): run chmod 600 on it.")
+        text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({type(error).__name__}).") from None
+    if not text:
+        raise ConfigError(f"{path} is empty: delete it to have a new one generated.")
+    return text
+
+
+def present_secret(variable: str, given: SecretStr) -> str:
+    """A secret as its NAME_FILE holds it now, else as it was given at the start: some are replaced while we run."""
+    path = os.environ.get(f"{variable}_FILE")
+    if path and not os.environ.get(variable):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or given.get_secret_value()
+        except (OSError, ValueError):
+            return given.get_secret_value()
+    return given.get_secret_value()

@@ -18,7 +18,8 @@ from starkmatter.accounts.audit.records import Actor
 from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.passphrase import verify_passphrase
 from starkmatter.accounts.records import Caller
-from starkmatter.accounts.sealing import Sealed, seal, unseal
+from starkmatter.accounts.sealing.envelope import Sealed, columns, seal, unseal
+from starkmatter.accounts.sealing.places import totp_place
 from starkmatter.accounts.sessions import revoke_other_sessions
 from starkmatter.accounts.throttle import forgive, person_key, take_try
 from starkmatter.backends import Backends
@@ -59,10 +60,7 @@ class Enrollment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    nonce: bytes
-    ciphertext: bytes
-    key_version: int
+class _Row(Sealed):
     confirmed_at: datetime | None
 
 
@@ -82,17 +80,8 @@ async def is_on(b: Backends, user_id: UUID) -> bool:
 async def enroll(b: Backends, caller: Caller) -> Enrollment:
     """Begin: a new secret, which counts only after `confirm`. Conflict when the second factor is on already."""
     secret = pyotp.random_base32()
-    sealed = seal(b.settings, secret.encode(), _place(caller.user_id))
-    kept = await b.db.value(
-        queries.PUT_TOTP,
-        {
-            "user": caller.user_id,
-            "nonce": sealed.nonce,
-            "ciphertext": sealed.ciphertext,
-            "key_version": sealed.key_version,
-            "now": utc_now(),
-        },
-    )
+    sealed = await seal(b.settings, secret.encode(), totp_place(caller.user_id))
+    kept = await b.db.value(queries.PUT_TOTP, {"user": caller.user_id, **columns(sealed), "now": utc_now()})
     if kept is None:
         raise Conflict("The second factor is on. Turn it off first.", code="totp_on")
     return Enrollment(secret, pyotp.TOTP(secret).provisioning_uri(name=caller.email, issuer_name=ISSUER))
@@ -185,7 +174,7 @@ async def _accepts(b: Backends, user_id: UUID, code: str, *, recovery_by: Caller
     row = await b.db.one(_Row, queries.TOTP, (user_id,))
     if row is None or not (len(text) == 6 and text.isascii() and text.isdigit()):
         return False
-    secret = unseal(b.settings, Sealed(row.nonce, row.ciphertext, row.key_version), _place(user_id)).decode()
+    secret = (await unseal(b.settings, row, totp_place(user_id))).decode()
     step = _matching_step(secret, text, now)
     return step is not None and await b.db.run(queries.USE_STEP, {"user": user_id, "step": step}) == 1
 
@@ -213,7 +202,3 @@ async def _new_recovery_codes(b: Backends, user_id: UUID) -> list[str]:
 
 def _hash(code: str) -> bytes:
     return sha256(code.encode()).digest()
-
-
-def _place(user_id: UUID) -> str:
-    return f"user_totp|{user_id}|ciphertext"

@@ -71,15 +71,18 @@ APPEARANCE = "SELECT appearance FROM app_user WHERE id = %s"
 SET_APPEARANCE = "UPDATE app_user SET appearance = %s::jsonb WHERE id = %s"
 
 PUT_SECRET = """
-INSERT INTO vault_secret (id, kind, owner_id, nonce, ciphertext, key_version, hints, updated_at)
-VALUES (%(id)s, %(kind)s, %(owner)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(hints)s::jsonb, %(now)s)
+INSERT INTO vault_secret (
+  id, kind, owner_id, nonce, ciphertext, key_version, wrapped_key, kek_version, hints, updated_at)
+VALUES (%(id)s, %(kind)s, %(owner)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(wrapped_key)s, %(kek_version)s,
+        %(hints)s::jsonb, %(now)s)
 ON CONFLICT (kind, owner_id) DO UPDATE
    SET id = excluded.id, nonce = excluded.nonce, ciphertext = excluded.ciphertext, key_version = excluded.key_version,
+       wrapped_key = excluded.wrapped_key, kek_version = excluded.kek_version,
        hints = excluded.hints, updated_at = excluded.updated_at, tested_at = NULL, tested_ok = NULL, tested_text = ''
 """
 
 SECRET = """
-SELECT id, nonce, ciphertext, key_version FROM vault_secret
+SELECT id, nonce, ciphertext, key_version, wrapped_key, kek_version FROM vault_secret
  WHERE kind = %(kind)s AND owner_id IS NOT DISTINCT FROM %(owner)s
 """
 
@@ -98,16 +101,20 @@ UPDATE vault_secret SET tested_at = %(now)s, tested_ok = %(ok)s, tested_text = %
 # --- the second factor -----------------------------------------------------------------------------------------------
 
 PUT_TOTP = """
-INSERT INTO user_totp (user_id, nonce, ciphertext, key_version, last_step, tries, tries_since, created_at)
-VALUES (%(user)s, %(nonce)s, %(ciphertext)s, %(key_version)s, 0, 0, %(now)s, %(now)s)
+INSERT INTO user_totp (
+  user_id, nonce, ciphertext, key_version, wrapped_key, kek_version, last_step, tries, tries_since, created_at)
+VALUES (%(user)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(wrapped_key)s, %(kek_version)s, 0, 0, %(now)s, %(now)s)
 ON CONFLICT (user_id) DO UPDATE
-   SET nonce = excluded.nonce, ciphertext = excluded.ciphertext, key_version = excluded.key_version, last_step = 0,
+   SET nonce = excluded.nonce, ciphertext = excluded.ciphertext, key_version = excluded.key_version,
+       wrapped_key = excluded.wrapped_key, kek_version = excluded.kek_version, last_step = 0,
        created_at = excluded.created_at
  WHERE user_totp.confirmed_at IS NULL
 RETURNING user_id
 """
 
-TOTP = "SELECT nonce, ciphertext, key_version, confirmed_at FROM user_totp WHERE user_id = %s"
+TOTP = """
+SELECT nonce, ciphertext, key_version, wrapped_key, kek_version, confirmed_at FROM user_totp WHERE user_id = %s
+"""
 
 # One row changes while tries are left; the window starts anew after an hour.
 TAKE_TRY = """

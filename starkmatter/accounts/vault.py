@@ -15,7 +15,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from starkmatter.accounts import queries
-from starkmatter.accounts.sealing import Sealed, seal, unseal
+from starkmatter.accounts.sealing.envelope import Sealed, columns, seal, unseal
+from starkmatter.accounts.sealing.places import secret_place
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 
@@ -70,17 +71,14 @@ class StoredSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Sealed):
     id: UUID
-    nonce: bytes
-    ciphertext: bytes
-    key_version: int
 
 
 async def keep_secret(b: Backends, kind: str, owner_id: UUID | None, values: Mapping[str, str], hide: set[str]) -> None:
     """Store or replace the connection `kind` of a person (None: of the installation). Fields in `hide` are masked."""
     sealed_id = uuid4()
-    sealed = seal(b.settings, json.dumps(dict(values)).encode(), _place(sealed_id, kind, owner_id))
+    sealed = await seal(b.settings, json.dumps(dict(values)).encode(), secret_place(sealed_id, kind, owner_id))
     hints = {name: _masked(value) if name in hide else value for name, value in values.items() if value}
     await b.db.run(
         queries.PUT_SECRET,
@@ -88,9 +86,7 @@ async def keep_secret(b: Backends, kind: str, owner_id: UUID | None, values: Map
             "id": sealed_id,
             "kind": kind,
             "owner": owner_id,
-            "nonce": sealed.nonce,
-            "ciphertext": sealed.ciphertext,
-            "key_version": sealed.key_version,
+            **columns(sealed),
             "hints": json.dumps(hints),
             "now": utc_now(),
         },
@@ -102,13 +98,12 @@ async def open_secret(b: Backends, kind: str, owner_id: UUID | None = None) -> S
     """The fields in clear, for the adapter that uses them; None when there is no such connection.
 
     ConfigError when the vault's key is not the one it was sealed with: restore the key file, or enter the keys again.
+    Unavailable when the keeper of the vault's key does not answer.
     """
     row = await b.db.one(_Row, queries.SECRET, {"kind": kind, "owner": owner_id})
     if row is None:
         return None
-    sealed = Sealed(row.nonce, row.ciphertext, row.key_version)
-    plain = unseal(b.settings, sealed, _place(row.id, kind, owner_id))
-    return Secrets(json.loads(plain))
+    return Secrets(json.loads(await unseal(b.settings, row, secret_place(row.id, kind, owner_id))))
 
 
 async def stored_secrets(b: Backends, owner_id: UUID | None) -> dict[str, StoredSecret]:
@@ -133,10 +128,6 @@ async def _announce(b: Backends, kind: str) -> None:
         await b.cache.publish(CHANGED_CHANNEL, kind)
     except (RedisError, OSError) as error:
         log.warning("vault change not announced", error=type(error).__name__)
-
-
-def _place(row_id: UUID, kind: str, owner_id: UUID | None) -> str:
-    return f"vault_secret|{row_id}|ciphertext|{kind}|{owner_id or 'installation'}"
 
 
 def _masked(value: str) -> str:

@@ -15,6 +15,7 @@ from starkmatter.accounts.passkeys.challenges import forget_old_challenges
 from starkmatter.accounts.programs.signing_keys import forget_old_keys, rotate_keys
 from starkmatter.accounts.programs.tokens import forget_old_programs
 from starkmatter.accounts.reset import forget_old_links
+from starkmatter.accounts.sealing.rotation import finish_rotation
 from starkmatter.accounts.sessions import delete_old_sessions
 from starkmatter.accounts.throttle import forget_old_tries
 from starkmatter.alerts import queries as alert_queries
@@ -92,6 +93,7 @@ def timetable() -> list[Job]:
             "Replaces the key of access tokens every thirty days; deletes ended tokens of programs.",
             _rotate_keys,
         ),
+        Job("vault", "hourly", every(hours=1), "Brings what is sealed under the vault's newest key.", finish_rotation),
         Job(
             "market end of day",
             "weekdays 16:20 in New York",

@@ -3,7 +3,7 @@
 from starkmatter.accounts.vault import open_secret
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs
-from starkmatter.errors import ConfigError
+from starkmatter.errors import ConfigError, Unavailable
 from starkmatter.market.failover import Failover
 from starkmatter.market.ports import MarketDataProvider
 from starkmatter.market.providers.alpaca import KIND as ALPACA
@@ -32,6 +32,9 @@ class MarketSources:
             keys = await open_secret(self._b, ALPACA)
         except ConfigError:
             keys = None  # The connection's page says that it cannot be opened.
+        except Unavailable:
+            self._looked_at = now  # What keeps the keys does not answer: go on with those of before.
+            return self._failover
         self._looked_at = now
         fingerprint = keys.fingerprint if keys else ""
         if fingerprint != self._fingerprint:

@@ -66,10 +66,17 @@ def back_up(settings: Settings, target: Path | None) -> str:
             whole.rename(target)
     except OSError as error:
         raise ConfigError(f"Cannot write {target}: {error.strerror or error}.") from None
-    return (
-        f"Wrote {target} ({target.stat().st_size:,} bytes). "
-        f"Keep a copy of {settings.home / 'secrets'} elsewhere too: stored keys cannot be read without it."
-    )
+    return f"Wrote {target} ({target.stat().st_size:,} bytes). {_what_else(settings)}"
+
+
+def _what_else(settings: Settings) -> str:
+    """What a backup is not worth much without."""
+    needed = f"Keep a copy of {settings.home / 'secrets'} elsewhere too"
+    if settings.vault_key is not None:
+        needed += ", and of STARKMATTER_VAULT_KEY"
+    if settings.vault_addr is not None:
+        needed += f", and the key {settings.vault_transit_key} in HashiCorp Vault"
+    return f"{needed}: stored keys cannot be read without it."
 
 
 def _pack(whole: Path, files: list[Path]) -> None:

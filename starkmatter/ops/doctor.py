@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,8 @@ from starkmatter.settings import Settings
 from starkmatter.version import VERSION
 
 LOW_DISK_BYTES = 1_000_000_000
+# A look at something of a room above this one; the database is None while none can be had.
+Look = Callable[[Settings, Database | None], Awaitable[Part]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(settings: Settings) -> Report:
+def examine(settings: Settings, looks: Sequence[Look] = ()) -> Report:
     """Look at everything; never raises for a part that is down."""
-    return Report(_configured(settings), [*_files(settings), *asyncio.run(_services(settings))])
+    return Report(_configured(settings), [*_files(settings), *asyncio.run(_services(settings, looks))])
 
 
 def _configured(settings: Settings) -> dict[str, Any]:
@@ -94,23 +96,28 @@ def _files(settings: Settings) -> list[Part]:
     return parts
 
 
-async def _services(settings: Settings) -> list[Part]:
+async def _services(settings: Settings, looks: Sequence[Look]) -> list[Part]:
     try:
         engines = embedded_addresses(settings)
     except ConfigError as error:
         return [Part("engines", False, error.text)]
     if engines is None:
-        return [Part("instance", False, "Not running: `starkmatter run` starts it.")]
+        found = [await look(settings, None) for look in looks]
+        return [Part("instance", False, "Not running: `starkmatter run` starts it."), *found]
     web = await http_ok(settings.host, settings.port, "/healthz")
-    return [Part("web", web, "Answers." if web else "No answer on its port."), *await _backends(engines)]
+    return [
+        Part("web", web, "Answers." if web else "No answer on its port."),
+        *await _backends(settings, engines, looks),
+    ]
 
 
-async def _backends(engines: Engines) -> list[Part]:
+async def _backends(settings: Settings, engines: Engines, looks: Sequence[Look]) -> list[Part]:
     database = Database(engines.database_url, name="doctor", max_size=1)
     cache = Redis.from_url(engines.redis_url)
     try:
         await database.open()
-        return await health.check_all(database, cache)
+        parts = await health.check_all(database, cache)
+        return [*parts, *[await look(settings, database) for look in looks]]
     except (RedisError, OSError) as error:
         return [Part("cache", False, f"No answer ({type(error).__name__}).")]
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from starkmatter.accounts.sealing import seal
+from starkmatter.accounts.sealing.envelope import seal
 from starkmatter.accounts.vault import (
     CHANGED_CHANNEL,
     forget_secret,
@@ -129,8 +129,8 @@ async def test_secrets_cannot_be_printed_or_pickled(b: Backends) -> None:
         pickle.dumps(opened)
 
 
-def test_the_key_file_is_for_us_alone(b: Backends, tmp_path: Path) -> None:
-    seal(b.settings, b"x", "here")
+async def test_the_key_file_is_for_us_alone(b: Backends, tmp_path: Path) -> None:
+    await seal(b.settings, b"x", "here")
     assert (tmp_path / "secrets" / "vault_key").stat().st_mode & 0o777 == 0o600
 
 

@@ -102,14 +102,15 @@ FORGET_REFRESH = "DELETE FROM refresh_token WHERE expires_at < %s"
 # --- signing keys -----------------------------------------------------------------------------------------------------
 
 CURRENT_KEY = """
-SELECT kid, public_key, nonce, ciphertext, key_version, created_at FROM signing_key WHERE retired_at IS NULL
+SELECT kid, public_key, nonce, ciphertext, key_version, wrapped_key, kek_version, created_at
+  FROM signing_key WHERE retired_at IS NULL
 """
 
 LOCK_CURRENT_KEY = "SELECT created_at FROM signing_key WHERE retired_at IS NULL FOR UPDATE"
 
 INSERT_KEY = """
-INSERT INTO signing_key (kid, public_key, nonce, ciphertext, key_version, created_at)
-VALUES (%(kid)s, %(public_key)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(now)s)
+INSERT INTO signing_key (kid, public_key, nonce, ciphertext, key_version, wrapped_key, kek_version, created_at)
+VALUES (%(kid)s, %(public_key)s, %(nonce)s, %(ciphertext)s, %(key_version)s, %(wrapped_key)s, %(kek_version)s, %(now)s)
 ON CONFLICT ((retired_at IS NULL)) WHERE retired_at IS NULL DO NOTHING
 """
 

@@ -12,7 +12,8 @@ from hashlib import sha256
 import structlog
 
 from starkmatter.accounts.programs import queries
-from starkmatter.accounts.sealing import Sealed, seal, unseal
+from starkmatter.accounts.sealing.envelope import Sealed, columns, seal, unseal
+from starkmatter.accounts.sealing.places import signing_key_place
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.errors import ConfigError, Unavailable
@@ -34,12 +35,9 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Sealed):
     kid: str
     public_key: bytes
-    nonce: bytes
-    ciphertext: bytes
-    key_version: int
     created_at: datetime
 
 
@@ -47,12 +45,12 @@ async def signing_key(db: Database, settings: Settings, now: datetime) -> Signin
     """The key that signs now; the first one is made when it is first needed."""
     row = await db.one(_Row, queries.CURRENT_KEY)
     if row is None:
-        await db.run(queries.INSERT_KEY, _new_key(settings, now))
+        await db.run(queries.INSERT_KEY, await _new_key(settings, now))
         row = await db.one(_Row, queries.CURRENT_KEY)
         if row is None:
             raise Unavailable("The signing key is just being replaced. Try again.")
     try:
-        private = unseal(settings, Sealed(row.nonce, row.ciphertext, row.key_version), _place(row.kid))
+        private = await unseal(settings, row, signing_key_place(row.kid))
     except ConfigError:
         raise ConfigError(
             "The key that signs access tokens cannot be opened: the vault's key file is another one. Restore it, or "
@@ -68,7 +66,7 @@ async def rotate_keys(
 
     The former keys verify for eleven minutes more, with `end_former` not a moment.
     """
-    fresh = _new_key(settings, now)
+    fresh = await _new_key(settings, now)
     async with db.transaction() as connection:
         row = await (await connection.execute(queries.LOCK_CURRENT_KEY)).fetchone()
         if not force and (row is None or now - row[0] < ROTATE_EVERY):
@@ -114,21 +112,14 @@ async def public_keys(db: Database, now: datetime) -> list[dict[str, str]]:
     return [_public(public) | {"kid": kid} | marks for kid, public in rows]
 
 
-def _new_key(settings: Settings, now: datetime) -> dict[str, object]:
+async def _new_key(settings: Settings, now: datetime) -> dict[str, object]:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     kid = _text(sha256(public).digest()[:15])
-    sealed = seal(settings, private.private_bytes_raw(), _place(kid))
-    return {
-        "kid": kid,
-        "public_key": public,
-        "nonce": sealed.nonce,
-        "ciphertext": sealed.ciphertext,
-        "key_version": sealed.key_version,
-        "now": now,
-    }
+    sealed = await seal(settings, private.private_bytes_raw(), signing_key_place(kid))
+    return {"kid": kid, "public_key": public, **columns(sealed), "now": now}
 
 
 def _public(raw: bytes) -> dict[str, str]:
@@ -137,7 +128,3 @@ def _public(raw: bytes) -> dict[str, str]:
 
 def _text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _place(kid: str) -> str:
-    return f"signing_key|{kid}|ciphertext"

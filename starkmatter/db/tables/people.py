@@ -74,6 +74,8 @@ class VaultSecret(SQLModel, table=True):
     nonce: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     key_version: int
+    wrapped_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    kek_version: str | None = None
     hints: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     updated_at: datetime = instant_column()
     tested_at: datetime | None = instant_column(nullable=True)
@@ -90,6 +92,8 @@ class UserTotp(SQLModel, table=True):
     nonce: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     key_version: int
+    wrapped_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    kek_version: str | None = None
     last_step: int = Field(sa_column=Column(BigInteger, nullable=False))
     tries: int
     tries_since: datetime = instant_column()

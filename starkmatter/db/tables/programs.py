@@ -73,6 +73,8 @@ class SigningKey(SQLModel, table=True):
     nonce: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     key_version: int
+    wrapped_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    kek_version: str | None = None
     created_at: datetime = instant_column()
     retired_at: datetime | None = instant_column(nullable=True)
     verifies_until: datetime | None = instant_column(nullable=True)
