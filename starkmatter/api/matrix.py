@@ -27,6 +27,9 @@ NOT_FOR: dict[Least, str] = {
 }
 
 
+NOT_FROM_HERE = "Admins work from the networks in STARKMATTER_ADMIN_NETWORKS only, and {} is in none of them."
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a route asks of its caller; an empty reach: it takes nobody's id. `fresh`: a proof of who it is that is no
@@ -152,6 +155,8 @@ def check_rule(caller: Caller, route: str) -> Rule:
     rule = RULES.get(route)
     if rule is None:
         raise NotAllowed("Nobody may call this.", code="undeclared")
+    if rule.who == "admin" and caller.role in ADMIN_ROLES and not caller.admin_here:
+        raise NotAllowed(NOT_FROM_HERE.format(caller.ip), code="admin_network")
     if not has_role(caller, rule.who):
         raise NotAllowed(NOT_FOR[rule.who])
     if caller.scopes is None:

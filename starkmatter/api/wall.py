@@ -4,7 +4,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+from starkmatter.accounts.throttle import network_of
 from starkmatter.api.problems import problem
+from starkmatter.api.rates import DOORS, Rates, TooOften
+from starkmatter.api.security import client_ip_of
 from starkmatter.clock import monotonic_secs
 from starkmatter.ops.metrics import REQUESTS
 from starkmatter.settings import Settings
@@ -15,6 +18,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+API_PREFIX = "/api/v1"
+# Outside the API, and no mere file either.
+ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json"})
 MAX_BODY_BYTES = 262_144
 HSTS_SECS = 31_536_000
 # Reflex's prerendered pages carry inline scripts and styles, so 'unsafe-inline' stays until they have hashes.
@@ -41,7 +47,7 @@ class Wall:
     """Wraps the whole application; websockets pass untouched, they are capped by the server."""
 
     def __init__(self, app: App, settings: Settings) -> None:
-        self._app = app
+        self._app, self._settings, self._rates = app, settings, Rates(settings)
         headers = {
             "content-security-policy": CONTENT_SECURITY_POLICY,
             "x-content-type-options": "nosniff",
@@ -60,6 +66,7 @@ class Wall:
             return
         started = monotonic_secs()
         api = scope["path"].startswith("/api/")
+        scope["starkmatter.rates"], scope["starkmatter.headers"] = self._rates, []
         body = _CappedBody(receive)
         status = 500
         replied = False
@@ -68,7 +75,7 @@ class Wall:
             nonlocal status, replied
             if message["type"] == "http.response.start":
                 status, replied = message["status"], True
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                message["headers"] = [*message.get("headers", []), *self._headers, *scope["starkmatter.headers"]]
                 if api and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
@@ -79,6 +86,11 @@ class Wall:
                 await marked_send(message)
 
         try:
+            refused = await self._too_often(scope) if api or scope["path"] in ASKING else None
+            if refused is not None:
+                answer = problem(refused.status, refused.code, refused.title, refused.text, **refused.details)
+                await answer(scope, receive, marked_send)
+                return
             with suppress(_TooLarge):
                 await self._app(scope, body.receive, app_send)
             if body.too_large and not replied:
@@ -88,6 +100,15 @@ class Wall:
             if api:
                 route = getattr(scope.get("route"), "path", "none")
                 REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
+
+    async def _too_often(self, scope: Scope) -> TooOften | None:
+        """Why this call from that network address is one too many, if it is."""
+        signing_in = scope["method"] == "POST" and scope["path"].removeprefix(API_PREFIX) in DOORS
+        try:
+            await self._rates.admit_address(network_of(client_ip_of(scope, self._settings)), signing_in=signing_in)
+        except TooOften as often:
+            return often
+        return None
 
 
 class _CappedBody:
