@@ -8,6 +8,7 @@ from uuid import UUID
 Role = Literal["owner", "admin", "trader", "analyst", "viewer"]
 Scope = Literal["read", "trade", "admin"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
+NOT_FROM_HERE = "Admins work from the networks in STARKMATTER_ADMIN_NETWORKS only, and {} is in none of them."
 # How somebody acts: signed in, with a token, at the door without either, by the operator's command, or nobody: a job or
 # the system itself.
 Via = Literal["session", "token", "visitor", "command", "job", "system"]

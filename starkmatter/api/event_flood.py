@@ -1,7 +1,7 @@
 """How many events a page may send and how many event sockets may be open: per socket, person and network address.
 
 An event too many waits for its turn, so that nobody's click is lost; what is behind it stays with the sender. Who has
-been over the rate for five seconds on end is no page.
+been over the rate for four seconds on end is no page.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ MAX_SOCKETS_PER_PERSON = 10
 MAX_SOCKETS_PER_ADDRESS = 50
 BURST_SECS = 2
 PERSON_SHARE = 5  # sockets' worth of events
-PATIENCE_SECS = 5.0
+PATIENCE_SECS = 4.0
 
 
 class Crowd:

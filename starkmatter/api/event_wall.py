@@ -20,7 +20,6 @@ MAX_MESSAGE_CHARS = 65_536
 MAX_NAME_CHARS = 200
 MAX_ADDRESS_CHARS = 2_048
 CLOSE_REFUSED = 1008
-PULSES = frozenset({"1", "2", "3", f"41{NAMESPACE},"})
 ADDRESS_FIELDS = ("pathname", "asPath")
 
 log = structlog.get_logger("event wall")
@@ -81,12 +80,10 @@ async def _refuse(receive: Receive, send: Send) -> None:
 
 
 async def _objection(seat: Seat, text: str | None) -> str | None:
-    """Why this message closes the socket; None when it may pass. Waits when it is an event too many."""
+    """Why this message closes the socket; None when it may pass. Waits when it is one too many."""
     if not is_well_formed(text):
         return "malformed message"
-    if text in PULSES or await seat.may_send():
-        return None
-    return "too many events"
+    return None if await seat.may_send() else "too many events"
 
 
 def may_open(scope: Scope, origins: frozenset[str]) -> bool:
@@ -99,7 +96,7 @@ def may_open(scope: Scope, origins: frozenset[str]) -> bool:
 
 def is_well_formed(text: str | None) -> bool:
     """Whether this is a message that Reflex's own client may send: a ping's answer, connect, leave, or one event."""
-    if text in PULSES:
+    if text in {"1", "2", "3", f"41{NAMESPACE},"}:
         return True
     if text is None or len(text) > MAX_MESSAGE_CHARS:
         return False

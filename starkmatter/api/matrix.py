@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fastapi import FastAPI
 
-from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES, Caller
+from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, NOT_FROM_HERE, TRADING_ROLES, Caller
 from starkmatter.errors import NotAllowed
 
 Need = Literal["read", "trade", "admin", "browser", "open"]
@@ -25,9 +25,6 @@ NOT_FOR: dict[Least, str] = {
     "trader": "Your role may look but not trade.",
     "admin": "Only an admin may do this.",
 }
-
-
-NOT_FROM_HERE = "Admins work from the networks in STARKMATTER_ADMIN_NETWORKS only, and {} is in none of them."
 
 
 @dataclass(frozen=True, slots=True)
