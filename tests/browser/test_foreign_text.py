@@ -31,7 +31,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 MARK = "planted"
 CHUNK = 10
-IN = "(id, user_id, created_at"
+ENOUGH = 80
 
 
 @pytest.fixture
@@ -119,10 +119,8 @@ def planted(product: Product) -> Iterator[None]:
             connection.execute("DELETE FROM news_item WHERE title_key LIKE %s", (f"{MARK}%",))
             connection.execute("DELETE FROM news_feed WHERE url LIKE %s", (f"https://{MARK}-%",))
             for table in ("api_token", "user_session"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE convert_from(token_hash, 'LATIN1') LIKE %s", (f"{MARK}%",)
-                )
-            connection.execute("DELETE FROM passkey WHERE convert_from(credential_id, 'LATIN1') LIKE %s", (f"{MARK}%",))
+                connection.execute(f"DELETE FROM {table} WHERE encode(token_hash, 'escape') LIKE %s", (f"{MARK}%",))
+            connection.execute("DELETE FROM passkey WHERE encode(credential_id, 'escape') LIKE %s", (f"{MARK}%",))
 
 
 @contextmanager
@@ -146,16 +144,21 @@ def test_the_payloads_are_live_where_nothing_stands_against_them(browser: Browse
     """The watch sees them run in a bare document, and sees our policy stop them on a page of ours."""
     context = browser.new_context()
     context.add_init_script(WATCH)
-    context.route("**/*", lambda route: route.fulfill(body="<p>", content_type="text/html"))
+    context.route("**/*", lambda route: route.abort())
+    context.route("http://bare.example.org/", lambda route: route.fulfill(body="<p>", content_type="text/html"))
     page = context.new_page()
     page.goto("http://bare.example.org/")
     draw = """(all) => { for (const one of all) { const frame = document.createElement("iframe");
         frame.srcdoc = one; document.body.append(frame); } }"""
     page.evaluate(draw, list(PAYLOADS))
-    page.wait_for_timeout(2_500)
-    ran = {one for one in page.evaluate("window.caught") if one.startswith("ran ")}
+    ran: set[str] = set()
+    for _ in range(40):
+        page.wait_for_timeout(250)
+        ran = {one for one in page.evaluate("window.caught") if one.startswith("ran ")}
+        if len(ran) > ENOUGH:
+            break
     context.close()
-    assert len(ran) > 75, sorted(ran)
+    assert len(ran) > ENOUGH, sorted(ran)
     context = browser.new_context()
     context.add_init_script(WATCH)
     page = context.new_page()
@@ -254,7 +257,6 @@ def test_no_refusal_over_rest_is_a_page(product: Product) -> None:
                 http.get("/api/v1/instruments", params={"query": text}),
                 http.get("/api/v1/quotes", params={"symbols": text}),
                 http.post("/api/v1/alerts", json={"symbol": text, "kind": text, "threshold": text}),
-                http.get(f"/api/v1/{quote(text)}"),
             ):
                 assert answer.headers["content-type"].startswith(("application/json", "application/problem+json"))
                 assert answer.headers["x-content-type-options"] == "nosniff"
