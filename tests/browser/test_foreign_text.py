@@ -27,7 +27,7 @@ if (top === window) {
 } else { window.hit = (number) => top.hit(number); }
 window.alert = window.confirm = window.prompt = () => top.hit("a dialog");
 document.addEventListener("securitypolicyviolation", (event) =>
-  top.caught.push(event.violatedDirective + " " + event.blockedURI + " " + event.sample));
+  top.caught.push([event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber, event.columnNumber].join(" ")));
 """
 MARK = "planted"
 CHUNK = 10
@@ -177,13 +177,10 @@ def test_no_stored_text_runs_on_any_page(watched: Walk, product: Product, plante
         "/settings/programs": ".panel",
         "/settings/accounts": ".panel",
         "/settings/news": ".panel",
-        "/settings": ".panel",
         "/alerts": ".panel",
         "/assistant": "aside nav button",
         "/admin/people": ".panel",
         "/admin/audit": ".panel",
-        "/admin": ".panel",
-        "/portfolio": ".panel",
         "/": ".panel",
     }
     shown = {}
@@ -237,7 +234,7 @@ def test_no_answer_of_the_analyst_runs(watched: Walk, product: Product) -> None:
 
 
 def test_no_text_that_is_typed_or_in_the_address_runs(watched: Walk) -> None:
-    for text in PAYLOADS[::19]:
+    for text in PAYLOADS[::50]:
         with harmless(watched, f"/trade/{quote(text, safe='')}"):
             pass
         with harmless(watched, f"/alerts?symbol={quote(text)}") as page:
@@ -246,6 +243,7 @@ def test_no_text_that_is_typed_or_in_the_address_runs(watched: Walk) -> None:
             page.keyboard.press("Control+k")
             page.get_by_role("dialog").get_by_role("searchbox").fill(text.replace("\n", " "))
             page.wait_for_timeout(300)
+            page.keyboard.press("Escape")
     # What was refused is meant to be refused.
     watched.complaints[:] = [one for one in watched.complaints if not one.startswith(("4", "error: Failed to load"))]
 
