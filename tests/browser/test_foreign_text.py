@@ -27,7 +27,7 @@ if (top === window) {
 } else { window.hit = (number) => top.hit(number); }
 window.alert = window.confirm = window.prompt = () => top.hit("a dialog");
 document.addEventListener("securitypolicyviolation", (event) =>
-  top.caught.push([event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber, event.columnNumber].join(" ")));
+  top.caught.push([event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber].join(" ")));
 """
 MARK = "planted"
 CHUNK = 10
