@@ -13,7 +13,7 @@ install = { $(PY) -m pip install --quiet $(UV) \
 	  || $(PY) -m pip install --quiet -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-nightly check bench migrate backup docs lock image screenshots requirements requirements-dev \
+.PHONY: help run dev test test-nightly check audit bench migrate backup docs lock image screenshots requirements requirements-dev \
         chromium
 
 help: ## List the verbs
@@ -31,11 +31,16 @@ test: requirements-dev chromium check ## Everything CI runs
 test-nightly: requirements-dev chromium ## The long tests
 	@$(PY) -m pytest -m nightly --timeout 3600
 
-check: requirements-dev ## ruff, mypy and the architecture
+check: requirements-dev ## ruff, mypy, the architecture and known weaknesses of dependencies
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy starkmatter
-	@$(PY) -m pytest tests/test_architecture.py
+	@$(PY) -m pytest tests/test_architecture.py tests/test_dependencies.py
+
+audit: $(PY) ## Ask the live service about known weaknesses of dependencies; needs the network
+	@$(PY) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	@$(VENV)/audit/bin/python -m pip_audit --no-deps --disable-pip -r requirements.txt -r requirements-dev.txt
 
 bench: requirements-dev ## Speed, weight and memory, each figure against a floor measured in the same run
 	@$(PY) -m bench

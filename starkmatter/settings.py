@@ -84,6 +84,12 @@ class Settings(BaseSettings):
 
     sign_in_per_min: int = Field(30, ge=1, le=10_000, validation_alias=_env("STARKMATTER_SIGN_IN_PER_MIN"))
 
+    requests_per_min: int = Field(1200, ge=1, le=1_000_000, validation_alias=_env("STARKMATTER_REQUESTS_PER_MIN"))
+    reads_per_min: int = Field(600, ge=1, le=1_000_000, validation_alias=_env("STARKMATTER_READS_PER_MIN"))
+    writes_per_min: int = Field(120, ge=1, le=1_000_000, validation_alias=_env("STARKMATTER_WRITES_PER_MIN"))
+    events_per_sec: int = Field(20, ge=1, le=100_000, validation_alias=_env("STARKMATTER_EVENTS_PER_SEC"))
+    admin_networks: str = Field("", validation_alias=_env("STARKMATTER_ADMIN_NETWORKS"))
+
     replay_start_on: date = Field(date(2021, 3, 1), validation_alias=_env("STARKMATTER_REPLAY_START_ON"))
     replay_speed: int = Field(10, ge=1, le=60, validation_alias=_env("STARKMATTER_REPLAY_SPEED"))
     replay_seed: int = Field(7, ge=0, le=2**31 - 1, validation_alias=_env("STARKMATTER_REPLAY_SEED"))
@@ -165,6 +171,18 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("admin_networks")
+    @classmethod
+    def _admin_networks_are_networks(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError:
+                raise ConfigError(
+                    f"STARKMATTER_ADMIN_NETWORKS: '{part}' is not a network such as 192.0.2.0/24."
+                ) from None
+        return value
+
     @field_validator("egress_allow")
     @classmethod
     def _egress_allow_is_a_list(cls, value: str) -> str:
@@ -225,6 +243,18 @@ class Settings(BaseSettings):
         if is_loopback(self.host):
             listed += [f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")]
         return tuple(dict.fromkeys(listed))
+
+    def is_admin_address(self, address: str) -> bool:
+        """Whether admins may work as such from there: from everywhere when no network is named."""
+        named = [part.strip() for part in self.admin_networks.split(",") if part.strip()]
+        if not named:
+            return True
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        ip = (isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped) or ip
+        return any(ip in ipaddress.ip_network(part) for part in named)
 
     @property
     def wraps_at(self) -> Literal["local", "hashicorp"]:

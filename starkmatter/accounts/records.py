@@ -8,6 +8,7 @@ from uuid import UUID
 Role = Literal["owner", "admin", "trader", "analyst", "viewer"]
 Scope = Literal["read", "trade", "admin"]
 ADMIN_ROLES: frozenset[str] = frozenset({"owner", "admin"})
+NOT_FROM_HERE = "Admins work from the networks in STARKMATTER_ADMIN_NETWORKS only, and {} is in none of them."
 # How somebody acts: signed in, with a token, at the door without either, by the operator's command, or nobody: a job or
 # the system itself.
 Via = Literal["session", "token", "visitor", "command", "job", "system"]
@@ -32,7 +33,7 @@ class Caller:
     `session_id` is the session, the API token or the family of access tokens: what ends when the caller is shut out.
     `proven_at` is when the session last saw a proof of who it is; it changes with the session's token. `scopes` is None
     for a session; a program has those of its token that its person's role allows now. `ip` and `via` say for the audit
-    log where this very request came from and how.
+    log where this very request came from and how; `admin_here` is whether an admin may be one there.
     """
 
     user_id: UUID
@@ -43,11 +44,12 @@ class Caller:
     proven_at: datetime | None = None
     scopes: frozenset[Scope] | None = None
     ip: str = ""
+    admin_here: bool = True
     via: Via = "session"
 
     @property
     def is_admin(self) -> bool:
-        return self.role in ADMIN_ROLES and self._has("admin")
+        return self.role in ADMIN_ROLES and self.admin_here and self._has("admin")
 
     @property
     def may_trade(self) -> bool:

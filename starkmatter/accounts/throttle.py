@@ -67,7 +67,7 @@ async def take_try(b: Backends, key: bytes) -> None:
 
 async def take_address_try(b: Backends, address: str) -> None:
     """Count one try from a network address, whatever account it is for."""
-    now, key = utc_now(), _key("address", _network(address))
+    now, key = utc_now(), _key("address", network_of(address))
     since = now - ADDRESS_WINDOW
     most = b.settings.sign_in_per_min
     if await b.db.value(queries.TAKE_ADDRESS_TRY, {"key": key, "now": now, "since": since, "most": most}) is None:
@@ -104,7 +104,7 @@ def _key(kind: str, what: str) -> bytes:
     return sha256(f"{kind}|{what}".encode()).digest()
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv6 network of one household counts as one address."""
     try:
         parsed = ip_address(address)

@@ -35,9 +35,9 @@ from starkmatter.api.routes import (
     step_up,
     trading,
 )
-from starkmatter.api.security import address_behind, bearer_of
+from starkmatter.api.security import bearer_of, client_ip_of
 from starkmatter.api.stream import Stream, make_stream_app
-from starkmatter.api.wall import App, Wall
+from starkmatter.api.wall import API_PREFIX, App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
 from starkmatter.clock import utc_now
 from starkmatter.egress.reports import report_until
@@ -46,7 +46,6 @@ from starkmatter.market.wanted import tell_wanted_until
 from starkmatter.settings import Settings
 from starkmatter.version import VERSION
 
-API_PREFIX = "/api/v1"
 STREAM_PATH = f"{API_PREFIX}/stream"
 
 
@@ -92,7 +91,7 @@ class Front:
 
     def __init__(self, app: App, settings: Settings) -> None:
         self._wall = Wall(app, settings)
-        self._events = EventWall(app, settings.origins)
+        self._events = EventWall(app, settings)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket" and scope["path"] == STREAM_PATH:
@@ -151,9 +150,7 @@ async def serve_stream(b: Backends) -> AsyncIterator[Stream]:
         return sessions | dict.fromkeys(await alive_programs(b, others)) if others else sessions
 
     def address(scope: dict[str, Any]) -> str:
-        forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
-        peer = scope["client"][0] if scope.get("client") else "unknown"
-        return address_behind(peer, forwarded.decode("latin-1"), b.settings.trusted_proxy_hops)
+        return client_ip_of(scope, b.settings)
 
     stream = make_stream_app(
         hub, authenticate, b.settings.origins, by_bearer=by_bearer, live_sessions=live, address_of=address

@@ -1,4 +1,4 @@
-"""Stands before Reflex's event socket: our own pages only, and only messages of the form their script sends.
+"""Stands before Reflex's event socket: our own pages only, only messages of the form their script sends, and no floods.
 
 Reflex answers a malformed message with a traceback in the log, and takes a browser's cookie from a socket without an
 Origin. What is refused here closes the socket and is logged at most once a second, without its text.
@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 import structlog
 
+from starkmatter.api.event_flood import Crowd, Seat
 from starkmatter.api.wall import App, Message, Receive, Scope, Send
 from starkmatter.ops.seldom import Seldom
+from starkmatter.settings import Settings
 
 EVENT_PATH = "/_event"
 NAMESPACE = "/_event"
@@ -29,23 +31,38 @@ _seldom = Seldom()
 class EventWall:
     """An ASGI application in front of another, for the websocket at EVENT_PATH."""
 
-    def __init__(self, app: App, origins: tuple[str, ...]) -> None:
+    def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
-        self._origins = frozenset(origins)
+        self._origins = frozenset(settings.origins)
+        self._crowd = Crowd(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not may_open(scope, self._origins):
-            await receive()  # websocket.connect
-            await send({"type": "websocket.close", "code": CLOSE_REFUSED})
+            await _refuse(receive, send)
             return
+        seat = await self._crowd.enter(scope)
+        if seat is None:
+            _note("too many sockets")
+            await _refuse(receive, send)
+            return
+        try:
+            await self._hold(seat, scope, receive, send)
+        finally:
+            self._crowd.leave(seat)
+
+    async def _hold(self, seat: Seat, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let through what is well formed and not too much, until the socket is closed."""
         refused = False
 
         async def checked_receive() -> Message:
             nonlocal refused
             message = await receive()
-            if message["type"] == "websocket.receive" and not is_well_formed(message.get("text")):
+            if message["type"] != "websocket.receive":
+                return message
+            why = await _objection(seat, message.get("text"))
+            if why is not None:
                 refused = True
-                _note("malformed message")
+                _note(why)
                 await send({"type": "websocket.close", "code": CLOSE_REFUSED})
                 return {"type": "websocket.disconnect", "code": CLOSE_REFUSED}
             return message
@@ -55,6 +72,18 @@ class EventWall:
                 await send(message)
 
         await self._app(scope, checked_receive, open_send)
+
+
+async def _refuse(receive: Receive, send: Send) -> None:
+    await receive()  # websocket.connect
+    await send({"type": "websocket.close", "code": CLOSE_REFUSED})
+
+
+async def _objection(seat: Seat, text: str | None) -> str | None:
+    """Why this message closes the socket; None when it may pass. Waits when it is one too many."""
+    if not is_well_formed(text):
+        return "malformed message"
+    return None if await seat.may_send() else "too many events"
 
 
 def may_open(scope: Scope, origins: frozenset[str]) -> bool:

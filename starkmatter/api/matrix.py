@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fastapi import FastAPI
 
-from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES, Caller
+from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, NOT_FROM_HERE, TRADING_ROLES, Caller
 from starkmatter.errors import NotAllowed
 
 Need = Literal["read", "trade", "admin", "browser", "open"]
@@ -160,6 +160,8 @@ def check_rule(caller: Caller, route: str) -> Rule:
     rule = RULES.get(route)
     if rule is None:
         raise NotAllowed("Nobody may call this.", code="undeclared")
+    if rule.who == "admin" and caller.role in ADMIN_ROLES and not caller.admin_here:
+        raise NotAllowed(NOT_FROM_HERE.format(caller.ip), code="admin_network")
     if not has_role(caller, rule.who):
         raise NotAllowed(NOT_FOR[rule.who])
     if caller.scopes is None:

@@ -30,6 +30,9 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> JSO
     """One problem document; 429 and 503 say when to try again, a refused bearer token is told why (RFC 6750)."""
     secs = more.get("retry_after_secs", RETRY_AFTER_SECS if status == 503 else None)
     headers = {} if secs is None else {"Retry-After": str(secs)}
+    if "per_min" in more:
+        headers["RateLimit-Policy"] = f'"{more["limit"]}";q={more["per_min"]};w=60'
+        headers["RateLimit"] = f'"{more["limit"]}";r=0;t={secs}'
     if code in CHALLENGES:
         headers["WWW-Authenticate"] = CHALLENGES[code]
     body = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code, **more}

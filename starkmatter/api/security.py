@@ -1,8 +1,8 @@
 """Who is asking, and whether they may ask it: bearer token or session cookie, Origin, and the caller's address."""
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
@@ -33,15 +33,19 @@ async def signed_in(request: Request, b: B) -> Caller:
 
     A state-changing request by cookie must come from one of our own pages; a token is not sent by itself.
     """
-    token = bearer_of(request.headers.getlist("authorization"))
+    token, ip = bearer_of(request.headers.getlist("authorization")), client_ip(request, b.settings)
     if token is not None:
-        caller = await caller_of_bearer(b, token, client_ip(request, b.settings))
+        caller = await caller_of_bearer(b, token, ip)
     else:
         caller = await _signed_in_by_cookie(request, b)
-    rule = check_rule(caller, f"{request.method} {request.scope['route'].path}")
+    caller = replace(caller, ip=ip, admin_here=b.settings.is_admin_address(ip))
+    route = f"{request.method} {request.scope['route'].path}"
+    rule = check_rule(caller, route)
+    taken = await request.scope["starkmatter.rates"].admit_caller(caller, route, rule)
+    request.scope["starkmatter.headers"] += taken.headers
     if rule.fresh:
         await require_fresh(b, caller)
-    return replace(caller, ip=client_ip(request, b.settings))
+    return caller
 
 
 def bearer_of(authorization: Sequence[str]) -> str | None:
@@ -80,7 +84,14 @@ SameSite = Depends(same_site)
 def client_ip(request: Request, settings: Settings) -> str:
     """The peer's address; X-Forwarded-For counts only from the right and only as far as our own proxies go."""
     peer = request.client.host if request.client else "unknown"
-    return address_behind(peer, request.headers.get("x-forwarded-for", ""), settings.trusted_proxy_hops)
+    return address_behind(peer, ",".join(request.headers.getlist("x-forwarded-for")), settings.trusted_proxy_hops)
+
+
+def client_ip_of(scope: MutableMapping[str, Any], settings: Settings) -> str:
+    """The same for what is no request yet."""
+    peer = scope["client"][0] if scope.get("client") else "unknown"
+    forwarded = b",".join(value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for")
+    return address_behind(peer, forwarded.decode("latin-1"), settings.trusted_proxy_hops)
 
 
 def address_behind(peer: str, forwarded_for: str, hops: int) -> str:

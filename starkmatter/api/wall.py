@@ -4,7 +4,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+from starkmatter.accounts.throttle import network_of
+from starkmatter.api.content_policy import content_policy, inline_script_hashes, served_build
 from starkmatter.api.problems import problem
+from starkmatter.api.rates import DOORS, Rates, TooOften
+from starkmatter.api.security import client_ip_of
 from starkmatter.clock import monotonic_secs
 from starkmatter.ops.metrics import REQUESTS
 from starkmatter.settings import Settings
@@ -15,22 +19,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+API_PREFIX = "/api/v1"
+# Outside the API, and no mere file either.
+ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json"})
 MAX_BODY_BYTES = 262_144
 HSTS_SECS = 31_536_000
-# Reflex's prerendered pages carry inline scripts and styles, so 'unsafe-inline' stays until they have hashes.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "connect-src 'self'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
 
 
 class _TooLarge(Exception):
@@ -41,9 +34,8 @@ class Wall:
     """Wraps the whole application; websockets pass untouched, they are capped by the server."""
 
     def __init__(self, app: App, settings: Settings) -> None:
-        self._app = app
+        self._app, self._settings, self._rates = app, settings, Rates(settings)
         headers = {
-            "content-security-policy": CONTENT_SECURITY_POLICY,
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "x-frame-options": "DENY",
@@ -52,6 +44,8 @@ class Wall:
         }
         if settings.secure_cookies:
             headers["strict-transport-security"] = f"max-age={HSTS_SECS}; includeSubDomains"
+        self._policy = content_policy([]).encode()
+        self._policy_of_pages = content_policy(inline_script_hashes(served_build())).encode()
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +54,7 @@ class Wall:
             return
         started = monotonic_secs()
         api = scope["path"].startswith("/api/")
+        scope["starkmatter.rates"], scope["starkmatter.headers"] = self._rates, []
         body = _CappedBody(receive)
         status = 500
         replied = False
@@ -68,7 +63,13 @@ class Wall:
             nonlocal status, replied
             if message["type"] == "http.response.start":
                 status, replied = message["status"], True
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                own = message.get("headers", [])
+                message["headers"] = [
+                    *own,
+                    self._policy_for(status, own),
+                    *self._headers,
+                    *scope["starkmatter.headers"],
+                ]
                 if api and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
@@ -79,6 +80,11 @@ class Wall:
                 await marked_send(message)
 
         try:
+            refused = await self._too_often(scope) if api or scope["path"] in ASKING else None
+            if refused is not None:
+                answer = problem(refused.status, refused.code, refused.title, refused.text, **refused.details)
+                await answer(scope, receive, marked_send)
+                return
             with suppress(_TooLarge):
                 await self._app(scope, body.receive, app_send)
             if body.too_large and not replied:
@@ -88,6 +94,22 @@ class Wall:
             if api:
                 route = getattr(scope.get("route"), "path", "none")
                 REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
+
+    def _policy_for(self, status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        """Only a page may have scripts in it. A browser puts the headers of a 304 on the page it has kept."""
+        page = status == 304 or any(
+            name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers
+        )
+        return b"content-security-policy", self._policy_of_pages if page else self._policy
+
+    async def _too_often(self, scope: Scope) -> TooOften | None:
+        """Why this call from that network address is one too many, if it is."""
+        signing_in = scope["method"] == "POST" and scope["path"].removeprefix(API_PREFIX) in DOORS
+        try:
+            await self._rates.admit_address(network_of(client_ip_of(scope, self._settings)), signing_in=signing_in)
+        except TooOften as often:
+            return often
+        return None
 
 
 class _CappedBody:

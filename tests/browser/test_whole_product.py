@@ -17,6 +17,7 @@ from tests.browser.analyst import analyst
 from tests.browser.market import MarketToday, market_today, open_alpacas_account
 from tests.browser.walk import EMAIL, SECS, Walk
 from tests.ops.instance import starkmatter
+from tests.security.flood import LONGEST_SECS, WORK, flood
 from tests.standins import alpaca_data, alpaca_trading, claude, newsapi, smtp
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -263,6 +264,19 @@ def leaks(content: bytes) -> list[str]:
         for name, secret in SECRETS.items()
         if secret.encode() in content or secret.encode().hex().encode() in content
     ]
+
+
+def test_a_flood_on_one_socket_is_shut_out_while_everybody_works_on(market: MarketToday, sitting: Walk) -> None:
+    """Not in the tests' shared product: there events may come as fast as a test can send them."""
+    cookies = "; ".join(f"{one['name']}={one['value']}" for one in sitting.context.cookies())
+    mark, seen = len(market.instance.text), {}
+    flood(market.instance.port, cookies, lambda what, figure: seen.update({what: figure}))
+    assert seen["answered"] == WORK
+    assert seen["sent"] > 500, "that was no flood"
+    assert seen["closed"] < LONGEST_SECS, "the flood was not shut out"
+    log = market.instance.text[mark:]
+    assert "too many events" in log
+    assert len(log) < 20_000, log[:2_000]
 
 
 def test_no_key_is_in_a_frame_the_log_the_bundle_the_cache_or_a_dump(

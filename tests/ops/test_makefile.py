@@ -12,7 +12,7 @@ from starkmatter.settings import UNPREFIXED, Settings
 from starkmatter.version import ROOT_DIR
 
 VERBS = {
-    *("run", "test", "test-nightly", "dev", "check", "bench"),
+    *("run", "test", "test-nightly", "dev", "check", "audit", "bench"),
     *("migrate", "backup", "docs", "image", "lock", "screenshots", "help"),
 }
 

@@ -240,7 +240,12 @@ def product_of(config: pytest.Config) -> Product:
             "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
             "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls() | {"claude": claude.url}),
             "STARKMATTER_EGRESS_ALLOW": f"{feeds.allow},{elsewhere.allow}",
-            "STARKMATTER_SIGN_IN_PER_MIN": "1000",  # all tests sign in from one machine
+            # All tests are one machine, and call every handler as fast as they can.
+            "STARKMATTER_SIGN_IN_PER_MIN": "1000",
+            "STARKMATTER_REQUESTS_PER_MIN": "100000",
+            "STARKMATTER_READS_PER_MIN": "100000",
+            "STARKMATTER_WRITES_PER_MIN": "100000",
+            "STARKMATTER_EVENTS_PER_SEC": "5000",
         }
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
         instance.wait_for_page()

@@ -33,8 +33,9 @@ def accounts() -> rx.Component:
                     ),
                     class_name="w5",
                 ),
-                panel("Sharing", _sharing(), class_name="w12"),
                 rx.cond(FrameState.may_trade, panel("At a broker", _at_broker(), class_name="w12")),
+                # What grows while it loads comes last, so that nothing is pushed away.
+                panel("Sharing", _sharing(), class_name="w12"),
                 class_name="grid dash",
             ),
         ),

@@ -8,7 +8,7 @@ from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton
 from starkmatter.ui.components.tabs import admin_tabs
 from starkmatter.ui.live.components import RestForm
 from starkmatter.ui.state.admin import JobsState, PeopleState
-from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.frame import ElsewhereState, FrameState
 
 ROLE_WORDS = {
     "admin": "Admin: looks after people, keys and jobs",
@@ -38,7 +38,9 @@ def jobs() -> rx.Component:
 
 def for_admins(*content: rx.Component) -> rx.Component:
     """The content, or a word to whoever may not see it; the state behind it refuses them anyway."""
-    no_entry = empty("For admins", "The owner of this installation can make you one.")
+    elsewhere = empty("Not from here", ElsewhereState.words)
+    nobody = empty("For admins", "The owner of this installation can make you one.")
+    no_entry = rx.cond(ElsewhereState.words != "", elsewhere, nobody)
     return rx.cond(FrameState.ready & ~FrameState.is_admin, no_entry, rx.fragment(*content))
 
 

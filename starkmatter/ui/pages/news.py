@@ -7,6 +7,7 @@ from starkmatter.ui.components.news import stories
 from starkmatter.ui.components.parts import empty, panel, problem_note, segment, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.pages.admin import for_admins
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.news import FeedsState, NewsState
 
@@ -189,17 +190,13 @@ def feeds() -> rx.Component:
         rx.fragment(
             rx.el.h1("Settings", style={"marginBottom": "14px"}),
             settings_tabs("News"),
-            rx.cond(
-                FrameState.ready & ~FrameState.is_admin,
-                empty("For admins", "The owner of this installation can make you one."),
-                rx.fragment(
-                    problem_note(FeedsState.problem),
-                    rx.cond(FeedsState.said != "", rx.el.div(FeedsState.said, class_name="note good", role="status")),
-                    rx.el.div(
-                        panel("Feeds", _feeds(), extra=_collect(), class_name="w12"),
-                        panel("Add a feed", _form(), class_name="w12"),
-                        class_name="grid dash",
-                    ),
+            for_admins(
+                problem_note(FeedsState.problem),
+                rx.cond(FeedsState.said != "", rx.el.div(FeedsState.said, class_name="note good", role="status")),
+                rx.el.div(
+                    panel("Feeds", _feeds(), extra=_collect(), class_name="w12"),
+                    panel("Add a feed", _form(), class_name="w12"),
+                    class_name="grid dash",
                 ),
             ),
         ),

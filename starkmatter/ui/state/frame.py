@@ -6,7 +6,7 @@ from uuid import UUID
 import reflex as rx
 
 from starkmatter.accounts.profile import get_appearance
-from starkmatter.accounts.records import Caller
+from starkmatter.accounts.records import ADMIN_ROLES, NOT_FROM_HERE, Caller
 from starkmatter.backends import backends
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import NotFound, StarkMatterError
@@ -16,6 +16,12 @@ from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_ACCOUNT, Row, account_row
+
+
+class ElsewhereState(rx.State):
+    """Why somebody who is an admin is none where they are now."""
+
+    words: str = ""
 
 
 class FrameState(rx.State):
@@ -45,6 +51,8 @@ class FrameState(rx.State):
         self.name = caller.display_name
         self.initials = "".join(word[0] for word in caller.display_name.split()[:2]).upper() or "?"
         self.is_admin, self.may_trade, self.may_ask = caller.is_admin, caller.may_trade, caller.may_ask
+        elsewhere = caller.role in ADMIN_ROLES and not caller.admin_here
+        (await self.get_state(ElsewhereState)).words = NOT_FROM_HERE.format(caller.ip) if elsewhere else ""
         try:
             looks = await get_appearance(b, caller)
             self.theme, self.swap = looks.theme, looks.up_is_red

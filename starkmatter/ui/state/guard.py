@@ -140,8 +140,13 @@ async def caller_of(state: BaseState) -> Caller:
     caller = await caller_of_cookie_header(backends(), state.router.headers.cookie)
     if caller is None:
         raise NotSignedIn("Your session has ended. Sign in again; nothing was lost.")
+    return _from_where(state, caller)
+
+
+def _from_where(state: BaseState, caller: Caller) -> Caller:
     # The framework counts proxies as `address_behind` does, by the same setting.
-    return replace(caller, ip=state.router.session.client_ip)
+    ip = state.router.session.client_ip
+    return replace(caller, ip=ip, admin_here=backends().settings.is_admin_address(ip))
 
 
 class TabOwner(rx.State):
@@ -196,6 +201,7 @@ class Guard(Middleware):
             return None
         if caller is None:
             return StateUpdate(events=Event.from_event_type([rx.redirect("/login")]))
+        caller = _from_where(state, caller)
         if (who == "trader" and not caller.may_trade) or (who == "admin" and not caller.is_admin):
             _note(event.name, f"needs {who}", user_id=str(caller.user_id))
             return StateUpdate()

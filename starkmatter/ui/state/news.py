@@ -244,7 +244,8 @@ def _row(one: NewsView, now: datetime) -> Row:
         "id": str(one.id),
         "title": one.title,
         "summary": one.summary,
-        "url": one.url,
+        # Cleaned when it came; a row that came another way leads nowhere all the same.
+        "url": one.url if one.url.startswith(("https://", "http://")) else "",
         "source": one.source,
         "others": "" if others < 1 else f" and {others} more",
         "sources": ", ".join(one.sources),

@@ -1,0 +1,62 @@
+"""GET changes nothing: every such route answers on connections that cannot write."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from starkmatter.api.matrix import RULES
+from starkmatter.backends import Backends, set_backends
+from starkmatter.db.database import Database
+from tests.api.conftest import Api
+from tests.builders import Desk, quote
+
+READS = sorted(route.removeprefix("GET ") for route in RULES if route.startswith("GET "))
+QUERIES = {
+    "/instruments": {"query": "AAPL"},
+    "/quotes": {"symbols": "AAPL"},
+    "/bars": {"symbol": "AAPL"},
+    "/clock": {"venue": "replay"},
+    "/assistant/brief": {"symbol": "AAPL"},
+}
+
+
+@pytest.fixture
+async def read_only(desk: Desk, database_url: str) -> AsyncIterator[Backends]:
+    """The same database, which refuses every write; when a session was last seen was just noted."""
+    opened = Database(database_url, name="read only", max_size=4)
+    opened._options["options"] += " -c default_transaction_read_only=on"
+    await opened.open()
+    yield Backends(desk.b.settings, opened, desk.b.cache)
+    await opened.close()
+
+
+async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_only: Backends) -> None:
+    await desk.tell(quote("AAPL 100.00/100.05"))
+    body = {"symbol": "AAPL", "side": "buy", "type": "market", "qty": "1", "time_in_force": "day"}
+    order = await api.http.post(
+        "/api/v1/orders", json={**body, "account_id": str(desk.account_id)}, headers={"idempotency-key": "key-0000001"}
+    )
+    await desk.broker.drain()
+    order_id = order.json()["id"]
+    fills = (await api.http.get(f"/api/v1/orders/{order_id}/fills")).json()["items"]
+    chat = await api.http.post("/api/v1/assistant/chats", json={})
+    ids = {
+        "account_id": str(desk.account_id),
+        "order_id": order_id,
+        "fill_id": fills[0]["id"],
+        "chat_id": chat.json()["id"],
+        "name": "backup",
+        "proposal_id": str(uuid4()),
+    }
+    set_backends(read_only)
+    with pytest.raises(Exception, match="read-only"):
+        await read_only.db.run("UPDATE app_user SET display_name = 'x'")
+    answers = {}
+    for route in READS:
+        path = route.format(**ids) if "{" in route else route
+        at = path if path.startswith(("/healthz", "/readyz", "/metrics", "/.well-known", "/api/")) else f"/api/v1{path}"
+        query = QUERIES.get(route, {"account_id": ids["account_id"]})
+        answers[route] = (await api.http.get(at, params=query)).status_code
+    assert {route: status for route, status in answers.items() if status >= 500 and route != "/readyz"} == {}
+    assert len([status for status in answers.values() if status == 200]) > len(READS) * 0.8, answers
