@@ -14,7 +14,7 @@ from tests.security.product import end_product
 
 HERE = Path(__file__).parent
 OWN_PRODUCT = {"test_market_venue.py", "test_whole_product.py"}
-# The rooms whose tests take longest begin first, so that two processes end at about the same time.
+# The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
 
 
@@ -35,12 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Rooms(LoadScopeScheduling):
-    """For several processes: a file's tests stay together, and so do all that drive a browser, since two browsers at
-    once would want the whole machine."""
+    """For several processes: a file's tests stay together, and so do those of a room that look at one product."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "browser" if file.startswith(("tests/browser/", "tests/security/")) else file
+        _, room, name, *_ = (*file.split("/"), "", "")
+        return room if room in {"browser", "security"} and name not in OWN_PRODUCT else file
 
 
 @pytest.hookimpl(optionalhook=True)
