@@ -2,7 +2,9 @@
 
 from base64 import b32decode, b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus, urlsplit
@@ -66,16 +68,23 @@ def plant(product: Product, estate: Estate) -> Planted:
     newcomer, more, of_sessions = _sign_in_with_everything(product, newcomer)
     secrets |= more
     hashed |= of_sessions
-    connections = []
-    for kind in CATALOG:
-        person = admin if kind.scope == "installation" else newcomer
-        values = {field.name: _value(product, kind, field) for field in kind.fields}
-        with product.client(product.again(person)) as http:
-            http.timeout = ANSWER_SECS
-            _said(http.put(f"/api/v1/connections/{kind.kind}", json={"values": values}))
+    with ThreadPoolExecutor() as pool:  # some wait long for a provider that cannot be reached
+        asked = [pool.submit(_connect, product, kind, admin, newcomer) for kind in CATALOG]
+    connections = [one.result() for one in asked]
+    for kind, (_, _, values) in zip(CATALOG, connections, strict=True):
         secrets |= {f"{kind.kind} {field.name}": values[field.name] for field in kind.fields if field.secret}
-        connections.append((person, kind.kind))
-    return Planted(secrets | hashed, hashed, newcomer, links, connections)
+    return Planted(secrets | hashed, hashed, newcomer, links, [one[:2] for one in connections])
+
+
+def _connect(
+    product: Product, kind: ConnectionKind, admin: Person, newcomer: Person
+) -> tuple[Person, str, dict[str, str]]:
+    person = admin if kind.scope == "installation" else newcomer
+    values = {field.name: _value(product, kind, field) for field in kind.fields}
+    with product.client(product.again(person)) as http:
+        http.timeout = ANSWER_SECS
+        _said(http.put(f"/api/v1/connections/{kind.kind}", json={"values": values}))
+    return person, kind.kind, values
 
 
 def _value(product: Product, kind: ConnectionKind, field: ConnectionField) -> str:
@@ -137,7 +146,8 @@ def _query(link: str) -> str:
     return next(iter(parse_qs(urlsplit(link).query).values()))[0]
 
 
-def forms_of(secret: str) -> set[bytes]:
+@cache
+def forms_of(secret: str) -> frozenset[bytes]:
     """The secret as it is, quoted, in hexadecimal digits and in base64 wherever it begins; a seed also decoded."""
     found = set()
     raws = {secret.encode(), secret.replace("-", "").encode(), secret.split(".")[-1].encode()}
@@ -150,7 +160,7 @@ def forms_of(secret: str) -> set[bytes]:
             whole = (skipped + len(raw)) * 8 // 6
             padded = b"\0" * skipped + raw
             found |= {code(padded)[begin:whole] for code in (b64encode, urlsafe_b64encode)}
-    return found
+    return frozenset(found)
 
 
 def found_in(content: bytes, secrets: dict[str, str]) -> list[str]:
@@ -173,18 +183,18 @@ def tables_as_text(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, b
 def whole_cache(url: str) -> bytes:
     """Every key and value in Valkey, unpacked."""
     readers: dict[bytes, Any] = {
-        b"string": lambda cache, key: [cache.get(key)],
-        b"hash": lambda cache, key: _flat(cache.hgetall(key).items()),
-        b"list": lambda cache, key: cache.lrange(key, 0, -1),
-        b"set": lambda cache, key: cache.smembers(key),
-        b"zset": lambda cache, key: cache.zrange(key, 0, -1),
-        b"stream": lambda cache, key: _flat(pair for _, entry in cache.xrange(key) for pair in entry.items()),
-        b"none": lambda cache, key: [],  # it ran out meanwhile
+        b"string": lambda valkey, key: [valkey.get(key)],
+        b"hash": lambda valkey, key: _flat(valkey.hgetall(key).items()),
+        b"list": lambda valkey, key: valkey.lrange(key, 0, -1),
+        b"set": lambda valkey, key: valkey.smembers(key),
+        b"zset": lambda valkey, key: valkey.zrange(key, 0, -1),
+        b"stream": lambda valkey, key: _flat(pair for _, entry in valkey.xrange(key) for pair in entry.items()),
+        b"none": lambda valkey, key: [],  # it ran out meanwhile
     }
     parts: list[bytes] = []
-    with Redis.from_url(url) as cache:
-        for key in cache.scan_iter():
-            parts += [key, *(one or b"" for one in readers[cache.type(key)](cache, key))]
+    with Redis.from_url(url) as valkey:
+        for key in valkey.scan_iter():
+            parts += [key, *(one or b"" for one in readers[valkey.type(key)](valkey, key))]
     return b"\n".join(parts)
 
 
