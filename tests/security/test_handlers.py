@@ -1,8 +1,10 @@
 """Every event handler, called by name from a raw socket: nobody gets or changes what is not theirs."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +12,9 @@ import pytest
 from reflex_base.registry import RegistrationContext
 
 import starkmatter.starkmatter  # noqa: F401 - registers every page and state
-from starkmatter.ui.state.guard import FRAMEWORK_HANDLERS, declared, undeclared_handlers
+from starkmatter.ui.state.guard import FRAMEWORK_HANDLERS, declared, fits, undeclared_handlers
 from tests.security.conftest import Estate
-from tests.security.product import Product, tracebacks
+from tests.security.product import Product, tracebacks, web_lines
 from tests.security.wire import Wire, wire
 
 pytestmark = pytest.mark.process
@@ -60,6 +62,37 @@ WRONG: tuple[Any, ...] = (
     {"__reflex_form_data__": None},
 )
 assert len(WRONG) >= 20
+ENOUGH = 200
+MAX_REFUSAL_CHARS = 256
+TABS = 4
+
+
+def wrongly_typed() -> Iterator[Any]:
+    """Some hundreds, no two alike: numbers at their limits, and everything that is no form in every wrong place."""
+    yield from WRONG
+    for power in (8, 15, 16, 31, 32, 53, 63):
+        yield from (2**power - 1, -(2**power), 2**power + 0.5)
+    yield from (5e-324, -1e308, 1e-9)
+    for atom in (
+        None,
+        True,
+        -1,
+        2**63,
+        0.1,
+        MARK,
+        f"{MARK}\x00",
+        f"\u202e{MARK}",
+        f"{MARK} ﷽ 👩\u200d👩\u200d👧 e\u0301",
+        f"<img src=x onerror='{MARK}'>",
+        MARK * 40,
+    ):
+        yield from ([atom], [atom] * 3, [[atom]], [[[[atom]]]], [[MARK, atom]], [{MARK: atom}], [atom, {}], [[], atom])
+        yield from ({MARK: atom}, {"0": [atom]}, {"a": {"b": {"c": atom}}}, {"__class__": {"__init__": [atom]}})
+        yield from ({"$ne": [atom]}, {"__proto__": {MARK: atom}}, {"then": [[atom]]}, {"qty": {"limit": atom}})
+        for entries in (atom, [atom], [[atom]], [[MARK, atom, atom]], [["qty", [atom]]], {"qty": atom}):
+            yield {"__reflex_form_data__": entries}
+        yield {"__reflex_form_data__": [["qty", atom]], "qty": atom}
+        yield {"__reflex_form_data__": [["qty", [atom]], ["note", {"a": atom}]]}
 
 
 def arguments(handler: Any) -> list[str]:
@@ -125,20 +158,38 @@ async def test_a_raw_client_that_calls_every_handler_changes_and_learns_nothing(
     assert MARK not in log
 
 
+async def send_wrongly_typed(line: Wire, mine: list[tuple[str, Any]]) -> dict[str, int]:
+    """Send what a handler's annotations do not take until it was enough; how many that were for each, all different."""
+    counts = {}
+    for name, handler in mine:
+        sent: set[str] = set()
+        for value in wrongly_typed():
+            payload = dict.fromkeys(arguments(handler), value) or {"one_more": value}
+            if len(sent) < ENOUGH or value in WRONG:
+                await line.call(name, payload)
+                if not fits(name, payload):
+                    sent.add(json.dumps(payload))
+        counts[name] = len(sent)
+        await line.settled()
+    await line.settled_twice()
+    return counts
+
+
 async def test_even_the_owners_wrongly_typed_payloads_end_in_no_traceback(product: Product, estate: Estate) -> None:
     admin = product.again(estate.owner)
     before, mark = product.tables(), product.log_mark
-    async with wire(product, admin) as line:
-        for name, handler in handlers().items():
-            for value in WRONG:
-                if names := [one for one in arguments(handler) if not isinstance(value, dict)]:
-                    await line.call(name, dict.fromkeys(names, value))
-                await line.call(name, {"one_more": value})
-            await line.settled()
-        await line.settled_twice()
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(wire(product, admin)) for _ in range(TABS)]
+        mine = [list(handlers().items())[n::TABS] for n in range(TABS)]
+        counts = await asyncio.gather(*map(send_wrongly_typed, lines, mine))
+    assert {name for count in counts for name in count} == set(handlers())
+    assert {name: n for count in counts for name, n in count.items() if n < ENOUGH} == {}
     log = product.log_since(mark)
     assert tracebacks(log) == []
     assert MARK not in log
+    refusals = [one for one in web_lines(log) if one.get("message") == "event refused"]
+    assert refusals
+    assert [one for one in refusals if len(json.dumps({**one, "handler": ""})) > MAX_REFUSAL_CHARS] == []
     after = product.tables()
     # A truth value is right for the colors of change and for the daily mail; nothing else may differ.
     assert {name for name in before if before[name] != after[name]} <= {"app_user", "mail_choice"}

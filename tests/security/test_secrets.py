@@ -1,14 +1,21 @@
 """No secret leaves the server: not in the bundle, a page, a frame, the API's description, a metric or the log."""
 
+import asyncio
 import re
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
+from reflex_base.registry import RegistrationContext
 
+import starkmatter.starkmatter  # noqa: F401 - registers every page and state
+from starkmatter.api.matrix import RULES
+from starkmatter.connections.catalog import CATALOG
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.settings import load_settings
 from tests.security.conftest import CANARY, PASSPHRASE, Estate
-from tests.security.product import METRICS_TOKEN, Product
+from tests.security.planted import Planted, found_in, plant, tables_as_text, whole_cache
+from tests.security.product import METRICS_TOKEN, Person, Product
 from tests.security.wire import wire
 
 pytestmark = pytest.mark.process
@@ -26,6 +33,7 @@ PAGES = (
     "/settings",
     "/nowhere",
 )
+AT_THE_ROOT = ("/healthz", "/readyz", "/metrics", "/.well-known/jwks.json", "/api/docs", "/api/v1/openapi.json")
 HEALTH = ("/healthz", "/readyz", "/metrics", "/_health")
 STATES = "reflex___state____state.starkmatter___ui___state___"
 
@@ -162,3 +170,85 @@ def test_the_log_holds_no_secret_no_tab_token_and_nobodys_name(product: Product,
     assert CANARY not in log
     assert not re.search(r"[?&]token=(?!\*)", re.sub(r"http://\S+/setup\?token=\S+", "", log))
     assert "sec-websocket-key" not in log.lower()
+
+
+def routes_to_read(estate: Estate) -> list[str]:
+    """Every route that is read, with the owner's ids; what begins or ends a sign-in elsewhere is no reading."""
+    ids = {
+        "order_id": estate.order_id,
+        "fill_id": estate.fill_id,
+        "account_id": estate.account_id,
+        "name": "collect news",
+        "chat_id": estate.account_id,
+        "proposal_id": estate.account_id,
+    }
+    asks = {"/quotes": "?symbols=AAPL", "/bars": "?symbol=AAPL", "/instruments": "?query=a", "/audit": "?limit=200"}
+    paths = [route.removeprefix("GET ") for route in RULES if route.startswith("GET ") and "{provider}" not in route]
+    whole = [path if path in AT_THE_ROOT else f"/api/v1{path.format(**ids)}{asks.get(path, '')}" for path in paths]
+    assert len(whole) > 45
+    return whole
+
+
+async def test_planted_secrets_are_in_no_answer_frame_file_log_cache_or_table(product: Product, estate: Estate) -> None:
+    planted = await asyncio.to_thread(plant, product, estate)
+    try:
+        of_the_server = server_secrets(product, estate)
+        of_the_server.pop("passphrase hash")  # its place is the database
+        secrets = of_the_server | planted.secrets
+        assert len(set(planted.secrets.values())) >= 30
+        of_vendors = {f"{one.kind} {field.name}" for one in CATALOG for field in one.fields if field.secret}
+        assert of_vendors <= set(secrets)
+        for person in (product.again(estate.owner), product.again(planted.newcomer)):
+            await asyncio.to_thread(nothing_is_answered, product, estate, person, planted, secrets)
+            frames = await frames_of_every_page(product, person)
+            assert person.name in frames
+            assert found_in(frames.encode(), secrets) == []
+        await asyncio.to_thread(nothing_is_kept, product, planted, secrets)
+    finally:
+        await asyncio.to_thread(planted.forget, product, estate.owner)
+
+
+def nothing_is_answered(
+    product: Product, estate: Estate, person: Person, planted: Planted, secrets: dict[str, str]
+) -> None:
+    with product.client(person) as http:
+        read = [http.get(path) for path in routes_to_read(estate)]
+        assert sum(one.status_code == 200 for one in read) > 25
+        opened = [http.get(path, follow_redirects=True) for path in (*PAGES, *planted.links)]
+    for answer in (*read, *opened):
+        sent = answer.content + repr(answer.headers).encode()
+        # A page may know the token of the link it was opened with, and no other.
+        told = [name for name in found_in(sent, secrets) if answer in read or secrets[name] not in str(answer.url)]
+        assert told == [], answer.url.path
+    if person.id == estate.owner.id:
+        assert all(kind.kind in "".join(one.text for one in read) for kind in CATALOG)
+
+
+async def frames_of_every_page(product: Product, person: Person) -> str:
+    loads = [name for name in RegistrationContext.ensure_context().event_handlers if name.endswith("_state.load")]
+    assert len(loads) > 20
+    async with wire(product, person) as line:
+        for name in loads:
+            await line.call(name, path="/trade/AAPL")
+        await line.settled_twice(secs=60)
+        return "".join(line.frames)
+
+
+def nothing_is_kept(product: Product, planted: Planted, secrets: dict[str, str]) -> None:
+    web = built_frontend(load_settings({"STARKMATTER_HOME": str(product.instance.home)}))
+    assert web is not None
+    files = [path for path in (web / "build").rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert found_in(b"\n".join(path.read_bytes() for path in files), secrets) == []
+    assert found_in(product.instance.text.encode(), secrets) == []
+    cache = whole_cache(product.redis_url)
+    assert b"worker:heartbeat" in cache
+    assert found_in(cache, secrets) == []
+    with product.database() as connection:
+        tables = dict(tables_as_text(connection))
+    assert {name: found for name, text in tables.items() if (found := found_in(text, secrets))} == {}
+    everything = b"\n".join(tables.values())
+    assert planted.newcomer.email.encode() in everything
+    hashes = {name: sha256(secret.encode()).hexdigest().encode() for name, secret in planted.hashed.items()}
+    kept = {name for name, digest in hashes.items() if digest in everything}
+    assert {"api token", "second refresh token", "second session", "open invitation", "reset link"} <= kept
