@@ -13,7 +13,7 @@ from tests.standins.smtp import Mailbox, mail_server
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
-NAMES = ("yahoo", "alpaca-data", "alpaca-trading", "claude", "newsapi")
+NAMES = ("yahoo", "alpaca-data", "alpaca-trading", "claude", "newsapi", "google", "microsoft", "github", "github-api")
 STREAMS = ("alpaca-stream", "alpaca-trading-stream")
 
 

@@ -43,7 +43,9 @@ async def endpoints_of(b: Backends, provider: Provider, *, fresh: bool = False) 
     kept = _kept.get(provider.issuer)
     if kept is not None and not fresh and monotonic_secs() - kept[0] < KEPT_SECS:
         return kept[1]
-    document = await get_json(b, provider, provider.issuer.rstrip("/") + WELL_KNOWN)
+    # A gateway of the operator's may hand the document out; what it must call itself stays the issuer.
+    site = b.settings.vendor_urls.get(provider.slug, provider.issuer)
+    document = await get_json(b, provider, site.rstrip("/") + WELL_KNOWN)
     found = _checked(b.settings, provider, document)
     _kept[provider.issuer] = (monotonic_secs(), found)
     return found
