@@ -16,6 +16,8 @@ KEY = {"Idempotency-Key": "key-00000001"}
 PUBLIC = {
     *("/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/password/forgot", "/api/v1/auth/password/reset"),
     *("/api/v1/auth/passkeys/sign-in", "/api/v1/auth/passkeys/sign-in/options"),
+    *("/api/v1/auth/oidc", "/api/v1/auth/oidc/{provider}/start", "/api/v1/auth/oidc/{provider}/callback"),
+    *("/api/v1/auth/oidc/{provider}/register", "/api/v1/auth/oidc/finish"),
     *("/api/v1/auth/token", "/healthz", "/readyz", "/metrics", "/api/docs"),
 }
 

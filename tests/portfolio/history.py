@@ -84,20 +84,21 @@ def give_past(
     opened_with: Decimal = Decimal(100_000),
 ) -> None:
     """Let the account have lived through `days`. Its cash and journal agree with the last value."""
-    connection.execute("DELETE FROM equity_snapshot WHERE account_id = %s", (account_id,))
-    connection.execute("UPDATE account SET opened_venue_at = %s WHERE id = %s", (opened_at, account_id))
-    paid_in = opened_with
-    connection.execute(SNAPSHOT, (account_id, opened_at, opened_with, opened_with, paid_in))
-    for day in days:
-        if day.flow:
-            at = day.closes_at - FLOW_BEFORE_CLOSE
-            connection.execute(SNAPSHOT, (account_id, at - SAMPLE, day.before, 0, paid_in))
-            paid_in += day.flow
-            connection.execute(SNAPSHOT, (account_id, at, day.before + day.flow, 0, paid_in))
-            kind = "deposit" if day.flow > 0 else "withdrawal"
-            _book(connection, account_id, kind, at, "equity:deposits", day.flow)
-        connection.execute(SNAPSHOT, (account_id, day.closes_at, day.value, day.value, paid_in))
-    _book(connection, account_id, "fill", days[-1].closes_at, "equity:trading", days[-1].value - paid_in)
+    with connection.transaction():  # a running recorder sees all of it or nothing
+        connection.execute("DELETE FROM equity_snapshot WHERE account_id = %s", (account_id,))
+        connection.execute("UPDATE account SET opened_venue_at = %s WHERE id = %s", (opened_at, account_id))
+        paid_in = opened_with
+        connection.execute(SNAPSHOT, (account_id, opened_at, opened_with, opened_with, paid_in))
+        for day in days:
+            if day.flow:
+                at = day.closes_at - FLOW_BEFORE_CLOSE
+                connection.execute(SNAPSHOT, (account_id, at - SAMPLE, day.before, 0, paid_in))
+                paid_in += day.flow
+                connection.execute(SNAPSHOT, (account_id, at, day.before + day.flow, 0, paid_in))
+                kind = "deposit" if day.flow > 0 else "withdrawal"
+                _book(connection, account_id, kind, at, "equity:deposits", day.flow)
+            connection.execute(SNAPSHOT, (account_id, day.closes_at, day.value, day.value, paid_in))
+        _book(connection, account_id, "fill", days[-1].closes_at, "equity:trading", days[-1].value - paid_in)
 
 
 def _book(

@@ -64,4 +64,4 @@ async def test_thirty_sigkills_leave_exactly_one_outcome_for_every_order(
             states = await assert_one_outcome(b, people)
     print(dict(states))
     assert states["filled"] >= KILLS
-    assert states["canceled"] > 0
+    assert states["canceled"] + states["not_sent"] > 0  # asked back after it was sent, or before
