@@ -67,7 +67,9 @@ def downgrade() -> None:
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         for policy in ("see", "change") if table in BY_DEGREES else ("own",):
             op.execute(f"DROP POLICY {policy} ON {table}")
-    op.execute("DROP FUNCTION changeable_accounts(), acting_person(), acts_for_all()")
+    for name in ("sees_chat", "changes_order", "sees_order", "changes_account", "sees_account", "is_shared"):
+        op.execute(f"DROP FUNCTION {name}(uuid)")
+    op.execute("DROP FUNCTION acting_person(), acts_for_all()")
     _run(_function("0001_orders.sql", "submit_orders"))
     _run(_function("0005_cancel.sql", "request_cancel"))
     op.execute("DROP FUNCTION may_trade(uuid, uuid)")
