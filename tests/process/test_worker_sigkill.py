@@ -28,6 +28,11 @@ SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20210301"))
 LEADS_SECS = 60.0
 QUIET_SECS = 60.0
 MAX_UP_SECS = 1.2
+# On a busy machine every cancel comes before its order was sent: one that rests is asked back too.
+ASK_ONE_BACK = """
+SELECT request_cancel(o.id, a.user_id, now(), now()) FROM trade_order o JOIN account a ON a.id = o.account_id
+ WHERE o.status = 'working' ORDER BY o.created_at LIMIT 1
+"""
 FILLS = "SELECT count(*) FROM fill"
 
 
@@ -61,7 +66,9 @@ async def test_thirty_sigkills_leave_exactly_one_outcome_for_every_order(
                 assert await check_books(b.db) == [], f"after kill {number + 1}, seed {SEED}"
         with worker_process(tmp_path / "last", "last", database_url, redis_url):
             await until_quiet(b, QUIET_SECS)
+            await b.db.tuples(ASK_ONE_BACK)
+            await until_quiet(b, QUIET_SECS)
             states = await assert_one_outcome(b, people)
     print(dict(states))
     assert states["filled"] >= KILLS
-    assert states["canceled"] + states["not_sent"] > 0  # asked back after it was sent, or before
+    assert states["canceled"] > 0

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse
 from starkmatter.accounts.oidc import flows, identities, service
 from starkmatter.accounts.oidc.providers import list_providers
 from starkmatter.accounts.oidc.records import Brought, Departure
-from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, leave_session
+from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, host_cookie, leave_session
 from starkmatter.api.oidc_pages import ENDED, STARTED, refusal_page
 from starkmatter.api.schemas import Me, Page
 from starkmatter.api.schemas_oidc import DepartureOut, IdentityOut, ProviderOut, RegisterWish, SecondStep
@@ -17,6 +17,7 @@ from starkmatter.errors import Conflict, StarkMatterError
 from starkmatter.portfolio.opening import ensure_first_account
 from starkmatter.settings import Settings, is_loopback
 
+# On https the prefix of the name takes the whole house as its path.
 COOKIE_PATH = "/api/v1/auth/oidc"
 
 router = APIRouter(prefix="/auth", tags=["Sign-in"])
@@ -59,7 +60,7 @@ async def callback(
             b,
             provider,
             Brought(state or "", code or "", error or "", iss),
-            browser=request.cookies.get(_cookie_name(b.settings)),
+            browser=request.cookies.get(host_cookie(b.settings, "oidc")),
             caller=signed_in,
             ip=client_ip(request, b.settings),
             user_agent=request.headers.get("user-agent", ""),
@@ -84,7 +85,7 @@ async def finish(body: SecondStep, request: Request, response: Response, b: B) -
     """The code of one's own second factor, after a provider has vouched; the answer sets the session's cookie."""
     caller, token = await service.finish_with_code(
         b,
-        request.cookies.get(_cookie_name(b.settings)),
+        request.cookies.get(host_cookie(b.settings, "oidc")),
         body.totp,
         ip=client_ip(request, b.settings),
         user_agent=request.headers.get("user-agent", ""),
@@ -128,21 +129,12 @@ def _departure(response: Response, settings: Settings, departure: Departure) -> 
     return DepartureOut(location=departure.address)
 
 
-def _cookie_name(settings: Settings) -> str:
-    """With https the browser itself holds that no other host has set it, which takes the whole house as its path."""
-    return "__Host-starkmatter-oidc" if settings.secure_cookies else "starkmatter_oidc"
-
-
-def _cookie_path(settings: Settings) -> str:
-    return "/" if settings.secure_cookies else COOKIE_PATH
-
-
 def _set_browser_cookie(response: Response, settings: Settings, browser: str) -> None:
     response.set_cookie(
-        _cookie_name(settings),
+        host_cookie(settings, "oidc"),
         browser,
         max_age=int(flows.FLOW_KEEPS.total_seconds()),
-        path=_cookie_path(settings),
+        path="/" if settings.secure_cookies else COOKIE_PATH,
         httponly=True,
         secure=settings.secure_cookies,
         samesite="lax",  # the way back comes from the provider's page
@@ -151,8 +143,8 @@ def _set_browser_cookie(response: Response, settings: Settings, browser: str) ->
 
 def _forgotten(response: Response, settings: Settings) -> Response:
     response.delete_cookie(
-        _cookie_name(settings),
-        path=_cookie_path(settings),
+        host_cookie(settings, "oidc"),
+        path="/" if settings.secure_cookies else COOKIE_PATH,
         httponly=True,
         secure=settings.secure_cookies,
         samesite="lax",
