@@ -8,31 +8,25 @@ CREATE FUNCTION acting_person() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN nullif(current_setting('starkmatter.actor', true), '')::uuid;
 
 -- Asked row by row and only of who works for somebody: a subquery in a policy would be set up by every statement of the
--- worker's too.
-CREATE FUNCTION is_shared(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM account_share WHERE account_id = p_account AND user_id = acting_person())
-$$;
+-- worker's too. Bodies are standard SQL, bound to their tables when made: a backup reads with an empty search path.
+CREATE FUNCTION is_shared(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM account_share WHERE account_id = p_account AND user_id = acting_person());
 
-CREATE FUNCTION sees_account(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM account WHERE id = p_account)
-$$;
+CREATE FUNCTION sees_account(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM account WHERE id = p_account);
 
-CREATE FUNCTION changes_account(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM account WHERE id = p_account
-                      AND (user_id = acting_person() OR may_trade(id, acting_person())))
-$$;
+CREATE FUNCTION changes_account(p_account uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM account WHERE id = p_account
+                  AND (user_id = acting_person() OR may_trade(id, acting_person())));
 
-CREATE FUNCTION sees_order(p_order uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM trade_order WHERE id = p_order)
-$$;
+CREATE FUNCTION sees_order(p_order uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM trade_order WHERE id = p_order);
 
-CREATE FUNCTION changes_order(p_order uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM trade_order WHERE id = p_order AND changes_account(account_id))
-$$;
+CREATE FUNCTION changes_order(p_order uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM trade_order WHERE id = p_order AND changes_account(account_id));
 
-CREATE FUNCTION sees_chat(p_chat uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM chat WHERE id = p_chat)
-$$;
+CREATE FUNCTION sees_chat(p_chat uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM chat WHERE id = p_chat);
 
 -- What belongs to one person.
 DO $$
