@@ -41,7 +41,6 @@ class Hasher:
         return False
 
 
-
 @pytest.mark.parametrize("who", ["known", "unknown", "without a passphrase"])
 async def test_a_refused_sign_in_hashes_once_whoever_it_is(
     b: Backends, monkeypatch: pytest.MonkeyPatch, who: str
