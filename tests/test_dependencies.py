@@ -58,7 +58,7 @@ def test_what_is_installed_here_is_not_weak_or_banned_either() -> None:
 
 def test_a_weak_version_would_be_found() -> None:
     weak = [("starlette", Version("0.49.0")), ("python-multipart", Version("0.0.30")), ("h11", Version("0.14.0"))]
-    assert len(weaknesses(weak)) == 4
+    assert {one.split()[0] for one in weaknesses(weak)} == {"starlette", "python-multipart", "h11"}
     assert weaknesses([("starlette", Version("0.49.1")), ("python-multipart", Version("0.0.31"))]) == []
 
 
