@@ -1,7 +1,7 @@
 """A hundred and fifty payloads in everything that shows a text somebody else may have written: none of them runs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 from uuid import uuid4
@@ -234,7 +234,32 @@ def test_no_answer_of_the_analyst_runs(watched: Walk, product: Product) -> None:
 
 
 def test_no_text_that_is_typed_or_in_the_address_runs(watched: Walk) -> None:
-    for text in PAYLOADS[::50]:
+    type_and_ask(watched, PAYLOADS[::50])
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_none_of_all_texts_that_are_typed_or_in_the_address_runs(watched: Walk) -> None:
+    type_and_ask(watched, PAYLOADS)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_no_name_runs_in_the_frame(watched: Walk, product: Product) -> None:
+    with product.database() as connection:
+        name = connection.execute("SELECT display_name FROM app_user WHERE email = %s", (EMAIL,)).fetchone()
+        try:
+            for text in PAYLOADS:
+                connection.execute("UPDATE app_user SET display_name = %s WHERE email = %s", (text, EMAIL))
+                with harmless(watched, "/settings/security") as page:
+                    page.get_by_label("Your menu").click()
+        finally:
+            connection.execute("UPDATE app_user SET display_name = %s WHERE email = %s", (*(name or ("",)), EMAIL))
+
+
+def type_and_ask(watched: Walk, texts: Sequence[str]) -> None:
+    """Each text as a symbol in the address, in a form, and in the palette's search."""
+    for text in texts:
         with harmless(watched, f"/trade/{quote(text, safe='')}"):
             pass
         with harmless(watched, f"/alerts?symbol={quote(text)}") as page:
