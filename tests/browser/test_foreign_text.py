@@ -238,13 +238,11 @@ def test_no_text_that_is_typed_or_in_the_address_runs(watched: Walk) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
 def test_none_of_all_texts_that_are_typed_or_in_the_address_runs(watched: Walk) -> None:
     type_and_ask(watched, PAYLOADS)
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
 def test_no_name_runs_in_the_frame(watched: Walk, product: Product) -> None:
     with product.database() as connection:
         name = connection.execute("SELECT display_name FROM app_user WHERE email = %s", (EMAIL,)).fetchone()
