@@ -10,6 +10,8 @@ from starkmatter.ui.pages.linked import linked_sign_ins
 from starkmatter.ui.state.connections import FactorState
 from starkmatter.ui.state.settings import SettingsState
 
+ROOM = {"minHeight": "122px"}  # as tall as without a passkey, so that nothing below moves when the list comes
+
 
 def security() -> rx.Component:
     """How the person signs in."""
@@ -33,11 +35,13 @@ def security() -> rx.Component:
                             skeleton_rows(2),
                         ),
                     ),
-                    panel("Passkeys", rx.el.div(Passkeys.create(on_done=SettingsState.load), class_name="body")),
+                    panel(
+                        "Passkeys",
+                        rx.el.div(Passkeys.create(on_done=SettingsState.load), class_name="body", style=ROOM),
+                    ),
                     class_name="grid w7",
                 ),
                 panel("Passphrase", _passphrase(), class_name="w5"),
-                linked_sign_ins(),
                 panel(
                     "Sessions",
                     _sessions(),
@@ -46,6 +50,7 @@ def security() -> rx.Component:
                     ),
                     class_name="w12",
                 ),
+                linked_sign_ins(),  # last: how tall it gets is known only when it is there
                 class_name="grid dash",
             ),
         ),
