@@ -1,19 +1,29 @@
 """An account elsewhere is linked on the screen, opens the door, and is unlinked again."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, WebSocket, expect
 
 from tests.browser.walk import PASSPHRASE, SECS, Walk
 from tests.security.product import Product
-from tests.standins.oidc_provider import CLIENT_SECRET
+from tests.standins.oidc_provider import CLIENT_SECRET, OidcProvider
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 
+@pytest.fixture
+def elsewhere(product: Product) -> Iterator[OidcProvider]:
+    """The provider. Whatever becomes of the test, nobody is connected with it afterwards."""
+    yield product.elsewhere
+    with product.database() as connection:
+        connection.execute("DELETE FROM vault_secret WHERE kind = 'sign_in_oidc'")
+        connection.execute("DELETE FROM oidc_identity")
+
+
 def test_an_admin_connects_a_provider_and_a_person_links_signs_in_and_unlinks(
-    walk: Walk, browser: Browser, product: Product
+    walk: Walk, browser: Browser, elsewhere: OidcProvider
 ) -> None:
     frames: list[str] = []
 
@@ -21,7 +31,7 @@ def test_an_admin_connects_a_provider_and_a_person_links_signs_in_and_unlinks(
         for event in ("framesent", "framereceived"):
             socket.on(event, lambda payload: frames.append(str(payload)))
 
-    page, provider = walk.page, product.elsewhere
+    page, provider = walk.page, elsewhere
     page.on("websocket", listen)
     provider.redirect_uri = f"{walk.url}/api/v1/auth/oidc/oidc/callback"
     walk.open("/settings/connections")
