@@ -20,7 +20,7 @@ from tests.engines import engines_for_tests, fresh_database
 ROWS = 1_000_000
 CORE_ROWS = 50_000
 BATCH_ROWS = 50_000
-ROUNDS = 3
+ROUNDS = 2
 SYMBOLS = 100
 FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 COPY_SHARE = 0.7

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 
 from starkmatter.db.database import Database
 from starkmatter.db.migrate import alembic_config
@@ -249,8 +250,8 @@ def statements(timescale: str) -> str:
     config = alembic_config()
     config.cmd_opts = argparse.Namespace(x=[f"timescale={timescale}"])
     config.output_buffer = io.StringIO()
-    script_before = "0017_vault"
-    command.upgrade(config, f"{script_before}:0021_history", sql=True)
+    before = ScriptDirectory.from_config(config).get_revision("0021_history").down_revision
+    command.upgrade(config, f"{before}:0021_history", sql=True)
     return config.output_buffer.getvalue()
 
 
