@@ -3,21 +3,36 @@
 import os
 
 from alembic import context
-from sqlalchemy import create_engine, pool
+from sqlalchemy import create_engine, pool, text
 
 from starkmatter.db import tables
 
 TARGET = tables.metadata
 
 
+PARTITIONS = "SELECT relname FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
+
+
 def _run(connection) -> None:
-    context.configure(connection=connection, target_metadata=TARGET, compare_type=True, compare_server_default=False)
+    """Partitions are made as time goes by and are no part of the models."""
+    partitions = set(connection.execute(text(PARTITIONS)).scalars())
+    context.configure(
+        connection=connection,
+        target_metadata=TARGET,
+        compare_type=True,
+        compare_server_default=False,
+        include_name=lambda name, kind, _: kind != "table" or name not in partitions,
+    )
     with context.begin_transaction():
         context.run_migrations()
 
 
 given = context.config.attributes.get("connection")
-if given is not None:
+if context.is_offline_mode():  # alembic upgrade --sql: what would be done, in words
+    context.configure(dialect_name="postgresql", target_metadata=TARGET, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+elif given is not None:
     _run(given)
 else:
     url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)

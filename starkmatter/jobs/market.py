@@ -53,10 +53,21 @@ async def repair_bars(b: Backends) -> str:
     return await _refresh(b)
 
 
+async def repair_holes(b: Backends) -> str:
+    """Holes inside what was fetched: found by the calendar and asked for again."""
+    if not (await in_play(b.db, VENUE)).accounts:
+        return NOT_USED
+    return await _ask_feed(b, {"kind": "gaps"})
+
+
 async def _refresh(b: Backends) -> str:
     since = utc_now() - LOOKED_AT_WITHIN
+    return await _ask_feed(b, {"kind": "refresh", "since": since.isoformat()})
+
+
+async def _ask_feed(b: Backends, errand: dict[str, str]) -> str:
     try:
-        answer = await ask(b.cache, {"kind": "refresh", "since": since.isoformat()}, within_secs=WITHIN_SECS)
+        answer = await ask(b.cache, errand, within_secs=WITHIN_SECS)
     except Unavailable as error:
         return f"no bars fetched: {error.text}"
     return str(answer["words"])

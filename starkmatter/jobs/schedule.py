@@ -28,7 +28,7 @@ from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
 from starkmatter.jobs.audit import anchor_log
 from starkmatter.jobs.books import audit_books
-from starkmatter.jobs.market import end_of_day, repair_bars
+from starkmatter.jobs.market import end_of_day, repair_bars, repair_holes
 from starkmatter.jobs.summary import post_summaries
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
 
@@ -102,6 +102,13 @@ def timetable() -> list[Job]:
             end_of_day,
         ),
         Job("market bars", "hourly", every(hours=1), "Fetches what is missing of the market's bars.", repair_bars),
+        Job(
+            "market holes",
+            "every 6 hours",
+            every(hours=6),
+            "Finds holes in the market's bars and asks for them again.",
+            repair_holes,
+        ),
         Job(
             "daily summary",
             "weekdays 17:00 in New York",

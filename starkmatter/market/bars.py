@@ -3,13 +3,16 @@
 Bars inside a day are a cache of the seed's paths: every write may be repeated, and what was lost is built again.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, LiteralString
 
 from psycopg import AsyncCursor
+from psycopg.errors import UniqueViolation
 
 from starkmatter.db.database import Connection, Database
 from starkmatter.domain.quotes import INTERVALS, Interval
@@ -23,12 +26,14 @@ from starkmatter.market.providers.replay import (
     ReplayDay,
     ReplayHistory,
 )
+from starkmatter.market.room import make_room, table_of
 
 VENUE = "replay"
 INTRADAY: tuple[Interval, ...] = ("1m", "5m", "15m", "1h")
 KEPT_SESSIONS: dict[Interval, int] = {"1m": 10, "5m": 60, "15m": 120, "1h": 250}
 MARKER_SYMBOL = "AAPL"  # trades on every day of the history and stands for its session
 PRUNE_CHUNK_ROWS = 20_000
+STRAIGHT_ROWS = 100
 COPY_TIMEOUT: LiteralString = "SET LOCAL statement_timeout = '60s'"
 
 BarTuple = tuple[Any, ...]
@@ -66,14 +71,46 @@ async def _copy(connection: Connection, statement: LiteralString, rows: Iterable
 
 
 async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True) -> None:
-    """Insert finished bars; those that are stored already are replaced, or stay."""
+    """Insert finished bars; those that are stored already are replaced, or stay.
+
+    A history that is new as a whole, which is most of what is ever written, goes straight into its table.
+    """
     if not rows:
         return
+    for table, instants in _by_table(rows).items():
+        await make_room(db, table, min(instants), max(instants))
     async with db.transaction() as connection:
         await connection.execute(COPY_TIMEOUT)
+        if len(rows) >= STRAIGHT_ROWS and not await _any_stored(connection, rows):
+            with suppress(UniqueViolation):
+                async with connection.transaction():
+                    await _copy(connection, queries.COPY_BARS, rows)
+                return
         await connection.execute(queries.BAR_STAGE)
         await _copy(connection, queries.COPY_BAR_STAGE, rows)
         await connection.execute(queries.MERGE_BAR_STAGE if replace else queries.KEEP_BAR_STAGE)
+
+
+def _by_table(rows: list[BarTuple]) -> dict[str, list[datetime]]:
+    """The instants of each table that is parted by time."""
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for venue, _, interval, _, starts_at, *_ in rows:
+        if venue != VENUE:
+            found[table_of(interval)].append(starts_at)
+    return found
+
+
+async def _any_stored(connection: Connection, rows: list[BarTuple]) -> bool:
+    """Whether any bar is stored where these would go."""
+    series: dict[tuple[str, str, str, int], list[datetime]] = defaultdict(list)
+    for venue, symbol, interval, seed, starts_at, *_ in rows:
+        series[venue, symbol, interval, seed].append(starts_at)
+    venues, symbols, intervals, seeds = zip(*series, strict=True)
+    spans = {"first": [min(one) for one in series.values()], "last": [max(one) for one in series.values()]}
+    keys = {"venue": list(venues), "symbol": list(symbols), "interval": list(intervals), "seed": list(seeds)}
+    cursor = await connection.execute(queries.ANY_STORED, keys | spans)
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 def closed_bar_rows(

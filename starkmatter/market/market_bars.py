@@ -23,6 +23,7 @@ from starkmatter.market.border import is_sound
 from starkmatter.market.calendar import load_calendar
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
+from starkmatter.market.room import drop_room, has_partitions, table_of
 
 VENUE = "market"
 HISTORY: dict[Interval, timedelta] = {
@@ -198,9 +199,13 @@ class BarStore:
         return f"{fetched} series of {len({symbol for symbol, _ in wanted})} symbols fetched, {failed} failed"
 
     async def prune(self, now: datetime) -> int:
-        """Drop bars inside a day that are older than is kept; the number of rows dropped."""
+        """Drop bars inside a day that are older than is kept; how many partitions, or rows where there are none."""
         dropped = 0
+        parted = await has_partitions(self._db)
         for interval, kept in KEPT.items():
+            if parted:
+                dropped += await drop_room(self._db, table_of(interval), now - kept)
+                continue
             asked = {"venue": VENUE, "interval": interval, "seed": 0, "before": now - kept, "chunk": PRUNE_CHUNK_ROWS}
             while count := await self._db.run(queries.PRUNE_BARS, asked):
                 dropped += count

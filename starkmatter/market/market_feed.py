@@ -28,10 +28,12 @@ from starkmatter.market.errands import Answer, serve_until
 from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.feed import Feed
 from starkmatter.market.forming import MarketForming
+from starkmatter.market.gaps import repair_gaps
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.market_bars import BarStore
 from starkmatter.market.ports import MarketDataProvider
 from starkmatter.market.service import instruments_named
+from starkmatter.market.ticks import TickStore
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
 from starkmatter.ops.seldom import Seldom
 
@@ -95,6 +97,7 @@ class MarketFeed:
         self._doubt = Doubt()
         self._forming = MarketForming(db)
         self._bars = BarStore(db)
+        self._ticks = TickStore(db)
         self._play = InPlay([], accounts=False)
         self._play_read_at = float("-inf")
         self._wanted: list[str] = []
@@ -268,6 +271,7 @@ class MarketFeed:
                 return
             calendar = await self._bars.calendar(now)
             self._forming.take(admitted, calendar)
+            self._ticks.take(admitted)
             self._feed.announce()
             await self._hand_over(market_clock_at(calendar, now), admitted)
 
@@ -344,6 +348,7 @@ class MarketFeed:
             await self._confirm()
             try:
                 await self._forming.store(clock.utc_now())
+                await self._ticks.store()
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
             await self._pause(stop, self._pace.store_secs)
@@ -364,7 +369,10 @@ class MarketFeed:
                 symbols = list(dict.fromkeys([*self._play.symbols, *self._wanted]))
                 since = datetime.fromisoformat(errand["since"])
                 words = await self._bars.refresh(failover, symbols, since, now)
-                return {"words": f"{words}, {await self._bars.prune(now)} old bars dropped"}
+                await self._ticks.prune(now)
+                return {"words": f"{words}, {await self._bars.prune(now)} old parts dropped"}
+            case "gaps":
+                return {"words": await repair_gaps(self._db, self._bars, failover, now)}
         raise InvalidInput("There is no such errand.")
 
     async def _add(self, failover: Failover, symbol: str) -> bool:

@@ -103,6 +103,17 @@ INSERT INTO bar SELECT * FROM bar_stage ORDER BY symbol, interval, starts_at
 ON CONFLICT (venue, symbol, interval, seed, starts_at) DO NOTHING
 """
 
+ANY_STORED: LiteralString = """
+SELECT EXISTS (
+    SELECT FROM unnest(%(venue)s::text[], %(symbol)s::text[], %(interval)s::text[], %(seed)s::int[],
+                       %(first)s::timestamptz[], %(last)s::timestamptz[])
+             AS series (venue, symbol, interval, seed, first, last)
+      JOIN LATERAL (SELECT FROM bar b
+                     WHERE (b.venue, b.symbol, b.interval, b.seed)
+                         = (series.venue, series.symbol, series.interval, series.seed)
+                       AND b.starts_at BETWEEN series.first AND series.last LIMIT 1) AS stored ON true)
+"""
+
 BAR_CLOSES: LiteralString = """
 SELECT starts_at, close FROM bar
  WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = 0 AND starts_at >= %(start)s
@@ -146,12 +157,103 @@ SELECT interval, ends_at FROM bar
 """
 
 PRUNE_BARS: LiteralString = """
-DELETE FROM bar WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM bar
+DELETE FROM bar USING (
+    SELECT symbol, seed, starts_at FROM bar
      WHERE venue = %(venue)s AND interval = %(interval)s
        AND (seed <> %(seed)s OR starts_at < %(before)s)
-     LIMIT %(chunk)s))
+     LIMIT %(chunk)s) AS old
+ WHERE bar.venue = %(venue)s AND bar.interval = %(interval)s
+   AND (bar.symbol, bar.seed, bar.starts_at) = (old.symbol, old.seed, old.starts_at)
 """
+
+# --- room in partitions -----------------------------------------------------------------------------------------------
+
+HAS_PARTITIONS: LiteralString = "SELECT to_regclass('bar_market_1m') IS NOT NULL"
+
+MAKE_ROOM: LiteralString = "SELECT make_room(%(parent)s, %(span)s, %(first)s, %(last)s)"
+
+DROP_ROOM: LiteralString = "SELECT drop_room(%(parent)s, %(before)s)"
+
+# --- ticks ------------------------------------------------------------------------------------------------------------
+
+PUT_TICKS: LiteralString = """
+INSERT INTO tick (venue, symbol, at, received_at, last, bid, ask, volume, condition, provider)
+SELECT %(venue)s, symbol, at, received_at, last, bid, ask, volume, condition, provider
+  FROM unnest(%(symbol)s::text[], %(at)s::timestamptz[], %(received_at)s::timestamptz[], %(last)s::numeric[],
+              %(bid)s::numeric[], %(ask)s::numeric[], %(volume)s::numeric[], %(condition)s::text[],
+              %(provider)s::text[])
+    AS seen (symbol, at, received_at, last, bid, ask, volume, condition, provider)
+ON CONFLICT DO NOTHING
+"""
+
+TICKS: LiteralString = """
+SELECT symbol, at, received_at, last, bid, ask, volume, condition, provider
+  FROM tick
+ WHERE venue = %(venue)s AND symbol = %(symbol)s AND at >= %(start)s AND at < %(end)s
+ ORDER BY at DESC, provider
+ LIMIT %(limit)s
+"""
+
+PRUNE_TICKS: LiteralString = "DELETE FROM tick WHERE at < %(before)s"
+
+# --- holes in the market's bars ---------------------------------------------------------------------------------------
+
+# Sessions of which a series that was fetched has no bar at all, and holes in others that are longer than `longest`.
+FIND_GAPS: LiteralString = """
+WITH series AS (
+    SELECT c.symbol, c.until_at,
+           (SELECT min(b.starts_at) FROM bar b
+             WHERE b.venue = 'market' AND b.symbol = c.symbol AND b.interval = %(interval)s AND b.seed = 0) AS since
+      FROM bar_coverage c WHERE c.interval = %(interval)s
+), sessions AS (
+    SELECT opens_at, closes_at FROM market_session
+     WHERE exchange = %(exchange)s AND opens_at >= %(oldest)s AND closes_at <= %(now)s
+), empty AS (
+    SELECT series.symbol, opens_at AS starts_at, closes_at AS ends_at
+      FROM series JOIN sessions ON opens_at >= since AND closes_at <= until_at
+     WHERE NOT EXISTS (SELECT FROM bar b
+                        WHERE b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
+                          AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at)
+), holes AS (
+    SELECT symbol, ends_at AS starts_at, next_at AS ends_at
+      FROM (SELECT b.symbol, b.ends_at, closes_at,
+                   coalesce(lead(b.starts_at) OVER (PARTITION BY b.symbol, opens_at ORDER BY b.starts_at),
+                            closes_at) AS next_at
+              FROM series JOIN sessions ON opens_at >= since AND closes_at <= until_at
+              JOIN bar b ON b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
+                        AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at) AS told
+     WHERE next_at - ends_at > %(longest)s
+)
+SELECT symbol, starts_at, ends_at FROM empty UNION ALL SELECT symbol, starts_at, ends_at FROM holes
+ ORDER BY starts_at DESC, symbol LIMIT %(limit)s
+"""
+
+PUT_GAPS: LiteralString = """
+WITH seen AS (
+    SELECT * FROM unnest(%(symbol)s::text[], %(starts_at)s::timestamptz[], %(ends_at)s::timestamptz[])
+               AS seen (symbol, starts_at, ends_at)
+), closed AS (
+    DELETE FROM bar_gap g
+     WHERE g.interval = %(interval)s
+       AND NOT EXISTS (SELECT FROM seen WHERE (seen.symbol, seen.starts_at) = (g.symbol, g.starts_at))
+)
+INSERT INTO bar_gap (symbol, interval, starts_at, ends_at, found_at, tries)
+SELECT symbol, %(interval)s, starts_at, ends_at, %(now)s, 0 FROM seen
+ON CONFLICT (symbol, interval, starts_at) DO UPDATE SET ends_at = excluded.ends_at
+"""
+
+GAPS_TO_TRY: LiteralString = """
+SELECT symbol, interval, starts_at, ends_at FROM bar_gap
+ WHERE tries < %(tries)s AND (tried_at IS NULL OR tried_at < %(before)s)
+ ORDER BY starts_at DESC LIMIT %(limit)s
+"""
+
+GAP_TRIED: LiteralString = """
+UPDATE bar_gap SET tried_at = %(now)s, tries = tries + 1
+ WHERE symbol = %(symbol)s AND interval = %(interval)s AND starts_at = %(starts_at)s
+"""
+
+COUNT_GAPS: LiteralString = "SELECT count(*) FROM bar_gap"
 
 PUT_FORMING: LiteralString = """
 INSERT INTO bar_forming (venue, symbol, interval, starts_at, open, high, low, close, volume, provider, note)

@@ -31,6 +31,8 @@ MARKET_TABLES = {
     "bar",
     "bar_coverage",
     "bar_forming",
+    "bar_gap",
+    "tick",
     "instrument",
     "market_session",
     "replay_run",
@@ -39,6 +41,7 @@ MARKET_TABLES = {
     "symbol_brief",  # everybody's, once somebody had it written
     "audit_position",
 }
+PARTITIONS = ("bar_replay", "bar_market", "tick_")
 # Every sign-in that is tried or begun counts, also one that fails; so does every answer of the analyst.
 COUNTS = {"sign_in_try", "ai_month", "passkey_challenge", "oidc_flow"}
 # When somebody was last seen, and how a feed answered the worker.
@@ -190,7 +193,7 @@ class Product:
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
             ).fetchall()
             for (name,) in names:
-                if name in MARKET_TABLES | COUNTS:
+                if name in MARKET_TABLES | COUNTS or name.startswith(PARTITIONS):
                     continue
                 where = sql.SQL(conditions.get(name, "%(mine)s::uuid IS NOT NULL"))
                 query = sql.SQL(

@@ -79,9 +79,13 @@ class MarketSession(SQLModel, table=True):
 
 
 class BarRow(SQLModel, table=True):
-    """A finished bar. `seed` is the replay's for bars inside a day, 0 for all others."""
+    """A finished bar. `seed` is the replay's for bars inside a day, 0 for all others.
+
+    In partitions: the replay's, the market's days, and the market's bars inside a day by month or year.
+    """
 
     __tablename__ = "bar"
+    __table_args__ = {"postgresql_partition_by": "LIST (venue)"}
 
     venue: str = Field(primary_key=True)
     symbol: str = Field(primary_key=True)
@@ -127,6 +131,45 @@ class BarCoverage(SQLModel, table=True):
     fetched_at: datetime = instant_column()
     until_at: datetime = instant_column()
     provider: str
+
+
+class BarGap(SQLModel, table=True):
+    """A hole in the market's bars [starts_at, ends_at): sessions, or part of one, that no source has told of yet."""
+
+    __tablename__ = "bar_gap"
+    __table_args__ = (CheckConstraint("ends_at > starts_at", name="bar_gap_in_order"),)
+
+    symbol: str = Field(primary_key=True)
+    interval: str = Field(primary_key=True)
+    starts_at: datetime = _key_instant()
+    ends_at: datetime = instant_column()
+    found_at: datetime = instant_column()
+    tried_at: datetime | None = instant_column(nullable=True)
+    tries: int = Field(sa_column=Column(SmallInteger, nullable=False))
+
+
+class TickRow(SQLModel, table=True):
+    """A price of the wall-clock market as it was admitted, kept for some days; one partition a day.
+
+    `at` is the source's clock, `received_at` ours; `volume` is the day's so far.
+    """
+
+    __tablename__ = "tick"
+    __table_args__ = (
+        Index("tick_at", "at", postgresql_using="brin"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+    venue: str = Field(primary_key=True)
+    symbol: str = Field(primary_key=True)
+    at: datetime = _key_instant()
+    provider: str = Field(primary_key=True)
+    received_at: datetime = instant_column()
+    last: Decimal = _number()
+    bid: Decimal | None = _number(nullable=True)
+    ask: Decimal | None = _number(nullable=True)
+    volume: Decimal | None = _number(nullable=True)
+    condition: str
 
 
 class ReplayRun(SQLModel, table=True):

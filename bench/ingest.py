@@ -1,0 +1,114 @@
+"""A million new bars: the product's own way in against a bare binary COPY into the same table, and SQLAlchemy Core."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import create_engine, insert, pool
+
+from bench.table import Row
+from starkmatter.db.database import Database
+from starkmatter.db.migrate import sqlalchemy_url
+from starkmatter.db.tables.market import BarRow
+from starkmatter.market import queries
+from starkmatter.market.bars import COPY_TIMEOUT, BarTuple, merge_bars
+from starkmatter.market.room import make_room
+from tests.engines import engines_for_tests, fresh_database
+
+ROWS = 1_000_000
+CORE_ROWS = 50_000
+BATCH_ROWS = 50_000
+ROUNDS = 2
+SYMBOLS = 100
+FIRST = datetime(2026, 10, 1, tzinfo=UTC)
+COPY_SHARE = 0.7
+CORE_TIMES = 5.0
+
+
+def run() -> list[Row]:
+    """Rows a second of each way, into a table that is emptied before."""
+    with engines_for_tests() as engines, fresh_database(engines) as url:
+        bare, ours = asyncio.run(_measure(url))
+        core = _core(url)
+    told = f"{ours:,.0f} rows/s"
+    return [
+        Row("ingest of 1 M bars", told, f"{bare:,.0f} rows/s bare COPY", bare / ours, 1 / COPY_SHARE),
+        Row("ingest of bars, SQLAlchemy Core", told, f"{core:,.0f} rows/s Core", core / ours, 1 / CORE_TIMES),
+    ]
+
+
+def _bars(count: int) -> list[BarTuple]:
+    """One symbol's minutes after the other's."""
+    each, found = count // SYMBOLS, []
+    for number in range(SYMBOLS):
+        price = Decimal(100 + number)
+        figures = (price, price + 1, price - 1, price, Decimal(1000))
+        for minute in range(each):
+            at = FIRST + timedelta(minutes=minute)
+            ends_at = at + timedelta(minutes=1)
+            found.append(("market", f"S{number:03}", "1m", 0, at, ends_at, *figures, "bench", None))
+    return found
+
+
+async def _measure(url: str) -> tuple[float, float]:
+    rows = _bars(ROWS)
+    batches = [rows[at : at + BATCH_ROWS] for at in range(0, len(rows), BATCH_ROWS)]
+    db = Database(url, name="bench", max_size=2)
+    await db.open()
+    try:
+        await make_room(db, "bar_market_1m", rows[0][4], rows[-1][4])
+        bare, ours = [], []
+        for _ in range(ROUNDS):
+            bare.append(await _rate(db, batches, lambda batch: _copy(db, batch)))
+            ours.append(await _rate(db, batches, lambda batch: merge_bars(db, batch)))
+    finally:
+        await db.close()
+    return max(bare), max(ours)
+
+
+async def _rate(
+    db: Database, batches: list[list[BarTuple]], write: Callable[[list[BarTuple]], Awaitable[None]]
+) -> float:
+    await db.run("TRUNCATE bar")
+    started = time.perf_counter()
+    for batch in batches:
+        await write(batch)
+    return sum(map(len, batches)) / (time.perf_counter() - started)
+
+
+async def _copy(db: Database, rows: list[BarTuple]) -> None:
+    async with db.transaction() as connection:
+        await connection.execute(COPY_TIMEOUT)
+        async with connection.cursor() as cursor, cursor.copy(queries.COPY_BARS) as copy:
+            copy.set_types(queries.BAR_TYPES)
+            for row in rows:
+                await copy.write_row(row)
+
+
+def _core(url: str) -> float:
+    names = [column.name for column in BarRow.__table__.columns]  # type: ignore[attr-defined]
+    order = (
+        "venue",
+        "symbol",
+        "interval",
+        "seed",
+        "starts_at",
+        "ends_at",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "provider",
+        "note",
+    )
+    assert set(names) == set(order)
+    rows = [dict(zip(order, row, strict=True)) for row in _bars(CORE_ROWS)]
+    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE bar")
+        started = time.perf_counter()
+        connection.execute(insert(BarRow), rows)
+        return len(rows) / (time.perf_counter() - started)
