@@ -64,15 +64,16 @@ def test_live_bars_give_to_the_last_bit_what_the_whole_series_gives(name: str) -
         whole, start = compute(name, None, series), BARS - LIVE
         growing = GrowingSeries(head(series, start))
         live = LiveIndicator(name, None, growing)
-        live.values()
+        live.newest()
         for i in range(start, BARS):
             bar = {column: float(values[i]) for column, values in series.items()}
             growing.append(bar | {"close": bar["open"], "high": bar["open"], "low": bar["open"], "volume": 1.0})
-            live.values()
+            live.newest()
             growing.replace(bar)
             so_far = compute(name, None, head(series, i + 1))
-            for line, value in live.values().items():
+            for line, (before, value) in live.newest(2).items():
                 told = np.array([value, so_far[line][-1], whole[line][i]])
+                assert np.array_equal(before, whole[line][i - 1], equal_nan=True)
                 same = np.isnan(told).all() or (told == told[0]).all()
                 assert same, f"{kind}: {line} of bar {i} is {told}"
 

@@ -70,16 +70,16 @@ class LiveIndicator:
         self._series = series
         self._window: int | None = None
 
-    def values(self) -> dict[str, float]:
-        """The newest value of each line, NaN while it has none."""
+    def newest(self, count: int = 1) -> dict[str, list[float]]:
+        """The newest `count` values of each line (fewer in a shorter series), NaN where there is none."""
         import numpy as np
 
         if not self._series.length:
-            return {line.id: NO_BAR for line in self.indicator.lines}
-        bars = self._window or self._series.length
+            return {line.id: [] for line in self.indicator.lines}
+        bars = self._series.length if self._window is None else self._window + count - 1
         lines = run(self.indicator, self.parameters, self._series.newest(bars))
         if self.indicator.memory == "window" and self._window is None:
             known = [np.flatnonzero(~np.isnan(values)) for values in lines.values()]
             if all(len(one) for one in known):
                 self._window = max(int(one[0]) for one in known) + 1
-        return {name: float(values[-1]) for name, values in lines.items()}
+        return {name: values[-count:].tolist() for name, values in lines.items()}
