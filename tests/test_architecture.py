@@ -18,7 +18,7 @@ LEVELS = [
     {"accounts", "market"},
     {"trading"},
     {"portfolio", "news", "alerts", "backtest"},
-    {"assistant", "dashboards"},
+    {"assistant", "charts", "dashboards"},
     {"connections"},
     {"jobs"},
     {"api", "ui"},

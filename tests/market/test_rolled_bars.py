@@ -24,7 +24,7 @@ HALF_DAY = (datetime(2026, 11, 27, 14, 30, tzinfo=UTC), datetime(2026, 11, 27, 1
 SESSION = "INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)"
 BAR = """
 INSERT INTO bar (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider, note)
-VALUES ('market', 'AAPL', %s, 0, %s, %s, %s, %s, %s, %s, %s, 'test', %s)
+VALUES (%s, 'AAPL', %s, 0, %s, %s, %s, %s, %s, %s, %s, 'test', %s)
 """
 FORMING = """
 INSERT INTO bar_forming (venue, symbol, interval, starts_at, open, high, low, close, volume, provider)
@@ -38,8 +38,9 @@ STEPS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "1d": timedelta
 class Store:
     """Bars of one symbol, written as a feed would have."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, venue: str = "market") -> None:
         self.connection = psycopg.connect(url, autocommit=True)
+        self.venue = venue
 
     def session(self, opens_at: datetime, closes_at: datetime) -> None:
         self.connection.execute(SESSION, (opens_at.date(), opens_at, closes_at))
@@ -51,7 +52,7 @@ class Store:
         at = Decimal(close)
         ends_at = ends_at or starts_at + STEPS[interval]
         figures = (at - 1, at + 2, at - 3, at, more.get("volume", 100), more.get("note"))
-        self.connection.execute(BAR, (interval, starts_at, ends_at, *figures))
+        self.connection.execute(BAR, (self.venue, interval, starts_at, ends_at, *figures))
 
     def grow(self, interval: str, starts_at: datetime, close: int) -> None:
         self.connection.execute(FORMING, (interval, starts_at, close - 1, close + 2, close - 3, close, 50))
