@@ -173,7 +173,7 @@ async def test_what_was_bought_is_shown_everywhere(tab: Tab) -> None:
     trade = await tab.state(TradeState)
     await trade.refresh()
     assert trade.fills[0]["price"] == "100.05"
-    assert trade.marks[0]["side"] == "buy"
+    assert trade.fills[0]["side"] == "buy"
 
 
 async def test_the_ticket_says_what_became_of_the_order(tab: Tab) -> None:
