@@ -71,9 +71,9 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
     if (drawings.current) drawings.current.load(ask);
     else hasDrawings(ask).then((some) => some && withDrawings());
   }, [ask?.symbol, ask?.venue, ask?.interval]);
-  useEffect(() => window.starkmatterStream?.listen("order", () => setTimeout(() => view.current?.readEvents(), 400)), []);
+  useEffect(() => window.starkmatterStream?.listen("order", () => setTimeout(() => view.current?.events.read(), 400)), []);
   useEffect(() => { setCompared([]); }, [ask?.symbol, ask?.venue]);
-  useEffect(() => { view.current.compare(compared); }, [compared.join()]);
+  useEffect(() => { view.current.compared.show(compared); }, [compared.join()]);
   useEffect(() => { view.current.orders.show(lines); }, [JSON.stringify(lines ?? [])]);
 
   const change = (part) => setLook((before) => ({ ...before, ...part }));
@@ -113,7 +113,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
 
   const chosen = drawings.current?.chosen;
   const button = (name, text, extra) => (
-    <button type="button" className="charttool" aria-expanded={menu === name} title={text} onClick={(event) => toggle(name, event)}>
+    <button type="button" className="charttool" aria-label={text} aria-expanded={menu === name} title={text} onClick={(event) => toggle(name, event)}>
       <Icon path={ICONS[name]} /><span className="word">{text}</span>{extra ? <i className="count">{extra}</i> : null}
     </button>
   );
@@ -126,10 +126,10 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         {button("compare", "Compare", compared.length)}
         {button("templates", "Templates")}
         {button("show", "Show")}
-        <button type="button" className="charttool phoneonly" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
+        <button type="button" className="charttool phoneonly" aria-label="Draw" title="Draw" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
         <span className="push" />
         {button("table", "Table")}
-        <button type="button" className="charttool" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
+        <button type="button" className="charttool" aria-label="Save as an image" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
       </div>
       <div className="chartbody">
         <div className="charttools" role="group" aria-label="Drawing tools" data-open={tools || undefined}>
@@ -142,7 +142,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         <div className="chartplace">
           <div className="canvas" ref={host} tabIndex={0} role="application" aria-roledescription="price chart" aria-label={`Price chart of ${ask?.symbol ?? ""}, ${ask?.interval ?? ""}. ${summary}`} aria-describedby="chart-keys" onKeyDown={press} />
           <span id="chart-keys" className="unseen">{KEYS}</span>
-          <Legend ask={ask} view={view} say={legend} look={look} compared={compared} onIndicators={(indicators) => change({ indicators })} />
+          <Legend ask={ask} view={view} host={host} say={legend} look={look} compared={compared} onIndicators={(indicators) => change({ indicators })} />
           {words ? <div className="wait" role="status">{words}</div> : null}
           {problem ? <button type="button" className="note bad chartproblem" onClick={() => setProblem("")}>{problem}</button> : null}
           {tool && !asking ? <div className="charthint">{tool === "text" || tool === "horizontal" ? "Click where it belongs." : "Click both ends, or drag."} Esc ends.</div> : null}

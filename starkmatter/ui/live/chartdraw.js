@@ -50,7 +50,7 @@ export class Drawings {
   xy(point) {
     const { view } = this;
     const place = placeOf(view.bars, point.at, view.ask.interval);
-    const x = place === null ? null : view.chart.timeScale().logicalToCoordinate(place);
+    const x = place === null ? null : view.xOf(place);
     const y = view.main.priceToCoordinate(point.price);
     return x === null || y === null ? null : { x, y };
   }

@@ -93,8 +93,10 @@ export class Indicators {
       const own = item.pane === "own";
       if (own) pane += 1;
       const one = { name: item.name, title: item.title, unit: item.unit, own, pane: own ? pane : 0, lines: [] };
+      const band = item.lines.some((line) => line.id === "upper");
+      if (band) ink += 1;
       for (const line of item.lines) {
-        const paint = look.inks[ink++ % look.inks.length];
+        const paint = look.inks[(band ? ink - 1 : ink++) % look.inks.length];
         const seen = own || !relative;
         const common = { lastValueVisible: own, priceLineVisible: false, visible: seen, color: paint };
         const last = line.values.findLast((value) => value !== null) ?? 1;
@@ -113,6 +115,7 @@ export class Indicators {
     }
     for (const part of parts) this.keep(part);
     this.draw();
+    this.view.scalePanes();
     chart.panes().forEach((one, index) => one.setStretchFactor(index ? 1 : Math.max(3, 4 - pane / 2)));
   }
 

@@ -5,7 +5,7 @@ import { price, signed, size } from "./chartlooks.js";
 
 const dir = (value) => (value > 0 ? "up" : value < 0 ? "down" : "");
 
-export function Legend({ ask, view, say, look, compared, onIndicators }) {
+export function Legend({ ask, view, host, say, look, compared, onIndicators }) {
   const [told, setTold] = useState(null);
   const [panes, setPanes] = useState([]);
   const frame = useRef(0), waiting = useRef(null);
@@ -25,7 +25,7 @@ export function Legend({ ask, view, say, look, compared, onIndicators }) {
       });
     };
     const seen = new ResizeObserver(() => say.current(null));
-    seen.observe(view.current.host);
+    seen.observe(host.current);
     return () => { seen.disconnect(); cancelAnimationFrame(frame.current); say.current = null; };
   }, []);
 

@@ -199,7 +199,7 @@ function TableMenu({ view }) {
                 <td className="num">{before ? signed((bar.close / before - 1) * 100) : "–"}</td>
                 <td className="num">{bar.volume === null ? "–" : size(bar.volume)}</td>
                 {lines.map((line, j) => <td key={j} className="num">{figure(line.values.get(bar.starts), line.unit)}</td>)}
-                <td>{(view.notes?.get(bar.time) ?? []).join("; ")}</td>
+                <td>{(view.events.notes.get(bar.time) ?? []).join("; ")}</td>
               </tr>
             );
           })}

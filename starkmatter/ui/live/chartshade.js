@@ -35,7 +35,7 @@ export class SessionShade {
         const [first, day] = this.days[i];
         const after = this.days[i + 1]?.[0] ?? bars.length;
         if (after < range.from || first > range.to || day % 2) continue;
-        const left = scale.logicalToCoordinate(first - 0.5), right = scale.logicalToCoordinate(after - 0.5);
+        const left = this.view.xOf(first - 0.5), right = this.view.xOf(after - 0.5);
         context.fillRect(left, 0, right - left, mediaSize.height);
       }
     });

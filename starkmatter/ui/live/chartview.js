@@ -4,8 +4,10 @@ import {
   AreaSeries, BarSeries, CandlestickSeries, HistogramSeries, LineSeries, createChart, createSeriesMarkers,
 } from "lightweight-charts";
 import {
-  MOST, PAGE, STEPS, firstBars, heikinAshi, indexAt, isDaily, loadBars, loadEvents, remember, seconds, shown,
+  MOST, PAGE, STEPS, firstBars, heikinAshi, indexAt, isDaily, loadBars, remember, seconds, shown,
 } from "./chartbars.js";
+import { Compared } from "./chartcompare.js";
+import { Events } from "./chartevents.js";
 import { Indicators } from "./chartindicators.js";
 import { digitsOf, faint, looks } from "./chartlooks.js";
 import { OrderLines } from "./chartorders.js";
@@ -26,9 +28,8 @@ export class ChartView {
     this.look = looks();
     this.ask = null;
     this.bars = [];
-    this.marks = [];
-    this.events = [];
-    this.compared = [];
+    this.compared = new Compared(this);
+    this.events = new Events(this);
     this.grabbers = [];
     this.options = { style: "candles", scale: "linear", volume: true, sessions: true, events: true };
     this.turn = 0;
@@ -66,7 +67,7 @@ export class ChartView {
 
   get relative() { return this.mode() >= 2; }
   // Symbols of different prices can only be compared by how they moved.
-  mode() { return this.compared.length && MODES[this.options.scale] < 2 ? 2 : MODES[this.options.scale]; }
+  mode() { return this.compared.list.length && MODES[this.options.scale] < 2 ? 2 : MODES[this.options.scale]; }
 
   makeMain() {
     const before = this.main;
@@ -102,9 +103,15 @@ export class ChartView {
   restyle() {
     this.draw();
     this.orders.draw();
-    this.mark();
-    this.compared.forEach((one, i) => one.series.applyOptions({ color: this.inkOf(i) }));
+    this.events.mark();
+    this.compared.paint();
     if (this.indicators.shown.length) this.indicators.reload();
+  }
+
+  // Where a place between two bars lies; the library itself knows whole ones only.
+  xOf(place) {
+    const scale = this.chart.timeScale(), whole = Math.floor(place), at = scale.logicalToCoordinate(whole);
+    return at === null ? null : at + (place - whole) * scale.options().barSpacing;
   }
 
   inkOf(i) { return this.look.inks[(i + 2) % this.look.inks.length]; }
@@ -112,20 +119,27 @@ export class ChartView {
   set(options) {
     const before = this.options;
     this.options = { ...before, ...options };
-    if (this.options.style !== before.style) { this.makeMain(); this.paint(); this.draw(); this.orders.draw(); this.mark(); }
+    if (this.options.style !== before.style) { this.makeMain(); this.paint(); this.draw(); this.orders.draw(); this.events.mark(); }
     this.volume.applyOptions({ visible: this.options.volume });
     this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.12, bottom: this.options.volume ? 0.2 : 0.06 } });
     this.shade.on = this.options.sessions;
     this.shade.update?.();
     this.rescale();
-    if (this.options.events !== before.events) this.readEvents();
+    if (this.options.events !== before.events) this.events.read();
   }
 
   rescale() {
     const before = this.scaled;
     this.scaled = this.mode();
     this.chart.priceScale("right").applyOptions({ mode: this.scaled });
+    this.scalePanes();
     if (before !== undefined && (before >= 2) !== (this.scaled >= 2)) this.indicators.reload();
+  }
+
+  // What the price's scale is set to, the library also gives to the others.
+  scalePanes() {
+    for (let pane = 1; pane < this.chart.panes().length; pane++)
+      this.chart.priceScale("right", pane).applyOptions({ mode: 0, scaleMargins: { top: 0.22, bottom: 0.1 } });
   }
 
   // --- bars ---------------------------------------------------------------------------------------------------------
@@ -133,7 +147,8 @@ export class ChartView {
   show(ask) {
     const turn = ++this.turn;
     this.ask = ask;
-    Object.assign(this, { bars: [], events: [], older: false, done: false, page: PAGE });
+    this.events.list = [];
+    Object.assign(this, { bars: [], older: false, done: false, page: PAGE });
     this.draw();
     this.indicators.clear();
     this.tell.words("Loading …");
@@ -157,8 +172,8 @@ export class ChartView {
       this.tell.words(bars.length ? "" : "No bars for this interval yet.");
       if (bars.length) { remember(this.ask); performance.mark("chart-first-candle"); }
       this.indicators.reload();
-      this.compared.forEach((one) => this.readCompared(one));
-      this.readEvents();
+      this.compared.read();
+      this.events.read();
       this.tell.loaded();
       this.say();
     } catch (error) {
@@ -203,8 +218,8 @@ export class ChartView {
       if (more.length) {
         this.bars = [...more, ...this.bars];
         this.draw();
-        this.mark();
-        await Promise.all([this.indicators.extend(more.length, end), ...this.compared.map((one) => this.readCompared(one))]);
+        this.events.read();
+        await Promise.all([this.indicators.extend(more.length, end), this.compared.read()]);
         this.tell.loaded();
       }
     } catch { this.done = true; } finally { if (turn === this.turn) this.older = false; }
@@ -220,8 +235,8 @@ export class ChartView {
     this.bars = [...this.bars.slice(0, indexAt(this.bars, from - 1) + 1), ...fresh];
     this.draw();
     this.indicators.follow(TAIL).catch(() => {});
-    this.compared.forEach((one) => this.readCompared(one, TAIL));
-    this.readEvents();
+    this.compared.read(TAIL);
+    this.events.read();
   }
 
   follow() {
@@ -249,66 +264,6 @@ export class ChartView {
     this.chart.timeScale().setVisibleLogicalRange({ from: this.bars.length - shownBars, to: this.bars.length + 4 });
   }
 
-  // --- compared symbols ---------------------------------------------------------------------------------------------
-
-  compare(symbols) {
-    for (const one of this.compared.filter((kept) => !symbols.includes(kept.symbol))) this.chart.removeSeries(one.series);
-    const kept = new Map(this.compared.map((one) => [one.symbol, one]));
-    this.compared = symbols.map((symbol, i) => kept.get(symbol) ?? {
-      symbol, bars: new Map(), fresh: true,
-      series: this.chart.addSeries(LineSeries, { color: this.inkOf(i), lineWidth: 2, priceLineVisible: false, title: symbol }),
-    });
-    this.rescale();
-    for (const one of this.compared) if (one.fresh) { one.fresh = false; this.readCompared(one); }
-  }
-
-  async readCompared(one, limit = this.bars.length) {
-    if (!this.bars.length) return;
-    const turn = this.turn;
-    try {
-      for (let left = limit, end = null; left > 0; left -= MOST) {
-        const bars = await loadBars({ ...this.ask, symbol: one.symbol }, Math.min(left, MOST), end);
-        if (turn !== this.turn || !bars.length) break;
-        for (const bar of bars) one.bars.set(bar.time, bar.close);
-        end = bars[0].starts;
-      }
-      one.problem = one.bars.size ? "" : "no bars";
-    } catch (error) { one.problem = error.message; }
-    if (turn !== this.turn || !this.compared.includes(one)) return;
-    // Only where the chart's own symbol has a bar: another exchange's hours would stretch the time axis.
-    one.series.setData(this.bars.filter((bar) => one.bars.has(bar.time)).map(({ time }) => ({ time, value: one.bars.get(time) })));
-    this.say();
-  }
-
-  // --- marks --------------------------------------------------------------------------------------------------------
-
-  async readEvents() {
-    const turn = this.turn;
-    if (!this.options.events) this.events = [];
-    else if (this.bars.length) this.events = await loadEvents(this.ask, this.bars[0].starts).catch(() => this.events);
-    if (turn === this.turn) { this.mark(); this.tell.loaded(); }
-  }
-
-  // One mark for all news of a bar; each own fill has its own.
-  mark() {
-    const { look } = this;
-    const drawn = [], news = new Map(), notes = new Map();
-    for (const event of this.events) {
-      const bar = this.bars[indexAt(this.bars, seconds(event.at))];
-      if (!bar) continue;
-      notes.set(bar.time, [...(notes.get(bar.time) ?? []), event.title]);
-      if (event.kind === "fill") {
-        const bought = event.side === "buy";
-        drawn.push({ time: bar.time, position: bought ? "belowBar" : "aboveBar", shape: bought ? "arrowUp" : "arrowDown", color: bought ? look.buy : look.sell, text: event.qty ?? "" });
-      } else news.set(bar.time, [...(news.get(bar.time) ?? []), event]);
-    }
-    const letter = { news: "N", dividend: "D", split: "S", earnings: "E" };
-    for (const [time, events] of news)
-      drawn.push({ time, position: "aboveBar", shape: "circle", size: 0.6, color: look.amber, text: [...new Set(events.map((one) => letter[one.kind] ?? ""))].join("") });
-    this.notes = notes;
-    this.markers.setMarkers(drawn.sort((a, b) => a.time - b.time));
-  }
-
   // --- what lies under the cross-hair ---------------------------------------------------------------------------------
 
   say() {
@@ -317,9 +272,9 @@ export class ChartView {
     if (!bar) return;
     const before = this.bars[index - 1]?.close;
     this.tell.legend({
-      bar, change: before ? (bar.close / before - 1) * 100 : null, notes: this.notes?.get(bar.time) ?? [],
+      bar, change: before ? (bar.close / before - 1) * 100 : null, notes: this.events.notes.get(bar.time) ?? [],
       values: this.indicators.at(bar.starts),
-      compared: this.compared.map((one) => ({ symbol: one.symbol, value: one.bars.get(bar.time), problem: one.problem })),
+      compared: this.compared.list.map((one) => ({ symbol: one.symbol, value: one.bars.get(bar.time), problem: one.problem })),
     });
   }
 

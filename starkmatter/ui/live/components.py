@@ -14,7 +14,9 @@ _PASSKEYS = rx.asset("passkeys.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
 _CHART_PARTS = (
     "chartbars.js",
+    "chartcompare.js",
     "chartdraw.js",
+    "chartevents.js",
     "chartindicators.js",
     "chartlegend.jsx",
     "chartlooks.js",
