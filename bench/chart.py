@@ -90,12 +90,21 @@ def _first_candle(browser: Browser, url: str, state: Any) -> Row:
     times: list[float] = []
     for _ in range(TRIES):
         walk.page.goto(f"{url}/trade/MSFT", wait_until="load")
-        walk.page.wait_for_function(f"({CANDLE}) !== null", timeout=30_000)
-        times.append(float(walk.page.evaluate(CANDLE)))
+        times.append(_candle_ms(walk))
     walk.context.close()
     middle = statistics.median(times)
     text = f"{middle:.0f} ms (median of {TRIES})"
     return Row("first candle after navigation", text, f"{FIRST_CANDLE_MS:.0f} ms", middle / FIRST_CANDLE_MS, 1.0)
+
+
+def _candle_ms(walk: Walk) -> float:
+    """When the first bars were on the canvas. Asked again and again: the page's policy lets nothing wait inside it."""
+    for _ in range(300):
+        found = walk.page.evaluate(CANDLE)
+        if found is not None:
+            return float(found)
+        walk.page.wait_for_timeout(100)
+    raise RuntimeError("No candle was drawn within 30 s.")
 
 
 def _frames(browser: Browser, url: str, state: Any) -> Row:

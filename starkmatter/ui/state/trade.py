@@ -266,7 +266,7 @@ class TicketState(rx.State):
             return
         left = order.qty - order.filled_qty
         self.side, self.kind, self.tif = order.side, "limit", order.time_in_force
-        self.qty, self.limit = show.plain_number(left), show.plain_number(limit)
+        self.qty, self.limit = show.plain_number(left.normalize()), show.plain_number(limit.normalize())
         await self._look()
         if not self.refusals:
             self._key = f"replace-{uuid4()}"
