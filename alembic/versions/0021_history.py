@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0021_history"
-down_revision = "0017_vault"
+down_revision = "0019_chart"
 branch_labels = None
 depends_on = None
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 Venue = Literal["replay", "market"]
 Interval = Literal["1m", "5m", "15m", "1h", "1d"]
+ShownInterval = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "1mo"]
 QuoteCondition = Literal["normal", "suspect", "halted"]
 SessionState = Literal["pre", "open", "closed", "ended"]
 
@@ -17,6 +18,29 @@ INTERVALS: dict[Interval, timedelta] = {
     "1h": timedelta(hours=1),
     "1d": timedelta(days=1),
 }
+
+
+class RollUp(NamedTuple):
+    """A longer bar made of stored ones: at most `parts` bars of `base`, none longer than `span` from first to last."""
+
+    base: Interval
+    parts: int
+    span: timedelta
+
+
+ROLL_UPS: dict[ShownInterval, RollUp] = {
+    "30m": RollUp("15m", 2, timedelta(minutes=30)),
+    "4h": RollUp("1h", 4, timedelta(hours=4)),
+    "1w": RollUp("1d", 7, timedelta(days=7)),
+    "1mo": RollUp("1d", 31, timedelta(days=31)),
+}
+SHOWN_INTERVALS: tuple[ShownInterval, ...] = get_args(ShownInterval)
+
+
+def base_of(interval: ShownInterval) -> Interval:
+    """The stored interval that bars of `interval` are read from."""
+    rolled = ROLL_UPS.get(interval)
+    return rolled.base if rolled is not None else cast("Interval", interval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,12 +315,14 @@ COUNT_OPEN_COMMANDS: LiteralString = "SELECT count(*) FROM replay_command WHERE 
 
 # --- reading bars: the newest :limit of [start, end) as known at :until, the forming one included --------------------
 
-# rows in no particular order, at most one more than asked for
-BARS: LiteralString = """
+_ASKED: LiteralString = """
 WITH asked AS (
     SELECT CASE WHEN %(venue)s = 'replay' AND %(interval)s <> '1d'
                 THEN (SELECT run.seed FROM replay_run AS run WHERE run.ended_at IS NULL) ELSE 0 END AS seed
-)
+)"""
+
+# rows in no particular order, at most one more than asked for
+_KNOWN: LiteralString = """
 SELECT starts_at, open, high, low, close, volume, provider, note
   FROM bar_forming AS forming
  WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s
@@ -338,35 +340,66 @@ UNION ALL
   LIMIT %(limit)s)
 """
 
-BARS_JSON: LiteralString = """
-WITH asked AS (
-    SELECT CASE WHEN %(venue)s = 'replay' AND %(interval)s <> '1d'
-                THEN (SELECT run.seed FROM replay_run AS run WHERE run.ended_at IS NULL) ELSE 0 END AS seed
+# Bars inside a day are joined on their session's grid, where no session is known on the day's; days by week and month.
+_ROLLED: LiteralString = (
+    """
+, part AS (
+    SELECT known.*,
+           CASE %(shown)s
+           WHEN '1w' THEN date_trunc('week', known.starts_at AT TIME ZONE 'America/New_York') AT TIME ZONE 'UTC'
+           WHEN '1mo' THEN date_trunc('month', known.starts_at AT TIME ZONE 'America/New_York') AT TIME ZONE 'UTC'
+           ELSE date_bin(%(span)s, known.starts_at, coalesce(session.opens_at, date_trunc('day', known.starts_at)))
+           END AS bucket
+      FROM ("""
+    + _KNOWN
+    + """) AS known
+      LEFT JOIN market_session AS session
+        ON session.exchange = 'XNYS'
+       AND session.session_on = (known.starts_at AT TIME ZONE 'America/New_York')::date
+       AND known.starts_at >= session.opens_at
+), rolled AS (
+    SELECT CASE WHEN %(shown)s IN ('1w', '1mo') THEN min(starts_at) ELSE bucket END AS starts_at,
+           (array_agg(open ORDER BY starts_at))[1] AS open, max(high) AS high, min(low) AS low,
+           (array_agg(close ORDER BY starts_at DESC))[1] AS close,
+           CASE WHEN count(volume) = count(*) THEN sum(volume) END AS volume,
+           (array_agg(provider ORDER BY starts_at DESC))[1] AS provider, max(note) AS note
+      FROM part
+     GROUP BY bucket
 )
+"""
+)
+_NEWEST_ROLLED: LiteralString = """
+SELECT * FROM rolled WHERE starts_at >= %(first)s AND starts_at < %(before)s ORDER BY starts_at DESC LIMIT %(bars)s
+"""
+
+_JSON_HEAD: LiteralString = """
 SELECT '[' || coalesce(string_agg(
          %(head)s || to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
          || '","open":"' || open || '","high":"' || high || '","low":"' || low || '","close":"' || close
          || '","volume":' || coalesce('"' || volume || '"', 'null')
          || ',"provider":"' || provider || '","note":' || coalesce('"' || note || '"', 'null') || '}',
          ',' ORDER BY starts_at), '') || ']'
-  FROM (SELECT * FROM (
-    SELECT starts_at, open, high, low, close, volume, provider, note
-      FROM bar_forming AS forming
-     WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s
-       AND starts_at >= %(start)s AND starts_at < %(end)s AND starts_at <= %(until)s
-       AND NOT EXISTS (SELECT FROM bar AS later
-                        WHERE (later.venue, later.symbol) = (forming.venue, forming.symbol)
-                          AND later.interval = forming.interval AND later.seed = (SELECT seed FROM asked)
-                          AND later.starts_at >= forming.starts_at AND later.ends_at <= %(until)s)
-    UNION ALL
-    (SELECT starts_at, open, high, low, close, volume, provider, note
-       FROM bar
-      WHERE venue = %(venue)s AND symbol = %(symbol)s AND interval = %(interval)s AND seed = (SELECT seed FROM asked)
-        AND starts_at >= %(start)s AND starts_at < %(end)s AND ends_at <= %(until)s
-      ORDER BY starts_at DESC
-      LIMIT %(limit)s)
-  ) AS known ORDER BY starts_at DESC LIMIT %(limit)s) AS newest
-"""
+  FROM ("""
+
+_COLUMNS_HEAD: LiteralString = """
+SELECT coalesce(array_agg(extract(epoch FROM starts_at)::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg(open::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg(high::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg(low::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg(close::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg(volume::float8 ORDER BY starts_at), '{}'),
+       coalesce(array_agg((starts_at AT TIME ZONE 'America/New_York')::date - DATE '1970-01-01' ORDER BY starts_at),
+                '{}')
+  FROM ("""
+
+_NEWEST: LiteralString = "SELECT * FROM (" + _KNOWN + ") AS known ORDER BY starts_at DESC LIMIT %(limit)s"
+
+BARS: LiteralString = _ASKED + _KNOWN
+BARS_JSON: LiteralString = _ASKED + _JSON_HEAD + _NEWEST + ") AS newest"
+BAR_COLUMNS: LiteralString = _ASKED + _COLUMNS_HEAD + _NEWEST + ") AS newest"
+ROLLED_BARS: LiteralString = _ASKED + _ROLLED + _NEWEST_ROLLED
+ROLLED_BARS_JSON: LiteralString = _ASKED + _ROLLED + _JSON_HEAD + _NEWEST_ROLLED + ") AS newest"
+ROLLED_BAR_COLUMNS: LiteralString = _ASKED + _ROLLED + _COLUMNS_HEAD + _NEWEST_ROLLED + ") AS newest"
 
 CLOSES_BEFORE: LiteralString = """
 SELECT symbol, (SELECT close FROM bar

@@ -1,4 +1,4 @@
-"""What pages and API show of the replay."""
+"""What pages and API show of the replay, and bars as columns."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,3 +36,19 @@ class ReplayStatus:
     pending_commands: int
     history_starts_on: date | None
     history_ends_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class BarColumns:
+    """Bars as columns, oldest first: floats for computing, never money. `volume` is None where nobody knows it.
+
+    `starts_at` is in seconds since 1970, `session` the number of the exchange's day since then.
+    """
+
+    starts_at: list[float]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[float | None]
+    session: list[int]

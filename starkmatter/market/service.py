@@ -1,7 +1,7 @@
 """What pages, API, trading and the worker ask of the market. Checks of role are the caller's."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -12,14 +12,14 @@ from redis.asyncio import Redis
 from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
-from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Venue
+from starkmatter.domain.quotes import ROLL_UPS, SHOWN_INTERVALS, Bar, ShownInterval, Venue
 from starkmatter.domain.replay_clock import MAX_SPEED, MIN_SPEED
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market import queries
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.calendar import load_calendar
-from starkmatter.market.records import ReplayRunView, ReplayStatus
+from starkmatter.market.records import BarColumns, ReplayRunView, ReplayStatus
 
 MAX_BARS = 20_000
 MAX_INSTRUMENTS = 500
@@ -59,33 +59,49 @@ async def instruments_named(db: Database, venue: Venue, symbols: Sequence[str]) 
 def _bar_params(
     venue: Venue,
     symbol: str,
-    interval: Interval,
+    interval: ShownInterval,
     start: datetime | None,
     end: datetime | None,
     limit: int,
     until: datetime,
 ) -> dict[str, Any]:
-    if interval not in INTERVALS:
-        raise InvalidInput(f"interval: one of {', '.join(INTERVALS)}.")
+    """What the statements take. For bars that are rolled up it asks for parts enough to fill the outermost ones."""
+    if interval not in SHOWN_INTERVALS:
+        raise InvalidInput(f"interval: one of {', '.join(SHOWN_INTERVALS)}.")
     for name, at in (("start", start), ("end", end), ("until", until)):
         if at is not None and at.tzinfo is None:
             raise InvalidInput(f"{name}: give the instant with a time zone, such as 2021-03-01T14:30:00Z.")
-    return {
-        "venue": venue,
-        "symbol": symbol,
-        "interval": interval,
-        "start": start or "-infinity",
-        "end": end or "infinity",
-        "limit": max(1, min(limit, MAX_BARS)),
-        "until": until,
+    bars = max(1, min(limit, MAX_BARS))
+    plain = {"venue": venue, "symbol": symbol, "interval": interval, "until": until}
+    rolled = ROLL_UPS.get(interval)
+    if rolled is None:
+        return plain | {"start": start or "-infinity", "end": end or "infinity", "limit": bars}
+    return plain | {
+        "interval": rolled.base,
+        "shown": interval,
+        "span": rolled.span,
+        "start": _moved(start, -rolled.span) or "-infinity",
+        "end": _moved(end, rolled.span) or "infinity",
+        "limit": (bars + 2) * rolled.parts,
+        "first": start or "-infinity",
+        "before": end or "infinity",
+        "bars": bars,
     }
+
+
+def _moved(at: datetime | None, by: timedelta) -> datetime | None:
+    """The instant further out; None where the calendar ends."""
+    try:
+        return None if at is None else at + by
+    except OverflowError:
+        return None
 
 
 async def load_bars(
     db: Database,
     venue: Venue,
     symbol: str,
-    interval: Interval,
+    interval: ShownInterval,
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int = 500,
@@ -95,19 +111,21 @@ async def load_bars(
     """The newest `limit` bars with start <= starts_at < end, oldest first, as known at venue time `until`.
 
     The last one may still be growing. An unknown symbol has no bars. `until` is the venue's now: nothing that happens
-    after it is in the answer, not even in the bar of that day.
+    after it is in the answer, not even in the bar of that day. Intervals that are not stored are rolled up from those
+    that are: none reaches over a session's end, weeks begin on Monday, and a bar whose parts do not all have a volume
+    has none.
     """
     params = _bar_params(venue, symbol, interval, start, end, limit, until)
-    rows = await db.tuples(queries.BARS, params)
+    rows = await db.tuples(queries.ROLLED_BARS if interval in ROLL_UPS else queries.BARS, params)
     rows.sort(key=itemgetter(0))
-    return [Bar._make((symbol, interval, *row)) for row in rows[-params["limit"] :]]
+    return [Bar._make((symbol, interval, *row)) for row in rows[-max(1, min(limit, MAX_BARS)) :]]
 
 
 async def load_bars_json(
     db: Database,
     venue: Venue,
     symbol: str,
-    interval: Interval,
+    interval: ShownInterval,
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int = 500,
@@ -117,8 +135,26 @@ async def load_bars_json(
     """The same bars as a JSON array that PostgreSQL writes: for the API and charts, without an object per row."""
     params = _bar_params(venue, symbol, interval, start, end, limit, until)
     head = orjson.dumps({"symbol": symbol, "interval": interval}).decode()[:-1] + ',"starts_at":"'
-    text: str = await db.value(queries.BARS_JSON, params | {"head": head})
+    statement = queries.ROLLED_BARS_JSON if interval in ROLL_UPS else queries.BARS_JSON
+    text: str = await db.value(statement, params | {"head": head})
     return text
+
+
+async def load_bar_columns(
+    db: Database,
+    venue: Venue,
+    symbol: str,
+    interval: ShownInterval,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = MAX_BARS,
+    *,
+    until: datetime,
+) -> BarColumns:
+    """The same bars as columns of floats, for what is computed over them: indicators, never money."""
+    params = _bar_params(venue, symbol, interval, start, end, limit, until)
+    statement = queries.ROLLED_BAR_COLUMNS if interval in ROLL_UPS else queries.BAR_COLUMNS
+    return BarColumns(*(await db.tuples(statement, params))[0])
 
 
 async def closes_before(db: Database, venue: Venue, symbols: list[str], until: datetime) -> dict[str, Decimal]:

@@ -77,11 +77,15 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
         )
     alert = {"venue": "replay", "symbol": "AAPL", "kind": "price_above", "threshold": "9999", "note": "canary-7f3a91"}
     token = {"name": "canary-7f3a91", "scopes": ["read"]}
+    drawing = {"venue": "replay", "symbol": "AAPL", "kind": "text", "words": "canary-7f3a91"}
+    drawing["points"] = [{"at": "2021-03-01T15:00:00Z", "price": "100"}]
     with product.client(estate.owner) as http:
         for name, path, body in (
             ("alert_id", "alerts", alert),
             ("chat_id", "assistant/chats", {"title": "canary-7f3a91"}),
             ("token_id", "tokens", token),
+            ("drawing_id", "chart/drawings", drawing),
+            ("template_id", "chart/templates", {"name": "canary-7f3a91", "look": {}}),
         ):
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text

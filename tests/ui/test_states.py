@@ -1,5 +1,6 @@
 """What a tab shows and does: the states, on the real services."""
 
+import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -9,6 +10,7 @@ import pytest
 import reflex as rx
 
 from starkmatter.errors import NotSignedIn
+from starkmatter.trading import replace as replace_module
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.ui.lines import line_points
 from starkmatter.ui.state.assistant import AssistantState
@@ -173,7 +175,7 @@ async def test_what_was_bought_is_shown_everywhere(tab: Tab) -> None:
     trade = await tab.state(TradeState)
     await trade.refresh()
     assert trade.fills[0]["price"] == "100.05"
-    assert trade.marks[0]["side"] == "buy"
+    assert trade.fills[0]["side"] == "buy"
 
 
 async def test_the_ticket_says_what_became_of_the_order(tab: Tab) -> None:
@@ -214,6 +216,85 @@ async def test_a_limit_order_is_drawn_on_the_chart_until_it_is_canceled(tab: Tab
     await trade.refresh()
     assert trade.orders == []
     assert trade.lines == []
+
+
+async def rest(tab: Tab, limit: str = "95.00") -> str:
+    """A limit order of 10 that waits at the broker; its id."""
+    ticket = await ticket_for(tab)
+    await ticket.choose("kind", "limit")
+    await ticket.write_limit(limit)
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    return trade.lines[0]["id"]
+
+
+async def test_dragging_an_orders_line_opens_a_review_and_sends_nothing(tab: Tab) -> None:
+    order_id = await rest(tab)
+    ticket = await tab.state(TicketState)
+    await ticket.move_order(order_id, "96.5")
+    assert (ticket.review, ticket.side, ticket.kind, ticket.qty, ticket.limit) == (True, "buy", "limit", "10", "96.5")
+    assert ticket.replaces["text"] == "buy 10 at 95.00"
+    assert [one.status for one in await list_orders(tab.desk.b, tab.desk.caller)] == ["working"]
+    ticket.end_review()
+    assert ticket.replaces == {}
+    for wrong in (("no-uuid", "96"), (str(uuid4()), "96"), (order_id, "cheap"), (order_id, "-1")):
+        await ticket.move_order(*wrong)
+        assert not ticket.review
+        assert ticket.result["kind"] == "bad"
+
+
+async def test_sending_the_review_of_a_moved_order_cancels_the_old_one_first(tab: Tab) -> None:
+    order_id = await rest(tab)
+    ticket = await tab.state(TicketState)
+    await ticket.move_order(order_id, "96.5")
+    worker = asyncio.create_task(_work(tab))
+    await send(ticket)
+    worker.cancel()
+    assert ticket.result["kind"] == "good"
+    await tab.desk.broker.drain()
+    orders = await list_orders(tab.desk.b, tab.desk.caller)
+    assert [(one.status, str(one.limit_price.normalize())) for one in orders] == [
+        ("working", "96.5"),
+        ("canceled", "95"),
+    ]
+
+
+async def test_an_order_that_fills_before_its_cancel_is_through_is_not_replaced(tab: Tab) -> None:
+    order_id = await rest(tab)
+    ticket = await tab.state(TicketState)
+    await ticket.move_order(order_id, "96.5")
+    await tab.desk.tell(quote("AAPL 94.00/94.05", volume="900000"))
+    await tab.desk.broker.drain()
+    await send(ticket)
+    assert ticket.result["kind"] == "bad"
+    assert "Nothing was sent in its place" in ticket.result["text"]
+    assert [one.status for one in await list_orders(tab.desk.b, tab.desk.caller)] == ["filled"]
+
+
+async def test_while_a_cancel_is_not_certain_nothing_is_sent_in_its_place(
+    tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replace_module, "LOOK_EVERY_SECS", 1.0)
+    order_id = await rest(tab)
+    ticket = await tab.state(TicketState)
+    await ticket.move_order(order_id, "96.5")
+    monkeypatch.setattr(replace_module.asyncio, "sleep", _no_wait)
+    await send(ticket)
+    assert "not certain yet" in ticket.result["text"]
+    assert [one.status for one in await list_orders(tab.desk.b, tab.desk.caller)] == ["pending_cancel"]
+
+
+async def _work(tab: Tab) -> None:
+    while True:
+        await asyncio.sleep(0.05)
+        await tab.desk.broker.drain()
+
+
+async def _no_wait(secs: float) -> None:
+    """Stands in for waiting on a worker that does not come."""
 
 
 async def test_the_receipt_of_a_fill_explains_it(tab: Tab) -> None:

@@ -1,4 +1,4 @@
-"""Instruments, quotes, bars and the venue's clock; steering the replay is for admins."""
+"""Instruments, quotes, bars, indicators and the venue's clock; steering the replay is for admins."""
 
 import asyncio
 import gzip
@@ -9,12 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer
+from starkmatter.api.schemas_chart import IndicatorOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
-from starkmatter.domain.quotes import Interval, Venue
+from starkmatter.domain.indicators.catalog import CATALOG, MAX_TEXT_CHARS, read_asked
+from starkmatter.domain.quotes import ShownInterval, Venue, base_of
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
+from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
 from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.wanted import want
@@ -24,6 +27,7 @@ MAX_SYMBOLS = 200
 COMPRESS_BYTES = 2_048
 
 router = APIRouter(tags=["Market"])
+_live = LiveIndicators()
 
 
 @router.get("/instruments")
@@ -74,27 +78,63 @@ async def bars(
     b: B,
     symbol: Annotated[str, Query(max_length=20)],
     venue: Venue = "replay",
-    interval: Interval = "1d",
+    interval: ShownInterval = "1d",
     start: datetime | None = None,
     end: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
 ) -> Response:
     """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
+    stored = base_of(interval)
     if venue == "market":
-        await look_at_bars(b.cache, symbol, interval)
+        await look_at_bars(b.cache, symbol, stored)
     items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
     if venue == "market" and items == "[]":
         with suppress(Unavailable):
-            await first_look_at_bars(b.cache, symbol, interval)
+            await first_look_at_bars(b.cache, symbol, stored)
             items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
-    body = f'{{"items":{items},"next_cursor":null}}'.encode()
+    return await _packed(request, f'{{"items":{items},"next_cursor":null}}'.encode())
+
+
+async def _packed(request: Request, body: bytes) -> Response:
     headers = {"Vary": "Accept-Encoding"}
     if len(body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
         # Prices of a market are nobody's secret, so compressing them gives nothing away.
         body = await asyncio.to_thread(gzip.compress, body, 6)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get("/indicators")
+async def indicators(
+    request: Request,
+    _: Signed,
+    b: B,
+    symbol: Annotated[str, Query(max_length=20)],
+    names: Annotated[str, Query(max_length=MAX_TEXT_CHARS)],
+    venue: Venue = "replay",
+    interval: ShownInterval = "1d",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+) -> Response:
+    """Indicators such as `names=sma:20,macd:12:26:9` on the bars that `/bars` gives for the same question.
+
+    `starts_at` are the bars' starts; each line has one number or null for each of them. Parameters that are left out
+    take their defaults; `/indicators/catalogue` lists all.
+    """
+    asked = read_asked(names)
+    until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
+    if limit <= LIVE_BARS and start is None and end is None:
+        return await _packed(request, await _live.newest_json(b.db, venue, symbol, interval, asked, until=until))
+    body = await indicators_json(b.db, venue, symbol, interval, asked, start, end, limit, until=until)
+    return await _packed(request, body)
+
+
+@router.get("/indicators/catalogue")
+async def catalogue(_: Signed) -> Page[IndicatorOut]:
+    """Every indicator with its parameters, bounds, lines, pane and unit."""
+    return Page(items=[IndicatorOut.model_validate(one) for one in CATALOG.values()])
 
 
 @router.get("/clock")

@@ -9,6 +9,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     assistant,
     audit,
     broker,
+    charts,
     market,
     news,
     oidc,

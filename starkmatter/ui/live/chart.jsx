@@ -1,196 +1,200 @@
-// Candles with volume from /api/v1/bars, kept alive by the page's one stream. Own orders and fills are drawn on it.
-import { useEffect, useRef, useState } from "react";
-import { CandlestickSeries, HistogramSeries, createChart, createSeriesMarkers } from "lightweight-charts";
+// The price chart of one symbol with its tools, legend and keys. What it draws is in chartview.js; menus and drawing
+// tools are loaded when they are first used.
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
+import { guess, when } from "./chartbars.js";
+import { Legend } from "./chartlegend.jsx";
+import { ChartView } from "./chartview.js";
+import { save } from "./chartpicture.js";
 
-const STEPS = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400 };
-const PAGE = 300;
-
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const resolve = (name) => {
-  const probe = document.createElement("span");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+const Menu = lazy(() => import("./chartmenus.jsx").then((found) => ({ default: found.Menu })));
+const LOOK = "starkmatter.chart.look";
+const PLAIN = { style: "candles", scale: "linear", volume: true, sessions: true, events: true, indicators: [] };
+const STYLES = [["candles", "Candles"], ["bars", "Bars"], ["line", "Line"], ["area", "Area"], ["heikin_ashi", "Heikin-Ashi"]];
+const SCALES = [["linear", "Linear"], ["log", "Log"], ["percent", "Percent"], ["indexed", "Indexed to 100"]];
+const TOOLS = [
+  ["trend", "Trend line", "M5 19L19 5M5 19h.01M19 5h.01"], ["horizontal", "Horizontal line", "M3 12h18M12 12h.01"],
+  ["fibonacci", "Fibonacci retracement", "M4 5h16M4 10h16M4 14h16M4 19h16"], ["rectangle", "Rectangle", "M4 7h16v10H4z"],
+  ["text", "Text", "M6 6h12M12 6v13M9 19h6"],
+];
+const ICONS = {
+  indicators: "M3 17l5-6 4 4 5-8 4 5", compare: "M3 16l6-6 4 3 8-8M3 20l6-3 5 2 7-5", templates: "M4 5h16v5H4zM4 14h7v5H4zM15 14h5v5h-5z",
+  show: "M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6zM12 10a2 2 0 1 0 0 4 2 2 0 0 0 0-4z", table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 5v14",
+  picture: "M4 8h4l1.5-2h5L16 8h4v11H4zM12 10.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6z", draw: "M4 20l1-4L16 5l3 3L8 19zM13.5 7.5l3 3", objects: "M5 7h14M5 12h14M5 17h9",
 };
-const faint = (rgb) => rgb.replace("rgb(", "rgba(").replace(")", ", 0.32)");
-const seconds = (text) => Math.floor(new Date(text).getTime() / 1000);
-// The library draws UTC: shift to the exchange's wall clock so that 09:30 reads 09:30.
-const offset = (at) => {
-  const there = new Date(new Date(at * 1000).toLocaleString("en-US", { timeZone: "America/New_York" }));
-  const here = new Date(new Date(at * 1000).toLocaleString("en-US", { timeZone: "UTC" }));
-  return Math.round((there - here) / 1000);
-};
-const shown = (at, interval) => (interval === "1d" ? at - (at % 86400) : at + offset(at));
+const KEYS = "Arrow keys move through time, plus and minus zoom, Home and End go to the ends, Escape ends a drawing, Delete removes the chosen one. The button Table shows the same figures as a table.";
 
-async function load(symbol, venue, interval, end) {
-  const query = new URLSearchParams({ symbol, venue, interval, limit: PAGE });
-  if (end) query.set("end", new Date(end * 1000).toISOString());
-  const answer = await fetch(`/api/v1/bars?${query}`);
-  if (!answer.ok) throw new Error((await answer.json()).detail ?? "The bars could not be loaded.");
-  return (await answer.json()).items.map((bar) => {
-    const starts = seconds(bar.starts_at);
-    return {
-      starts, time: shown(starts, interval), open: +bar.open, high: +bar.high, low: +bar.low, close: +bar.close,
-      volume: bar.volume === null ? null : +bar.volume,
-    };
-  });
+const kept = () => { try { return { ...PLAIN, ...JSON.parse(localStorage.getItem(LOOK) ?? "{}") }; } catch { return PLAIN; } };
+const Icon = ({ path }) => <svg className="icon" viewBox="0 0 24 24" width="16" height="16" aria-hidden="true"><path d={path} fill="none" stroke="currentColor" strokeWidth="1.7" strokeLinecap="round" strokeLinejoin="round" /></svg>;
+
+function Choice({ label, value, options, onChange }) {
+  return (
+    <select className="chartselect" aria-label={label} title={label} value={value} onChange={(event) => onChange(event.target.value)}>
+      {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+    </select>
+  );
 }
 
-export function CandleChart({ symbol, venue, interval, lines, marks }) {
-  const host = useRef(null);
-  const view = useRef(null);
+export function CandleChart({ symbol, venue, interval, lines, onMove }) {
+  const host = useRef(null), view = useRef(null), legend = useRef(null), drawings = useRef(null), opener = useRef(null);
   const [words, setWords] = useState("Loading …");
-  const [legend, setLegend] = useState("");
-  const [looks, setLooks] = useState(0);
+  const [look, setLook] = useState(kept);
+  const [compared, setCompared] = useState([]);
+  const [menu, setMenu] = useState("");
+  const [tool, setTool] = useState("");
+  const [tools, setTools] = useState(false);
+  const [asking, setAsking] = useState(null);
+  const [problem, setProblem] = useState("");
+  const [summary, setSummary] = useState("");
+  const [, setDrawn] = useState(0);
+  const [guessed] = useState(guess);
+  const move = useRef(onMove);
+  move.current = onMove;
+  const ask = symbol && venue ? { symbol, venue, interval } : guessed;
 
   useEffect(() => {
-    const chart = createChart(host.current, {
-      autoSize: true,
-      layout: { attributionLogo: true, fontFamily: "Inter, sans-serif", fontSize: 11, background: { color: "transparent" } },
-      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.22 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 4 },
-      crosshair: { mode: 0 },
+    const chart = new ChartView(host.current, {
+      words: setWords, legend: (data) => legend.current?.(data), panes: () => legend.current?.(null),
+      move: (id, price) => move.current?.(id, price), loaded: () => setSummary(told(view.current)),
     });
-    const candles = chart.addSeries(CandlestickSeries, { borderVisible: false });
-    const volume = chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false });
-    chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-    const markers = createSeriesMarkers(candles, []);
-    view.current = { chart, candles, volume, markers, bars: [], priceLines: [] };
-    const paint = () => {
-      const up = resolve("--up"), down = resolve("--down"), grid = color("--chart-grid");
-      chart.applyOptions({
-        layout: { textColor: resolve("--text-3") },
-        grid: { vertLines: { color: grid }, horzLines: { color: grid } },
-      });
-      candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
-      view.current.up = faint(up);
-      view.current.down = faint(down);
-      volume.setData(view.current.bars.filter((bar) => bar.volume !== null).map(volumeOf));
-    };
-    const volumeOf = (bar) => ({ time: bar.time, value: bar.volume, color: bar.close >= bar.open ? view.current.up : view.current.down });
-    view.current.volumeOf = volumeOf;
-    paint();
-    const themed = new MutationObserver(() => { paint(); setLooks((count) => count + 1); });
-    themed.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-swap"] });
-    chart.subscribeCrosshairMove((move) => {
-      const bar = move.time === undefined ? view.current.bars.at(-1) : view.current.bars.find((one) => one.time === move.time);
-      if (bar) say(bar);
-    });
-    return () => { themed.disconnect(); chart.remove(); view.current = null; };
+    view.current = chart;
+    host.current.chartView = chart; // for tests and benches
+    return () => { chart.close(); view.current = null; };
   }, []);
 
-  const say = (bar) => {
-    const figure = (value) => value.toFixed(2);
-    const volume = bar.volume === null ? "" : `  V ${bar.volume.toLocaleString("en-US", { maximumFractionDigits: 0 })}`;
-    setLegend(`O ${figure(bar.open)}  H ${figure(bar.high)}  L ${figure(bar.low)}  C ${figure(bar.close)}${volume}`);
-  };
-
+  useEffect(() => { view.current.set(look); localStorage.setItem(LOOK, JSON.stringify(look)); }, [look]);
+  useEffect(() => { view.current.indicators.show(look.indicators); }, [look.indicators.join()]);
   useEffect(() => {
-    if (!symbol || !venue) return undefined;
-    document.title = `${symbol} · Trade · StarkMatter`;
-    let alive = true, older = false, done = false;
-    const { chart, candles, volume } = view.current;
-    const draw = () => {
-      candles.setData(view.current.bars);
-      volume.setData(view.current.bars.filter((bar) => bar.volume !== null).map(view.current.volumeOf));
-    };
-    setWords("Loading …");
-    view.current.bars = [];
-    draw();
-    const first = (tries) => load(symbol, venue, interval)
-      .then((bars) => {
-        if (!alive) return;
-        if (!bars.length && tries > 0) { setWords("Building the first bars …"); setTimeout(() => alive && first(tries - 1), 1500); return; }
-        view.current.bars = bars;
-        draw();
-        chart.timeScale().setVisibleLogicalRange({ from: bars.length - 120, to: bars.length + 4 });
-        setWords(bars.length ? "" : "No bars for this interval yet.");
-        if (bars.length) say(bars.at(-1));
-      })
-      .catch((error) => {
-        if (!alive) return;
-        setWords(error.message);
-        if (tries > 0) setTimeout(() => alive && first(tries - 1), 2000);
+    if (!ask) return;
+    document.title = `${ask.symbol} · Trade · StarkMatter`;
+    view.current.show(ask);
+    setTool("");
+    if (drawings.current) drawings.current.load(ask);
+    else hasDrawings(ask).then((some) => some && withDrawings());
+  }, [ask?.symbol, ask?.venue, ask?.interval]);
+  useEffect(() => window.starkmatterStream?.listen("order", () => setTimeout(() => view.current?.events.read(), 400)), []);
+  useEffect(() => { setCompared([]); }, [ask?.symbol, ask?.venue]);
+  useEffect(() => { view.current.compared.show(compared); }, [compared.join()]);
+  useEffect(() => { view.current.orders.show(lines); }, [JSON.stringify(lines ?? [])]);
+
+  const change = (part) => setLook((before) => ({ ...before, ...part }));
+  const toggle = (name, event) => { opener.current = event.currentTarget; setMenu((open) => (open === name ? "" : name)); };
+  const close = () => { setMenu(""); opener.current?.focus(); };
+
+  async function withDrawings() {
+    if (!drawings.current) {
+      const { Drawings } = await import("./chartdraw.js");
+      if (!view.current || drawings.current) return drawings.current;
+      drawings.current = new Drawings(view.current, {
+        changed: () => { setTool(drawings.current?.tool ?? ""); setDrawn((count) => count + 1); },
+        problem: setProblem,
+        words: (at) => new Promise((done) => setAsking({ at, done })),
       });
-    first(6);
-    const back = (range) => {
-      const bars = view.current?.bars ?? [];
-      if (!range || range.from > 20 || older || done || !bars.length) return;
-      older = true;
-      load(symbol, venue, interval, bars[0].starts)
-        .then((more) => { if (alive && more.length) { view.current.bars = [...more, ...view.current.bars]; draw(); } else done = true; })
-        .catch(() => { done = true; })
-        .finally(() => { older = false; });
-    };
-    chart.timeScale().subscribeVisibleLogicalRangeChange(back);
-    const live = window.starkmatterStream;
-    live?.want(symbol);
-    const forget = live?.listen("quote", (quote) => {
-      if (quote.symbol !== symbol || !view.current?.bars.length) return;
-      const at = seconds(quote.observed_at);
-      const price = +quote.last;
-      const bars = view.current.bars;
-      let bar = bars.at(-1);
-      if (live.clock?.state !== "open") return;
-      // From one bar's start to the next in whole steps: an hour begins with the session, not with the clock's hour.
-      const starts = interval === "1d" ? bar.starts : bar.starts + Math.floor((at - bar.starts) / STEPS[interval]) * STEPS[interval];
-      if (interval === "1d" && at - bar.starts > 43200) return;
-      if (starts > bar.starts) {
-        bar = { starts, time: shown(starts, interval), open: price, high: price, low: price, close: price, volume: null };
-        bars.push(bar);
-      } else if (starts === bar.starts) {
-        bar.close = price;
-        bar.high = Math.max(bar.high, price);
-        bar.low = Math.min(bar.low, price);
-      } else return;
-      candles.update(bar);
-      say(bar);
-    });
-    const refresh = setInterval(() => {
-      load(symbol, venue, interval).then((bars) => {
-        if (!alive || !bars.length || !view.current.bars.length) return;
-        const from = bars[0].starts;
-        view.current.bars = [...view.current.bars.filter((bar) => bar.starts < from), ...bars];
-        draw();
-      }).catch(() => {});
-    }, 30_000);
-    return () => {
-      alive = false;
-      clearInterval(refresh);
-      forget?.();
-      chart.timeScale().unsubscribeVisibleLogicalRangeChange(back);
-    };
-  }, [symbol, venue, interval]);
+    }
+    await drawings.current.load(view.current.ask);
+    return drawings.current;
+  }
+  async function draw(kind) {
+    const kit = await withDrawings();
+    kit?.use(kit.tool === kind ? null : kind);
+    host.current.focus({ preventScroll: true });
+  }
 
-  useEffect(() => {
-    const { candles, priceLines } = view.current;
-    for (const line of priceLines) candles.removePriceLine(line);
-    view.current.priceLines = (lines ?? []).map((line) =>
-      candles.createPriceLine({ price: +line.price, title: line.title, color: resolve(line.side === "buy" ? "--teal" : "--orange"), lineWidth: 1, lineStyle: 2, axisLabelVisible: true }));
-  }, [JSON.stringify(lines ?? []), looks]);
+  function press(event) {
+    if (event.target !== host.current || event.ctrlKey || event.metaKey || event.altKey) return;
+    const chart = view.current;
+    const does = {
+      ArrowLeft: () => chart.pan(event.shiftKey ? -0.5 : -0.1), ArrowRight: () => chart.pan(event.shiftKey ? 0.5 : 0.1),
+      "+": () => chart.zoom(0.8), "=": () => chart.zoom(0.8), "-": () => chart.zoom(1.25), Home: () => chart.start(), End: () => chart.home(),
+      Escape: () => drawings.current?.escape() ?? false, Delete: () => !!drawings.current?.chosen && drawings.current.remove(),
+      Backspace: () => !!drawings.current?.chosen && drawings.current.remove(),
+    }[event.key];
+    if (does && does() !== false) { event.preventDefault(); event.stopPropagation(); }
+  }
 
-  useEffect(() => {
-    const step = STEPS[interval] ?? 60;
-    const drawn = (marks ?? []).map((mark) => {
-      const at = seconds(mark.at);
-      return {
-        time: interval === "1d" ? at - (at % 86400) : shown(at - (at % step), interval),
-        position: mark.side === "buy" ? "belowBar" : "aboveBar",
-        shape: mark.side === "buy" ? "arrowUp" : "arrowDown",
-        color: resolve(mark.side === "buy" ? "--teal" : "--orange"),
-        text: mark.title,
-      };
-    });
-    view.current.markers.setMarkers(drawn.sort((a, b) => a.time - b.time));
-  }, [JSON.stringify(marks ?? []), interval, words, looks]);
-
+  const chosen = drawings.current?.chosen;
+  const button = (name, text, extra) => (
+    <button type="button" className="charttool" aria-label={text} aria-expanded={menu === name} title={text} onClick={(event) => toggle(name, event)}>
+      <Icon path={ICONS[name]} /><span className="word">{text}</span>{extra ? <i className="count">{extra}</i> : null}
+    </button>
+  );
   return (
-    <div className="chart" role="img" aria-label={`Price chart of ${symbol}, ${interval}. ${legend}`}>
-      <div className="legend">{legend}</div>
-      <div className="canvas" ref={host} />
-      {words ? <div className="wait">{words}</div> : null}
+    <div className="chart" data-menu={menu || undefined}>
+      <div className="chartbar" role="group" aria-label="Chart settings">
+        <Choice label="Chart style" value={look.style} options={STYLES} onChange={(style) => change({ style })} />
+        <Choice label="Price scale" value={look.scale} options={SCALES} onChange={(scale) => change({ scale })} />
+        {button("indicators", "Indicators", look.indicators.length)}
+        {button("compare", "Compare", compared.length)}
+        {button("templates", "Templates")}
+        {button("show", "Show")}
+        <button type="button" className="charttool phoneonly" aria-label="Draw" title="Draw" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
+        <span className="push" />
+        {button("table", "Table")}
+        <button type="button" className="charttool" aria-label="Save as an image" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
+      </div>
+      <div className="chartbody">
+        <div className="charttools" role="group" aria-label="Drawing tools" data-open={tools || undefined}>
+          {TOOLS.map(([kind, text, path]) => (
+            <button key={kind} type="button" className="charttool" aria-label={text} title={text} aria-pressed={tool === kind} onClick={() => draw(kind)}><Icon path={path} /></button>
+          ))}
+          <button type="button" className="charttool" aria-label="Drawings on this chart" title="Drawings on this chart" aria-expanded={menu === "objects"}
+            onClick={(event) => { toggle("objects", event); withDrawings(); }}><Icon path={ICONS.objects} /></button>
+        </div>
+        <div className="chartplace">
+          <div className="canvas" ref={host} tabIndex={0} role="application" aria-roledescription="price chart" aria-label={`Price chart of ${ask?.symbol ?? ""}, ${ask?.interval ?? ""}. ${summary}`} aria-describedby="chart-keys" onKeyDown={press} />
+          <span id="chart-keys" className="unseen">{KEYS}</span>
+          <Legend ask={ask} view={view} host={host} say={legend} look={look} compared={compared} onIndicators={(indicators) => change({ indicators })} />
+          {words ? <div className="wait" role="status">{words}</div> : null}
+          {problem ? <button type="button" className="note bad chartproblem" onClick={() => setProblem("")}>{problem}</button> : null}
+          {tool && !asking ? <div className="charthint">{tool === "text" || tool === "horizontal" ? "Click where it belongs." : "Click both ends, or drag."} Esc ends.</div> : null}
+          {chosen && !tool && menu !== "objects" ? <Dress item={chosen} kit={drawings.current} /> : null}
+          {asking ? <Words asking={asking} onDone={(text) => { asking.done(text); setAsking(null); host.current.focus(); }} /> : null}
+          {menu ? (
+            <Suspense fallback={null}>
+              <Menu kind={menu} view={view.current} look={look} compared={compared} drawings={drawings.current} onLook={change} onCompare={setCompared} onClose={close} />
+            </Suspense>
+          ) : null}
+        </div>
+      </div>
     </div>
   );
+}
+
+const COLORS = [["accent", "Blue"], ["up", "Rising color"], ["down", "Falling color"], ["amber", "Amber"], ["plain", "Plain"]];
+
+function Dress({ item, kit }) {
+  return (
+    <div className="chartdress" role="group" aria-label="Chosen drawing">
+      {COLORS.map(([name, text]) => <button key={name} type="button" aria-label={text} title={text} aria-pressed={item.color === name} data-color={name} onClick={() => kit.dress(item, { color: name })} />)}
+      <select aria-label="Line width" value={item.width} onChange={(event) => kit.dress(item, { width: +event.target.value })}>
+        {[1, 2, 3, 4].map((width) => <option key={width} value={width}>{width} px</option>)}
+      </select>
+      <button type="button" className="charttool" aria-label="Remove the drawing" title="Remove (Delete)" onClick={() => kit.remove(item)}><Icon path="M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12" /></button>
+    </div>
+  );
+}
+
+function Words({ asking, onDone }) {
+  const box = useRef(null);
+  useEffect(() => { box.current.focus(); }, []);
+  return (
+    <form className="chartwords" style={{ left: Math.max(8, asking.at?.x ?? 40), top: Math.max(8, (asking.at?.y ?? 40) - 18) }}
+      onSubmit={(event) => { event.preventDefault(); onDone(box.current.value.trim()); }}
+      onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); onDone(""); } }}>
+      <input ref={box} className="input" maxLength={200} aria-label="Text on the chart" placeholder="Text, then Enter" />
+    </form>
+  );
+}
+
+async function hasDrawings({ symbol, venue }) {
+  const answer = await fetch(`/api/v1/chart/drawings?${new URLSearchParams({ symbol, venue })}`).catch(() => null);
+  return !!answer?.ok && (await answer.json()).items.length > 0;
+}
+
+// What a person who does not see the picture hears first.
+function told(view) {
+  const bars = view?.bars ?? [];
+  if (!bars.length) return "";
+  const [first, last] = [bars[0], bars.at(-1)];
+  const [high, low] = [Math.max(...bars.map((bar) => bar.high)), Math.min(...bars.map((bar) => bar.low))];
+  return `${bars.length} bars from ${when(first.starts, view.ask.interval)} to ${when(last.starts, view.ask.interval)}, last ${last.close}, highest ${high}, lowest ${low}, ${((last.close / first.close - 1) * 100).toFixed(1)} % over all.`;
 }

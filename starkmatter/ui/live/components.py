@@ -12,7 +12,22 @@ _PROGRAMS = rx.asset("programs.jsx", shared=True)
 _STEP_UP = rx.asset("stepup.jsx", shared=True)
 _PASSKEYS = rx.asset("passkeys.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
-for _imported in ("rest.js", "keys.js"):  # by those above
+_CHART_PARTS = (
+    "chartbars.js",
+    "chartcompare.js",
+    "chartdraw.js",
+    "chartevents.js",
+    "chartindicators.js",
+    "chartlegend.jsx",
+    "chartlooks.js",
+    "chartmenus.jsx",
+    "chartorders.js",
+    "chartpicture.js",
+    "chartpointer.js",
+    "chartshade.js",
+    "chartview.js",
+)
+for _imported in ("rest.js", "keys.js", *_CHART_PARTS):  # by those above
     rx.asset(_imported, shared=True)
 
 
@@ -32,7 +47,10 @@ class LiveRoot(rx.Component):
 
 
 class CandleChart(rx.NoSSRComponent):
-    """Candles, volume, own orders (`lines`) and own fills (`marks`)."""
+    """The chart of a symbol with its tools; own resting orders as `lines`.
+
+    `on_move`: the line of an order was dragged to a price; nothing was changed by that.
+    """
 
     library = f"$/public{_CHART}"
     tag = "CandleChart"
@@ -41,7 +59,7 @@ class CandleChart(rx.NoSSRComponent):
     venue: rx.Var[str]
     interval: rx.Var[str]
     lines: rx.Var[list[dict[str, str]]]
-    marks: rx.Var[list[dict[str, str]]]
+    on_move: rx.EventHandler[rx.event.passthrough_event_spec(str, str)]
 
 
 class Figure(rx.NoSSRComponent):

@@ -81,7 +81,13 @@ def _chart_panel() -> rx.Component:
     return rx.el.section(
         _quote_head(),
         rx.el.header(
-            segment([(one, one) for one in INTERVALS], TradeState.interval, TradeState.set_bars, "Bar length"),
+            segment(
+                [(one, one) for one in INTERVALS],
+                TradeState.interval,
+                TradeState.set_bars,
+                "Bar length",
+                "seg intervals",
+            ),
             rx.el.span(class_name="push"),
             rx.cond(
                 TradeState.about["note"],
@@ -101,7 +107,7 @@ def _chart_panel() -> rx.Component:
                 venue=FrameState.account["venue"],
                 interval=TradeState.interval,
                 lines=TradeState.lines,
-                marks=TradeState.marks,
+                on_move=TicketState.move_order,
             ),
             class_name="chartslot",
         ),
@@ -291,6 +297,16 @@ def _row(name: str, value: rx.Var) -> rx.Component:
 def _review() -> rx.Component:
     words = rx.cond(TicketState.side == "buy", "Buy", "Sell")
     return rx.el.div(
+        rx.cond(
+            TicketState.replaces["id"],
+            rx.el.div(
+                "In place of your resting order: ",
+                TicketState.replaces["text"],
+                ". It is canceled first; if it fills before that is certain, nothing is sent.",
+                class_name="note warn",
+                custom_attrs={"data-replaces": "open"},
+            ),
+        ),
         rx.el.p("This is exactly what will be sent.", class_name="soft small"),
         rx.el.div(
             _row("Account", FrameState.account["name"] + " · " + FrameState.account["mode"]),

@@ -12,7 +12,7 @@ from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_prop
 from starkmatter.backends import Backends, backends
 from starkmatter.connections.market_data import ALPACA_DATA
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
-from starkmatter.domain.quotes import Bar, Venue
+from starkmatter.domain.quotes import SHOWN_INTERVALS, Bar, Venue
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.lookup import SYMBOL, open_instrument
@@ -22,6 +22,7 @@ from starkmatter.portfolio.valuation import clock_or_none, list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderPreview
+from starkmatter.trading.replace import cancel_before_replacing
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
@@ -29,7 +30,7 @@ from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
 
 FIGURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
-INTERVALS = ("1m", "5m", "15m", "1h", "1d")
+INTERVALS = SHOWN_INTERVALS
 MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
 ENDED_BADLY = {OrderStatus.REJECTED, OrderStatus.NOT_SENT, OrderStatus.EXPIRED, OrderStatus.CANCELED}
@@ -46,7 +47,6 @@ class TradeState(rx.State):
     orders: list[Row] = []
     fills: list[Row] = []
     lines: list[Row] = []
-    marks: list[Row] = []
     problem: str = ""
 
     @rx.event
@@ -135,15 +135,13 @@ class TradeState(rx.State):
         self.fills = [fill_row(one) for one in fills[:FILLS_SHOWN]]
         self.lines = [
             {
+                "id": str(one.id) if caller.may_trade else "",
                 "price": show.plain_number(one.limit_price),
                 "title": f"{one.side} {show.quantity(one.qty - one.filled_qty)}",
                 "side": one.side,
             }
             for one in orders
             if one.limit_price is not None
-        ]
-        self.marks = [
-            {"at": one.executed_at.isoformat(), "title": show.quantity(one.qty), "side": one.side} for one in fills
         ]
 
 
@@ -164,6 +162,7 @@ class TicketState(rx.State):
     sending: bool = False
     result: Row = {}
     proposal: Row = {}
+    replaces: Row = {}
     _key: str = ""
 
     @rx.event
@@ -230,6 +229,7 @@ class TicketState(rx.State):
     def close_sheet(self) -> None:
         """Put the sheet away."""
         self.sheet = self.review = False
+        self.replaces = {}
 
     @rx.event
     @allow("trader")
@@ -249,10 +249,40 @@ class TicketState(rx.State):
             self.review, self.result = True, {}
 
     @rx.event
+    @allow("trader")
+    async def move_order(self, order_id: str, price: str) -> None:
+        """A resting order's line was dragged: review the order that would take its place. Nothing is sent here."""
+        if self.sending:
+            return
+        self.review, self.result, self.proposal, self.replaces, self.sheet = False, {}, {}, {}, True
+        try:
+            order = await get_order(backends(), await caller_of(self), UUID(order_id))
+            limit = _figure(str(price)[:MAX_INPUT_CHARS], "limit price")
+        except (ValueError, StarkMatterError) as error:
+            self.result = {"kind": "bad", "text": getattr(error, "text", "There is no such order.")}
+            return
+        if order.symbol != self.symbol or order.limit_price is None or order.status not in OPEN:
+            self.result = {"kind": "bad", "text": "This order cannot be moved any more."}
+            return
+        left = order.qty - order.filled_qty
+        self.side, self.kind, self.tif = order.side, "limit", order.time_in_force
+        self.qty, self.limit = show.plain_number(left.normalize()), show.plain_number(limit.normalize())
+        await self._look()
+        if not self.refusals:
+            self._key = f"replace-{uuid4()}"
+            self.review = True
+            self.replaces = {
+                "id": str(order.id),
+                "filled": show.plain_number(order.filled_qty),
+                "text": f"{order.side} {show.quantity(left)} at {show.money(order.limit_price)}",
+            }
+
+    @rx.event
     @allow("user")
     def end_review(self) -> None:
         """Back to the ticket; nothing was sent."""
         self.review = False
+        self.replaces = {}
 
     @rx.event
     @allow("trader")
@@ -271,6 +301,13 @@ class TicketState(rx.State):
                 self.proposal, self.result = {}, {"kind": "bad", "text": error.text}
                 return
         try:
+            if self.replaces:
+                await cancel_before_replacing(b, caller, UUID(self.replaces["id"]), Decimal(self.replaces["filled"]))
+        except StarkMatterError as error:
+            self.sending = self.review = False
+            self.replaces, self.result = {}, {"kind": "bad", "text": error.text}
+            return
+        try:
             order = await submit_order(b, caller, await chosen_account(self), self._request(), self._key)
             if self.proposal:
                 await use_proposal(b, caller, UUID(self.proposal["id"]), order)
@@ -279,7 +316,7 @@ class TicketState(rx.State):
             self.result = {"kind": "bad", "text": f"{error.text} Nothing was ordered twice; you can send it again."}
             return
         self.sending = self.review = False
-        self._key, self.proposal = "", {}
+        self._key, self.proposal, self.replaces = "", {}, {}
         if order.status == "risk_rejected":
             self.result = {"kind": "bad", "text": order.reject_reason or "The order was refused."}
         else:
@@ -316,7 +353,7 @@ class TicketState(rx.State):
     async def _start(self, symbol: str) -> None:
         if symbol != self.symbol:
             self.symbol, self.limit, self.kind, self.result = symbol, "", "market", {}
-            self.review = False
+            self.review, self.replaces = False, {}
         await self._look()
 
     async def _fill_in(self, asked: str) -> None:
@@ -334,7 +371,7 @@ class TicketState(rx.State):
         frame = await self.get_state(FrameState)
         if found.symbol != self.symbol or not await frame._choose(str(found.account_id)):
             return
-        self.review, self.result, self.sheet = False, {}, True
+        self.review, self.result, self.sheet, self.replaces = False, {}, True, {}
         self.side, self.kind, self.tif = found.side, found.type, found.time_in_force
         self.qty = show.plain_number(found.qty.normalize())
         self.limit = show.plain_number(found.limit_price.normalize()) if found.limit_price is not None else ""

@@ -1,0 +1,1 @@
+"""What lies on a person's chart besides prices: drawings, templates and events."""
