@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 def vendors(tmp_path: Path) -> Iterator[tuple[Failover, AlpacaData, Yahoo]]:
     with ExitStack() as stack:
         alpaca, yahoo = stack.enter_context(alpaca_data()), stack.enter_context(yahoo_finance())
-        urls = {**alpaca.urls, "yahoo": yahoo.url}
+        urls = {**alpaca.urls, **yahoo.urls}
         settings = load_settings({"STARKMATTER_HOME": str(tmp_path), "STARKMATTER_VENDOR_URLS": urls})
         keys = {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}
         first = AlpacaProvider(settings, keys, tries=1, read_secs=1.0)

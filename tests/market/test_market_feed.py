@@ -15,6 +15,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.freshness import is_stale
 from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.egress.plan import Plan
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.errands import CHANNEL, ask
@@ -38,6 +39,7 @@ QUICK = Pace(
     reconnect_secs=(0.1, 0.2),
     refused_secs=5.0,
 )
+WIDE = Plan(per_min=6_000)
 KEYS = {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}
 
 
@@ -69,8 +71,8 @@ async def running(
     seen = Seen()
     if play is not None:
         seen.play = play
-    yahoo = YahooProvider(vendors.settings, tries=1, read_secs=2.0, per_min=6_000)
-    first = [AlpacaProvider(vendors.settings, KEYS, tries=1, read_secs=2.0, per_min=6_000)] if alpaca else []
+    yahoo = YahooProvider(vendors.settings, tries=1, read_secs=2.0, plan=WIDE)
+    first = [AlpacaProvider(vendors.settings, KEYS, tries=1, read_secs=2.0, plan=WIDE)] if alpaca else []
     failover = Failover([*first, yahoo])
 
     async def sources() -> Failover:
