@@ -340,5 +340,7 @@ async def test_nothing_of_a_key_is_logged(vendor: Vendor, caplog: pytest.LogCapt
         vendor.there.stream_fault = "drop"
         with pytest.raises(VendorFailure):
             await asyncio.wait_for(_streamed(vendor, [], asyncio.Event()), 10)
-    assert not any(secret in caplog.text for secret in SECRETS)
+    # The stand-in itself logs what it was asked.
+    told = [one.getMessage() for one in caplog.records if not one.name.startswith("websockets.server")]
+    assert not any(secret in text for secret in SECRETS for text in told)
     assert not any(secret in repr(vendor.provider) for secret in SECRETS)

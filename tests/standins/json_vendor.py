@@ -188,7 +188,7 @@ def serving(there: T) -> Iterator[T]:
             there._sockets.discard(socket)
 
     server = Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"there": there}))
-    stream: Server = serve(listen, "127.0.0.1", 0)
+    stream: Server = serve(listen, "127.0.0.1", 0, close_timeout=0.2)
     there.port, there.stream_port = server.server_address[1], stream.socket.getsockname()[1]
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     threading.Thread(target=stream.serve_forever, daemon=True).start()

@@ -297,7 +297,7 @@ def yahoo_finance(**options: Any) -> Iterator[Yahoo]:
     if not yahoo.days:
         yahoo.days = opens_before(datetime.now(UTC), 60)
     server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"yahoo": yahoo}))
-    stream: Server = serve(yahoo.listen, "127.0.0.1", 0)
+    stream: Server = serve(yahoo.listen, "127.0.0.1", 0, close_timeout=0.2)
     yahoo.port, yahoo.stream_port = server.server_address[1], stream.socket.getsockname()[1]
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     threading.Thread(target=stream.serve_forever, daemon=True).start()

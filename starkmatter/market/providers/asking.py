@@ -57,9 +57,7 @@ class JsonVendor:
         """The object at `path`. VendorFailure when there is none."""
         client = await self.ready()
         try:
-            async with client.stream(
-                "GET", self._url + path, params=dict(params), headers=self._headers
-            ) as response:
+            async with client.stream("GET", self._url + path, params=dict(params), headers=self._headers) as response:
                 if response.status_code not in self._speaks:
                     quiet = retry_after_secs(response.headers)
                     if response.status_code == 429:

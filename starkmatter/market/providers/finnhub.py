@@ -90,6 +90,8 @@ class FinnhubProvider:
         async def one(symbol: str) -> Quote | None:
             async with places:
                 fields = await self._ask("/api/v1/quote", {"symbol": symbol}, QUOTE_WAIT_SECS)
+            if "c" not in fields:
+                raise self._there.garbage(fields)
             return _quote(symbol, fields, utc_now())
 
         answers = await asyncio.gather(*(one(symbol) for symbol in asked), return_exceptions=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from starkmatter.egress.excerpt import excerpt_of
 from starkmatter.egress.failures import VendorFailure
@@ -77,7 +77,8 @@ async def streamed(
         raise failure_of(vendor, error) from None
 
     async def read() -> None:
-        await begin(socket)
+        with suppress(ConnectionClosed):  # why it was closed may be among what is still to be read
+            await begin(socket)
         while True:
             async with asyncio.timeout(mute_secs):
                 raw = await socket.recv()
