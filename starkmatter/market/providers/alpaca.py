@@ -100,9 +100,7 @@ class AlpacaProvider:
             raw = await self._ask(lambda batch=batch: self._snapshots(batch), QUOTE_WAIT_SECS)  # type: ignore[misc]
             received_at = utc_now()
             for symbol, fields in _object(raw).items():
-                quote = _quote(symbol, fields, received_at)
-                if quote is not None:
-                    found[symbol] = quote
+                found[symbol] = _quote(symbol, fields, received_at)
         return found
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
@@ -308,7 +306,7 @@ def _translated(work: Callable[[], T]) -> T:
         late = "Timeout" in type(error).__name__
         words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
         raise VendorFailure(VENDOR, "unreachable", words) from None
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError):
         raise _garbage("content") from None
 
 
@@ -329,11 +327,10 @@ def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _quote(symbol: str, fields: Any, received_at: datetime) -> Quote | None:
-    """One snapshot; None when the vendor has no trade of the symbol."""
-    if fields is None or (isinstance(fields, dict) and fields.get("latestTrade", {}) is None):
-        return None
-    fields = _object(fields)
+def _quote(symbol: str, fields: Any, received_at: datetime) -> Quote:
+    """One snapshot. Without a trade it has no price, which the border sees."""
+    if not isinstance(fields, dict):
+        fields = {}
     trade, best, day, before = (
         _part(fields, name) for name in ("latestTrade", "latestQuote", "dailyBar", "prevDailyBar")
     )
@@ -399,6 +396,6 @@ async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
         quote = _quote("AAPL", _object(answer.json()).get("AAPL"), utc_now())
     except ValueError:
         raise _garbage("content") from None
-    if quote is None or not quote.last.is_finite():
+    if not quote.last.is_finite():
         raise _garbage("price")
     return f"AAPL at {quote.last:,.2f} USD from the feed {feed}."

@@ -263,7 +263,16 @@ def _translated(work: Callable[[], T]) -> T:
         raise VendorFailure(VENDOR, "unreachable", words) from None
     except OSError:
         raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
-    except (YFException, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (
+        YFException,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        RecursionError,
+    ):
         raise _garbage() from None
 
 
