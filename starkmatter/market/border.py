@@ -12,6 +12,8 @@ from starkmatter.domain.quotes import Bar, Quote
 MAX_PRICE = Decimal(1_000_000)
 MAX_SIZE = Decimal(10**13)
 MAX_JUMP_RATIO = Decimal("0.20")
+# No bar of a stock has had such a range that was not somebody's slip.
+MAX_RANGE_RATIO = 20
 MAX_AHEAD = timedelta(seconds=5)
 DAY_AHEAD = timedelta(days=1)
 
@@ -63,6 +65,8 @@ def bar_refusal_of(bar: Bar, now: datetime) -> str | None:
         price: Decimal = getattr(bar, name)
         if not (price.is_finite() and 0 < price < MAX_PRICE):
             return f"{name} {price} is not a price"
+    if bar.high > bar.low * MAX_RANGE_RATIO:
+        return f"low {bar.low} and high {bar.high} are too far apart for one bar"
     if bar.volume is not None and not (bar.volume.is_finite() and 0 <= bar.volume < MAX_SIZE):
         return f"volume {bar.volume} is not a size"
     if not (bar.low <= min(bar.open, bar.close) and max(bar.open, bar.close) <= bar.high):

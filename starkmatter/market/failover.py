@@ -7,7 +7,7 @@ HEDGE_SECS the next one is asked as well, and the slow one is left alone until i
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,7 +37,9 @@ class Failover:
         self.providers = tuple(providers)
         self.health = health or Health()
         self.health.ordered([one.capability for one in self.giving("quotes")])
+        self._ready: set[MarketDataProvider] = set()
         self._late: dict[str, asyncio.Task[Quotes]] = {}
+        self._overtaken: set[asyncio.Task[Quotes]] = set()
 
     def giving(self, what: str) -> list[MarketDataProvider]:
         """The sources that offer `what`, in order."""
@@ -59,6 +61,7 @@ class Failover:
         waiting = deque(one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but)
         first = waiting[0].capability.adapter if waiting else ""
         asking = _Asking(tuple(dict.fromkeys(symbols)))
+        await self._prepare(waiting)
         running: dict[asyncio.Task[Quotes], MarketDataProvider] = {}
         slow = False
         try:
@@ -87,6 +90,12 @@ class Failover:
             raise _none(asking.failures)
         return asking.found
 
+    async def _prepare(self, providers: Iterable[MarketDataProvider]) -> None:
+        """Before the first question: none of them is slow because of an import."""
+        fresh = [one for one in providers if one not in self._ready]
+        await asyncio.gather(*(one.ready() for one in fresh))
+        self._ready.update(fresh)
+
     def _ask(
         self, provider: MarketDataProvider, asking: "_Asking", running: dict[asyncio.Task[Quotes], MarketDataProvider]
     ) -> None:
@@ -94,7 +103,9 @@ class Failover:
         if late is not None and not late.done():
             asking.failures.append(_slow(provider))
             return
-        running[asyncio.create_task(provider.quotes(asking.missing))] = provider
+        task = asyncio.create_task(provider.quotes(asking.missing))
+        running[task] = provider
+        asking.since[task] = asyncio.get_running_loop().time()
 
     def _take(self, asking: "_Asking", provider: MarketDataProvider, task: asyncio.Task[Quotes]) -> None:
         """What one source said, through the border."""
@@ -117,12 +128,19 @@ class Failover:
                 asking.found[symbol] = quote
 
     def _leave(self, asking: "_Asking", provider: MarketDataProvider, task: asyncio.Task[Quotes]) -> None:
-        """It is too slow: what it says later is only noted, and until then it is not asked again."""
+        """Who is too slow is not asked again until it has answered; what it says then is only noted.
+
+        Who was asked a moment ago and overtaken by another has done nothing wrong.
+        """
         adapter = provider.capability.adapter
-        failure = _slow(provider)
-        asking.failures.append(failure)
-        self.health.failed(adapter, failure, utc_now(), with_quotes=True)
-        self._late[adapter] = task
+        if asyncio.get_running_loop().time() - asking.since[task] < HEDGE_SECS:
+            self._overtaken.add(task)
+            task.add_done_callback(self._overtaken.discard)
+        else:
+            failure = _slow(provider)
+            asking.failures.append(failure)
+            self.health.failed(adapter, failure, utc_now(), with_quotes=True)
+            self._late[adapter] = task
 
         def end(ended: asyncio.Task[Quotes]) -> None:
             if ended.cancelled():
@@ -146,18 +164,20 @@ class Failover:
                 failures.append(failure)
                 continue
             self.health.answered(adapter, utc_now(), with_quotes=False)
-            sound = self._sound(adapter, bars)
+            sound = self._sound(adapter, bars, start)
             if sound:
                 return [bar for bar in sound if bar.starts_at < end]
         if offering and len(failures) == len(offering):
             raise _none(failures)
         return []
 
-    def _sound(self, adapter: str, bars: Sequence[Bar]) -> list[Bar]:
+    def _sound(self, adapter: str, bars: Sequence[Bar], start: datetime) -> list[Bar]:
         now = utc_now()
         sound = []
         for bar in bars:
             reason = bar_refusal_of(bar, now)
+            if reason is None and bar.starts_at < start:
+                reason = "begins before what was asked for"
             if reason is None:
                 sound.append(bar)
             else:
@@ -188,6 +208,7 @@ class _Asking:
     found: Quotes = field(default_factory=dict)
     failures: list[VendorFailure] = field(default_factory=list)
     answered: int = 0
+    since: dict[asyncio.Task[Quotes], float] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:

@@ -117,6 +117,11 @@ class Health:
         if failure.kind == "garbage":
             self.refuse(adapter, "", "answer", failure.text, failure.excerpt, now)
 
+    def streamed(self, adapter: str, now: datetime) -> None:
+        """Its stream tells of quotes: it answers, whatever it was before."""
+        source = self.of(adapter)
+        source.last_ok_at, source.failure, self.lead = now, None, adapter
+
     def told(self, first: str, lead: str) -> None:
         """Who would be asked first, and who gave the newest quotes."""
         self.first, self.lead = first, lead or self.lead

@@ -358,6 +358,7 @@ class MarketFeed:
 
         async def on_quotes(quotes: dict[str, Quote]) -> None:
             self._streamed = frozenset(symbols)
+            self._health.streamed(provider.capability.adapter, clock.utc_now())
             with suppress(Unavailable):
                 await self._take(failover, quotes)
 

@@ -43,6 +43,10 @@ class MarketDataProvider(Protocol):
         """How often the plan allows that so many symbols are asked for, all through a session."""
         ...
 
+    async def ready(self) -> None:
+        """Have what asking needs: the first import of an SDK takes longer than an answer may. Asks nobody."""
+        ...
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """The newest quote of each symbol, in one request where the vendor can; unknown ones are absent."""
         ...

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from starkmatter.domain.quotes import Interval
-from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.domain.sessions import EXCHANGE_ZONE, Session
 from starkmatter.egress.failures import FailureKind, VendorFailure
 from starkmatter.egress.plan import Plan
 from starkmatter.market.border import refusal_of
@@ -22,6 +22,7 @@ from starkmatter.market.providers.alpaca import AlpacaProvider
 from starkmatter.market.providers.alphavantage import AlphaVantageProvider
 from starkmatter.market.providers.finnhub import FinnhubProvider
 from starkmatter.market.providers.massive import MassiveProvider
+from starkmatter.market.providers.replay import ReplayHistory, build_day
 from starkmatter.market.providers.twelvedata import TwelveDataProvider
 from starkmatter.market.providers.yahoo import YahooProvider
 from starkmatter.settings import load_settings
@@ -344,3 +345,49 @@ async def test_nothing_of_a_key_is_logged(vendor: Vendor, caplog: pytest.LogCapt
     told = [one.getMessage() for one in caplog.records if not one.name.startswith("websockets.server")]
     assert not any(secret in text for secret in SECRETS for text in told)
     assert not any(secret in repr(vendor.provider) for secret in SECRETS)
+
+
+# --- the replay -------------------------------------------------------------------------------------------------------
+# It asks nobody: what applies of the contract is what its quotes are, a symbol it does not know, an end, and splits.
+
+SPLIT_DAYS = {"AAPL": date(2020, 8, 31), "NVDA": date(2021, 7, 20), "AMZN": date(2022, 6, 6), "GOOG": date(2022, 7, 18)}
+
+
+def _session(day: date) -> Session:
+    opens_at, closes_at = (datetime.combine(day, at, EXCHANGE_ZONE).astimezone(UTC) for at in (time(9, 30), time(16)))
+    return Session(day, opens_at, closes_at)
+
+
+def test_every_quote_of_the_replay_is_fit_to_enter(history: ReplayHistory) -> None:
+    session = _session(date(2021, 3, 1))
+    day = build_day(history, 7, session)
+    for step in (0, 1_000, day.last_step):
+        now = session.opens_at + timedelta(seconds=step + 1)
+        found = day.snapshot(step, now)
+        assert set(found) == set(history.symbols)
+        assert {one.provider for one in found.values()} == {"replay"}
+        assert all(refusal_of(one, venue_now=now, asked=symbol) is None for symbol, one in found.items())
+    assert "NOPE" not in found
+
+
+def test_a_symbol_whose_history_is_over_is_halted_at_its_last_close_and_stale(history: ReplayHistory) -> None:
+    session = _session(date(2023, 3, 1))
+    day = build_day(history, 7, session)
+    closed_at = {on: _session(on).closes_at for on, _ in day.halted.values()}
+    quotes = day.halted_quotes(closed_at, session.opens_at)
+    assert quotes["KO"].condition == "halted"
+    assert session.opens_at - quotes["KO"].observed_at > timedelta(days=30)
+    assert all(refusal_of(one, venue_now=session.opens_at, asked=symbol) is None for symbol, one in quotes.items())
+
+
+def test_a_day_without_figures_is_empty(history: ReplayHistory) -> None:
+    assert build_day(history, 7, _session(date(2012, 12, 31))).snapshot(0, datetime.now(UTC)) == {}
+
+
+@pytest.mark.parametrize("symbol", SPLIT_DAYS)
+def test_the_replay_knows_no_jump_on_a_split_day(symbol: str, history: ReplayHistory) -> None:
+    one, day = history.symbols[symbol], SPLIT_DAYS[symbol]
+    figures, before = one.on(day), one.before(day)
+    assert figures is not None
+    assert before is not None
+    assert abs(figures.open / before[1].close - 1) < 0.1

@@ -215,12 +215,12 @@ class _Quiet(ThreadingHTTPServer):
 
 @contextmanager
 def alpaca_data(**options: Any) -> Iterator[AlpacaData]:
-    """Alpaca's data, until the block ends."""
+    """Alpaca's data, until the block ends; with `port` and `stream_port` where another one was."""
     there = AlpacaData(**options)
     if not there.days:
         there.days = opens_before(datetime.now(UTC), 60)
-    server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"there": there}))
-    stream: Server = serve(there.listen, "127.0.0.1", 0, close_timeout=0.2)
+    server = _Quiet(("127.0.0.1", there.port), type("Handler", (_Handler,), {"there": there}))
+    stream: Server = serve(there.listen, "127.0.0.1", there.stream_port, close_timeout=0.2)
     there.port, there.stream_port = server.server_address[1], stream.socket.getsockname()[1]
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     threading.Thread(target=stream.serve_forever, daemon=True).start()

@@ -91,6 +91,11 @@ class AlpacaProvider:
         """See the port."""
         return self.plan.every_secs(-(-symbols // BATCH))
 
+    async def ready(self) -> None:
+        """See the port."""
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._make_client)
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. Indices and what else is no stock's symbol are never asked for."""
         asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
@@ -162,8 +167,7 @@ class AlpacaProvider:
         await tape.tell(on_quotes)
 
     async def _ask(self, work: Callable[[], T], wait_secs: float | None = None) -> T:
-        if self._client is None:
-            self._client = await asyncio.to_thread(self._make_client)
+        await self.ready()
         return await self._line.read(lambda: asyncio.to_thread(_translated, work), wait_secs=wait_secs)
 
     def _snapshots(self, symbols: Sequence[str]) -> Any:

@@ -80,6 +80,10 @@ class AlphaVantageProvider:
         """See the port."""
         return self.plan.every_secs(symbols)
 
+    async def ready(self) -> None:
+        """See the port."""
+        await self._there.ready()
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. One question for each symbol; `observed_at` is the close of the day it is of."""
         found: Quotes = {}
@@ -140,7 +144,7 @@ class AlphaVantageProvider:
             self._check(answer)
             return answer
 
-        await self._there.ready()
+        await self.ready()
         return await self._line.read(ask, wait_secs=wait_secs)
 
     def _check(self, answer: Mapping[str, Any]) -> None:

@@ -4,16 +4,24 @@ A parser neither drops such a figure silently nor guesses: NaN is no price and n
 """
 
 import re
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from starkmatter.domain.quotes import Bar
 from starkmatter.domain.sessions import EXCHANGE_ZONE
 
 NAN = Decimal("NaN")
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 WRITTEN = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
 CLOSE = time(16, 0)
+DAY = timedelta(days=1)
+
+
+def asked_for(bars: Iterable[Bar], start: datetime) -> list[Bar]:
+    """In order, without those of the day before `start`, which vendors add; what is older the border counts."""
+    return sorted((bar for bar in bars if not start - DAY <= bar.starts_at < start), key=lambda bar: bar.starts_at)
 
 
 def number(value: Any) -> Decimal | None:

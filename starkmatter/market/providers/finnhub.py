@@ -21,7 +21,7 @@ from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import JsonVendor
-from starkmatter.market.providers.figures import instant, number, price
+from starkmatter.market.providers.figures import asked_for, instant, number, price
 from starkmatter.market.providers.sockets import Socket, streamed
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
@@ -82,6 +82,10 @@ class FinnhubProvider:
         """See the port."""
         return self.plan.every_secs(symbols)
 
+    async def ready(self) -> None:
+        """See the port."""
+        await self._there.ready()
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. One question for each symbol, a few at once."""
         places = asyncio.Semaphore(AT_ONCE)
@@ -126,7 +130,7 @@ class FinnhubProvider:
         if answer.get("s") != "ok" or len(lists) != len(columns) or len({len(column) for column in lists}) != 1:
             raise self._there.garbage(answer)
         bars = [_bar(symbol, interval, row) for row in zip(*lists, strict=True)]
-        return sorted((bar for bar in bars if bar.starts_at >= start), key=lambda bar: bar.starts_at)
+        return asked_for(bars, start)
 
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States."""
@@ -175,7 +179,7 @@ class FinnhubProvider:
             tape.take_trade(str(trade.get("s")), at, price(number(trade.get("p"))), number(trade.get("v")), alone=True)
 
     async def _ask(self, path: str, params: Mapping[str, str], wait_secs: float | None = None) -> dict[str, Any]:
-        await self._there.ready()
+        await self.ready()
         return await self._line.read(lambda: self._there.get(path, params), wait_secs=wait_secs)
 
 

@@ -25,7 +25,7 @@ from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import CONNECT_SECS, MAX_BYTES, QUIET_SECS
-from starkmatter.market.providers.figures import NEVER, instant, number, price, touch
+from starkmatter.market.providers.figures import NEVER, asked_for, instant, number, price, touch
 from starkmatter.market.providers.massive_stream import stream_until_lost
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
@@ -93,6 +93,11 @@ class MassiveProvider:
         """See the port."""
         return self.plan.every_secs(-(-symbols // BATCH))
 
+    async def ready(self) -> None:
+        """See the port."""
+        if self._client is None:
+            self._client = await asyncio.to_thread(make_client, self._url, self._key, self._read_secs)
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. `last` is the last trade, or the last minute's close on plans that have no trades."""
         asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
@@ -123,7 +128,7 @@ class MassiveProvider:
         if answer.get("results") is None and answer.get("resultsCount", answer.get("queryCount")) == 0:
             return []
         bars = [_bar(symbol, interval, row) for row in self._rows(answer, "results")]
-        return sorted((bar for bar in bars if bar.starts_at >= start), key=lambda bar: bar.starts_at)
+        return asked_for(bars, start)
 
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
@@ -148,9 +153,9 @@ class MassiveProvider:
         )
 
     async def _ask(self, work: Callable[["RESTClient"], Any], wait_secs: float | None = None) -> dict[str, Any]:
-        if self._client is None:
-            self._client = await asyncio.to_thread(make_client, self._url, self._key, self._read_secs)
+        await self.ready()
         client = self._client
+        assert client is not None
         return await self._line.read(
             lambda: asyncio.to_thread(_translated, lambda: work(client), self._key), wait_secs=wait_secs
         )

@@ -18,7 +18,7 @@ from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import QUIET_SECS, JsonVendor
-from starkmatter.market.providers.figures import day_instant, instant, instant_of_text, price, written
+from starkmatter.market.providers.figures import asked_for, day_instant, instant, instant_of_text, price, written
 from starkmatter.settings import Settings
 
 NAME = KIND = "twelvedata"
@@ -74,6 +74,10 @@ class TwelveDataProvider:
         """See the port."""
         return self.plan.every_secs(symbols)
 
+    async def ready(self) -> None:
+        """See the port."""
+        await self._there.ready()
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. As many symbols at once as the plan lets out; bid and ask are never known."""
         asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
@@ -108,7 +112,7 @@ class TwelveDataProvider:
         if _is_unknown(answer) or NO_BARS.search(str(answer.get("message", ""))):
             return []
         bars = [_bar(symbol, interval, row) for row in self._there.rows(answer, "values")]
-        return sorted((bar for bar in bars if bar.starts_at >= start), key=lambda bar: bar.starts_at)
+        return asked_for(bars, start)
 
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
@@ -128,7 +132,7 @@ class TwelveDataProvider:
             self._check(answer)
             return answer
 
-        await self._there.ready()
+        await self.ready()
         return await self._line.read(ask, cost=cost, wait_secs=wait_secs)
 
     def _check(self, answer: Mapping[str, Any]) -> None:

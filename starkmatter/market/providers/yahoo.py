@@ -27,7 +27,7 @@ from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan
 from starkmatter.egress.sdk import load
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
-from starkmatter.market.providers.figures import NAN, instant, number, price, touch
+from starkmatter.market.providers.figures import NAN, asked_for, instant, number, price, touch
 from starkmatter.market.providers.yahoo_stream import STREAM_SYMBOLS, stream_until_lost
 from starkmatter.settings import Settings
 
@@ -96,6 +96,10 @@ class YahooProvider:
         """See the port."""
         return self.plan.every_secs(-(-symbols // BATCH))
 
+    async def ready(self) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._ready)
+
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. `bid` and `ask` are None where Yahoo has none, or nonsense."""
         found: Quotes = {}
@@ -121,7 +125,7 @@ class YahooProvider:
     async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
         """See the port. Trades of at most STREAM_SYMBOLS symbols."""
         wanted = list(symbols)[:STREAM_SYMBOLS]
-        await asyncio.to_thread(self._ready)
+        await self.ready()
         await stream_until_lost(
             VENDOR,
             self._stream_url,
@@ -133,7 +137,7 @@ class YahooProvider:
 
     async def _ask(self, work: Callable[[], T], wait_secs: float | None = None) -> T:
         """Run one call of the SDK in a thread; what it or the vendor says becomes a VendorFailure."""
-        await asyncio.to_thread(self._ready)  # The first import takes longer than an answer may.
+        await self.ready()
         return await self._line.read(lambda: self._in_thread(work), wait_secs=wait_secs)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -177,7 +181,7 @@ class YahooProvider:
         columns = (frame[name].tolist() for name in ("Open", "High", "Low", "Close", "Volume"))
         rows = zip((at.to_pydatetime().astimezone(UTC) for at in frame.index), *columns, strict=True)
         bars = (_bar(symbol, interval, *row) for row in rows)
-        return [bar for bar in bars if bar is not None and bar.starts_at >= start]
+        return asked_for((bar for bar in bars if bar is not None), start)
 
     def _search(self, text: str) -> Any:
         import yfinance
