@@ -30,7 +30,8 @@ REFUSALS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """One source. `state`: `answers`, `stands in`, `does not answer`, `quiet` (nobody asks it now), `not connected`.
+    """One source. `state`: `answers`, `stands in`, `at its limit`, `does not answer`, `quiet` (nobody asks it now),
+    `not connected`.
 
     `minute_limit` is what we allow ourselves of the vendor's plan, None until it was asked once; counts of the minute
     and the day (UTC) are of all processes. `refused` and `suspects` are those of the last 24 hours, `answers` and
@@ -145,6 +146,8 @@ def _view(
         state, words = "not connected", ""
     elif health is None or (health.last_ok_at is None and health.last_failed_at is None):
         state, words = "quiet", "Nobody has asked it yet."
+    elif health.failure == "rate_limited":
+        state, words = "at its limit", health.text
     elif health.failure is not None:
         state, words = "does not answer", health.text
     elif told is not None and told.note and lead == capability.adapter:

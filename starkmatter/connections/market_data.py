@@ -53,7 +53,8 @@ MASSIVE = ConnectionKind(
     "name).",
     fields=(ConnectionField("api_key", "API key"), *_plan_fields(massive.FREE)),
     test=_tested(massive.test_keys),
-    where="massive.com, dashboard, API keys. The free plan has 5 requests a minute and no live quotes.",
+    where="massive.com, dashboard, API keys. The free plan has 5 requests a minute and no live quotes: with a paid "
+    "one, have it asked earlier.",
     check=check_plan,
 )
 

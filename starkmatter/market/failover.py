@@ -13,7 +13,7 @@ from datetime import datetime
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Bar, Interval
-from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.failures import FailureKind, VendorFailure
 from starkmatter.errors import Unavailable
 from starkmatter.market.border import bar_refusal_of, refusal_of
 from starkmatter.market.health import Health
@@ -22,6 +22,10 @@ from starkmatter.market.ports import Found, MarketDataProvider, Quotes
 HEDGE_SECS = 1.2
 # A source whose plan allows a quote less often than this for all that is wanted is asked after the others.
 SUITED_SECS = 60.0
+# What a source did not know it is not asked again for a while: that would use up its plan.
+UNKNOWN_SECS = 60.0
+# How long a source that said no is not asked for quotes again, while there are others: asking would use up its plan.
+REST_SECS: dict[FailureKind, float] = {"refused": 120.0, "rate_limited": 15.0}
 
 
 class NoSource(Unavailable):
@@ -38,6 +42,8 @@ class Failover:
         self.health = health or Health()
         self.health.ordered([one.capability for one in self.giving("quotes")])
         self._ready: set[MarketDataProvider] = set()
+        self._rests: dict[str, float] = {}
+        self._unknown: dict[tuple[str, str], float] = {}
         self._late: dict[str, asyncio.Task[Quotes]] = {}
         self._overtaken: set[asyncio.Task[Quotes]] = set()
 
@@ -58,8 +64,9 @@ class Failover:
 
     async def quotes(self, symbols: Sequence[str], *, but: str = "") -> Quotes:
         """The newest quote of each symbol that any source knows; `but` is an adapter that is not asked."""
-        waiting = deque(one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but)
-        first = waiting[0].capability.adapter if waiting else ""
+        offering = [one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but]
+        first = offering[0].capability.adapter if offering else ""
+        waiting = deque(self._awake(offering))
         asking = _Asking(tuple(dict.fromkeys(symbols)))
         await self._prepare(waiting)
         running: dict[asyncio.Task[Quotes], MarketDataProvider] = {}
@@ -90,6 +97,12 @@ class Failover:
             raise _none(asking.failures)
         return asking.found
 
+    def _awake(self, offering: Sequence[MarketDataProvider]) -> list[MarketDataProvider]:
+        """Those that are not resting after they said no; all of them when each one does."""
+        now = asyncio.get_running_loop().time()
+        awake = [one for one in offering if self._rests.get(one.capability.adapter, 0.0) <= now]
+        return awake or list(offering)
+
     async def _prepare(self, providers: Iterable[MarketDataProvider]) -> None:
         """Before the first question: none of them is slow because of an import."""
         fresh = [one for one in providers if one not in self._ready]
@@ -103,9 +116,15 @@ class Failover:
         if late is not None and not late.done():
             asking.failures.append(_slow(provider))
             return
-        task = asyncio.create_task(provider.quotes(asking.missing))
+        now = asyncio.get_running_loop().time()
+        adapter = provider.capability.adapter
+        known = [symbol for symbol in asking.missing if self._unknown.get((adapter, symbol), 0.0) <= now]
+        if not known:
+            return
+        task = asyncio.create_task(provider.quotes(known))
+        asking.asked[task] = known
         running[task] = provider
-        asking.since[task] = asyncio.get_running_loop().time()
+        asking.since[task] = now
 
     def _take(self, asking: "_Asking", provider: MarketDataProvider, task: asyncio.Task[Quotes]) -> None:
         """What one source said, through the border."""
@@ -115,9 +134,14 @@ class Failover:
         except VendorFailure as failure:
             self.health.failed(adapter, failure, now, with_quotes=True)
             asking.failures.append(failure)
+            if failure.kind in REST_SECS:
+                rest_secs = failure.retry_after_secs or REST_SECS[failure.kind]
+                self._rests[adapter] = asyncio.get_running_loop().time() + rest_secs
             return
         self.health.answered(adapter, now, with_quotes=True)
         asking.answered += 1
+        forget_at = asyncio.get_running_loop().time() + UNKNOWN_SECS
+        self._unknown |= {(adapter, symbol): forget_at for symbol in asking.asked[task] if symbol not in quotes}
         for symbol, quote in quotes.items():
             reason = refusal_of(quote, venue_now=now, asked=symbol)
             if reason is None and symbol not in asking.symbols:
@@ -209,6 +233,7 @@ class _Asking:
     failures: list[VendorFailure] = field(default_factory=list)
     answered: int = 0
     since: dict[asyncio.Task[Quotes], float] = field(default_factory=dict)
+    asked: dict[asyncio.Task[Quotes], list[str]] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:

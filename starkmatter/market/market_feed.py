@@ -257,6 +257,7 @@ class MarketFeed:
         started = asyncio.get_running_loop().time()
         self._asked_at |= dict.fromkeys(symbols, started)
         failover = await self._sources()
+        failing = {one for one in self._health.order if self._health.of(one).failure is not None}
         try:
             found = await failover.quotes(symbols)
         except NoSource as error:
@@ -264,6 +265,9 @@ class MarketFeed:
             self._say("no quotes", reason=error.text)
             return
         self._failures = 0
+        for adapter in failing:
+            if self._health.of(adapter).failure is None:
+                self._stream_rests.pop(adapter, None)  # It is back: so may its stream be.
         await self._take(failover, found)
 
     async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
@@ -357,7 +361,9 @@ class MarketFeed:
         failover = await self._sources()
 
         async def on_quotes(quotes: dict[str, Quote]) -> None:
-            self._streamed = frozenset(symbols)
+            # A stand-in's stream spares nobody the question whether the first is back.
+            leads = failover.giving("quotes")[:1] == [provider]
+            self._streamed = frozenset(symbols) if leads else frozenset()
             self._health.streamed(provider.capability.adapter, clock.utc_now())
             with suppress(Unavailable):
                 await self._take(failover, quotes)

@@ -297,7 +297,7 @@ SELECT provider,
 FORGET_REFUSALS: LiteralString = """
 DELETE FROM market_refusal
  WHERE at < %(before)s
-    OR at < (SELECT at FROM market_refusal ORDER BY at DESC OFFSET %(at_most)s LIMIT 1)
+    OR at <= (SELECT at FROM market_refusal ORDER BY at DESC OFFSET %(at_most)s LIMIT 1)
 """
 
 SOURCE_ORDER: LiteralString = "SELECT adapter FROM market_source ORDER BY place"

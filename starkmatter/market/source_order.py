@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from starkmatter.db.database import Database
 from starkmatter.market import queries
 
-# Real time and bid and ask first; what few questions may be asked of last.
-BY_DEFAULT = ("alpaca", "massive", "finnhub", "twelvedata", "yahoo", "alphavantage")
+# What every plan has as it happens, then what needs no key; behind it whose free plan has no live quotes, or few.
+BY_DEFAULT = ("alpaca", "finnhub", "yahoo", "massive", "twelvedata", "alphavantage")
 
 
 async def chosen_order(db: Database) -> list[str]:

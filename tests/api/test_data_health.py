@@ -2,7 +2,6 @@
 
 from starkmatter.market.source_order import BY_DEFAULT
 from tests.api.conftest import Api
-from tests.builders import make_desk
 
 
 async def test_an_admin_reads_data_health_and_orders_the_sources(api: Api) -> None:
@@ -18,6 +17,6 @@ async def test_an_admin_reads_data_health_and_orders_the_sources(api: Api) -> No
 
 
 async def test_others_are_refused(api: Api) -> None:
-    trader = await api.as_person(await make_desk(api.desk.b.db, api.desk.b.cache, role="trader"))
+    trader = await api.as_person(await api.desk.person("trader"))
     assert (await trader.http.get("/api/v1/admin/data-health")).status_code == 403
     assert (await trader.http.put("/api/v1/admin/market-sources", json={"order": []})).status_code == 403

@@ -88,6 +88,36 @@ async def test_a_slow_source_is_left_alone_until_it_has_answered(
     assert failover.health.note == ""
 
 
+async def test_a_source_that_refuses_is_left_in_peace_for_a_while(
+    vendors: tuple[Failover, AlpacaData, Yahoo],
+) -> None:
+    failover, alpaca, yahoo = vendors
+    alpaca.fault = 403
+    for _ in range(3):
+        assert (await failover.quotes(["AAPL"]))["AAPL"].provider == "yahoo"
+    assert len(alpaca.asked) == 1
+    assert failover.health.note == "Alpaca market data refuses the key or the plan; Yahoo Finance stands in"
+    alpaca.fault, failover._rests["alpaca"] = None, 0.0
+    assert (await failover.quotes(["AAPL"]))["AAPL"].provider == "alpaca"
+    alpaca.fault = yahoo.fault = 403
+    for _ in range(2):
+        with pytest.raises(NoSource):
+            await failover.quotes(["AAPL"])
+
+
+async def test_what_a_source_did_not_know_it_is_not_asked_again_at_once(
+    vendors: tuple[Failover, AlpacaData, Yahoo],
+) -> None:
+    failover, alpaca, yahoo = vendors
+    assert set(await failover.quotes(["AAPL", "NOPE"])) == {"AAPL"}
+    asked = len(yahoo.asked), len(alpaca.asked)
+    assert set(await failover.quotes(["AAPL", "NOPE"])) == {"AAPL"}
+    assert (len(yahoo.asked), len(alpaca.asked)) == (asked[0], asked[1] + 1)
+    failover._unknown = dict.fromkeys(failover._unknown, 0.0)
+    await failover.quotes(["AAPL", "NOPE"])
+    assert len(yahoo.asked) == asked[0] + 1
+
+
 async def test_what_the_border_refuses_comes_from_the_next_source_and_is_counted(
     vendors: tuple[Failover, AlpacaData, Yahoo],
 ) -> None:

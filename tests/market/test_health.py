@@ -106,5 +106,5 @@ def test_bars_that_a_plan_does_not_have_say_nothing_of_quotes() -> None:
 async def test_the_order_is_ours_until_somebody_chooses_another(database: Database) -> None:
     assert await chosen_order(database) == list(BY_DEFAULT)
     await choose_order(database, ["yahoo", "alpaca"])
-    assert (await chosen_order(database))[:3] == ["yahoo", "alpaca", "massive"]
+    assert (await chosen_order(database))[:3] == ["yahoo", "alpaca", "finnhub"]
     assert sorted(await chosen_order(database)) == sorted(BY_DEFAULT)

@@ -227,9 +227,12 @@ async def test_a_killed_first_source_is_left_for_the_second_and_is_first_again_w
             kill.close()
             await quote_where(cache, lambda one: one.provider == "yahoo")
             await until(lambda: _true_of(note, "Alpaca market data does not answer; Yahoo Finance stands in"), "a note")
-            told = await read_sources(cache)
-            assert told is not None
-            assert (told.first, told.lead) == ("alpaca", "yahoo")
+
+            async def seen_everywhere() -> bool:
+                told = await read_sources(cache)
+                return told is not None and (told.first, told.lead) == ("alpaca", "yahoo")
+
+            await until(seen_everywhere, "who stands in, told to all processes")
             back.enter_context(alpaca_data(port=there.port, stream_port=there.stream_port))
             await quote_where(cache, lambda one: one.provider == "alpaca")
             await until(lambda: _true_of(note, ""), "no note")

@@ -13,7 +13,7 @@ from tests.ui.conftest import Tab, open_tab
 
 async def test_an_admin_sees_every_source_and_an_empty_list_of_refusals(tab: Tab) -> None:
     state = await tab.state(DataHealthState)
-    await state.load.fn(state)
+    await state.load()
     assert [row["adapter"] for row in state.sources] == list(BY_DEFAULT)
     assert (state.ready, state.silent, state.refusals, state.problem) == (True, True, [], "")
     yahoo = {row["adapter"]: row for row in state.sources}["yahoo"]
@@ -29,7 +29,7 @@ async def test_what_was_refused_is_shown_with_its_excerpt(tab: Tab, desk: Desk) 
     await tell_sources(desk.b.cache, health, now)
     await keep_refusals(desk.b.db, health.take_refusals())
     state = await tab.state(DataHealthState)
-    await state.load.fn(state)
+    await state.load()
     [row] = state.refusals
     assert (row["symbol"], row["what"], row["times"]) == ("AAPL", "quote", "1")
     assert row["excerpt"].startswith("symbol AAPL, last 100.00")
@@ -39,16 +39,16 @@ async def test_what_was_refused_is_shown_with_its_excerpt(tab: Tab, desk: Desk) 
 
 async def test_a_source_is_moved_and_the_ends_stay(tab: Tab, desk: Desk) -> None:
     state = await tab.state(DataHealthState)
-    await state.move.fn(state, "yahoo", True)
+    await state.move("yahoo", True)
     order = await chosen_order(desk.b.db)
     assert order.index("yahoo") == BY_DEFAULT.index("yahoo") - 1
     assert [row["adapter"] for row in state.sources] == order
-    await state.move.fn(state, "nobody", True)
+    await state.move("nobody", True)
     assert state.problem == "There is no such source."
 
 
 async def test_nobody_else_sees_anything(desk: Desk) -> None:
     other = await open_tab(await desk.person("trader"))
     state = await other.state(DataHealthState)
-    await state.load.fn(state)
+    await state.load()
     assert (state.ready, state.sources) == (False, [])

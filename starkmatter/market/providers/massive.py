@@ -297,4 +297,4 @@ async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
     found = await MassiveProvider(settings, keys, tries=1).search("AAPL")
     if not found:
         raise VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without a symbol.")
-    return f"{found[0].symbol} is {found[0].name}."
+    return f"{found[0].symbol}: {found[0].name}"

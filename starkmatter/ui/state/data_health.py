@@ -12,7 +12,7 @@ from starkmatter.ui import format as show
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
 
-STATUS = {"answers": "filled", "stands in": "partial", "does not answer": "rejected"}
+STATUS = {"answers": "filled", "stands in": "partial", "at its limit": "partial", "does not answer": "rejected"}
 
 
 class DataHealthState(rx.State):
