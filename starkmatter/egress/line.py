@@ -101,16 +101,14 @@ class Line:
         self._seldom = Seldom()
         _living.add(self)
 
-    async def read(
-        self, work: Callable[[], Awaitable[T]], *, cost: int = 1, wait_secs: float | None = None, tries: int = 0
-    ) -> T:
+    async def read(self, work: Callable[[], Awaitable[T]], *, cost: int = 1, wait_secs: float | None = None) -> T:
         """Ask something that changes nothing at the vendor; what is retryable is tried again, `tries` times in all.
 
         `cost` is what the vendor counts it for, `wait_secs` how long it may wait for its turn.
         """
         for attempt in stamina.retry_context(
             on=lambda error: isinstance(error, VendorFailure) and error.retryable,
-            attempts=tries or self._tries,
+            attempts=self._tries,
             timeout=self._timeout_secs,
             wait_initial=0.2,
             wait_max=3.0,

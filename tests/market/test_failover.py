@@ -115,7 +115,7 @@ async def test_what_a_source_did_not_know_it_is_not_asked_again_at_once(
     assert (len(yahoo.asked), len(alpaca.asked)) == (asked[0], asked[1] + 1)
     failover._unknown = dict.fromkeys(failover._unknown, 0.0)
     await failover.quotes(["AAPL", "NOPE"])
-    assert len(yahoo.asked) == asked[0] + 1
+    assert len(yahoo.asked) > asked[0]
 
 
 async def test_what_the_border_refuses_comes_from_the_next_source_and_is_counted(

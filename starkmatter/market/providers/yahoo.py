@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
+
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import EXCHANGE_ZONE
@@ -90,6 +92,7 @@ class YahooProvider:
         self.plan = plan
         self._line = Line(VENDOR, plan=plan, tries=tries, timeout_secs=read_secs * 2)
         self._session: Session[Any] | None = None
+        self._charts: list[bytes] = []
         self._one_at_a_time = asyncio.Lock()
 
     def every_secs(self, symbols: int) -> float:
@@ -147,7 +150,7 @@ class YahooProvider:
 
     def _ready(self) -> "Session[Any]":
         if self._session is None:
-            self._session = _make_session(self._url, self._cache_dir, self._read_secs)
+            self._session = _make_session(self._url, self._cache_dir, self._read_secs, self._charts)
         return self._session
 
     def _quotes(self, symbols: Sequence[str]) -> Any:
@@ -178,6 +181,7 @@ class YahooProvider:
             return []
         finally:
             _forget_answers(YfData)
+        _check_stamps(self._charts)
         columns = (frame[name].tolist() for name in ("Open", "High", "Low", "Close", "Volume"))
         rows = zip((at.to_pydatetime().astimezone(UTC) for at in frame.index), *columns, strict=True)
         bars = (_bar(symbol, interval, *row) for row in rows)
@@ -212,8 +216,8 @@ class _VendorStatus(Exception):
         self.status = status
 
 
-def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Session[Any]":
-    """The SDK's session with our limits; every host is `url` where one is given."""
+def _make_session(url: str | None, cache_dir: Path, read_secs: float, charts: list[bytes]) -> "Session[Any]":
+    """The SDK's session with our limits; every host is `url` where one is given; `charts` gets the newest bars."""
     load("yfinance", "curl_cffi.requests")
     import yfinance
     from curl_cffi.requests import Session
@@ -236,9 +240,21 @@ def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Sessio
                 raise _VendorStatus(answer.status_code)
             if len(answer.content) > MAX_BYTES:
                 raise _garbage(answer.content[:LOOKED_AT_CHARS])
+            if "/finance/chart/" in url:
+                charts[:] = [answer.content]
             return answer
 
     return Limited(impersonate="chrome", trust_env=False)
+
+
+def _check_stamps(charts: list[bytes]) -> None:
+    """A garbage failure when a bar's instant is none: the SDK would drop that bar without a word."""
+    for raw in charts:
+        chart = orjson.loads(raw)
+        for result in (chart.get("chart") or {}).get("result") or []:
+            if not all(type(at) is int for at in result.get("timestamp") or []):
+                raise _garbage(raw[:LOOKED_AT_CHARS])
+    charts.clear()
 
 
 def _forget_answers(data: Any) -> None:
