@@ -42,6 +42,7 @@ class Failover:
         self.health = health or Health()
         self.health.ordered([one.capability for one in self.giving("quotes")])
         self._ready: set[MarketDataProvider] = set()
+        self._lead = ""  # who gave the newest quotes that were asked for
         self._rests: dict[str, float] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         self._late: dict[str, asyncio.Task[Quotes]] = {}
@@ -58,7 +59,7 @@ class Failover:
     def pace_secs(self, symbols: int) -> float:
         """How often the source that answers now may be asked for so many symbols."""
         offering = self.for_quotes(symbols)
-        lead = next((one for one in offering if one.capability.adapter == self.health.lead), None)
+        lead = next((one for one in offering if one.capability.adapter == self._lead), None)
         asked = lead or (offering[0] if offering else None)
         return asked.every_secs(symbols) if asked is not None else 0.0
 
@@ -92,6 +93,7 @@ class Failover:
         for task, provider in running.items():
             self._leave(asking, provider, task)
         if not but:
+            self._lead = asking.lead or self._lead
             self.health.told(first, asking.lead)
         if asking.failures and not asking.answered:
             raise _none(asking.failures)

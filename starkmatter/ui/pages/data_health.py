@@ -14,25 +14,28 @@ def source_panels() -> rx.Component:
             "Sources of market data",
             rx.cond(
                 DataHealthState.silent,
-                rx.el.p("The worker has said nothing of its sources for a minute.", class_name="note bad"),
+                _told(rx.el.p("The worker has said nothing of its sources for a minute.", class_name="note bad")),
             ),
-            rx.el.p(
-                DataHealthState.note,
-                class_name="note bad",
-                role="status",
-                hidden=DataHealthState.note == "",
-                custom_attrs={"data-health": "note"},
+            rx.cond(
+                DataHealthState.note != "",
+                _told(rx.el.p(DataHealthState.note, class_name="note bad", role="status")),
             ),
             _order(),
-            rx.el.p(
-                "The first is asked first; what it cannot give comes from the next, and every price names its source. "
-                "Requests are counted for all of this installation, by minute and by day (UTC).",
-                class_name="muted small",
+            _told(
+                rx.el.p(
+                    "The first is asked first; what it cannot give comes from the next, and every price names its "
+                    "source. Requests are counted for all of this installation, by minute and by day (UTC).",
+                    class_name="muted small",
+                )
             ),
             class_name="w12",
         ),
         panel("Data health", _health(), _refused(), class_name="w12"),
     )
+
+
+def _told(words: rx.Component) -> rx.Component:
+    return rx.el.div(words, style={"padding": "10px 14px"})
 
 
 def _order() -> rx.Component:
@@ -50,12 +53,14 @@ def _order() -> rx.Component:
             DataHealthState.sources,
             lambda row: rx.el.tr(
                 td(
-                    _move(row, "Ask {} earlier", "↑", row["first"], up=True),
-                    _move(row, "Ask {} later", "↓", row["last"], up=False),
-                    class_name="actions",
+                    rx.el.div(
+                        _move(row, "Ask {} earlier", "↑", row["first"], up=True),
+                        _move(row, "Ask {} later", "↓", row["last"], up=False),
+                        style={"display": "flex", "gap": "4px"},
+                    )
                 ),
                 td(row["place"], ". ", row["vendor"]),
-                td(_state(row), rx.el.span(" ", row["words"], class_name="muted small")),
+                td(_state(row)),
                 td(_meter(row, "minute"), num=True),
                 td(_meter(row, "day"), num=True),
                 td(row["last_ok"], class_name="muted"),
@@ -135,20 +140,27 @@ def _refused() -> rx.Component:
     return rx.cond(
         DataHealthState.refusals.length() == 0,
         empty("Nothing was refused", "What a source sends that cannot be a price is kept out, counted and shown here."),
-        table(
-            [th("When"), th("Source"), th("Symbol"), th("What"), th("Why"), th("Times", num=True), th("Excerpt")],
-            rx.foreach(
-                DataHealthState.refusals,
-                lambda row: rx.el.tr(
-                    td(row["at"], class_name="muted"),
-                    td(row["provider"]),
-                    td(row["symbol"]),
-                    td(row["what"]),
-                    td(row["reason"]),
-                    td(row["times"], num=True),
-                    td(rx.el.code(row["excerpt"], class_name="small")),
-                ),
-            ),
-            "Refused data",
+        rx.fragment(
+            _told(rx.el.h3("Refused data")),
+            _rows(),
         ),
+    )
+
+
+def _rows() -> rx.Component:
+    return table(
+        [th("When"), th("Source"), th("Symbol"), th("What"), th("Why"), th("Times", num=True), th("Excerpt")],
+        rx.foreach(
+            DataHealthState.refusals,
+            lambda row: rx.el.tr(
+                td(row["at"], class_name="muted"),
+                td(row["provider"]),
+                td(row["symbol"]),
+                td(row["what"]),
+                td(row["reason"]),
+                td(row["times"], num=True),
+                td(rx.el.code(row["excerpt"], class_name="small")),
+            ),
+        ),
+        "Refused data",
     )

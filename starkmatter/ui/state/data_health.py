@@ -66,7 +66,6 @@ def _source(one: SourceView, last: int) -> Row:
         "last": "yes" if one.place == last else "",
         "state": one.state,
         "status": STATUS.get(one.state, ""),
-        "words": one.words,
         "minute": f"{one.minute_used:,} of {limit}" if limit else f"{one.minute_used:,}",
         "minute_used": str(min(one.minute_used, one.minute_limit or 0)),
         "minute_limit": limit,
