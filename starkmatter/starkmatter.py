@@ -29,6 +29,7 @@ from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
+from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
@@ -98,7 +99,7 @@ _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState, IdentitiesState)
 _add_page(programs, "/settings/programs", "Programs", ProgramsState)
-_add_page(connections, "/settings/connections", "Connections", ConnectionsState)
+_add_page(connections, "/settings/connections", "Connections", ConnectionsState, DataHealthState)
 _add_page(feeds, "/settings/news", "News feeds", FeedsState)
 _add_page(jobs, "/admin", "Jobs", JobsState)
 _add_page(people, "/admin/people", "People", PeopleState)

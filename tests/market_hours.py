@@ -14,6 +14,7 @@ from tests.builders import SESSION
 from tests.standins.alpaca_data import AlpacaData, alpaca_data
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
+DEAD_STREAM = "ws://127.0.0.1:9"
 HOURS = timedelta(hours=6, minutes=30)
 
 
@@ -43,5 +44,5 @@ def vendors_at(home: Path) -> Iterator[Vendors]:
     """Both sources, until the block ends."""
     with ExitStack() as stack:
         alpaca, yahoo = stack.enter_context(alpaca_data()), stack.enter_context(yahoo_finance())
-        urls = {**alpaca.urls, "yahoo": yahoo.url}
+        urls = {**alpaca.urls, "yahoo": yahoo.url, "yahoo-stream": DEAD_STREAM}
         yield Vendors(alpaca, yahoo, load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": urls}))

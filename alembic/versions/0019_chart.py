@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0019_chart"
-down_revision = "0017_vault"
+down_revision = "0018_data_health"
 branch_labels = None
 depends_on = None
 

@@ -91,7 +91,7 @@ def _partitions() -> None:
         )
         op.execute(f"CREATE INDEX {name}_at ON {name} USING brin (starts_at)")
         op.execute(
-            f"SELECT make_room('{name}', '{span}', min(starts_at), max(starts_at)) FROM bar_before"  # noqa: S608
+            f"SELECT make_room('{name}', '{span}', min(starts_at), max(starts_at)) FROM bar_before"
             f" WHERE venue = 'market' AND interval = '{interval}' HAVING count(*) > 0"
         )
     op.execute(TICK.format(how="PARTITION BY RANGE (at)"))

@@ -126,6 +126,8 @@ RULES: dict[str, Rule] = {
     "PATCH /admin/users/{user_id}": Rule("admin", "browser", fresh=True),
     "POST /admin/invitations": Rule("admin", "browser", fresh=True),
     "POST /admin/reset-links": Rule("admin", "browser", fresh=True),
+    "GET /admin/data-health": Rule("admin", "admin"),
+    "PUT /admin/market-sources": Rule("admin", "admin"),
     "GET /audit": Rule("admin", "admin"),
     "GET /audit.csv": Rule("admin", "admin"),
     "GET /jobs": Rule("admin", "admin"),

@@ -4,9 +4,9 @@ from starkmatter.accounts.connections import ConnectionKind
 from starkmatter.accounts.mail import CONNECTION as SMTP
 from starkmatter.accounts.oidc.connections import SIGN_IN
 from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
-from starkmatter.connections.market_data import ALPACA_DATA
+from starkmatter.connections.market_data import MARKET_DATA
 from starkmatter.news.sources.newsapi import CONNECTION as NEWSAPI
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 
-CATALOG: tuple[ConnectionKind, ...] = (ALPACA, ALPACA_DATA, NEWSAPI, CLAUDE, SMTP, *SIGN_IN)
+CATALOG: tuple[ConnectionKind, ...] = (ALPACA, *MARKET_DATA, NEWSAPI, CLAUDE, SMTP, *SIGN_IN)
 BY_KIND = {one.kind: one for one in CATALOG}

@@ -6,15 +6,22 @@ from starkmatter.assistant.models.claude import CAPABILITY as CLAUDE
 from starkmatter.connections.catalog import BY_KIND
 from starkmatter.egress.capability import Capability, Port
 from starkmatter.market.providers.alpaca import CAPABILITY as ALPACA_DATA
+from starkmatter.market.providers.alphavantage import CAPABILITY as ALPHAVANTAGE
+from starkmatter.market.providers.finnhub import CAPABILITY as FINNHUB
+from starkmatter.market.providers.massive import CAPABILITY as MASSIVE
+from starkmatter.market.providers.twelvedata import CAPABILITY as TWELVEDATA
 from starkmatter.market.providers.yahoo import CAPABILITY as YAHOO
+from starkmatter.market.source_order import BY_DEFAULT, in_order
 from starkmatter.news.sources.newsapi import CAPABILITY as NEWSAPI
 from starkmatter.news.sources.rss import CAPABILITY as RSS
 from starkmatter.news.sources.sample import CAPABILITY as SAMPLE
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 
-CAPABILITIES: tuple[Capability, ...] = (ALPACA_DATA, YAHOO, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
+_OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
+MARKET_DATA = tuple(_OF_MARKET_DATA[adapter] for adapter in in_order(_OF_MARKET_DATA, BY_DEFAULT))
+CAPABILITIES: tuple[Capability, ...] = (*MARKET_DATA, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
 PORTS: dict[Port, str] = {
-    "market data": "Market data (asked in this order)",
+    "market data": "Market data (asked in this order, unless an admin chooses another)",
     "broker": "Brokers",
     "news": "News",
     "model": "Models",
@@ -27,9 +34,10 @@ Made from the adapters' own records (`starkmatter/connections/providers.py`): ch
 How to add one is in [CONTRIBUTING](../CONTRIBUTING.md). The replay market needs none of these.
 """
 TABLE = "| adapter | vendor | through | key | gives | limits | notes |\n|---|---|---|---|---|---|---|\n"
-CLOSED = """
-IEX Cloud closed on 2024-08-31; IEX prices come as the `iex` feed of Alpaca's market data.
-"""
+CLOSED = (
+    "| – | IEX Cloud | – | – | – | closed on 2024-08-31 | Its service ended; prices of the exchange IEX come as "
+    "the feed `iex` of Alpaca's market data. |\n"
+)
 
 
 def providers_page() -> str:
@@ -38,7 +46,9 @@ def providers_page() -> str:
     for port, title in PORTS.items():
         parts.append(f"\n## {title}\n\n{TABLE}")
         parts += [_row(one) for one in CAPABILITIES if one.port == port]
-    return "".join([*parts, CLOSED])
+        if port == "market data":
+            parts.append(CLOSED)
+    return "".join(parts)
 
 
 def _row(one: Capability) -> str:

@@ -91,6 +91,7 @@ class VenueClock:
 
     `pre` is the half hour before the open; `ended` means that the replay's history is over and nothing will trade
     again in this run. `next_open` and `next_close` are the next ones after `venue_now` (None when there is none).
+    `note` is what a person should know of the venue's sources; empty when there is nothing.
     The replay's own fields (`run_id`, `start_on`, `seed`) are None on the wall-clock market, whose speed is 1.
     """
 
@@ -106,3 +107,4 @@ class VenueClock:
     start_on: date | None = None
     seed: int | None = None
     ends_on: date | None = None
+    note: str = ""

@@ -19,11 +19,14 @@ class VendorFailure(Unavailable):
     code = "vendor_failed"
     title = "A data source did not answer"
 
-    def __init__(self, vendor: str, kind: FailureKind, text: str, *, retry_after_secs: float | None = None) -> None:
+    def __init__(
+        self, vendor: str, kind: FailureKind, text: str, *, retry_after_secs: float | None = None, excerpt: str = ""
+    ) -> None:
         super().__init__(text)
         self.vendor = vendor
         self.kind: FailureKind = kind
         self.retry_after_secs = retry_after_secs
+        self.excerpt = excerpt
 
     @property
     def retryable(self) -> bool:

@@ -4,9 +4,10 @@ A line that is open-circuited answers at once instead of asking, so a dead vendo
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -18,6 +19,7 @@ from purgatory.domain.model import OpenedState
 
 from starkmatter.clock import utc_now
 from starkmatter.egress.failures import FailureKind, VendorFailure
+from starkmatter.egress.plan import Plan
 from starkmatter.errors import StarkMatterError
 from starkmatter.ops.seldom import Seldom
 
@@ -45,7 +47,10 @@ def living_lines() -> "list[Line]":
 
 @dataclass(frozen=True, slots=True)
 class LineStatus:
-    """How a vendor has answered lately: for the settings page, health and the doctor."""
+    """How a vendor has answered lately: for the settings page, health and the doctor.
+
+    `last_text` is empty once it answers again; `failed_text` keeps what its last failure was.
+    """
 
     vendor: str
     asked_count: int
@@ -54,22 +59,32 @@ class LineStatus:
     last_failed_at: datetime | None
     last_failure: FailureKind | None
     last_text: str
+    failed_text: str
+    per_min: float
+    per_day: int | None
 
 
 class Line:
-    """The way to one vendor. `per_min` is the bucket's size and refill, below the vendor's own limit."""
+    """The way to one vendor. `per_min` is the bucket's size and refill, below the vendor's own limit; a `plan` gives
+    them as the vendor's plan has them, with a limit of the day where there is one.
+    """
 
     def __init__(
         self,
         vendor: str,
         *,
-        per_min: float,
+        per_min: float = 60.0,
+        plan: Plan | None = None,
         timeout_secs: float = 15.0,
         tries: int = READ_TRIES,
         pause_secs: float = BREAKER_PAUSE_SECS,
     ) -> None:
         self.vendor = vendor
-        self._bucket = AsyncLimiter(per_min, 60)
+        self._plan = plan
+        self._per_min = plan.refill_per_min if plan else per_min
+        self._bucket = plan.bucket() if plan else AsyncLimiter(per_min, 60)
+        self._untold: Counter[datetime] = Counter()
+        self._used_on: tuple[date | None, int] = (None, 0)
         self._timeout_secs = timeout_secs
         self._tries = tries
         self._breakers = AsyncCircuitBreakerFactory(
@@ -82,11 +97,15 @@ class Line:
         self._last_ok_at: datetime | None = None
         self._last_failed_at: datetime | None = None
         self._last: VendorFailure | None = None
+        self._failed_text = ""
         self._seldom = Seldom()
         _living.add(self)
 
-    async def read(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Ask something that changes nothing at the vendor; what is retryable is tried again, `tries` times in all."""
+    async def read(self, work: Callable[[], Awaitable[T]], *, cost: int = 1, wait_secs: float | None = None) -> T:
+        """Ask something that changes nothing at the vendor; what is retryable is tried again, `tries` times in all.
+
+        `cost` is what the vendor counts it for, `wait_secs` how long it may wait for its turn.
+        """
         for attempt in stamina.retry_context(
             on=lambda error: isinstance(error, VendorFailure) and error.retryable,
             attempts=self._tries,
@@ -95,7 +114,7 @@ class Line:
             wait_max=3.0,
         ):
             with attempt:
-                return await self._ask(work)
+                return await self._ask(work, cost, wait_secs)
         raise AssertionError("stamina returns or raises")
 
     async def send(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -113,22 +132,55 @@ class Line:
             self._last_failed_at,
             self._last.kind if self._last else None,
             self._last.text if self._last else "",
+            self._failed_text,
+            self._per_min,
+            self._plan.per_day if self._plan else None,
         )
 
-    async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
+    def untold(self) -> "Counter[datetime]":
+        """What was asked since the last call, by its minute (UTC): for the counts that all processes share."""
+        told, self._untold = self._untold, Counter()
+        return told
+
+    def take_back(self, counts: "Counter[datetime]") -> None:
+        """These could not be told: they are told next time."""
+        self._untold.update(counts)
+
+    def know_used(self, day: date, count: int) -> None:
+        """So much was used of this day by all processes together, in this life and former ones."""
+        self._used_on = (day, count)
+
+    async def _take_turn(self, cost: int, wait_secs: float | None) -> None:
+        now = utc_now()
+        per_day = self._plan.per_day if self._plan else None
+        day, used = self._used_on
+        used = used if day == now.date() else 0
+        if per_day is not None and used + cost > per_day:
+            words = f"{self.vendor}: the {per_day:,} requests of this day are used up."
+            raise self._noted(VendorFailure(self.vendor, "rate_limited", words))
         try:
-            async with asyncio.timeout(WAIT_FOR_TURN_SECS):
-                await self._bucket.acquire()
+            async with asyncio.timeout(WAIT_FOR_TURN_SECS if wait_secs is None else wait_secs):
+                await self._bucket.acquire(min(cost, self._bucket.max_rate))
         except TimeoutError:
             raise self._noted(
                 VendorFailure(self.vendor, "rate_limited", f"{self.vendor} was asked too often; try again in a minute.")
             ) from None
+
+    def _count(self, cost: int) -> None:
+        self._asked += 1
+        now = utc_now()
+        self._untold[now.replace(second=0, microsecond=0)] += cost
+        day, used = self._used_on
+        self._used_on = (now.date(), (used if day == now.date() else 0) + cost)
+
+    async def _ask(self, work: Callable[[], Awaitable[T]], cost: int = 1, wait_secs: float | None = None) -> T:
         loop_secs = asyncio.get_running_loop().time()
         if loop_secs < self._quiet_until:
             raise VendorFailure(self.vendor, "rate_limited", f"{self.vendor} asked us to wait; try again shortly.")
-        self._asked += 1
+        await self._take_turn(cost, wait_secs)
         try:
             async with await self._breakers.get_breaker(self.vendor):
+                self._count(cost)
                 result = await self._in_time(work)
         except OpenedState:
             raise VendorFailure(
@@ -156,7 +208,7 @@ class Line:
 
     def _noted(self, failure: VendorFailure) -> VendorFailure:
         self._failed += 1
-        self._last, self._last_failed_at = failure, utc_now()
+        self._last, self._last_failed_at, self._failed_text = failure, utc_now(), failure.text
         held_back = self._seldom.take()
         if held_back is not None:
             log.warning("vendor failed", vendor=self.vendor, kind=failure.kind, more_like_it=held_back)

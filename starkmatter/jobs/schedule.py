@@ -30,11 +30,13 @@ from starkmatter.jobs.audit import anchor_log
 from starkmatter.jobs.books import audit_books
 from starkmatter.jobs.market import end_of_day, repair_bars, repair_holes
 from starkmatter.jobs.summary import post_summaries
+from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
 
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
 KEEP_RUNS = timedelta(days=30)
+KEEP_REFUSALS, REFUSALS_AT_MOST = timedelta(days=14), 5_000
 NEW_YORK = "America/New_York"
 COLLECT_NEWS = "collect news"
 CHECK_LOG, CHECK_LOG_AT_START = "audit log", "audit log at start"
@@ -128,6 +130,13 @@ def timetable() -> list[Job]:
             "sample news", "every 15 min", every(minutes=15), "Writes what a close of the replay missed.", write_samples
         ),
         Job("forget old news", "daily 03:55", daily(3, 55), "Keeps market news 90 days.", forget_old_news),
+        Job(
+            "forget refused data",
+            "hourly",
+            every(hours=1),
+            "Keeps what the border of market data refused 14 days, and the newest 5,000 rows.",
+            _forget_refusals,
+        ),
         Job("forget old runs", "daily 03:50", daily(3, 50), "Keeps this history to thirty days.", _forget_runs),
         Job(
             "settle lost AI calls",
@@ -175,6 +184,10 @@ async def _forget_alerts(b: Backends) -> str:
 
 async def _forget_runs(b: Backends) -> str:
     return f"{await b.db.run(queries.FORGET_RUNS, (utc_now() - KEEP_RUNS,))} runs forgotten"
+
+
+async def _forget_refusals(b: Backends) -> str:
+    return f"{await forget_refusals(b.db, utc_now() - KEEP_REFUSALS, REFUSALS_AT_MOST)} rows forgotten"
 
 
 async def _settle_lost_calls(b: Backends) -> str:

@@ -137,6 +137,7 @@ class MarketVenue(VenueAtWork):
             self._in_play,
             self._on_batch,
             self._leadership.confirm,
+            health=self._sources.health,
         )
         async with asyncio.TaskGroup() as parts:
             draining = parts.create_task(self._drain_until(stop))

@@ -12,7 +12,10 @@ from starkmatter.domain.quotes import Bar, Quote
 MAX_PRICE = Decimal(1_000_000)
 MAX_SIZE = Decimal(10**13)
 MAX_JUMP_RATIO = Decimal("0.20")
+# No bar of a stock has had such a range that was not somebody's slip.
+MAX_RANGE_RATIO = 20
 MAX_AHEAD = timedelta(seconds=5)
+DAY_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,28 @@ def marked(quote: Quote, previous: Quote | None, corridor: Corridor | None) -> Q
     return replace(quote, condition="suspect") if jumped and not borne_out else quote
 
 
-def is_sound(bar: Bar) -> bool:
-    """Whether the bar's figures can be those of a market: prices in order and within bounds, volume not negative."""
-    prices = (bar.open, bar.high, bar.low, bar.close)
-    if not all(price.is_finite() and 0 < price < MAX_PRICE for price in prices):
-        return False
+def bar_refusal_of(bar: Bar, now: datetime) -> str | None:
+    """Why the bar's figures cannot be those of a market, in words; None when they can.
+
+    A bar of this day may be told with an instant of later today.
+    """
+    for name in ("open", "high", "low", "close"):
+        price: Decimal = getattr(bar, name)
+        if not (price.is_finite() and 0 < price < MAX_PRICE):
+            return f"{name} {price} is not a price"
+    if bar.high > bar.low * MAX_RANGE_RATIO:
+        return f"low {bar.low} and high {bar.high} are too far apart for one bar"
     if bar.volume is not None and not (bar.volume.is_finite() and 0 <= bar.volume < MAX_SIZE):
-        return False
-    return (
-        bar.low <= min(bar.open, bar.close)
-        and max(bar.open, bar.close) <= bar.high
-        and bar.starts_at.tzinfo is not None
-    )
+        return f"volume {bar.volume} is not a size"
+    if not (bar.low <= min(bar.open, bar.close) and max(bar.open, bar.close) <= bar.high):
+        return "open and close outside low and high"
+    if bar.starts_at.tzinfo is None:
+        return "an instant without a zone"
+    if bar.starts_at > now + (DAY_AHEAD if bar.interval == "1d" else MAX_AHEAD):
+        return f"starts at {bar.starts_at.isoformat()}, which has not happened yet"
+    return None
+
+
+def is_sound(bar: Bar) -> bool:
+    """Whether the bar's figures can be those of a market, whenever it was."""
+    return bar.starts_at.tzinfo is not None and bar_refusal_of(bar, bar.starts_at) is None

@@ -1,15 +1,31 @@
 """Asks one source after the other, in order: what the first cannot give comes from the next, and says so itself.
 
-A quote and a bar name their provider, so nothing is handed over silently.
+A quote and a bar name their provider, so nothing is handed over silently; `health` says who answers and who stands in.
+What the border refuses is counted there and asked of the next source. A source that is slow is not waited for: after
+HEDGE_SECS the next one is asked as well, and the slow one is left alone until it has answered.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Bar, Interval
-from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.failures import FailureKind, VendorFailure
 from starkmatter.errors import Unavailable
+from starkmatter.market.border import bar_refusal_of, refusal_of
+from starkmatter.market.health import Health
 from starkmatter.market.ports import Found, MarketDataProvider, Quotes
+
+HEDGE_SECS = 1.2
+# A source whose plan allows a quote less often than this for all that is wanted is asked after the others.
+SUITED_SECS = 60.0
+# What a source did not know it is not asked again for a while: that would use up its plan.
+UNKNOWN_SECS = 60.0
+# How long a source that said no is not asked for quotes again, while there are others: asking would use up its plan.
+REST_SECS: dict[FailureKind, float] = {"refused": 120.0, "rate_limited": 15.0}
 
 
 class NoSource(Unavailable):
@@ -21,56 +37,220 @@ class NoSource(Unavailable):
 class Failover:
     """Sources in order of preference. Every method raises NoSource when none of them answered."""
 
-    def __init__(self, providers: Sequence[MarketDataProvider]) -> None:
+    def __init__(self, providers: Sequence[MarketDataProvider], health: Health | None = None) -> None:
         self.providers = tuple(providers)
+        self.health = health or Health()
+        self.health.ordered([one.capability for one in self.giving("quotes")])
+        self._ready: set[MarketDataProvider] = set()
+        self._lead = ""  # who gave the newest quotes that were asked for
+        self._rests: dict[str, float] = {}
+        self._unknown: dict[tuple[str, str], float] = {}
+        self._late: dict[str, asyncio.Task[Quotes]] = {}
+        self._overtaken: set[asyncio.Task[Quotes]] = set()
 
     def giving(self, what: str) -> list[MarketDataProvider]:
         """The sources that offer `what`, in order."""
         return [one for one in self.providers if what in one.capability.gives]
 
+    def for_quotes(self, symbols: int) -> list[MarketDataProvider]:
+        """The sources of quotes in the order in which they are asked for so many symbols."""
+        return sorted(self.giving("quotes"), key=lambda one: one.every_secs(symbols) > SUITED_SECS)
+
+    def pace_secs(self, symbols: int) -> float:
+        """How often the source that answers now may be asked for so many symbols."""
+        offering = self.for_quotes(symbols)
+        lead = next((one for one in offering if one.capability.adapter == self._lead), None)
+        asked = lead or (offering[0] if offering else None)
+        return asked.every_secs(symbols) if asked is not None else 0.0
+
     async def quotes(self, symbols: Sequence[str], *, but: str = "") -> Quotes:
         """The newest quote of each symbol that any source knows; `but` is an adapter that is not asked."""
-        found: Quotes = {}
-        failures: list[VendorFailure] = []
-        asked = 0
-        for provider in self.giving("quotes"):
-            missing = [symbol for symbol in symbols if symbol not in found]
-            if not missing or provider.capability.adapter == but:
-                continue
-            asked += 1
-            try:
-                found |= await provider.quotes(missing)
-            except VendorFailure as failure:
-                failures.append(failure)
-        if failures and len(failures) == asked:
-            raise _none(failures)
-        return found
+        offering = [one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but]
+        first = offering[0].capability.adapter if offering else ""
+        waiting = deque(self._awake(offering))
+        asking = _Asking(tuple(dict.fromkeys(symbols)))
+        await self._prepare(waiting)
+        running: dict[asyncio.Task[Quotes], MarketDataProvider] = {}
+        slow = False
+        try:
+            while asking.missing and (waiting or running):
+                if waiting and (slow or not running):
+                    self._ask(waiting.popleft(), asking, running)
+                    slow = False
+                    continue
+                # Who has something does not wait for the slow ones beyond a moment.
+                patience = HEDGE_SECS if waiting or asking.found else None
+                done, _ = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                slow = not done
+                for task in done:
+                    self._take(asking, running.pop(task), task)
+                if slow and not waiting:
+                    break
+        except asyncio.CancelledError:
+            for task in running:
+                task.cancel()
+            raise
+        for task, provider in running.items():
+            self._leave(asking, provider, task)
+        if not but:
+            self._lead = asking.lead or self._lead
+            self.health.told(first, asking.lead)
+        if asking.failures and not asking.answered:
+            raise _none(asking.failures)
+        return asking.found
+
+    def _awake(self, offering: Sequence[MarketDataProvider]) -> list[MarketDataProvider]:
+        """Those that are not resting after they said no; all of them when each one does."""
+        now = asyncio.get_running_loop().time()
+        awake = [one for one in offering if self._rests.get(one.capability.adapter, 0.0) <= now]
+        return awake or list(offering)
+
+    async def _prepare(self, providers: Iterable[MarketDataProvider]) -> None:
+        """Before the first question: none of them is slow because of an import."""
+        fresh = [one for one in providers if one not in self._ready]
+        await asyncio.gather(*(one.ready() for one in fresh))
+        self._ready.update(fresh)
+
+    def _ask(
+        self, provider: MarketDataProvider, asking: "_Asking", running: dict[asyncio.Task[Quotes], MarketDataProvider]
+    ) -> None:
+        late = self._late.get(provider.capability.adapter)
+        if late is not None and not late.done():
+            asking.failures.append(_slow(provider))
+            return
+        now = asyncio.get_running_loop().time()
+        adapter = provider.capability.adapter
+        known = [symbol for symbol in asking.missing if self._unknown.get((adapter, symbol), 0.0) <= now]
+        if not known:
+            return
+        task = asyncio.create_task(provider.quotes(known))
+        asking.asked[task] = known
+        running[task] = provider
+        asking.since[task] = now
+
+    def _take(self, asking: "_Asking", provider: MarketDataProvider, task: asyncio.Task[Quotes]) -> None:
+        """What one source said, through the border."""
+        adapter, now = provider.capability.adapter, utc_now()
+        try:
+            quotes = task.result()
+        except VendorFailure as failure:
+            self.health.failed(adapter, failure, now, with_quotes=True)
+            asking.failures.append(failure)
+            if failure.kind in REST_SECS:
+                rest_secs = failure.retry_after_secs or REST_SECS[failure.kind]
+                self._rests[adapter] = asyncio.get_running_loop().time() + rest_secs
+            return
+        self.health.answered(adapter, now, with_quotes=True)
+        asking.answered += 1
+        forget_at = asyncio.get_running_loop().time() + UNKNOWN_SECS
+        self._unknown |= {(adapter, symbol): forget_at for symbol in asking.asked[task] if symbol not in quotes}
+        for symbol, quote in quotes.items():
+            reason = refusal_of(quote, venue_now=now, asked=symbol)
+            if reason is None and symbol not in asking.symbols:
+                reason = "nobody asked for this symbol"
+            if reason is not None:
+                self.health.refuse_quote(adapter, symbol, quote, reason, now)
+            elif symbol not in asking.found:
+                asking.found[symbol] = quote
+
+    def _leave(self, asking: "_Asking", provider: MarketDataProvider, task: asyncio.Task[Quotes]) -> None:
+        """Who is too slow is not asked again until it has answered; what it says then is only noted.
+
+        Who was asked a moment ago and overtaken by another has done nothing wrong.
+        """
+        adapter = provider.capability.adapter
+        if asyncio.get_running_loop().time() - asking.since[task] < HEDGE_SECS:
+            self._overtaken.add(task)
+            task.add_done_callback(self._overtaken.discard)
+        else:
+            failure = _slow(provider)
+            asking.failures.append(failure)
+            self.health.failed(adapter, failure, utc_now(), with_quotes=True)
+            self._late[adapter] = task
+
+        def end(ended: asyncio.Task[Quotes]) -> None:
+            if ended.cancelled():
+                return
+            error = ended.exception()
+            if isinstance(error, VendorFailure):
+                self.health.failed(adapter, error, utc_now(), with_quotes=True)
+
+        task.add_done_callback(end)
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
-        """The bars of the first source that has any."""
+        """The bars of the first source that has any sound ones."""
         failures: list[VendorFailure] = []
         offering = self.giving("bars")
         for provider in offering:
+            adapter = provider.capability.adapter
             try:
                 bars = await provider.bars(symbol, interval, start, end)
             except VendorFailure as failure:
+                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
                 failures.append(failure)
                 continue
-            if bars:
-                return bars
+            self.health.answered(adapter, utc_now(), with_quotes=False)
+            sound = self._sound(adapter, bars, start)
+            if sound:
+                return [bar for bar in sound if bar.starts_at < end]
         if offering and len(failures) == len(offering):
             raise _none(failures)
         return []
+
+    def _sound(self, adapter: str, bars: Sequence[Bar], start: datetime) -> list[Bar]:
+        now = utc_now()
+        sound = []
+        for bar in bars:
+            reason = bar_refusal_of(bar, now)
+            if reason is None and bar.starts_at < start:
+                reason = "begins before what was asked for"
+            if reason is None:
+                sound.append(bar)
+            else:
+                self.health.refuse_bar(adapter, bar, reason, now)
+        return sound
 
     async def search(self, text: str) -> list[Found]:
         """What the first source that answers has found."""
         failures: list[VendorFailure] = []
         for provider in self.giving("search"):
+            adapter = provider.capability.adapter
             try:
-                return await provider.search(text)
+                found = await provider.search(text)
             except VendorFailure as failure:
+                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
                 failures.append(failure)
+                continue
+            self.health.answered(adapter, utc_now(), with_quotes=False)
+            return found
         raise _none(failures)
+
+
+@dataclass
+class _Asking:
+    """One question for quotes on its way through the sources."""
+
+    symbols: tuple[str, ...]
+    found: Quotes = field(default_factory=dict)
+    failures: list[VendorFailure] = field(default_factory=list)
+    answered: int = 0
+    since: dict[asyncio.Task[Quotes], float] = field(default_factory=dict)
+    asked: dict[asyncio.Task[Quotes], list[str]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        return [symbol for symbol in self.symbols if symbol not in self.found]
+
+    @property
+    def lead(self) -> str:
+        """Who gave most of it."""
+        counts = Counter(quote.provider for quote in self.found.values())
+        return counts.most_common(1)[0][0] if counts else ""
+
+
+def _slow(provider: MarketDataProvider) -> VendorFailure:
+    vendor = provider.capability.vendor
+    return VendorFailure(vendor, "unreachable", f"{vendor} is slow to answer.")
 
 
 def _none(failures: Sequence[VendorFailure]) -> NoSource:

@@ -26,12 +26,19 @@ log = structlog.get_logger(__name__)
 class Feed:
     """The newest admitted quote of each symbol of one venue, and what of it the board has not been told yet."""
 
-    def __init__(self, venue: Venue, board: QuoteBoard, wall_clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        board: QuoteBoard,
+        wall_clock: Callable[[], datetime],
+        on_refused: Callable[[str, Quote, str], None] | None = None,
+    ) -> None:
         self.venue: Venue = venue
         self.newest: dict[str, Quote] = {}
         self.refused_count = 0
         self._board = board
         self._wall_clock = wall_clock
+        self._on_refused = on_refused
         self._pending: dict[str, Quote] = {}
         self._clock: VenueClock | None = None
         self._clock_changed = False
@@ -49,6 +56,8 @@ class Feed:
                 self.refused_count += 1
                 if self.refused_count <= REFUSALS_LOGGED:
                     log.warning("quote_refused", venue=self.venue, symbol=symbol[:20], reason=reason[:200])
+                if self._on_refused is not None:
+                    self._on_refused(symbol, quote, reason)
                 continue
             corridor = corridors.get(symbol) if corridors else None
             admitted[symbol] = marked(quote, self.newest.get(symbol), corridor)
@@ -118,4 +127,4 @@ class Feed:
 
 
 def _fixed_part(clock: VenueClock) -> tuple[object, ...]:
-    return (clock.state, clock.session_on, clock.speed, clock.paused, clock.run_id, clock.seed)
+    return (clock.state, clock.session_on, clock.speed, clock.paused, clock.run_id, clock.seed, clock.note)

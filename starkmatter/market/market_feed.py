@@ -7,7 +7,7 @@ part's failure is told in words and tried again; it never ends the others.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -29,6 +29,7 @@ from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.feed import Feed
 from starkmatter.market.forming import MarketForming
 from starkmatter.market.gaps import repair_gaps
+from starkmatter.market.health import Health, keep_refusals, quote_excerpt, tell_sources
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.market_bars import BarStore
 from starkmatter.market.ports import MarketDataProvider
@@ -55,14 +56,20 @@ class InPlay:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often is asked, by the state of the session; `streamed_secs` for what a stream tells of anyway."""
+    """How often is asked, by the state of the session; `streamed_secs` for what a stream tells of anyway.
+
+    While the session is open, a first source that dies is left within `quotes_secs` + `due_secs` + `HEDGE_SECS` of
+    `market.failover`: less than five seconds, and the second one's answer.
+    """
 
     quotes_secs: Mapping[SessionState, float] = field(
-        default_factory=lambda: {"open": 5.0, "pre": 15.0, "closed": 60.0, "ended": 600.0}
+        default_factory=lambda: {"open": 3.0, "pre": 15.0, "closed": 60.0, "ended": 600.0}
     )
     streamed_secs: float = 60.0
     longest_secs: float = 120.0
     look_secs: float = 1.0
+    due_secs: float = 0.25
+    health_secs: float = 2.0
     play_secs: float = 5.0
     store_secs: float = 2.0
     reconnect_secs: tuple[float, float] = (1.0, 60.0)
@@ -85,6 +92,7 @@ class MarketFeed:
         on_batch: OnBatch,
         confirm: Confirm = _alone,
         pace: Pace | None = None,
+        health: Health | None = None,
     ) -> None:
         self._db = db
         self._cache = cache
@@ -93,7 +101,8 @@ class MarketFeed:
         self._on_batch = on_batch
         self._confirm = confirm
         self._pace = pace or Pace()
-        self._feed = Feed("market", QuoteBoard(cache), clock.utc_now)
+        self._health = health or Health()
+        self._feed = Feed("market", QuoteBoard(cache), clock.utc_now, self._refused)
         self._doubt = Doubt()
         self._forming = MarketForming(db)
         self._bars = BarStore(db)
@@ -104,6 +113,8 @@ class MarketFeed:
         self._used = False
         self._asked_at: dict[str, float] = {}
         self._streamed: frozenset[str] = frozenset()
+        self._stream_waits: dict[str, float] = {}
+        self._stream_rests: dict[str, float] = {}
         self._failures = 0
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -118,6 +129,7 @@ class MarketFeed:
             self._ask_until(stop),
             self._stream_until(stop),
             self._store_until(stop),
+            self._tell_health_until(stop),
             self._listen_until(stop),
             serve_until(self._cache, self._do, stop),
         )
@@ -161,7 +173,7 @@ class MarketFeed:
             try:
                 await self._read_wishes()
                 if self._used:
-                    shown = await self._clock()
+                    shown = replace(await self._clock(), note=self._health.note)
                     self._feed.tell_clock(shown)
                     await self._hand_over(shown, {} if told_known else dict(self._feed.newest))
                     told_known = True
@@ -214,19 +226,25 @@ class MarketFeed:
     async def _ask_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pace.look_secs)
+                await asyncio.wait_for(self._wake.wait(), self._pace.due_secs)
             self._wake.clear()
             try:
-                due = self._due((await self._clock()).state)
+                if not self._wanted:
+                    continue
+                allowed_secs = (await self._sources()).pace_secs(len(self._wanted))
+                due = self._due((await self._clock()).state, allowed_secs)
                 if due:
                     await self._ask(due)
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
 
-    def _due(self, state: SessionState) -> list[str]:
-        """What is to be asked now: everything once anything has waited for its turn, so that it stays one question."""
+    def _due(self, state: SessionState, allowed_secs: float) -> list[str]:
+        """What is to be asked now: everything once anything has waited for its turn, so that it stays one question.
+
+        `allowed_secs` is how often the source's plan lets us ask.
+        """
         now = asyncio.get_running_loop().time()
-        usual = self._pace.quotes_secs[state]
+        usual = max(self._pace.quotes_secs[state], min(allowed_secs, self._pace.longest_secs))
         usual = min(usual * 2**self._failures, max(usual, self._pace.longest_secs))
 
         def waited(symbol: str) -> float:
@@ -242,6 +260,7 @@ class MarketFeed:
         started = asyncio.get_running_loop().time()
         self._asked_at |= dict.fromkeys(symbols, started)
         failover = await self._sources()
+        failing = {one for one in self._health.order if self._health.of(one).failure is not None}
         try:
             found = await failover.quotes(symbols)
         except NoSource as error:
@@ -249,6 +268,9 @@ class MarketFeed:
             self._say("no quotes", reason=error.text)
             return
         self._failures = 0
+        for adapter in failing:
+            if self._health.of(adapter).failure is None:
+                self._stream_rests.pop(adapter, None)  # It is back: so may its stream be.
         await self._take(failover, found)
 
     async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
@@ -263,10 +285,13 @@ class MarketFeed:
                 with suppress(NoSource):
                     second = await failover.quotes(doubtful, but=quotes[doubtful[0]].provider)
             judged = self._doubt.judged(quotes, second, now)
+            self._note_suspects(judged, now)
             borne_out = {
                 symbol: Corridor(one.last, one.last) for symbol, one in judged.items() if one.condition == "normal"
             }
             admitted = self._feed.admit(judged, now, borne_out)
+            for quote in admitted.values():
+                self._health.gave(quote)
             if not admitted:
                 return
             calendar = await self._bars.calendar(now)
@@ -274,6 +299,15 @@ class MarketFeed:
             self._ticks.take(admitted)
             self._feed.announce()
             await self._hand_over(market_clock_at(calendar, now), admitted)
+
+    def _note_suspects(self, judged: Mapping[str, Quote], now: datetime) -> None:
+        for symbol, quote in judged.items():
+            if quote.condition == "suspect":
+                reason = "jumped, and no second source bears it out"
+                self._health.refuse(quote.provider, symbol, "suspect", reason, quote_excerpt(quote), now)
+
+    def _refused(self, symbol: str, quote: Quote, reason: str) -> None:
+        self._health.refuse_quote(quote.provider, symbol, quote, reason, clock.utc_now())
 
     def _is_old(self, quote: Quote) -> bool:
         """Whether something newer is shown already: an answer may have been on its way while a stream told more."""
@@ -283,9 +317,10 @@ class MarketFeed:
     # --- streaming ----------------------------------------------------------------------------------------------------
 
     async def _stream_until(self, stop: asyncio.Event) -> None:
-        """One stream while the session is open and a source offers one; after a loss, again with growing patience."""
-        shortest, longest = self._pace.reconnect_secs
-        wait_secs = shortest
+        """One stream while the session is open, of the first source whose stream is not lost just now.
+
+        A source that lost its stream rests with growing patience; then it is the first again.
+        """
         while not stop.is_set():
             provider, symbols = await self._to_stream()
             if provider is None:
@@ -294,29 +329,35 @@ class MarketFeed:
             started = asyncio.get_running_loop().time()
             try:
                 await self._stream(stop, provider, symbols)
-                wait_secs = shortest
             except VendorFailure as failure:
                 self._streamed = frozenset()
-                self._say("stream lost", kind=failure.kind, reason=failure.text)
-                if asyncio.get_running_loop().time() - started > longest:
-                    wait_secs = shortest
-                refused = failure.kind == "refused"
-                await self._pause(stop, self._pace.refused_secs if refused else wait_secs)
-                wait_secs = min(wait_secs * 2, longest)
+                self._rest(provider, failure, started)
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
-                await self._pause(stop, wait_secs)
+                await self._pause(stop, self._pace.reconnect_secs[0])
             finally:
                 self._streamed = frozenset()
+
+    def _rest(self, provider: MarketDataProvider, failure: VendorFailure, started: float) -> None:
+        """Its stream is lost: how long nobody tries it again."""
+        self._say("stream lost", kind=failure.kind, reason=failure.text)
+        shortest, longest = self._pace.reconnect_secs
+        adapter, now = provider.capability.adapter, asyncio.get_running_loop().time()
+        if failure.kind == "garbage":
+            self._health.refuse(adapter, "", "answer", failure.text, failure.excerpt, clock.utc_now())
+        wait_secs = shortest if now - started > longest else self._stream_waits.get(adapter, shortest)
+        self._stream_waits[adapter] = min(wait_secs * 2, longest)
+        self._stream_rests[adapter] = now + (self._pace.refused_secs if failure.kind == "refused" else wait_secs)
 
     async def _to_stream(self) -> tuple[MarketDataProvider | None, list[str]]:
         """Which source streams which symbols now; none outside the session."""
         symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
         with suppress(Unavailable):
             if symbols and (await self._clock()).state == "open":
-                failover = await self._sources()
-                offering = failover.giving("stream")
-                return (offering[0], symbols) if offering else (None, [])
+                now = asyncio.get_running_loop().time()
+                for one in (await self._sources()).giving("stream"):
+                    if self._stream_rests.get(one.capability.adapter, 0.0) <= now:
+                        return one, symbols
         return None, []
 
     async def _stream(self, stop: asyncio.Event, provider: MarketDataProvider, symbols: list[str]) -> None:
@@ -324,7 +365,10 @@ class MarketFeed:
         failover = await self._sources()
 
         async def on_quotes(quotes: dict[str, Quote]) -> None:
-            self._streamed = frozenset(symbols)
+            # A stand-in's stream spares nobody the question whether the first is back.
+            leads = failover.giving("quotes")[:1] == [provider]
+            self._streamed = frozenset(symbols) if leads else frozenset()
+            self._health.streamed(provider.capability.adapter, clock.utc_now())
             with suppress(Unavailable):
                 await self._take(failover, quotes)
 
@@ -340,6 +384,21 @@ class MarketFeed:
         finally:
             streaming.cancel()
             await asyncio.gather(streaming, return_exceptions=True)
+
+    # --- data health --------------------------------------------------------------------------------------------------
+
+    async def _tell_health_until(self, stop: asyncio.Event) -> None:
+        """Let the pages see how sources do, and keep what was refused; either is tried again when it fails."""
+        while not stop.is_set():
+            await self._confirm()
+            with suppress(RedisError, OSError):
+                await tell_sources(self._cache, self._health, clock.utc_now())
+            refused = self._health.take_refusals()
+            try:
+                await keep_refusals(self._db, refused)
+            except Unavailable:
+                self._health.give_back(refused)
+            await self._pause(stop, self._pace.health_secs)
 
     # --- bars and errands ---------------------------------------------------------------------------------------------
 

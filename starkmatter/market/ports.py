@@ -1,7 +1,9 @@
 """What a source of market data must do, whoever the vendor is: quotes, bars, a search, and a stream where there is one.
 
 Every method raises VendorFailure when the vendor fails, in words; it never answers with something empty instead. A
-symbol the vendor does not know, or will not name a price for, is absent from an answer that is good otherwise.
+symbol the vendor does not know, or will not name a price for, is absent from an answer that is good otherwise. A figure
+that is none is handed over as NaN, and an instant as one that has not happened: `market.failover` turns both away at
+the border and counts them. So it does with a symbol that was not asked for.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +16,8 @@ from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
 
 Quotes = dict[str, Quote]
+# Quotes come again in a moment: they wait no longer than this for their turn at a vendor.
+QUOTE_WAIT_SECS = 0.5
 OnQuotes = Callable[[Quotes], Awaitable[None]]
 
 
@@ -34,6 +38,14 @@ class MarketDataProvider(Protocol):
 
     @property
     def capability(self) -> Capability: ...
+
+    def every_secs(self, symbols: int) -> float:
+        """How often the plan allows that so many symbols are asked for, all through a session."""
+        ...
+
+    async def ready(self) -> None:
+        """Have what asking needs: the first import of an SDK takes longer than an answer may. Asks nobody."""
+        ...
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """The newest quote of each symbol, in one request where the vendor can; unknown ones are absent."""

@@ -408,3 +408,38 @@ SELECT symbol, (SELECT close FROM bar
                  ORDER BY starts_at DESC LIMIT 1) AS close
   FROM unnest(%(symbols)s::text[]) AS asked (symbol)
 """
+
+KEEP_REFUSALS: LiteralString = """
+INSERT INTO market_refusal (provider, symbol, what, reason, hour_at, excerpt, at, times)
+SELECT provider, symbol, what, reason, hour_at, excerpt, at, times
+  FROM jsonb_to_recordset(%s::jsonb) AS given (provider text, symbol text, what text, reason text,
+       hour_at timestamptz, excerpt text, at timestamptz, times integer)
+    ON CONFLICT (provider, symbol, what, reason, hour_at) DO UPDATE
+   SET times = market_refusal.times + excluded.times, excerpt = excluded.excerpt, at = excluded.at
+"""
+
+REFUSALS: LiteralString = """
+SELECT provider, symbol, what, reason, excerpt, at, times FROM market_refusal ORDER BY at DESC LIMIT %s
+"""
+
+REFUSED_SINCE: LiteralString = """
+SELECT provider,
+       coalesce(sum(times) FILTER (WHERE what <> 'suspect'), 0)::bigint,
+       coalesce(sum(times) FILTER (WHERE what = 'suspect'), 0)::bigint
+  FROM market_refusal WHERE at >= %s GROUP BY provider
+"""
+
+FORGET_REFUSALS: LiteralString = """
+DELETE FROM market_refusal
+ WHERE at < %(before)s
+    OR at <= (SELECT at FROM market_refusal ORDER BY at DESC OFFSET %(at_most)s LIMIT 1)
+"""
+
+SOURCE_ORDER: LiteralString = "SELECT adapter FROM market_source ORDER BY place"
+
+FORGET_SOURCE_ORDER: LiteralString = "DELETE FROM market_source"
+
+PUT_SOURCE_ORDER: LiteralString = """
+INSERT INTO market_source (adapter, place)
+SELECT adapter, place FROM unnest(%s::text[]) WITH ORDINALITY AS given (adapter, place)
+"""

@@ -13,6 +13,7 @@ from starkmatter.domain.quotes import Quote, QuoteCondition, SessionState, Venue
 from starkmatter.errors import InvalidInput
 
 MAX_QUOTE_BYTES = 4_096
+MAX_NOTE_CHARS = 200
 VENUES: frozenset[str] = frozenset(get_args(Venue))
 _CONDITIONS = frozenset(get_args(QuoteCondition))
 _STATES = frozenset(get_args(SessionState))
@@ -65,6 +66,7 @@ def clock_json(clock: VenueClock) -> bytes:
             "start_on": clock.start_on,
             "seed": clock.seed,
             "ends_on": clock.ends_on,
+            "note": clock.note,
         }
     )
 
@@ -113,6 +115,7 @@ def parse_clock(raw: bytes | str) -> VenueClock:
         start_on=_day(fields, "start_on"),
         seed=_integer(fields, "seed"),
         ends_on=_day(fields, "ends_on"),
+        note=_note(fields),
     )
 
 
@@ -148,6 +151,13 @@ def _number(fields: dict[str, Any], name: str) -> Decimal | None:
     if not number.is_finite():
         raise InvalidInput(f"{name}: not a finite number.")
     return number
+
+
+def _note(fields: dict[str, Any]) -> str:
+    value = fields.get("note", "")
+    if not isinstance(value, str) or len(value) > MAX_NOTE_CHARS or not value.isprintable():
+        raise InvalidInput("note: not a short text.")
+    return value
 
 
 def _integer(fields: dict[str, Any], name: str) -> int | None:

@@ -106,6 +106,7 @@ def test_on_a_phone_the_badge_says_whether_the_market_is_open(first: Walk, brows
 
 def test_keys_for_live_quotes_take_effect_while_it_runs(market: MarketToday, first: Walk) -> None:
     first.open("/")
+    page = first.page
     cookie = "; ".join(f"{one['name']}={one['value']}" for one in first.context.cookies())
     headers = {"cookie": cookie, "origin": first.url}
     body = {"values": {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}}
@@ -121,6 +122,15 @@ def test_keys_for_live_quotes_take_effect_while_it_runs(market: MarketToday, fir
         [quote] = rest.get("/quotes", params={"symbols": "MSFT", "venue": "market"}).json()["items"]
         assert (quote["last"], quote["provider"]) == ("415.25", "alpaca")
         assert rest.get("/bars", params={"symbol": "MSFT", "venue": "market"}).json()["items"]
+        there, dot = market.vendors.alpaca_data, watched(first, "MSFT").locator(".dot")
+        there.fault = there.stream_fault = "drop"
+        there.drop_stream()
+        expect(dot).to_have_attribute("title", re.compile("yahoo"), timeout=30 * SECS)
+        strip = page.locator("[data-strip=sources]")
+        expect(strip).to_have_text("Alpaca market data does not answer; Yahoo Finance stands in", timeout=10 * SECS)
+        there.fault = there.stream_fault = None
+        expect(dot).to_have_attribute("title", re.compile("alpaca"), timeout=60 * SECS)
+        expect(strip).to_have_text("", timeout=10 * SECS)
         rest.delete("/connections/alpaca-data")
     expect(watched(first, "MSFT").locator(".dot")).to_have_attribute("title", re.compile("yahoo"), timeout=40 * SECS)
 

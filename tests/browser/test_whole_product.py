@@ -18,7 +18,17 @@ from tests.browser.market import MarketToday, market_today, open_alpacas_account
 from tests.browser.walk import EMAIL, SECS, Walk
 from tests.ops.instance import starkmatter
 from tests.security.flood import LONGEST_SECS, WORK, flood
-from tests.standins import alpaca_data, alpaca_trading, claude, newsapi, smtp
+from tests.standins import (
+    alpaca_data,
+    alpaca_trading,
+    alphavantage,
+    claude,
+    finnhub,
+    massive,
+    newsapi,
+    smtp,
+    twelvedata,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -31,6 +41,10 @@ SECRETS = {
     "the mail password": smtp.PASSWORD,
     "the broker's key id": alpaca_trading.KEY_ID,
     "the data key id": alpaca_data.KEY_ID,
+    "Massive's key": massive.KEY,
+    "Finnhub's key": finnhub.KEY,
+    "Twelve Data's key": twelvedata.KEY,
+    "Alpha Vantage's key": alphavantage.KEY,
 }
 FRAMES: list[str] = []
 # Whoever answers well that there is nothing.
@@ -72,6 +86,13 @@ def test_keys_of_every_vendor_are_entered_and_found_good(market: MarketToday, si
     there = market.vendors
     connect(sitting, "alpaca", {"Key ID": alpaca_trading.KEY_ID, "Secret key": alpaca_trading.SECRET})
     connect(sitting, "alpaca-data", {"Key ID": alpaca_data.KEY_ID, "Secret key": alpaca_data.SECRET}, {"Feed": "iex"})
+    for kind, key in (
+        ("massive", massive.KEY),
+        ("finnhub", finnhub.KEY),
+        ("twelvedata", twelvedata.KEY),
+        ("alphavantage", alphavantage.KEY),
+    ):
+        connect(sitting, kind, {"API key": key})
     connect(sitting, "newsapi", {"API key": newsapi.KEY})
     connect(sitting, "claude", {"API key": claude.KEY})
     server = {"Server": "127.0.0.1", "Port": str(there.mail.port), "User name": smtp.USER, "Password": smtp.PASSWORD}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starkmatter.domain.quotes import Quote
+from starkmatter.domain.quotes import Bar, Quote
 from starkmatter.errors import InvalidInput
-from starkmatter.market.border import Corridor, marked, refusal_of
+from starkmatter.market.border import Corridor, bar_refusal_of, marked, refusal_of
 from starkmatter.market.wire import parse_clock, parse_quote, quote_json
 
 NOW = datetime(2021, 3, 1, 15, 0, tzinfo=UTC)
@@ -108,3 +108,31 @@ def test_any_bytes_are_refused_without_a_crash(raw):
 def test_the_usual_garbage_is_refused(raw):
     with pytest.raises(InvalidInput):
         parse_quote(raw)
+
+
+def bar(text: str = "100 101 99 100", **changes) -> Bar:
+    opened, high, low, close = (Decimal(one) for one in text.split())
+    return Bar("AAPL", "1d", NOW, opened, high, low, close, Decimal(5), "replay")._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (bar(), None),
+        (bar(volume=None), None),
+        (bar(starts_at=NOW + timedelta(hours=5)), None),
+        (bar("100 101 NaN 100"), "low NaN is not a price"),
+        (bar("100 101 99 0"), "close 0 is not a price"),
+        (bar("1e9 1e9 1e9 1e9"), "open 1E+9 is not a price"),
+        (bar("100 99 98 100"), "outside low and high"),
+        (bar("100 101 1 100"), "too far apart"),
+        (bar(volume=Decimal(-1)), "not a size"),
+        (bar(volume=Decimal("Infinity")), "not a size"),
+        (bar(starts_at=NOW.replace(tzinfo=None)), "without a zone"),
+        (bar(starts_at=NOW + timedelta(days=2)), "not happened yet"),
+        (bar(interval="5m", starts_at=NOW + timedelta(minutes=5)), "not happened yet"),
+    ],
+)
+def test_a_bar_that_no_market_has_is_refused_in_words(given: Bar, reason: str | None):
+    said = bar_refusal_of(given, NOW)
+    assert said is None if reason is None else reason in (said or "")

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,10 +15,12 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.freshness import is_stale
 from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.egress.plan import Plan
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.errands import CHANNEL, ask
-from starkmatter.market.failover import Failover
+from starkmatter.market.failover import HEDGE_SECS, Failover
+from starkmatter.market.health import Health, newest_refusals, read_sources
 from starkmatter.market.lookup import find_symbols, first_look_at_bars, open_instrument
 from starkmatter.market.market_feed import InPlay, MarketFeed, Pace
 from starkmatter.market.providers.alpaca import AlpacaProvider
@@ -26,7 +28,7 @@ from starkmatter.market.providers.yahoo import YahooProvider
 from starkmatter.market.service import list_instruments, load_bars
 from starkmatter.market.wanted import want
 from tests.market_hours import Vendors, open_now, vendors_at
-from tests.standins.alpaca_data import KEY_ID, SECRET
+from tests.standins.alpaca_data import KEY_ID, SECRET, alpaca_data
 
 QUICK = Pace(
     quotes_secs={"open": 0.2, "pre": 0.2, "closed": 0.2, "ended": 0.2},
@@ -38,6 +40,7 @@ QUICK = Pace(
     reconnect_secs=(0.1, 0.2),
     refused_secs=5.0,
 )
+WIDE = Plan(per_min=6_000)
 KEYS = {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}
 
 
@@ -63,21 +66,29 @@ class Seen:
 
 @asynccontextmanager
 async def running(
-    db: Database, cache: Redis, vendors: Vendors, *, alpaca: bool = False, play: InPlay | None = None
+    db: Database,
+    cache: Redis,
+    vendors: Vendors,
+    *,
+    alpaca: bool = False,
+    play: InPlay | None = None,
+    pace: Pace = QUICK,
+    health: Health | None = None,
 ) -> AsyncIterator[Seen]:
     """The feed, until the block ends."""
     seen = Seen()
     if play is not None:
         seen.play = play
-    yahoo = YahooProvider(vendors.settings, tries=1, read_secs=2.0, per_min=6_000)
-    first = [AlpacaProvider(vendors.settings, KEYS, tries=1, read_secs=2.0, per_min=6_000)] if alpaca else []
-    failover = Failover([*first, yahoo])
+    yahoo = YahooProvider(vendors.settings, tries=1, read_secs=2.0, plan=WIDE)
+    first = [AlpacaProvider(vendors.settings, KEYS, tries=1, read_secs=2.0, plan=WIDE)] if alpaca else []
+    health = health or Health()
+    failover = Failover([*first, yahoo], health)
 
     async def sources() -> Failover:
         return failover
 
     stop = asyncio.Event()
-    feed = MarketFeed(db, cache, sources, seen.in_play, seen.on_batch, pace=QUICK)
+    feed = MarketFeed(db, cache, sources, seen.in_play, seen.on_batch, pace=pace, health=health)
     task = asyncio.create_task(feed.run(stop))
     try:
         await until(lambda: _served(cache), "the feed")
@@ -187,6 +198,87 @@ async def test_the_second_source_takes_over_and_is_named_until_the_first_is_back
         await quote_where(cache, lambda one: one.provider == "yahoo")
         vendors.alpaca.fault = None
         await quote_where(cache, lambda one: one.provider == "alpaca")
+
+
+def test_a_dead_source_is_left_within_five_seconds() -> None:
+    """The figures that decide it; the second source's answer has what is left."""
+    pace = Pace()
+    assert pace.quotes_secs["open"] + pace.due_secs + HEDGE_SECS < 4.75
+
+
+async def test_a_killed_first_source_is_left_for_the_second_and_is_first_again_when_it_returns(
+    database: Database, cache: Redis, vendors: Vendors
+) -> None:
+    await open_now(database)
+    board = QuoteBoard(cache)
+
+    async def note() -> str:
+        return (await board.venue_clock("market")).note
+
+    with ExitStack() as kill, ExitStack() as back:
+        there = kill.enter_context(alpaca_data())
+        urls = {**vendors.settings.vendor_urls, **there.urls}
+        vendors.settings = vendors.settings.model_copy(update={"vendor_urls": urls})
+        pace = Pace(reconnect_secs=(0.2, 0.5), play_secs=0.1)
+        async with running(database, cache, vendors, alpaca=True, play=InPlay(["AAPL"], accounts=True), pace=pace):
+            await quote_where(cache, lambda one: one.provider == "alpaca")
+            assert await note() == ""
+            there.fault = "drop"  # for connections that are open still
+            kill.close()
+            await quote_where(cache, lambda one: one.provider == "yahoo")
+            await until(lambda: _true_of(note, "Alpaca market data does not answer; Yahoo Finance stands in"), "a note")
+
+            async def seen_everywhere() -> bool:
+                told = await read_sources(cache)
+                return told is not None and (told.first, told.lead) == ("alpaca", "yahoo")
+
+            await until(seen_everywhere, "who stands in, told to all processes")
+            back.enter_context(alpaca_data(port=there.port, stream_port=there.stream_port))
+            await quote_where(cache, lambda one: one.provider == "alpaca")
+            await until(lambda: _true_of(note, ""), "no note")
+
+
+async def _true_of(text: Callable[[], Awaitable[str]], wanted: str) -> bool:
+    return await text() == wanted
+
+
+async def test_a_silent_first_source_is_not_waited_for(database: Database, cache: Redis, vendors: Vendors) -> None:
+    await open_now(database)
+    vendors.alpaca.stream_fault, vendors.alpaca.hang_secs = "406", 30.0
+    health = Health()
+    async with running(database, cache, vendors, alpaca=True, play=InPlay(["AAPL"], accounts=True), health=health):
+        await quote_where(cache, lambda one: one.provider == "alpaca")
+        vendors.alpaca.fault = "hang"
+        await quote_where(cache, lambda one: one.provider == "yahoo")
+        assert "Yahoo Finance stands in" in health.note
+
+
+async def test_what_is_refused_is_kept_counted_and_told(database: Database, cache: Redis, vendors: Vendors) -> None:
+    await open_now(database)
+    vendors.yahoo.prices |= {"AAPL": -5.0}
+    quick = replace(QUICK, health_secs=0.1)
+    async with running(database, cache, vendors, play=InPlay(["AAPL", "NVDA"], accounts=True), pace=quick):
+        await quote_where(cache, lambda one: True, "NVDA")
+
+        async def kept() -> bool:
+            return bool(await newest_refusals(database))
+
+        await until(kept, "a row")
+        [row] = await newest_refusals(database)
+        assert (row.provider, row.symbol, row.what, row.reason) == ("yahoo", "AAPL", "quote", "last … is not a price")
+        assert "last -5.0" in row.excerpt
+
+        async def more() -> bool:
+            [now] = await newest_refusals(database)
+            return now.times > row.times
+
+        await until(more, "its like in the same row")
+        told = await read_sources(cache)
+        assert told is not None
+        [yahoo] = told.sources
+        assert yahoo.refused > 0
+        assert yahoo.answers > 0
+        assert yahoo.newest_at is not None
 
 
 async def test_a_stream_moves_the_board_and_its_loss_is_made_good(

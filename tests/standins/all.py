@@ -6,23 +6,34 @@ from dataclasses import dataclass
 
 from tests.standins.alpaca_data import AlpacaData, alpaca_data
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
+from tests.standins.alphavantage import AlphaVantage, alphavantage
 from tests.standins.claude import ClaudeStandIn, claude_server
 from tests.standins.feeds import Feeds, feed_server
+from tests.standins.finnhub import Finnhub, finnhub
+from tests.standins.massive import Massive, massive
 from tests.standins.newsapi import NewsApi, news_api
 from tests.standins.smtp import Mailbox, mail_server
+from tests.standins.twelvedata import TwelveData, twelvedata
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
-NAMES = ("yahoo", "alpaca-data", "alpaca-trading", "claude", "newsapi", "google", "microsoft", "github", "github-api")
-STREAMS = ("alpaca-stream", "alpaca-trading-stream")
+MARKET_DATA = ("yahoo", "alpaca-data", "massive", "finnhub", "twelvedata", "alphavantage")
+NAMES = (*MARKET_DATA, "alpaca-trading", "claude", "newsapi", "google", "microsoft", "github", "github-api")
+STREAMS = ("alpaca-stream", "alpaca-trading-stream", "massive-stream", "finnhub-stream", "yahoo-stream")
 
 
 @dataclass
 class Standins:
-    """The vendors on loopback. A new one is added here and in `vendor_urls`."""
+    """The vendors on loopback. A new one is added here and in `vendor_urls`. Yahoo's stream is left out: without one,
+    prices move when they are asked for.
+    """
 
     yahoo: Yahoo
     alpaca_data: AlpacaData
+    massive: Massive
+    finnhub: Finnhub
+    twelvedata: TwelveData
+    alphavantage: AlphaVantage
     alpaca_trading: AlpacaTrading
     claude: ClaudeStandIn
     newsapi: NewsApi
@@ -36,6 +47,7 @@ def vendor_urls(there: Standins | None = None) -> dict[str, str]:
     if there is not None:
         urls |= {"yahoo": there.yahoo.url, "claude": there.claude.url}
         urls |= {**there.alpaca_data.urls, **there.alpaca_trading.urls, **there.newsapi.urls}
+        urls |= {**there.massive.urls, **there.finnhub.urls, **there.twelvedata.urls, **there.alphavantage.urls}
     return urls
 
 
@@ -46,6 +58,10 @@ def all_standins() -> Iterator[Standins]:
         yield Standins(
             yahoo=stack.enter_context(yahoo_finance()),
             alpaca_data=stack.enter_context(alpaca_data()),
+            massive=stack.enter_context(massive()),
+            finnhub=stack.enter_context(finnhub()),
+            twelvedata=stack.enter_context(twelvedata()),
+            alphavantage=stack.enter_context(alphavantage()),
             alpaca_trading=stack.enter_context(alpaca_trading()),
             claude=stack.enter_context(claude_server()),
             newsapi=stack.enter_context(news_api()),

@@ -35,6 +35,8 @@ class AlpacaData:
     port: int = 0
     stream_port: int = 0
     on_subscribe: Callable[[], None] | None = None
+    split: tuple[datetime, int] | None = None
+    spoil: Callable[[bytes], bytes] | None = None
     _sockets: set[ServerConnection] = field(default_factory=set)
 
     @property
@@ -65,18 +67,15 @@ class AlpacaData:
             # Alpaca tells of the hour before the open as well.
             steps = range(-60, 390, mins)
             stamps = [at + timedelta(minutes=step) for at in self.days[-3:] for step in steps]
-        return [
-            {
-                "t": at.isoformat().replace("+00:00", "Z"),
-                "o": price,
-                "h": price + 1,
-                "l": price - 1,
-                "c": price,
-                "v": 500,
-            }
-            for at in stamps
-            if start <= at < end
-        ]
+        found = []
+        for at in stamps:
+            if not start <= at < end:
+                continue
+            old = self.split is not None and at.date() < self.split[0].date() and asked["adjustment"] != "split"
+            close = round(price * self.split[1], 2) if self.split is not None and old else price
+            figures = {"o": close, "h": close + 1, "l": close - 1, "c": close, "v": 500}
+            found.append({"t": at.isoformat().replace("+00:00", "Z"), **figures})
+        return found
 
     def trade(self, symbol: str, price: float, size: int = 100) -> None:
         """Tell of a trade on the stream, and remember its price."""
@@ -177,13 +176,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(400, {"message": "invalid symbol: ^"})
                 return
             known = [] if there.fault == "empty" else [name for name in names if name in there.prices]
-            self._say(200, {name: there.snapshot(name) for name in known})
+            self._say(200, self._spoilt({name: there.snapshot(name) for name in known}))
         elif parts.path == "/v2/stocks/bars":
             name = asked["symbols"]
             found = there.bars(name, asked) if name in there.prices and there.fault != "empty" else []
-            self._say(200, {"bars": {name: found} if found else {}, "next_page_token": None})
+            self._say(200, self._spoilt({"bars": {name: found} if found else {}, "next_page_token": None}))
         else:
             self._say(404, {"message": "endpoint not found"})
+
+    def _spoilt(self, body: Any) -> bytes:
+        raw = json.dumps(body).encode()
+        return self.there.spoil(raw) if self.there.spoil is not None else raw
 
     def _spoiled(self) -> bool:
         fault = self.there.fault
@@ -212,12 +215,12 @@ class _Quiet(ThreadingHTTPServer):
 
 @contextmanager
 def alpaca_data(**options: Any) -> Iterator[AlpacaData]:
-    """Alpaca's data, until the block ends."""
+    """Alpaca's data, until the block ends; with `port` and `stream_port` where another one was."""
     there = AlpacaData(**options)
     if not there.days:
         there.days = opens_before(datetime.now(UTC), 60)
-    server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"there": there}))
-    stream: Server = serve(there.listen, "127.0.0.1", 0)
+    server = _Quiet(("127.0.0.1", there.port), type("Handler", (_Handler,), {"there": there}))
+    stream: Server = serve(there.listen, "127.0.0.1", there.stream_port, close_timeout=0.2)
     there.port, there.stream_port = server.server_address[1], stream.socket.getsockname()[1]
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     threading.Thread(target=stream.serve_forever, daemon=True).start()

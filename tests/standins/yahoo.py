@@ -1,9 +1,10 @@
-"""Yahoo Finance on loopback, every host in one: cookie, crumb, quotes, chart and search, misbehaving as told."""
+"""Yahoo Finance on loopback, every host in one: cookie, crumb, quotes, chart, search, stream; misbehaving as told."""
 
+import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
 
 NEW_YORK = ZoneInfo("America/New_York")
 CRUMB = "crumb.test"
@@ -29,7 +33,10 @@ PRICES = {"AAPL": 190.12, "MSFT": 410.5, "NVDA": 120.0, "BRK-B": 440.25, "SPY": 
 
 @dataclass
 class Yahoo:
-    """`fault`: an HTTP status, or `hang`, `drop`, `garbage`, `wrong`, `empty`; in force until changed."""
+    """`fault`: an HTTP status, or `hang`, `drop`, `garbage`, `wrong`, `empty`; in force until changed.
+
+    `stream_fault`: `mute`, `drop` or `garbage`. `spoil` may change the body of a good answer. Bars know no splits.
+    """
 
     prices: dict[str, float] = field(default_factory=lambda: dict(PRICES))
     fault: int | str | None = None
@@ -39,10 +46,59 @@ class Yahoo:
     asked: list[str] = field(default_factory=list)
     days: list[datetime] = field(default_factory=list)
     port: int = 0
+    stream_port: int = 0
+    stream_fault: str | None = None
+    subscribed: list[list[str]] = field(default_factory=list)
+    split: tuple[datetime, int] | None = None
+    spoil: Callable[[bytes], bytes] | None = None
+    on_subscribe: Callable[[], None] | None = None
+    _sockets: set[ServerConnection] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {"yahoo": self.url, "yahoo-stream": f"ws://127.0.0.1:{self.stream_port}"}
+
+    def listen(self, socket: ServerConnection) -> None:
+        """The stream: a list of symbols comes, and again every few seconds; then trades as protobuf."""
+        try:
+            for raw in socket:
+                self.subscribed.append(sorted(json.loads(raw)["subscribe"]))
+                if self.on_subscribe is not None:
+                    self.on_subscribe()
+                if self.stream_fault == "garbage":
+                    socket.send("<html>")
+                if self.stream_fault == "drop":
+                    return
+                if self.stream_fault is None:
+                    self._sockets.add(socket)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._sockets.discard(socket)
+
+    def trade(self, symbol: str, price: float, size: int = 100) -> None:
+        """Tell of a trade on the stream, and remember its price."""
+        from yfinance.pricing_pb2 import PricingData
+
+        self.prices[symbol] = price
+        told = PricingData(
+            id=symbol, price=price, time=int(time.time() * 1_000), currency="USD", exchange="NMS", last_size=size
+        )
+        raw = json.dumps({"type": "pricing", "message": base64.b64encode(told.SerializeToString()).decode()})
+        for socket in list(self._sockets):
+            try:
+                socket.send(raw)
+            except ConnectionClosed:
+                self._sockets.discard(socket)
+
+    def drop_stream(self) -> None:
+        """Break every connection of the stream."""
+        for socket in list(self._sockets):
+            socket.close()
 
     def quotes(self, symbols: list[str]) -> list[dict[str, Any]]:
         at = int(time.time() - self.late_secs)
@@ -195,14 +251,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(401, {"finance": {"result": None, "error": {"code": "Unauthorized"}}})
                 return
             found = [] if yahoo.fault == "empty" else yahoo.quotes(asked["symbols"].split(","))
-            self._say(200, {"quoteResponse": {"result": found, "error": None}})
+            self._say(200, self._spoilt({"quoteResponse": {"result": found, "error": None}}))
         elif path.startswith("/v8/finance/chart/"):
             body = yahoo.chart(path.rpartition("/")[2].replace("%5E", "^"), asked)
-            self._say(200 if body["chart"]["error"] is None else 404, body)
+            self._say(200 if body["chart"]["error"] is None else 404, self._spoilt(body))
         elif path == "/v1/finance/search":
-            self._say(200, {"quotes": [] if yahoo.fault == "empty" else yahoo.search(asked["q"]), "news": []})
+            found = [] if yahoo.fault == "empty" else yahoo.search(asked["q"])
+            self._say(200, self._spoilt({"quotes": found, "news": []}))
         else:
             self._say(404, b"no such thing", kind="text/plain")
+
+    def _spoilt(self, body: Any) -> bytes:
+        raw = json.dumps(body).encode()
+        return self.yahoo.spoil(raw) if self.yahoo.spoil is not None else raw
 
     def _spoiled(self) -> bool:
         fault = self.yahoo.fault
@@ -236,10 +297,14 @@ def yahoo_finance(**options: Any) -> Iterator[Yahoo]:
     if not yahoo.days:
         yahoo.days = opens_before(datetime.now(UTC), 60)
     server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"yahoo": yahoo}))
-    yahoo.port = server.server_address[1]
+    stream: Server = serve(yahoo.listen, "127.0.0.1", 0, close_timeout=0.2)
+    yahoo.port, yahoo.stream_port = server.server_address[1], stream.socket.getsockname()[1]
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    threading.Thread(target=stream.serve_forever, daemon=True).start()
     try:
         yield yahoo
     finally:
+        yahoo.drop_stream()
+        stream.shutdown()
         server.shutdown()
         server.server_close()

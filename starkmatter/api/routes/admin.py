@@ -1,4 +1,4 @@
-"""For admins: people and invitations, the timetable and its runs."""
+"""For admins: people and invitations, the timetable and its runs, and how market data does."""
 
 from uuid import UUID
 
@@ -6,7 +6,9 @@ from fastapi import APIRouter
 
 from starkmatter.accounts import people, reset
 from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut, ResetLinkFor
+from starkmatter.api.schemas_data_health import DataHealthOut, SourceOrder
 from starkmatter.api.security import B, Signed
+from starkmatter.connections import data_health
 from starkmatter.jobs import history
 
 router = APIRouter(tags=["Administration"])
@@ -39,6 +41,18 @@ async def reset_link(body: ResetLinkFor, caller: Signed, b: B) -> Link:
     """A link with which one person sets a new passphrase within an hour; shown this once."""
     name, link = await reset.make_link(b, caller, body.user_id)
     return Link(link=link, text=f"Send this link to {name}. It works once, within an hour: {link}")
+
+
+@router.get("/admin/data-health")
+async def health(caller: Signed, b: B) -> DataHealthOut:
+    """How each source of market data does, what of its plan is used, and what the border refused."""
+    return DataHealthOut.model_validate(await data_health.data_health(b, caller))
+
+
+@router.put("/admin/market-sources", status_code=204)
+async def order(body: SourceOrder, caller: Signed, b: B) -> None:
+    """The order in which sources of market data are asked; every one is named once."""
+    await data_health.order_sources(b, caller, body.order)
 
 
 @router.get("/jobs")

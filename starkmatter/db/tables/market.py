@@ -172,6 +172,34 @@ class TickRow(SQLModel, table=True):
     condition: str
 
 
+class MarketRefusal(SQLModel, table=True):
+    """What the border did not let in, or let in marked as suspect: its like of one hour is one row. Pruned."""
+
+    __tablename__ = "market_refusal"
+    __table_args__ = (
+        CheckConstraint("what IN ('answer', 'quote', 'bar', 'suspect')", name="market_refusal_what_known"),
+        Index("market_refusal_newest", "at"),
+    )
+
+    provider: str = Field(primary_key=True)
+    symbol: str = Field(primary_key=True)
+    what: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    hour_at: datetime = _key_instant()
+    excerpt: str = Field(sa_column=Column(String(200), nullable=False))
+    at: datetime = instant_column()
+    times: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class MarketSource(SQLModel, table=True):
+    """The place of a source of market data in the order in which they are asked, as an admin chose it."""
+
+    __tablename__ = "market_source"
+
+    adapter: str = Field(primary_key=True)
+    place: int = Field(sa_column=Column(Integer, nullable=False))
+
+
 class ReplayRun(SQLModel, table=True):
     """One course of the replay through history. At most one is not ended.
 

@@ -7,25 +7,25 @@ with its feed. The SDK is imported on first use and only by the worker: it bring
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from starkmatter.clock import utc_now
-from starkmatter.domain.money import ZERO
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
+from starkmatter.egress.excerpt import LOOKED_AT_CHARS, excerpt_of
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
+from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
-from starkmatter.market.ports import Found, OnQuotes, Quotes
+from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers.figures import NEVER, number, price, touch
+from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,11 +39,10 @@ VENDOR = "Alpaca market data"
 REST_URL = "https://data.alpaca.markets"
 STREAM_URL = "wss://stream.data.alpaca.markets/v2/{feed}"
 FEEDS = ("iex", "sip", "delayed_sip")
-PER_MIN = 150.0
+FREE = Plan(per_min=200)
+MAX_BYTES = 8_000_000
 CONNECT_SECS, READ_SECS = 3.0, 10.0
 PING_SECS, PONG_SECS, AUTH_SECS, MUTE_SECS = 10, 20, 10.0, 30.0
-GATHER_SECS = 0.2
-EARLY_MAX = 5_000
 BATCH = 100
 STREAM_SYMBOLS = 30
 # Every plan may read consolidated bars once they are a quarter of an hour old.
@@ -62,7 +61,6 @@ CAPABILITY = Capability(
 )
 
 T = TypeVar("T")
-Take = Callable[[Mapping[str, Any]], None]
 
 
 class AlpacaProvider:
@@ -78,15 +76,25 @@ class AlpacaProvider:
         tries: int = 2,
         read_secs: float = READ_SECS,
         mute_secs: float = MUTE_SECS,
-        per_min: float = PER_MIN,
+        plan: Plan | None = None,
     ) -> None:
+        self.plan = plan or plan_of(keys, FREE)
         self._keys = keys
         self._feed = keys.get("feed") or FEEDS[0]
         self._url = settings.vendor_urls.get("alpaca-data", REST_URL).rstrip("/")
         self._stream_url = settings.vendor_urls.get("alpaca-stream", STREAM_URL.format(feed=self._feed))
         self._read_secs, self._mute_secs = read_secs, mute_secs
-        self._line = Line(VENDOR, per_min=per_min, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
+        self._line = Line(VENDOR, plan=self.plan, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
         self._client: StockHistoricalDataClient | None = None
+
+    def every_secs(self, symbols: int) -> float:
+        """See the port."""
+        return self.plan.every_secs(-(-symbols // BATCH))
+
+    async def ready(self) -> None:
+        """See the port."""
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._make_client)
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. Indices and what else is no stock's symbol are never asked for."""
@@ -94,12 +102,10 @@ class AlpacaProvider:
         found: Quotes = {}
         for start in range(0, len(asked), BATCH):
             batch = asked[start : start + BATCH]
-            raw = await self._ask(lambda batch=batch: self._snapshots(batch))  # type: ignore[misc]
+            raw = await self._ask(lambda batch=batch: self._snapshots(batch), QUOTE_WAIT_SECS)  # type: ignore[misc]
             received_at = utc_now()
             for symbol, fields in _object(raw).items():
-                quote = _quote(symbol, fields, received_at) if symbol in batch else None
-                if quote is not None:
-                    found[symbol] = quote
+                found[symbol] = _quote(symbol, fields, received_at)
         return found
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
@@ -125,15 +131,18 @@ class AlpacaProvider:
     async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
         """See the port. One connection for at most STREAM_SYMBOLS symbols; mute for MUTE_SECS counts as lost."""
         wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
-        tape = _Tape()
+        tape = Tape()
         subscribed = asyncio.Event()
         stream = await asyncio.to_thread(self._make_stream, subscribed)
 
         async def on_quote(message: Mapping[str, Any]) -> None:
-            tape.take_quote(message)
+            best = touch(number(message.get("bp")), number(message.get("ap")))
+            sizes = (number(message.get("bs")), number(message.get("as")))
+            tape.take_touch(str(message.get("S")), _instant(message.get("t")), best, sizes)
 
         async def on_trade(message: Mapping[str, Any]) -> None:
-            tape.take_trade(message)
+            at, last = _instant(message.get("t")), price(number(message.get("p")))
+            tape.take_trade(str(message.get("S")), at, last, number(message.get("s")))
 
         stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
         stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
@@ -151,19 +160,15 @@ class AlpacaProvider:
             await asyncio.gather(telling, consuming, return_exceptions=True)
             await _close(stream)
 
-    async def _tell(self, tape: "_Tape", wanted: Sequence[str], on_quotes: OnQuotes, subscribed: asyncio.Event) -> None:
+    async def _tell(self, tape: Tape, wanted: Sequence[str], on_quotes: OnQuotes, subscribed: asyncio.Event) -> None:
         """What is known once the subscription holds, so that nothing falls between; then every change."""
         await subscribed.wait()
         tape.know(await self.quotes(wanted))
-        while True:
-            await tape.woken.wait()
-            await on_quotes(tape.taken())
-            await asyncio.sleep(GATHER_SECS)
+        await tape.tell(on_quotes)
 
-    async def _ask(self, work: Callable[[], T]) -> T:
-        if self._client is None:
-            self._client = await asyncio.to_thread(self._make_client)
-        return await self._line.read(lambda: asyncio.to_thread(_translated, work))
+    async def _ask(self, work: Callable[[], T], wait_secs: float | None = None) -> T:
+        await self.ready()
+        return await self._line.read(lambda: asyncio.to_thread(_translated, work), wait_secs=wait_secs)
 
     def _snapshots(self, symbols: Sequence[str]) -> Any:
         from alpaca.data.enums import DataFeed
@@ -201,11 +206,19 @@ class AlpacaProvider:
         read_secs = self._read_secs
 
         class Timed(HTTPAdapter):
-            """Gives up on a silent server; the SDK itself would wait for ever."""
+            """Gives up on a silent server and on an endless answer; the SDK itself would wait and read for ever."""
 
             def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
                 options["timeout"] = (CONNECT_SECS, read_secs)
-                return super().send(request, **options)
+                answer = super().send(request, **options)
+                body = bytearray()
+                for chunk in answer.iter_content(65_536):
+                    body += chunk
+                    if len(body) > MAX_BYTES:
+                        answer.close()
+                        raise _garbage("content", bytes(body[:LOOKED_AT_CHARS]))
+                answer._content = bytes(body)
+                return answer
 
         client = StockHistoricalDataClient(
             self._keys["key_id"], self._keys["secret"], raw_data=True, url_override=self._url
@@ -240,75 +253,6 @@ class AlpacaProvider:
             websocket_params={"ping_interval": PING_SECS, "ping_timeout": PONG_SECS, "max_queue": 1024},
             data_timeout=self._mute_secs,
         )
-
-
-class _Tape:
-    """The newest quote of each streamed symbol, and which of them nobody was told of yet.
-
-    Messages that come before the first quotes are known are kept, and taken then where they are newer.
-    """
-
-    def __init__(self) -> None:
-        self.newest: Quotes = {}
-        self.changed: set[str] = set()
-        self.woken = asyncio.Event()
-        self._early: deque[tuple[Take, Mapping[str, Any]]] | None = deque(maxlen=EARLY_MAX)
-
-    def know(self, quotes: Quotes) -> None:
-        """Begin with these."""
-        self.newest, self.changed = dict(quotes), set(quotes)
-        early, self._early = self._early or (), None
-        for take, message in early:
-            known = self.newest.get(str(message.get("S")))
-            if known is not None and _instant(message.get("t")) > known.observed_at:
-                take(message)
-        self.woken.set()
-
-    def take_quote(self, message: Mapping[str, Any]) -> None:
-        """A new bid and ask; sizes come in shares."""
-        if self._early is not None:
-            self._early.append((self.take_quote, message))
-            return
-        before = self.newest.get(str(message.get("S")))
-        if before is None:
-            return
-        bid, ask = _touch(message)
-        self._put(
-            replace(
-                before,
-                bid=bid,
-                ask=ask,
-                bid_size=_number(message.get("bs")) if bid is not None else None,
-                ask_size=_number(message.get("as")) if bid is not None else None,
-                observed_at=max(before.observed_at, _instant(message.get("t"))),
-                received_at=utc_now(),
-            )
-        )
-
-    def take_trade(self, message: Mapping[str, Any]) -> None:
-        """A new last price; its shares add to the day's volume."""
-        if self._early is not None:
-            self._early.append((self.take_trade, message))
-            return
-        before = self.newest.get(str(message.get("S")))
-        price = _number(message.get("p"))
-        if before is None or price is None:
-            return
-        at = _instant(message.get("t"))
-        volume = None if before.volume is None else before.volume + (_number(message.get("s")) or ZERO)
-        observed_at = max(before.observed_at, at)
-        self._put(replace(before, last=price, volume=volume, observed_at=observed_at, received_at=utc_now()))
-
-    def _put(self, quote: Quote) -> None:
-        self.newest[quote.symbol] = quote
-        self.changed.add(quote.symbol)
-        self.woken.set()
-
-    def taken(self) -> Quotes:
-        """What changed since the last call."""
-        changed, self.changed = self.changed, set()
-        self.woken.clear()
-        return {symbol: self.newest[symbol] for symbol in changed}
 
 
 async def _consume(stream: "StockDataStream") -> None:
@@ -366,70 +310,64 @@ def _translated(work: Callable[[], T]) -> T:
         late = "Timeout" in type(error).__name__
         words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
         raise VendorFailure(VENDOR, "unreachable", words) from None
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError):
         raise _garbage("content") from None
 
 
-def _garbage(what: str) -> VendorFailure:
-    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without readable {what}.")
+def _garbage(what: str, sent: object = "") -> VendorFailure:
+    excerpt = excerpt_of(sent if isinstance(sent, str | bytes) else repr(sent)[:LOOKED_AT_CHARS])
+    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without readable {what}.", excerpt=excerpt)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _garbage("content")
+        raise _garbage("content", value)
     return value
 
 
-def _quote(symbol: str, fields: Any, received_at: datetime) -> Quote | None:
-    """One snapshot; None when the vendor has no trade of the symbol."""
-    if not isinstance(fields, dict) or not isinstance(trade := fields.get("latestTrade"), dict):
-        return None
-    last = _number(trade.get("p"))
-    if last is None:
-        return None
-    touch, day, before = (_object(fields.get(name) or {}) for name in ("latestQuote", "dailyBar", "prevDailyBar"))
-    bid, ask = _touch(touch)
+def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part that may be absent; one that is none has nothing in it."""
+    part = fields.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _quote(symbol: str, fields: Any, received_at: datetime) -> Quote:
+    """One snapshot. Without a trade it has no price, which the border sees."""
+    if not isinstance(fields, dict):
+        fields = {}
+    trade, best, day, before = (
+        _part(fields, name) for name in ("latestTrade", "latestQuote", "dailyBar", "prevDailyBar")
+    )
+    last = price(number(trade.get("p")))
+    bid, ask = touch(number(best.get("bp")), number(best.get("ap")))
     traded_at = _instant(trade.get("t"))
+    if bid is not None and traded_at != NEVER:
+        traded_at = max(traded_at, _instant(best.get("t")))
     return Quote(
         symbol=symbol,
         bid=bid,
         ask=ask,
         last=last,
-        bid_size=_number(touch.get("bs")) if bid is not None else None,
-        ask_size=_number(touch.get("as")) if bid is not None else None,
-        volume=_number(day.get("v")),
-        observed_at=max(traded_at, _instant(touch.get("t"))) if bid is not None else traded_at,
+        bid_size=number(best.get("bs")) if bid is not None else None,
+        ask_size=number(best.get("as")) if bid is not None else None,
+        volume=number(day.get("v")),
+        observed_at=traded_at,
         received_at=received_at,
         provider=NAME,
-        prev_close=_number(before.get("c")),
+        prev_close=number(before.get("c")),
     )
 
 
-def _touch(fields: Mapping[str, Any]) -> tuple[Decimal | None, Decimal | None]:
-    """Bid and ask; none where one side is missing (0) or they are crossed."""
-    bid, ask = _number(fields.get("bp")), _number(fields.get("ap"))
-    return (bid, ask) if bid is not None and ask is not None and 0 < bid <= ask else (None, None)
-
-
-def _number(value: Any) -> Decimal | None:
-    """An exact figure, None for what is absent; anything else is NaN, which the border turns away."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return Decimal("NaN")
-    return Decimal(repr(value))
-
-
 def _bar(symbol: str, interval: Interval, fields: Mapping[str, Any]) -> Bar:
-    figures = [_number(fields.get(name)) for name in ("o", "h", "l", "c")]
-    opened, high, low, close = (one if one is not None else Decimal("NaN") for one in figures)
-    if not all(one.is_finite() for one in (opened, high, low, close)):
-        raise _garbage("bars")
-    return Bar(symbol, interval, _instant(fields.get("t")), opened, high, low, close, _number(fields.get("v")), NAME)
+    opened, high, low, close = (price(number(fields.get(name))) for name in ("o", "h", "l", "c"))
+    return Bar(symbol, interval, _instant(fields.get("t")), opened, high, low, close, number(fields.get("v")), NAME)
 
 
 def _instant(value: Any) -> datetime:
-    """Alpaca gives nanoseconds, as text over REST and as msgpack's timestamp on the stream; we keep microseconds."""
+    """Alpaca gives nanoseconds, as text over REST and as msgpack's timestamp on the stream; we keep microseconds.
+
+    NEVER when it is neither.
+    """
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value))
@@ -438,7 +376,7 @@ def _instant(value: Any) -> datetime:
         at: datetime = value.astimezone(UTC)
         return at
     except (TypeError, ValueError, AttributeError, OverflowError):
-        raise _garbage("instant") from None
+        return NEVER
 
 
 async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
@@ -455,13 +393,13 @@ async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
             except httpx.TransportError:
                 raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
 
-    answer = await Line(VENDOR, per_min=PER_MIN, tries=1).read(ask)
+    answer = await Line(VENDOR, plan=plan_of(keys, FREE), tries=1).read(ask)
     if answer.status_code != 200:
         raise failure_of_status(VENDOR, answer.status_code)
     try:
         quote = _quote("AAPL", _object(answer.json()).get("AAPL"), utc_now())
     except ValueError:
         raise _garbage("content") from None
-    if quote is None:
+    if not quote.last.is_finite():
         raise _garbage("price")
     return f"AAPL at {quote.last:,.2f} USD from the feed {feed}."

@@ -1,6 +1,7 @@
-"""Yahoo Finance without a key: quotes in batches, bars and search, through yfinance in threads with hard time-outs.
+"""Yahoo Finance without a key: quotes in batches, bars, search and the stream, through yfinance with hard time-outs.
 
-Vendor address (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts. The SDK is imported on first
+Vendor addresses (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts, and `yahoo-stream`. The SDK
+blocks in threads where it is no stream. It is imported on first
 use and only by the worker: it brings pandas. The session given to it tells a limit or a failure at once, so that the
 SDK never asks twice.
 """
@@ -16,15 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
+
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import EXCHANGE_ZONE
 from starkmatter.egress.capability import Capability
+from starkmatter.egress.excerpt import LOOKED_AT_CHARS, excerpt_of
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.line import Line
+from starkmatter.egress.plan import Plan
 from starkmatter.egress.sdk import load
-from starkmatter.errors import InvalidInput
-from starkmatter.market.ports import Found, OnQuotes, Quotes
+from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers.figures import NAN, asked_for, instant, number, price, touch
+from starkmatter.market.providers.yahoo_stream import STREAM_SYMBOLS, stream_until_lost
 from starkmatter.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,11 +38,14 @@ if TYPE_CHECKING:
 
 NAME = "yahoo"
 VENDOR = "Yahoo Finance"
-PER_MIN = 60.0
+# No contract says so: what it has borne so far, shared with the charts' bars.
+FREE = Plan(per_min=75)
 READ_SECS = 8.0
 MAX_BYTES = 6_000_000
 BATCH = 100
 QUIET_SECS = 60.0
+MUTE_SECS = 90.0
+STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 INTERVALS: dict[Interval, str] = {"1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "1d": "1d"}
 KINDS: dict[str, Any] = {"EQUITY": "equity", "ETF": "etf", "INDEX": "index"}
@@ -53,9 +62,10 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="yfinance",
     connection=None,
-    gives=("quotes", "bars", "search"),
+    gives=("quotes", "bars", "search", "stream"),
     limits="no contract: bursts are answered with 429 for minutes to hours; minute bars of the last days only",
-    notes="Needs no key, for personal use. Some quotes come without bid and ask or late; each shows its age.",
+    notes="Needs no key, for personal use. Some quotes come without bid and ask or late; each shows its age. "
+    "The stream tells of trades.",
 )
 
 T = TypeVar("T")
@@ -66,24 +76,43 @@ class YahooProvider:
 
     capability = CAPABILITY
 
-    def __init__(self, settings: Settings, *, tries: int = 2, read_secs: float = READ_SECS, per_min: float = PER_MIN):
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        tries: int = 2,
+        read_secs: float = READ_SECS,
+        mute_secs: float = MUTE_SECS,
+        plan: Plan = FREE,
+    ) -> None:
         self._url = settings.vendor_urls.get(NAME)
         self._cache_dir = settings.home / "cache" / "yfinance"
-        self._read_secs = read_secs
-        self._line = Line(VENDOR, per_min=per_min, tries=tries, timeout_secs=read_secs * 2)
+        self._stream_url = settings.vendor_urls.get("yahoo-stream", STREAM_URL)
+        self._read_secs, self._mute_secs = read_secs, mute_secs
+        self.plan = plan
+        self._line = Line(VENDOR, plan=plan, tries=tries, timeout_secs=read_secs * 2)
         self._session: Session[Any] | None = None
+        self._charts: list[bytes] = []
         self._one_at_a_time = asyncio.Lock()
+
+    def every_secs(self, symbols: int) -> float:
+        """See the port."""
+        return self.plan.every_secs(-(-symbols // BATCH))
+
+    async def ready(self) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._ready)
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. `bid` and `ask` are None where Yahoo has none, or nonsense."""
         found: Quotes = {}
         for start in range(0, len(symbols), BATCH):
             batch = symbols[start : start + BATCH]
-            raw = await self._ask(lambda batch=batch: self._quotes(batch))  # type: ignore[misc]
+            raw = await self._ask(lambda batch=batch: self._quotes(batch), QUOTE_WAIT_SECS)  # type: ignore[misc]
             received_at = utc_now()
             for fields in _results(raw, "quoteResponse"):
                 quote = _quote(fields, received_at)
-                if quote is not None and quote.symbol in batch:
+                if quote is not None:
                     found[quote.symbol] = quote
         return found
 
@@ -97,13 +126,22 @@ class YahooProvider:
         return [one for one in found if one is not None]
 
     async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
-        """Not offered."""
-        raise InvalidInput(f"{VENDOR} has no stream here.")
+        """See the port. Trades of at most STREAM_SYMBOLS symbols."""
+        wanted = list(symbols)[:STREAM_SYMBOLS]
+        await self.ready()
+        await stream_until_lost(
+            VENDOR,
+            self._stream_url,
+            {_theirs(symbol): symbol for symbol in wanted},
+            ask=lambda: self.quotes(wanted),
+            on_quotes=on_quotes,
+            mute_secs=self._mute_secs,
+        )
 
-    async def _ask(self, work: Callable[[], T]) -> T:
+    async def _ask(self, work: Callable[[], T], wait_secs: float | None = None) -> T:
         """Run one call of the SDK in a thread; what it or the vendor says becomes a VendorFailure."""
-        await asyncio.to_thread(self._ready)  # The first import takes longer than an answer may.
-        return await self._line.read(lambda: self._in_thread(work))
+        await self.ready()
+        return await self._line.read(lambda: self._in_thread(work), wait_secs=wait_secs)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # The SDK shares one session and one cookie: two questions at once would fetch both twice.
@@ -112,7 +150,7 @@ class YahooProvider:
 
     def _ready(self) -> "Session[Any]":
         if self._session is None:
-            self._session = _make_session(self._url, self._cache_dir, self._read_secs)
+            self._session = _make_session(self._url, self._cache_dir, self._read_secs, self._charts)
         return self._session
 
     def _quotes(self, symbols: Sequence[str]) -> Any:
@@ -143,10 +181,11 @@ class YahooProvider:
             return []
         finally:
             _forget_answers(YfData)
+        _check_stamps(self._charts)
         columns = (frame[name].tolist() for name in ("Open", "High", "Low", "Close", "Volume"))
         rows = zip((at.to_pydatetime().astimezone(UTC) for at in frame.index), *columns, strict=True)
         bars = (_bar(symbol, interval, *row) for row in rows)
-        return [bar for bar in bars if bar is not None and start <= bar.starts_at < end]
+        return asked_for((bar for bar in bars if bar is not None), start)
 
     def _search(self, text: str) -> Any:
         import yfinance
@@ -177,8 +216,8 @@ class _VendorStatus(Exception):
         self.status = status
 
 
-def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Session[Any]":
-    """The SDK's session with our limits; every host is `url` where one is given."""
+def _make_session(url: str | None, cache_dir: Path, read_secs: float, charts: list[bytes]) -> "Session[Any]":
+    """The SDK's session with our limits; every host is `url` where one is given; `charts` gets the newest bars."""
     load("yfinance", "curl_cffi.requests")
     import yfinance
     from curl_cffi.requests import Session
@@ -200,10 +239,22 @@ def _make_session(url: str | None, cache_dir: Path, read_secs: float) -> "Sessio
             if answer.status_code == 429 or answer.status_code >= 500:
                 raise _VendorStatus(answer.status_code)
             if len(answer.content) > MAX_BYTES:
-                raise _garbage()
+                raise _garbage(answer.content[:LOOKED_AT_CHARS])
+            if "/finance/chart/" in url:
+                charts[:] = [answer.content]
             return answer
 
     return Limited(impersonate="chrome", trust_env=False)
+
+
+def _check_stamps(charts: list[bytes]) -> None:
+    """A garbage failure when a bar's instant is none: the SDK would drop that bar without a word."""
+    for raw in charts:
+        chart = orjson.loads(raw)
+        for result in (chart.get("chart") or {}).get("result") or []:
+            if not all(type(at) is int for at in result.get("timestamp") or []):
+                raise _garbage(raw[:LOOKED_AT_CHARS])
+    charts.clear()
 
 
 def _forget_answers(data: Any) -> None:
@@ -232,77 +283,69 @@ def _translated(work: Callable[[], T]) -> T:
         raise VendorFailure(VENDOR, "unreachable", words) from None
     except OSError:
         raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
-    except (YFException, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (
+        YFException,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        RecursionError,
+    ):
         raise _garbage() from None
 
 
-def _garbage() -> VendorFailure:
-    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent something that is not an answer.")
+def _garbage(sent: object = "") -> VendorFailure:
+    excerpt = excerpt_of(sent if isinstance(sent, str | bytes) else repr(sent)[:LOOKED_AT_CHARS])
+    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent something that is not an answer.", excerpt=excerpt)
 
 
 def _results(raw: Any, name: str) -> list[Mapping[str, Any]]:
     body = raw.get(name) if isinstance(raw, dict) else None
     found = body.get("result") if isinstance(body, dict) else None
-    if not isinstance(found, list):
-        raise _garbage()
-    return [one for one in found if isinstance(one, dict)]
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise _garbage(raw)
+    return found
 
 
 def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote | None:
-    """One result; None when it has no price, is no symbol of ours or is not priced in dollars."""
-    symbol, last, at = fields.get("symbol"), _number(fields, "regularMarketPrice"), fields.get("regularMarketTime")
-    if not isinstance(symbol, str) or last is None or not isinstance(at, int | float):
-        return None
+    """One result; None when it is not priced in dollars."""
     if fields.get("currency", "USD") != "USD":
         return None
-    bid, ask = _number(fields, "bid"), _number(fields, "ask")
-    if bid is None or ask is None or not 0 < bid <= ask:
-        bid = ask = None
+    bid, ask = touch(number(fields.get("bid")), number(fields.get("ask")))
     known = bid is not None
-    try:
-        observed_at = datetime.fromtimestamp(at, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
     return Quote(
-        symbol=_ours(symbol),
+        symbol=_ours(str(fields.get("symbol"))[:20]),
         bid=bid,
         ask=ask,
-        last=last,
+        last=price(number(fields.get("regularMarketPrice"))),
         bid_size=_size(fields, "bidSize") if known else None,
         ask_size=_size(fields, "askSize") if known else None,
-        volume=_number(fields, "regularMarketVolume"),
-        observed_at=observed_at,
+        volume=number(fields.get("regularMarketVolume")),
+        observed_at=instant(fields.get("regularMarketTime")),
         received_at=received_at,
         provider=NAME,
-        prev_close=_number(fields, "regularMarketPreviousClose"),
+        prev_close=number(fields.get("regularMarketPreviousClose")),
     )
 
 
 def _size(fields: Mapping[str, Any], name: str) -> Decimal | None:
     """Shares at the touch; Yahoo counts round lots, and zero means that it does not know."""
-    lots = _number(fields, name)
-    return lots * 100 if lots else None
-
-
-def _number(fields: Mapping[str, Any], name: str) -> Decimal | None:
-    """An exact figure; None for what is absent. Text and anything not finite is garbage the border must see: NaN."""
-    value = fields.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return Decimal("NaN")
-    return Decimal(repr(value))
+    lots = number(fields.get(name))
+    return lots * 100 if lots is not None and lots != 0 else None
 
 
 def _bar(symbol: str, interval: Interval, at: datetime, *figures: float) -> Bar | None:
-    """A row of the SDK's table; None for one with a hole."""
+    """A row of the SDK's table; None for a day without any figure, as Yahoo has them."""
+    if all(value != value for value in figures[:4]):
+        return None
     try:
         opened, high, low, close = (Decimal(f"{value:.{SIGNIFICANT_DIGITS}g}") for value in figures[:4])
         volume = Decimal(int(figures[4])) if figures[4] == figures[4] else None
-    except (InvalidOperation, ValueError, OverflowError):
-        return None
-    if not all(value.is_finite() for value in (opened, high, low, close)):
-        return None
+    except (InvalidOperation, ValueError, OverflowError, TypeError):
+        opened = high = low = close = NAN
+        volume = None
     return Bar(symbol, interval, at, opened, high, low, close, volume, NAME)
 
 

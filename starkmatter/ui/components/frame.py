@@ -297,6 +297,7 @@ def _strip() -> rx.Component:
     return rx.el.footer(
         cell("connection", "Connecting …"),
         cell("feed"),
+        cell("sources"),
         cell("latency"),
         rx.el.span(class_name="push"),
         rx.cond(

@@ -312,11 +312,14 @@ class Stream {
       feed = old === null ? "No price yet: no source has answered" : !open ? `Last prices from ${this.newest.provider}` : `Prices ${grade} · ${this.newest.provider}`;
       latency = old === null || !open ? "" : `Newest price ${aged(old)} old`;
     }
+    const note = (!silent && this.clock.note) || "";
+    if (note && grade === "live") grade = "delayed";
     this.set("[data-strip=feed]", feed);
+    this.set("[data-strip=sources]", note);
     this.set("[data-strip=latency]", latency);
     for (const dot of document.querySelectorAll("[data-strip=dot]")) {
       dot.dataset.fresh = up ? grade : "stale";
-      dot.title = up ? [feed, latency].filter(Boolean).join(" · ") : "Connection lost";
+      dot.title = up ? [feed, note, latency].filter(Boolean).join(" · ") : "Connection lost";
       dot.setAttribute("aria-label", dot.title);
     }
   }

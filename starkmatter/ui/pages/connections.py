@@ -8,7 +8,9 @@ from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.pages.data_health import source_panels
 from starkmatter.ui.state.connections import ConnectionsState
+from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 
 
@@ -38,6 +40,7 @@ def connections() -> rx.Component:
                             class_name="w12",
                         ),
                     ),
+                    rx.cond(FrameState.is_admin & DataHealthState.ready, source_panels()),
                     rx.cond(
                         ConnectionsState.vendors.length() > 0,
                         panel("How vendors answer", _vendors(), class_name="w12"),
@@ -52,6 +55,8 @@ def connections() -> rx.Component:
                 skeleton_rows(6),
             ),
         ),
+        on_pulse=[DataHealthState.load],
+        steady=True,
     )
 
 

@@ -1,0 +1,223 @@
+"""Alpha Vantage with a key: closes, daily bars and search, over plain HTTP. The key is in the query: tell no address.
+
+Vendor address (STARKMATTER_VENDOR_URLS): `alphavantage`. It answers every question with 200 and says in words what is
+wrong. Its days are not adjusted on the free plan: we do that, with the splits it tells.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from starkmatter.clock import utc_now
+from starkmatter.domain.money import to_micros
+from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.line import Line
+from starkmatter.egress.plan import Plan, plan_of
+from starkmatter.errors import InvalidInput
+from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers.asking import QUIET_SECS, JsonVendor
+from starkmatter.market.providers.figures import CLOSE, NEVER, day, day_instant, price, written
+from starkmatter.settings import Settings
+
+NAME = KIND = "alphavantage"
+VENDOR = "Alpha Vantage"
+REST_URL = "https://www.alphavantage.co"
+READ_SECS = 10.0
+FREE = Plan(per_min=5, per_day=25)
+SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
+KINDS: dict[str, Any] = {"Equity": "equity", "ETF": "etf"}
+# The newest hundred days come in a short answer.
+SHORT = timedelta(days=130)
+PAID = re.compile(r"premium", re.IGNORECASE)
+LIMITED = re.compile(r"rate limit|per day|per minute|per second|call frequency", re.IGNORECASE)
+
+CAPABILITY = Capability(
+    port="market data",
+    adapter=NAME,
+    vendor=VENDOR,
+    client="httpx",
+    connection=KIND,
+    gives=("quotes", "bars", "search"),
+    limits="free plan: 25 requests a day, 5 a minute",
+    notes="US stocks and ETFs: a quote is the last close, bars are days. Asked last for quotes: the plan is too small.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    on: date
+    factor: Decimal
+
+
+class AlphaVantageProvider:
+    """One key. Its plan says how much may be asked."""
+
+    capability = CAPABILITY
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Mapping[str, str],
+        *,
+        tries: int = 2,
+        read_secs: float = READ_SECS,
+        plan: Plan | None = None,
+    ) -> None:
+        self.plan = plan or plan_of(keys, FREE)
+        self._key = keys["api_key"]
+        self._line = Line(VENDOR, plan=self.plan, tries=tries, timeout_secs=read_secs * 2)
+        self._there = JsonVendor(
+            VENDOR, settings.vendor_urls.get(NAME, REST_URL), hide=[self._key], read_secs=read_secs
+        )
+
+    def every_secs(self, symbols: int) -> float:
+        """See the port."""
+        return self.plan.every_secs(symbols)
+
+    async def ready(self) -> None:
+        """See the port."""
+        await self._there.ready()
+
+    async def quotes(self, symbols: Sequence[str]) -> Quotes:
+        """See the port. One question for each symbol; `observed_at` is the close of the day it is of."""
+        found: Quotes = {}
+        for symbol in symbols:
+            if not SYMBOL.fullmatch(symbol):
+                continue
+            try:
+                answer = await self._ask("GLOBAL_QUOTE", QUOTE_WAIT_SECS, symbol=_theirs(symbol))
+            except VendorFailure:
+                if found:
+                    break  # What was learned is learned; the next source is asked for the others.
+                raise
+            fields = answer.get("Global Quote")
+            if not isinstance(fields, dict):
+                raise self._there.garbage(answer)
+            if fields:
+                found[symbol] = _quote(fields, utc_now())
+        return found
+
+    async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """See the port. Days only: inside a day there are none."""
+        if interval != "1d" or not SYMBOL.fullmatch(symbol):
+            return []
+        size = "compact" if utc_now() - start < SHORT else "full"
+        answer = await self._ask("TIME_SERIES_DAILY", symbol=_theirs(symbol), outputsize=size)
+        if "Error Message" in answer:
+            return []
+        days = answer.get("Time Series (Daily)")
+        if not isinstance(days, dict) or not all(isinstance(one, dict) for one in days.values()):
+            raise self._there.garbage(answer)
+        splits = await self._splits(symbol) if days else []
+        bars = [_bar(symbol, on, fields, splits) for on, fields in days.items()]
+        return sorted((bar for bar in bars if start <= bar.starts_at), key=lambda bar: bar.starts_at)
+
+    async def _splits(self, symbol: str) -> list[_Split]:
+        answer = await self._ask("SPLITS", symbol=_theirs(symbol))
+        found = []
+        for row in self._there.rows(answer, "data"):
+            on, factor = day(row.get("effective_date")), written(row.get("split_factor"))
+            if on is None or factor is None or not (factor.is_finite() and factor > 0):
+                raise self._there.garbage(row)
+            found.append(_Split(on, factor))
+        return found
+
+    async def search(self, text: str) -> list[Found]:
+        """See the port: listed in the United States, priced in dollars."""
+        answer = await self._ask("SYMBOL_SEARCH", keywords=text)
+        found = (_found(row) for row in self._there.rows(answer, "bestMatches"))
+        return [one for one in found if one is not None]
+
+    async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no stream.")
+
+    async def _ask(self, function: str, wait_secs: float | None = None, **params: str) -> dict[str, Any]:
+        async def ask() -> dict[str, Any]:
+            answer = await self._there.get("/query", {"function": function, **params, "apikey": self._key})
+            self._check(answer)
+            return answer
+
+        await self.ready()
+        return await self._line.read(ask, wait_secs=wait_secs)
+
+    def _check(self, answer: Mapping[str, Any]) -> None:
+        """What it says instead of an answer. The words may hold the key: they are not passed on."""
+        words = str(answer.get("Note") or answer.get("Information") or "")
+        if LIMITED.search(words):
+            said = f"{VENDOR} limits how often it may be asked."
+            raise VendorFailure(VENDOR, "rate_limited", said, retry_after_secs=QUIET_SECS)
+        if PAID.search(words) or "apikey" in str(answer.get("Error Message", "")):
+            raise VendorFailure(VENDOR, "refused", f"{VENDOR} refuses the key or the plan does not include this.")
+        if words:
+            raise self._there.garbage(answer)
+
+
+def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote:
+    closed_at = day_instant(fields.get("07. latest trading day"), CLOSE)
+    today = exchange_day(closed_at) == exchange_day(received_at) if closed_at != NEVER else False
+    return Quote(
+        symbol=_ours(str(fields.get("01. symbol"))[:20]),
+        bid=None,
+        ask=None,
+        last=price(written(fields.get("05. price"))),
+        bid_size=None,
+        ask_size=None,
+        volume=written(fields.get("06. volume")),
+        observed_at=min(closed_at, received_at) if today else closed_at,
+        received_at=received_at,
+        provider=NAME,
+        prev_close=written(fields.get("08. previous close")),
+    )
+
+
+def _bar(symbol: str, on: str, fields: Mapping[str, Any], splits: Sequence[_Split]) -> Bar:
+    """One day, in shares of today."""
+    starts_at = day_instant(on)
+    names = ("1. open", "2. high", "3. low", "4. close")
+    opened, high, low, close = (price(written(fields.get(name))) for name in names)
+    volume = written(fields.get("5. volume"))
+    factor = Decimal(1)
+    for split in splits:
+        if starts_at != NEVER and exchange_day(starts_at) < split.on:
+            factor *= split.factor
+    if factor != 1:
+        opened, high, low, close = (_divided(one, factor) for one in (opened, high, low, close))
+        volume = None if volume is None else volume * factor
+    return Bar(symbol, "1d", starts_at, opened, high, low, close, volume, NAME)
+
+
+def _divided(figure: Decimal, factor: Decimal) -> Decimal:
+    return to_micros(figure / factor) if figure.is_finite() else figure
+
+
+def _found(row: Mapping[str, Any]) -> Found | None:
+    symbol, kind = _ours(str(row.get("1. symbol"))), KINDS.get(str(row.get("3. type")))
+    if not SYMBOL.fullmatch(symbol) or kind is None:
+        return None
+    if row.get("4. region") != "United States" or row.get("8. currency") != "USD":
+        return None
+    return Found(symbol, str(row.get("2. name") or symbol)[:120], kind, "US", "USD")
+
+
+def _ours(symbol: str) -> str:
+    """Classes of shares are written with a hyphen."""
+    return symbol.replace("-", ".")
+
+
+def _theirs(symbol: str) -> str:
+    return symbol.replace(".", "-")
+
+
+async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
+    """Ask for one quote. What was learned, in words."""
+    found = await AlphaVantageProvider(settings, keys, tries=1).quotes(["AAPL"])
+    if "AAPL" not in found or not found["AAPL"].last.is_finite():
+        raise VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without a price.")
+    return f"AAPL closed at {found['AAPL'].last:,.2f} USD."

@@ -1,0 +1,222 @@
+"""Finnhub with a key: quotes, bars, search and the stream of trades, over plain HTTP and a plain WebSocket.
+
+Vendor addresses (STARKMATTER_VENDOR_URLS): `finnhub` for REST, `finnhub-stream` for the stream. Over REST the key goes
+in a header; the stream takes it in the address only, which is told to nobody.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote as escaped
+
+import orjson
+
+from starkmatter.clock import utc_now
+from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.line import Line
+from starkmatter.egress.plan import Plan, plan_of
+from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers.asking import JsonVendor
+from starkmatter.market.providers.figures import asked_for, instant, number, price
+from starkmatter.market.providers.sockets import Socket, streamed
+from starkmatter.market.providers.tape import Tape
+from starkmatter.settings import Settings
+
+NAME = KIND = "finnhub"
+VENDOR = "Finnhub"
+REST_URL = "https://finnhub.io"
+STREAM_URL = "wss://ws.finnhub.io"
+READ_SECS = 6.0
+MUTE_SECS = 90.0
+FREE = Plan(per_min=60)
+AT_ONCE = 4
+STREAM_SYMBOLS = 50
+SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
+INTERVALS: dict[Interval, str] = {"1m": "1", "5m": "5", "15m": "15", "1h": "30", "1d": "D"}
+KINDS: dict[str, Any] = {"Common Stock": "equity", "ADR": "equity", "ETP": "etf"}
+
+CAPABILITY = Capability(
+    port="market data",
+    adapter=NAME,
+    vendor=VENDOR,
+    client="httpx, websockets",
+    connection=KIND,
+    gives=("quotes", "bars", "search", "stream"),
+    limits="free plan: 60 requests a minute, one for each symbol, and a stream with 50 symbols; bars need a paid plan",
+    notes="US stocks and ETFs. Quotes have neither bid and ask nor volume; the stream tells of trades.",
+)
+
+
+class FinnhubProvider:
+    """One key. Its plan says how much may be asked."""
+
+    capability = CAPABILITY
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Mapping[str, str],
+        *,
+        tries: int = 2,
+        read_secs: float = READ_SECS,
+        mute_secs: float = MUTE_SECS,
+        plan: Plan | None = None,
+    ) -> None:
+        self.plan = plan or plan_of(keys, FREE)
+        self._key, self._mute_secs = keys["api_key"], mute_secs
+        self._stream_url = settings.vendor_urls.get("finnhub-stream", STREAM_URL)
+        self._line = Line(VENDOR, plan=self.plan, tries=tries, timeout_secs=read_secs * 2)
+        self._there = JsonVendor(
+            VENDOR,
+            settings.vendor_urls.get(NAME, REST_URL),
+            hide=[self._key],
+            read_secs=read_secs,
+            headers={"X-Finnhub-Token": self._key},
+        )
+
+    def every_secs(self, symbols: int) -> float:
+        """See the port."""
+        return self.plan.every_secs(symbols)
+
+    async def ready(self) -> None:
+        """See the port."""
+        await self._there.ready()
+
+    async def quotes(self, symbols: Sequence[str]) -> Quotes:
+        """See the port. One question for each symbol, a few at once."""
+        places = asyncio.Semaphore(AT_ONCE)
+        asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
+
+        async def one(symbol: str) -> Quote | None:
+            async with places:
+                fields = await self._ask("/api/v1/quote", {"symbol": symbol}, QUOTE_WAIT_SECS)
+            if "c" not in fields:
+                raise self._there.garbage(fields)
+            return _quote(symbol, fields, utc_now())
+
+        answers = await asyncio.gather(*(one(symbol) for symbol in asked), return_exceptions=True)
+        found: Quotes = {}
+        failures = []
+        for symbol, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, VendorFailure):
+                failures.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer is not None:
+                found[symbol] = answer
+        if failures and not found:
+            raise failures[0]
+        return found
+
+    async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """See the port. An hour comes as two halves. Only with a paid plan."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        asked = {
+            "symbol": symbol,
+            "resolution": INTERVALS[interval],
+            "from": str(int(start.timestamp())),
+            "to": str(int(end.timestamp())),
+        }
+        answer = await self._ask("/api/v1/stock/candle", asked)
+        if answer.get("s") == "no_data":
+            return []
+        columns = [answer.get(name) for name in ("t", "o", "h", "l", "c", "v")]
+        lists = [column for column in columns if isinstance(column, list)]
+        if answer.get("s") != "ok" or len(lists) != len(columns) or len({len(column) for column in lists}) != 1:
+            raise self._there.garbage(answer)
+        bars = [_bar(symbol, interval, row) for row in zip(*lists, strict=True)]
+        return asked_for(bars, start)
+
+    async def search(self, text: str) -> list[Found]:
+        """See the port: listed in the United States."""
+        answer = await self._ask("/api/v1/search", {"q": text, "exchange": "US"})
+        found = (_found(row) for row in self._there.rows(answer, "result"))
+        return [one for one in found if one is not None][:10]
+
+    async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
+        """See the port. Trades of at most STREAM_SYMBOLS symbols."""
+        wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
+        tape = Tape()
+
+        async def begin(socket: Socket) -> None:
+            for symbol in wanted:
+                await socket.send(orjson.dumps({"type": "subscribe", "symbol": symbol}).decode())
+
+        def take(raw: bytes) -> None:
+            self._take(tape, raw)
+
+        address = f"{self._stream_url}/?token={escaped(self._key, safe='')}"
+        await streamed(
+            VENDOR,
+            address,
+            begin=begin,
+            take=take,
+            ask=lambda: self.quotes(wanted),
+            tape=tape,
+            on_quotes=on_quotes,
+            mute_secs=self._mute_secs,
+        )
+
+    def _take(self, tape: Tape, raw: bytes) -> None:
+        message = orjson.loads(raw)
+        if not isinstance(message, dict):
+            raise self._there.garbage(raw)
+        kind = message.get("type")
+        if kind == "error":
+            refused = f"{VENDOR} does not accept this key or so many symbols for its stream."
+            raise VendorFailure(VENDOR, "refused", refused)
+        if kind == "ping":
+            return
+        if kind != "trade":
+            raise self._there.garbage(raw)
+        for trade in self._there.rows(message, "data"):
+            at = instant(trade.get("t"), 1_000)
+            tape.take_trade(str(trade.get("s")), at, price(number(trade.get("p"))), number(trade.get("v")), alone=True)
+
+    async def _ask(self, path: str, params: Mapping[str, str], wait_secs: float | None = None) -> dict[str, Any]:
+        await self.ready()
+        return await self._line.read(lambda: self._there.get(path, params), wait_secs=wait_secs)
+
+
+def _quote(symbol: str, fields: Mapping[str, Any], received_at: datetime) -> Quote | None:
+    """One answer; None for a symbol it does not know, of which every figure is zero and the change is none."""
+    if "t" in fields and fields["t"] == 0 and fields.get("d") is None:
+        return None
+    return Quote(
+        symbol=symbol,
+        bid=None,
+        ask=None,
+        last=price(number(fields.get("c"))),
+        bid_size=None,
+        ask_size=None,
+        volume=None,
+        observed_at=instant(fields.get("t")),
+        received_at=received_at,
+        provider=NAME,
+        prev_close=number(fields.get("pc")),
+    )
+
+
+def _bar(symbol: str, interval: Interval, row: Sequence[Any]) -> Bar:
+    opened, high, low, close = (price(number(one)) for one in row[1:5])
+    return Bar(symbol, interval, instant(row[0]), opened, high, low, close, number(row[5]), NAME)
+
+
+def _found(row: Mapping[str, Any]) -> Found | None:
+    symbol, kind = row.get("symbol"), KINDS.get(str(row.get("type")))
+    if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol) or kind is None:
+        return None
+    return Found(symbol, str(row.get("description") or symbol)[:120], kind, "US", "USD")
+
+
+async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
+    """Ask for one quote. What was learned, in words."""
+    found = await FinnhubProvider(settings, keys, tries=1).quotes(["AAPL"])
+    if "AAPL" not in found or not found["AAPL"].last.is_finite():
+        raise VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without a price.")
+    return f"AAPL at {found['AAPL'].last:,.2f} USD."
