@@ -25,6 +25,7 @@ from starkmatter.api.routes import (
     auth,
     connections,
     market,
+    markets,
     news,
     oidc,
     passkeys,
@@ -34,6 +35,7 @@ from starkmatter.api.routes import (
     sharing,
     step_up,
     trading,
+    watchlists,
 )
 from starkmatter.api.security import bearer_of, client_ip_of
 from starkmatter.api.stream import Stream, make_stream_app
@@ -67,6 +69,8 @@ def build_api() -> FastAPI:
         oidc,
         programs,
         market,
+        markets,
+        watchlists,
         trading,
         portfolio,
         sharing,

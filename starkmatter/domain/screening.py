@@ -55,9 +55,7 @@ FIELDS: dict[str, FieldKind] = {
     "momentum_3m_pct": FieldKind("3 months %", "pct", "price return of 63 sessions"),
     "momentum_6m_pct": FieldKind("6 months %", "pct", "price return of 126 sessions"),
     "momentum_1y_pct": FieldKind("1 year %", "pct", "price return of 252 sessions"),
-    "from_high_pct": FieldKind(
-        "From 52-week high %", "pct", "0 at the highest price of 252 sessions, else less"
-    ),
+    "from_high_pct": FieldKind("From 52-week high %", "pct", "0 at the highest price of 252 sessions, else less"),
     "from_low_pct": FieldKind("From 52-week low %", "pct", "0 at the lowest price of 252 sessions, else more"),
     "sessions": FieldKind("Sessions stored", "count", "how many daily bars the figures are made of"),
 }
@@ -161,9 +159,7 @@ def parse_condition(left: str, op: str, right: str) -> Condition:
     if op.startswith("crosses"):
         for one in (figure, against):
             if isinstance(one, FieldRef) and not FIELDS[one.name].past:
-                raise InvalidInput(
-                    f"{FIELDS[one.name].title} has no former value that could cross."
-                )
+                raise InvalidInput(f"{FIELDS[one.name].title} has no former value that could cross.")
     return Condition(figure, op, against)  # type: ignore[arg-type]
 
 

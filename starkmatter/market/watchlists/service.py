@@ -67,13 +67,14 @@ async def make_watchlist(
     db: Database, cache: Redis, user_id: UUID, venue: Venue, name: str, symbols: Sequence[str] = ()
 ) -> Watchlist:
     """A new list at the end. InvalidInput for a name or symbols that cannot be, Conflict for a name that is taken."""
-    made = {"id": uuid4(), "user": user_id, "venue": venue, "name": checked_name(name), "now": utc_now()}
+    list_id = uuid4()
+    made = {"id": list_id, "user": user_id, "venue": venue, "name": checked_name(name), "now": utc_now()}
     wanted = await _all_known(db, cache, venue, symbols)
     if await db.value(queries.COUNT_LISTS, made) >= MAX_LISTS:
         raise InvalidInput(f"One person can have {MAX_LISTS} watchlists on a market. Delete one first.")
     if not await db.run(queries.NEW_LIST, made | {"symbols": wanted}):
         raise Conflict(f"You have a watchlist “{made['name']}” already.")
-    return await get_watchlist(db, user_id, made["id"])
+    return await get_watchlist(db, user_id, list_id)
 
 
 async def change_watchlist(
