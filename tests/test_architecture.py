@@ -68,8 +68,10 @@ def test_imports_point_towards_the_foundation(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) == "domain"], ids=name_of)
-def test_domain_needs_nothing_but_the_standard_library_and_numpy(path: Path) -> None:
+def test_domain_needs_nothing_but_the_standard_library_numpy_and_for_indicators_ta_lib(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"numpy", "starkmatter"}
+    if path.parent.name == "indicators":
+        allowed |= {"talib"}
     assert {name.split(".")[0] for name in imported(path)} <= allowed
 
 
