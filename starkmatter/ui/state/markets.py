@@ -1,4 +1,4 @@
-"""The page of watchlists: the person's lists on the market of their account, their rows with small lines, and search."""
+"""The page of watchlists: the lists on the market of the account, their rows with small lines, and the search."""
 
 from collections.abc import Awaitable
 from uuid import UUID
