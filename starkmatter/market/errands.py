@@ -19,6 +19,7 @@ from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
 CHANNEL = "errands:market"
 REPLY = "errand:{id}"
 WITHIN_SECS = 3.0
+LATE = "The sources of market data did not answer in time."
 LISTEN_SECS = 0.5
 AT_ONCE = 8
 MAX_BYTES = 10_000
@@ -30,7 +31,9 @@ log = structlog.get_logger("errands")
 _running: set[asyncio.Task[None]] = set()
 
 
-async def ask(cache: Redis, errand: Answer, *, within_secs: float = WITHIN_SECS, channel: str = CHANNEL) -> Answer:
+async def ask(
+    cache: Redis, errand: Answer, *, within_secs: float = WITHIN_SECS, channel: str = CHANNEL, late: str = LATE
+) -> Answer:
     """The worker's answer; Unavailable in words when it has none in time or the vendors failed.
 
     InvalidInput when the worker says that this cannot be asked.
@@ -46,7 +49,7 @@ async def ask(cache: Redis, errand: Answer, *, within_secs: float = WITHIN_SECS,
                 if message is not None:
                     return _answer(message["data"])
     except TimeoutError:
-        raise Unavailable("The sources of market data did not answer in time.") from None
+        raise Unavailable(late) from None
     except (RedisError, OSError):
         raise Unavailable("The cache does not answer.") from None
 

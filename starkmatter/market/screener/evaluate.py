@@ -17,6 +17,7 @@ MAX_KEPT = 64
 MAX_ROWS = 500
 MAX_TILES = 400
 MOVERS = 15
+MAX_SECTORS = 60
 EPOCH = date(1970, 1, 1)
 DECIMALS = 6
 
@@ -66,7 +67,13 @@ def run_screen(figures: Figures, screen: Screen, limit: int) -> Answer:
         about(universe, int(place), newest, latest) | {"values": [_text(column[place]) for column in columns]}
         for place in places[: max(1, min(limit, MAX_ROWS))]
     ]
-    return {"symbols": int(np.count_nonzero(universe.counts)), "count": len(places), "rows": rows}
+    sectors = sorted({one.sector for one in universe.listed if one.sector})
+    return {
+        "symbols": int(np.count_nonzero(universe.counts)),
+        "count": len(places),
+        "rows": rows,
+        "sectors": sectors[:MAX_SECTORS],
+    }
 
 
 def holds(figures: Figures, condition: Condition) -> NDArray[np.bool_]:

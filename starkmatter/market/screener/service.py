@@ -21,6 +21,7 @@ from starkmatter.market.watchlists.service import checked_name
 
 CHANNEL = "errands:screener"
 WITHIN_SECS = 20.0  # the first look at a venue of thousands reads all its days
+LATE = "The prices of the whole market are still being read. Try again in a moment."
 MAX_SCREENS = 50
 MAX_ROWS = 500
 
@@ -39,13 +40,14 @@ class SavedScreen:
 async def screen_venue(cache: Redis, venue: Venue, screen: Screen, limit: int = 100) -> dict[str, Any]:
     """What the venue has for the screen now.
 
-    `as_of`, `symbols` (how many have bars), `count` (how many fit) and `rows`: symbol, name, kind, sector, exchange,
-    currency, `day` of the newest bar, `stale` when others have a newer one, and `values`, one text or None for each
-    column. Unavailable when the worker does not answer, InvalidInput for an indicator that does not exist.
+    `as_of`, `symbols` (how many have bars), `count` (how many fit), `sectors` (all there are) and `rows`: symbol, name,
+    kind, sector, exchange, currency, `day` of the newest bar, `stale` when others have a newer one, and `values`, one
+    text or None for each column. Unavailable when the worker does not answer, InvalidInput for an indicator that does
+    not exist.
     """
     check_screen(screen)
     errand = {"kind": "screen", "venue": venue, "screen": screen_json(screen), "limit": min(limit, MAX_ROWS)}
-    return await ask(cache, errand, within_secs=WITHIN_SECS, channel=CHANNEL)
+    return await ask(cache, errand, within_secs=WITHIN_SECS, channel=CHANNEL, late=LATE)
 
 
 async def overview_of(cache: Redis, venue: Venue) -> dict[str, Any]:
@@ -53,7 +55,7 @@ async def overview_of(cache: Redis, venue: Venue) -> dict[str, Any]:
 
     Each row as in a screen, with `last`, `change_pct`, `volume` and `traded_value` as texts or None.
     """
-    return await ask(cache, {"kind": "overview", "venue": venue}, within_secs=WITHIN_SECS, channel=CHANNEL)
+    return await ask(cache, {"kind": "overview", "venue": venue}, within_secs=WITHIN_SECS, channel=CHANNEL, late=LATE)
 
 
 async def list_screens(db: Database, user_id: UUID) -> Sequence[SavedScreen]:

@@ -1,0 +1,285 @@
+// Parts of the Markets pages: rows that change places by pointer and keys, the map of the market, imports over REST.
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { Link } from "react-router";
+import { ask } from "./rest.js";
+
+const DRAG_PX = 5;
+const REFOCUS_MS = 60;
+const REFOCUS_TRIES = 20;
+
+// Rows are elements with data-key inside one with data-sort. They are moved by their .grip with a pointer, or with Alt
+// and arrows from anywhere in them. React draws the new order; this only says what was asked for.
+export function Sortable({ group, across, onMove }) {
+  useEffect(() => {
+    const host = () => document.querySelector(`[data-sort="${group}"]`);
+    const items = () => [...(host()?.querySelectorAll("[data-key]") ?? [])];
+    let drag = null;
+
+    const focusAgain = (key, tries = 0) => {
+      const place = items().find((one) => one.dataset.key === key);
+      (place?.querySelector(".grip") ?? place)?.focus();
+      if (tries < REFOCUS_TRIES) setTimeout(() => { if (document.activeElement === document.body) focusAgain(key, tries + 1); }, REFOCUS_MS);
+    };
+    const say = (key, place) => {
+      const now = items().findIndex((one) => one.dataset.key === key);
+      if (place === now || place < 0 || place >= items().length) return;
+      onMove(key, place);
+      focusAgain(key);
+    };
+    const keys = (event) => {
+      const item = event.target.closest?.("[data-key]");
+      if (!item || !host()?.contains(item)) return;
+      const [back, on] = across ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
+      if (!(event.altKey || event.target.closest(".grip")) || (event.key !== back && event.key !== on)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      say(item.dataset.key, items().indexOf(item) + (event.key === back ? -1 : 1));
+    };
+    const clear = () => { for (const one of items()) delete one.dataset.drop; };
+    const down = (event) => {
+      const item = event.target.closest?.("[data-key]");
+      if (event.button !== 0 || !item || !host()?.contains(item) || !(across || event.target.closest(".grip"))) return;
+      drag = { item, x: event.clientX, y: event.clientY, on: false, place: -1 };
+      if (!across) event.preventDefault();
+    };
+    const over = (event) => {
+      if (!drag) return;
+      const far = across ? Math.abs(event.clientX - drag.x) : Math.abs(event.clientY - drag.y);
+      if (!drag.on && far < DRAG_PX) return;
+      drag.on = true;
+      drag.item.dataset.dragged = "yes";
+      clear();
+      const all = items();
+      const middle = (one) => { const box = one.getBoundingClientRect(); return across ? box.left + box.width / 2 : box.top + box.height / 2; };
+      const at = across ? event.clientX : event.clientY;
+      const before = all.findIndex((one) => at < middle(one));
+      const now = all.indexOf(drag.item);
+      const slot = before < 0 ? all.length : before;
+      drag.place = slot > now ? slot - 1 : slot;
+      const mark = all[Math.min(slot, all.length - 1)];
+      mark.dataset.drop = slot === all.length ? "after" : "before";
+    };
+    const up = () => {
+      if (!drag) return;
+      const { item, on, place } = drag;
+      drag = null;
+      delete item.dataset.dragged;
+      clear();
+      if (!on) return;
+      // The click that ends a drag chooses nothing.
+      const swallow = (event) => { event.preventDefault(); event.stopPropagation(); };
+      item.addEventListener("click", swallow, true);
+      setTimeout(() => item.removeEventListener("click", swallow, true), 0);
+      say(item.dataset.key, place);
+    };
+    document.addEventListener("keydown", keys, true);
+    document.addEventListener("pointerdown", down);
+    document.addEventListener("pointermove", over);
+    document.addEventListener("pointerup", up);
+    document.addEventListener("pointercancel", up);
+    return () => {
+      document.removeEventListener("keydown", keys, true);
+      document.removeEventListener("pointerdown", down);
+      document.removeEventListener("pointermove", over);
+      document.removeEventListener("pointerup", up);
+      document.removeEventListener("pointercancel", up);
+    };
+  }, [group, across, onMove]);
+  return null;
+}
+
+// Bruls, Huizing and van Wijk, "Squarified treemaps" (2000): rows along the shorter side while their worst shape improves.
+function squarify(parts, x, y, width, height) {
+  const total = parts.reduce((sum, part) => sum + part.size, 0);
+  if (!parts.length || total <= 0 || width <= 0 || height <= 0) return [];
+  const scaled = parts.map((part) => ({ part, area: (part.size / total) * width * height }));
+  const placed = [];
+  let [left, top, wide, high] = [x, y, width, height];
+  const worst = (row, sum, side) => row.reduce((most, one) => Math.max(most, (side * side * one.area) / (sum * sum), (sum * sum) / (side * side * one.area)), 0);
+  let row = [], sum = 0;
+  const lay = () => {
+    const along = wide < high;
+    const depth = sum / (along ? wide : high);
+    let at = along ? left : top;
+    for (const { part, area } of row) {
+      const length = area / depth;
+      placed.push(along ? { part, x: at, y: top, w: length, h: depth } : { part, x: left, y: at, w: depth, h: length });
+      at += length;
+    }
+    if (along) { top += depth; high -= depth; } else { left += depth; wide -= depth; }
+    row = [];
+    sum = 0;
+  };
+  for (const one of scaled) {
+    const side = Math.min(wide, high);
+    if (row.length && worst([...row, one], sum + one.area, side) > worst(row, sum, side)) lay();
+    row.push(one);
+    sum += one.area;
+  }
+  if (row.length) lay();
+  return placed;
+}
+
+const STEPS = [0.25, 1, 2, 3.5];
+const HEAD_PX = 18;
+const tint = (pct) => {
+  if (pct === null) return "";
+  const step = STEPS.filter((least) => Math.abs(pct) >= least).length;
+  return step === 0 ? "flat" : `${pct > 0 ? "up" : "down"}${step}`;
+};
+const signed = (pct) => (pct === null ? "–" : `${pct > 0.004 ? "+" : pct < -0.004 ? "−" : ""}${Math.abs(pct).toFixed(2)} %`);
+
+// A tile is a link: Tab enters the map once, arrows go to the nearest tile that way.
+export function HeatMap({ tiles, bySector, label }) {
+  const host = useRef(null);
+  const [box, setBox] = useState([0, 0]);
+  const [here, setHere] = useState(0);
+  const [moved, setMoved] = useState({});
+
+  useLayoutEffect(() => {
+    const look = () => setBox([host.current.clientWidth, host.current.clientHeight]);
+    const seen = new ResizeObserver(look);
+    seen.observe(host.current);
+    look();
+    return () => seen.disconnect();
+  }, []);
+
+  // Prices move the colors: what came is shown once a second.
+  useEffect(() => {
+    const live = window.starkmatterStream;
+    if (!live) return undefined;
+    const shown = tiles.slice(0, 150).map((tile) => tile.symbol);
+    for (const symbol of shown) live.want(symbol);
+    const paint = () => {
+      const fresh = {};
+      for (const symbol of shown) {
+        const quote = live.quotes.get(symbol);
+        if (quote && quote.prev_close !== null) fresh[symbol] = (Number(quote.last) / Number(quote.prev_close) - 1) * 100;
+      }
+      setMoved(fresh);
+    };
+    const timer = setInterval(paint, 1_000);
+    paint();
+    return () => clearInterval(timer);
+  }, [tiles]);
+
+  const placed = useMemo(() => {
+    const [width, height] = box;
+    const parts = tiles.map((tile) => ({ tile, size: Number(tile.size) }));
+    if (!bySector) return squarify(parts, 0, 0, width, height).map((one) => ({ ...one, tile: one.part.tile }));
+    const groups = new Map();
+    for (const part of parts) {
+      const name = part.tile.sector || "Other";
+      if (!groups.has(name)) groups.set(name, { name, size: 0, parts: [] });
+      groups.get(name).size += part.size;
+      groups.get(name).parts.push(part);
+    }
+    const found = [];
+    for (const { part: group, x, y, w, h } of squarify([...groups.values()].sort((a, b) => b.size - a.size), 0, 0, width, height)) {
+      const head = h > 54 && w > 44 ? HEAD_PX : 0;
+      if (head) found.push({ group: group.name, x, y, w, h: head });
+      for (const one of squarify(group.parts, x, y + head, w, h - head)) found.push({ ...one, tile: one.part.tile });
+    }
+    return found;
+  }, [tiles, bySector, box]);
+
+  const links = placed.filter((one) => one.tile);
+  const keys = (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const at = links[here];
+    if (!way || !at) return;
+    event.preventDefault();
+    const middle = (one) => [one.x + one.w / 2, one.y + one.h / 2];
+    const [fromX, fromY] = middle(at);
+    let best = -1, least = Infinity;
+    links.forEach((one, number) => {
+      const [dx, dy] = [middle(one)[0] - fromX, middle(one)[1] - fromY];
+      const ahead = dx * way[0] + dy * way[1];
+      if (number === here || ahead <= 1) return;
+      const cost = ahead + 2.5 * Math.abs(dx * way[1] + dy * way[0]);
+      if (cost < least) [best, least] = [number, cost];
+    });
+    if (best < 0) return;
+    setHere(best);
+    host.current.querySelectorAll("a")[best]?.focus();
+  };
+
+  let number = -1;
+  return (
+    <div ref={host} className="heatmap" role="group" aria-label={label} onKeyDown={keys}>
+      {placed.map((one) => {
+        const at = { left: one.x, top: one.y, width: one.w, height: one.h };
+        if (one.group) return <span key={`of ${one.group}`} className="group" style={at} aria-hidden="true">{one.group}</span>;
+        number += 1;
+        const place = number;
+        const { symbol, name, sector, words } = one.tile;
+        const pct = moved[symbol] ?? (one.tile.change_pct === "" ? null : Number(one.tile.change_pct));
+        const small = one.w < 44 || one.h < 30;
+        return (
+          <Link key={symbol} to={`/markets/${encodeURIComponent(symbol)}`} style={at} data-tint={tint(pct)} data-small={small ? "yes" : ""}
+            tabIndex={place === here ? 0 : -1} onFocus={() => setHere(place)} title={`${name} · ${words}`}
+            aria-label={`${symbol}, ${name}, ${sector || "no sector"}, ${signed(pct)}, ${words}`}>
+            <b style={{ fontSize: Math.max(10, Math.min(26, one.w / 5, one.h / 3)) }}>{symbol}</b>
+            {small ? null : <span>{signed(pct)}</span>}
+          </Link>
+        );
+      })}
+    </div>
+  );
+}
+
+export function ImportSymbols({ list, onDone }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const [told, setTold] = useState(null);
+  const area = useRef(null);
+
+  const read = async (event) => {
+    const file = event.target.files?.[0];
+    if (!file) return;
+    if (file.size > 50_000) { setProblem("The file is too large: 50,000 characters at most."); return; }
+    area.current.value = await file.text();
+  };
+  const send = async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem("");
+    setTold(null);
+    const answer = await ask(`/api/v1/watchlists/${list}/import`, { body: { text: area.current.value } });
+    setBusy(false);
+    if (!answer.ok) { setProblem(answer.problem); return; }
+    setTold(answer.told);
+    if (!answer.told.refused.length) area.current.value = "";
+    onDone?.();
+  };
+
+  return (
+    <form className="grid" onSubmit={send}>
+      <div className="field">
+        <label htmlFor="import-file">A file, CSV or text</label>
+        <input id="import-file" type="file" accept=".csv,.txt,text/csv,text/plain" className="input file" onChange={read} />
+      </div>
+      <div className="field">
+        <label htmlFor="import-text">Or the symbols themselves</label>
+        <textarea id="import-text" ref={area} className="input" rows={6} maxLength={50_000} spellCheck={false} required
+          placeholder={"AAPL, MSFT\nNASDAQ:NVDA"} />
+        <span className="hint">Separated by commas, blanks or lines; of a CSV the column “symbol” is read.</span>
+      </div>
+      <div aria-live="polite">
+        {problem ? <div className="note bad" role="alert">{problem}</div> : null}
+        {told ? (
+          <div className={told.refused.length ? "note warn" : "note good"}>
+            {told.added.length ? `Added: ${told.added.join(", ")}.` : "Nothing was added."}
+            {told.refused.length ? (
+              <ul className="refused">
+                {told.refused.map((one, at) => <li key={at}>Line {one.line}: {one.said ? <b>{one.said}</b> : "nothing"} – {one.why}</li>)}
+              </ul>
+            ) : null}
+          </div>
+        ) : null}
+      </div>
+      <div className="actions"><button type="submit" className="btn primary" disabled={busy}>{busy ? "Importing …" : "Import"}</button></div>
+    </form>
+  );
+}
