@@ -173,12 +173,3 @@ def value_area(chart: rx.Var, label: str) -> rx.Component:
         rx.el.figcaption(rx.el.span(chart["from"]), rx.el.span(chart["to"], " ET")),
         class_name="area",
     )
-
-
-def spark(points: rx.Var[str]) -> rx.Component:
-    """A line of the last closes."""
-    return rx.el.svg(
-        rx.cond(points != "", rx.el.path(d="M" + points)),
-        class_name="spark",
-        custom_attrs={"viewBox": "0 0 92 26", "preserveAspectRatio": "none", "aria-hidden": "true"},
-    )

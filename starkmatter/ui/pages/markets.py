@@ -5,6 +5,7 @@ import reflex as rx
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.parts import empty, fresh_dot, live, problem_note, skeleton_rows, table, tabs, td, th
+from starkmatter.ui.components.small_line import small_line
 from starkmatter.ui.live.components import ImportSymbols, Sortable
 from starkmatter.ui.state.markets import WatchState
 
@@ -206,21 +207,6 @@ def _row(one: rx.Var) -> rx.Component:
         ),
         key=symbol,
         custom_attrs={"data-key": symbol},
-    )
-
-
-def small_line(points: rx.Var[str], direction: rx.Var[str], words: rx.Var[str]) -> rx.Component:
-    """A small line in the color of its way, with words for those who do not see it."""
-    return rx.el.svg(
-        rx.cond(points != "", rx.el.path(d="M" + points)),
-        class_name="spark",
-        role="img",
-        custom_attrs={
-            "viewBox": "0 0 92 26",
-            "preserveAspectRatio": "none",
-            "data-dir": direction,
-            "aria-label": words,
-        },
     )
 
 
