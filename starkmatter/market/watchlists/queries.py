@@ -19,7 +19,7 @@ FIRST_LIST: LiteralString = """
 INSERT INTO watchlist (id, user_id, venue, name, position, symbols, created_at, updated_at)
 SELECT %(id)s, %(user)s, %(venue)s, %(name)s, 0, known.symbols, %(now)s, %(now)s
   FROM (SELECT array_agg(symbol ORDER BY symbol) AS symbols
-          FROM (SELECT symbol FROM instrument WHERE venue = %(venue)s ORDER BY symbol LIMIT %(limit)s) AS some) AS known
+          FROM (SELECT symbol FROM instrument WHERE venue = %(venue)s ORDER BY symbol LIMIT %(limit)s) AS few) AS known
  WHERE known.symbols IS NOT NULL
    AND NOT EXISTS (SELECT FROM watchlist WHERE user_id = %(user)s AND venue = %(venue)s)
 ON CONFLICT (user_id, venue, name) DO NOTHING
@@ -27,9 +27,9 @@ ON CONFLICT (user_id, venue, name) DO NOTHING
 
 NEW_LIST: LiteralString = """
 INSERT INTO watchlist (id, user_id, venue, name, position, symbols, created_at, updated_at)
-SELECT %(id)s, %(user)s, %(venue)s, %(name)s,
-       (SELECT coalesce(max(position) + 1, 0) FROM watchlist WHERE user_id = %(user)s AND venue = %(venue)s),
-       %(symbols)s, %(now)s, %(now)s
+VALUES (%(id)s, %(user)s, %(venue)s::text, %(name)s,
+        (SELECT coalesce(max(position) + 1, 0) FROM watchlist WHERE user_id = %(user)s AND venue = %(venue)s::text),
+        %(symbols)s, %(now)s, %(now)s)
 ON CONFLICT (user_id, venue, name) DO NOTHING
 """
 

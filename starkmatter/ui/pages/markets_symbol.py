@@ -207,9 +207,7 @@ def _related() -> rx.Component:
                     table(head, rows, "Correlation with your symbols"),
                     class_name="correlated",
                 ),
-                empty(
-                    "Nothing to compare with", "Correlations with your holdings and your first watchlist stand here."
-                ),
+                empty("Nothing to compare with", nothing),
             ),
             skeleton_rows(8),
         ),

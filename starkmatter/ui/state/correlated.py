@@ -182,8 +182,6 @@ def _exception_row(one: ExceptionalDay) -> Row:
     return {
         "day": f"{one.on:%A}, {show.day(one.on)}",
         "name": one.name,
-        "what": "Closed"
-        if one.session is None
-        else f"Closes at {one.session.closes_at.astimezone(EXCHANGE_ZONE):%H:%M}",
-        "half": "" if one.session is None else "yes",
+        "what": f"Closes at {closes}" if closes else "Closed",
+        "half": "yes" if closes else "",
     }
