@@ -111,7 +111,7 @@ def _rail(page: str) -> rx.Component:
             class_name="nav",
             type="button",
             title="Show or hide labels",
-            aria_label="Show or hide labels",
+            aria_label="Collapse: show or hide labels",
             on_click=FrameState.toggle_rail,
         ),
         class_name="rail",
@@ -249,7 +249,7 @@ def _accounts(on_choice: list) -> rx.Component:
                 class_name="account",
             ),
             icon("down"),
-            aria_label="Choose an account",
+            rx.el.span("Choose an account", class_name="sr"),
         ),
         rx.el.div(
             rx.foreach(
@@ -278,7 +278,7 @@ def _accounts(on_choice: list) -> rx.Component:
 
 def _person() -> rx.Component:
     return rx.el.details(
-        rx.el.summary(rx.el.span(FrameState.initials, class_name="avatar"), aria_label="Your menu"),
+        rx.el.summary(rx.el.span(FrameState.initials, class_name="avatar"), rx.el.span("Your menu", class_name="sr")),
         rx.el.div(
             rx.el.span(FrameState.name, class_name="note"),
             rx.el.a("Settings", href="/settings"),

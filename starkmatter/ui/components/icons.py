@@ -6,7 +6,7 @@ import reflex as rx
 
 PATHS: dict[str, str] = {
     "dashboard": "M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z",
-    "markets": "M4 4h9v10H4zM15 4h5v5h-5zM15 11h5v9h-5zM4 16h9v4H4z",
+    "markets": "M3 17l6-6 4 4 8-9M15 6h6v6M3 21h18",
     "trade": "M5 4v16M5 8h3v7H5M12 2v20M10.5 6h3v9h-3zM19 5v14M17.5 9h3v6h-3z",
     "portfolio": "M12 3a9 9 0 1 0 9 9h-9zM15 3.5A9 9 0 0 1 20.5 9H15z",
     "orders": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",

@@ -72,7 +72,9 @@ def status(text: rx.Var[str]) -> rx.Component:
 
 
 def th(text: str, *, num: bool = False, class_name: str = "") -> rx.Component:
-    """A column's head."""
+    """A column's head; of one without a name, a cell."""
+    if text == "":
+        return rx.el.td(class_name=f"{'num' if num else ''} {class_name}".strip())
     return rx.el.th(text, class_name=f"{'num' if num else ''} {class_name}".strip(), scope="col")
 
 

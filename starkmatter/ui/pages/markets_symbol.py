@@ -131,9 +131,9 @@ def _figures() -> rx.Component:
                 live(symbol, "range", figures["range"], low=figures["day_low"], high=figures["day_high"], still=""),
             ),
             fact("Volume", live(symbol, "volume", figures["volume"], still="")),
-            fact("Average of 20 sessions", figures["average"]),
+            fact("Avg. volume, 20 d", figures["average"]),
             fact("Volume / average", figures["relative"]),
-            fact("Volatility, 63 sessions", figures["volatility"]),
+            fact("Volatility, 63 d", figures["volatility"]),
             fact(
                 rx.cond(figures["beta_of"] != "", "Beta against " + figures["beta_of"], "Beta"),
                 figures["beta"],

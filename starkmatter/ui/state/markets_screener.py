@@ -52,7 +52,7 @@ class ScreenerState(rx.State):
     dialog: str = ""
     said: str = ""
     problem: str = ""
-    _screen: dict[str, Any] = {}
+    _kept: str = "{}"  # the screen as JSON
 
     @rx.event
     @allow("user")
@@ -60,7 +60,7 @@ class ScreenerState(rx.State):
         """Show what fits the screen as it was left."""
         self.said, self.dialog = "", ""
         await self._read_saved()
-        await self._run(parse_screen(self._screen), all_sectors=True)
+        await self._run(self._screen(), all_sectors=True)
         self.ready = True
 
     @rx.event
@@ -89,7 +89,7 @@ class ScreenerState(rx.State):
         except StarkMatterError as error:
             self.problem = error.text
             return
-        raw = screen_json(parse_screen(self._screen))
+        raw = screen_json(self._screen())
         raw["conditions"] += screen_json(Screen((made,)))["conditions"]
         if made.left.text not in raw["columns"] and len(raw["columns"]) < 10:
             raw["columns"] += [made.left.text]
@@ -99,7 +99,7 @@ class ScreenerState(rx.State):
     @allow("user")
     async def drop(self, place: int) -> None:
         """Take a condition away."""
-        raw = screen_json(parse_screen(self._screen))
+        raw = screen_json(self._screen())
         if 0 <= place < len(raw["conditions"]):
             del raw["conditions"][place]
             await self._try(raw)
@@ -123,19 +123,19 @@ class ScreenerState(rx.State):
     @allow("user")
     async def choose_kind(self, kind: str) -> None:
         """Only shares, only funds, or all."""
-        await self._try(screen_json(parse_screen(self._screen)) | {"kinds": [kind[:20]] if kind else []})
+        await self._try(screen_json(self._screen()) | {"kinds": [kind[:20]] if kind else []})
 
     @rx.event
     @allow("user")
     async def choose_sector(self, sector: str) -> None:
         """Only one sector, or all."""
-        await self._try(screen_json(parse_screen(self._screen)) | {"sectors": [sector[:60]] if sector else []})
+        await self._try(screen_json(self._screen()) | {"sectors": [sector[:60]] if sector else []})
 
     @rx.event
     @allow("user")
     async def sort(self, figure: str) -> None:
         """Order by a column; once more turns the order around."""
-        screen = parse_screen(self._screen)
+        screen = self._screen()
         raw = screen_json(screen)
         if figure in raw["columns"]:
             turned = not screen.descending if screen.sort.text == figure else True
@@ -146,7 +146,7 @@ class ScreenerState(rx.State):
     async def add_column(self, form: dict[str, str]) -> None:
         """One more column."""
         part = {name: value.strip()[:MAX_FORM_CHARS] for name, value in form.items()}
-        raw = screen_json(parse_screen(self._screen))
+        raw = screen_json(self._screen())
         try:
             text = parse_figure(_figure_text(part, "column")).text
         except StarkMatterError as error:
@@ -158,7 +158,7 @@ class ScreenerState(rx.State):
     @allow("user")
     async def drop_column(self, figure: str) -> None:
         """One column less; the last one stays."""
-        raw = screen_json(parse_screen(self._screen))
+        raw = screen_json(self._screen())
         left = [one for one in raw["columns"] if one != figure]
         if left and len(left) < len(raw["columns"]):
             await self._try(raw | {"columns": left} | ({"sort": left[0]} if raw["sort"] == figure else {}))
@@ -191,14 +191,18 @@ class ScreenerState(rx.State):
     async def save(self, form: dict[str, str]) -> None:
         """Keep the screen under a new name."""
         b, caller = backends(), await caller_of(self)
-        await self._keep(service.save_screen(b.db, caller.user_id, form.get("name", "")[:80], self._screen))
+        await self._keep(
+            service.save_screen(b.db, caller.user_id, form.get("name", "")[:80], screen_json(self._screen()))
+        )
 
     @rx.event
     @allow("user")
     async def update(self) -> None:
         """Keep what is shown under the name it was opened with."""
         b, caller = backends(), await caller_of(self)
-        await self._keep(service.change_screen(b.db, caller.user_id, _key(self.chosen), screen=self._screen))
+        await self._keep(
+            service.change_screen(b.db, caller.user_id, _key(self.chosen), screen=screen_json(self._screen()))
+        )
 
     @rx.event
     @allow("user")
@@ -233,6 +237,9 @@ class ScreenerState(rx.State):
         self.said, self.problem = f"{len(done.added)} symbols added to “{done.watchlist.name}”.{left}", ""
         await self._read_saved()
 
+    def _screen(self) -> Screen:
+        return parse_screen(orjson.loads(self._kept))
+
     async def _keep(self, kept: Any) -> None:
         try:
             found = await kept
@@ -263,7 +270,7 @@ class ScreenerState(rx.State):
         except StarkMatterError as error:
             self.problem = error.text
             return
-        self._screen = screen_json(screen)
+        self._kept = orjson.dumps(screen_json(screen)).decode()
         self.conditions = [{"place": str(n), "words": one.words} for n, one in enumerate(screen.conditions)]
         self.columns = columns_of(screen)
         self.rows, self.values = result_rows(found), result_values(screen, found)
@@ -271,7 +278,7 @@ class ScreenerState(rx.State):
         self.words = as_of_words(found, SHOWN)
         self.kind = screen.kinds[0] if screen.kinds else ""
         self.sector = screen.sectors[0] if screen.sectors else ""
-        self.csv = f"/api/v1/screener.csv?venue={venue}&screen={quoted(orjson.dumps(self._screen).decode())}"
+        self.csv = f"/api/v1/screener.csv?venue={venue}&screen={quoted(self._kept)}"
         self.problem = ""
 
     async def _read_saved(self) -> None:
