@@ -82,6 +82,8 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             ("alert_id", "alerts", alert),
             ("chat_id", "assistant/chats", {"title": "canary-7f3a91"}),
             ("token_id", "tokens", token),
+            ("watchlist_id", "watchlists", {"venue": "replay", "name": f"canary-7f3a91-{uuid4().hex[:8]}"}),
+            ("screen_id", "screens", {"name": f"canary-7f3a91-{uuid4().hex[:8]}", "screen": {}}),
         ):
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text

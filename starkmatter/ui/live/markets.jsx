@@ -214,13 +214,13 @@ export function HeatMap({ tiles, bySector, label }) {
         const place = number;
         const { symbol, name, sector, words } = one.tile;
         const pct = moved[symbol] ?? (one.tile.change_pct === "" ? null : Number(one.tile.change_pct));
-        const small = one.w < 44 || one.h < 30;
+        const small = one.w < 58 || one.h < 32;
         return (
           <Link key={symbol} to={`/markets/${encodeURIComponent(symbol)}`} style={at} data-tint={tint(pct)} data-small={small ? "yes" : ""}
-            tabIndex={place === here ? 0 : -1} onFocus={() => setHere(place)} title={`${name} · ${words}`}
-            aria-label={`${symbol}, ${name}, ${sector || "no sector"}, ${signed(pct)}, ${words}`}>
-            <b style={{ fontSize: Math.max(10, Math.min(26, one.w / 5, one.h / 3)) }}>{symbol}</b>
-            {small ? null : <span>{signed(pct)}</span>}
+            tabIndex={place === here ? 0 : -1} onFocus={() => setHere(place)} title={`${name} · ${words}`}>
+            <b style={{ fontSize: Math.max(10, Math.min(26, one.w / 5, one.h / 3)) }}>{symbol}</b>{" "}
+            <span className={small ? "sr" : ""}>{signed(pct)}</span>
+            <span className="sr">, {name}, {sector || "no sector"}, {words}</span>
           </Link>
         );
       })}

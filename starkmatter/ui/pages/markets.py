@@ -147,6 +147,7 @@ def _rows() -> rx.Component:
         th("Ask", num=True, class_name="wideonly-cell"),
         th("Volume", num=True, class_name="wideonly-cell"),
         th("", class_name="wideonly-cell"),
+        th(""),
     ]
     return rx.cond(
         WatchState.rows.length() > 0,
@@ -192,18 +193,19 @@ def _row(one: rx.Var) -> rx.Component:
         td(live(symbol, "ask", one["ask"], still=""), num=True, class_name="wideonly-cell"),
         td(live(symbol, "volume", one["volume"], still=""), num=True, class_name="wideonly-cell"),
         td(
-            rx.el.div(
-                rx.el.a("Trade", href="/trade/" + symbol, class_name="btn tiny", aria_label="Trade " + symbol),
-                rx.el.button(
-                    icon("close"),
-                    type="button",
-                    class_name="btn tiny ghost",
-                    aria_label="Take " + symbol + " out of the list",
-                    on_click=WatchState.remove(symbol),
-                ),
-                class_name="actions end",
-            ),
+            rx.el.a("Trade", href="/trade/" + symbol, class_name="btn tiny", aria_label="Trade " + symbol),
+            num=True,
             class_name="wideonly-cell",
+        ),
+        td(
+            rx.el.button(
+                icon("close"),
+                type="button",
+                class_name="btn tiny ghost",
+                aria_label="Take " + symbol + " out of the list",
+                on_click=WatchState.remove(symbol),
+            ),
+            num=True,
         ),
         key=symbol,
         custom_attrs={"data-key": symbol},

@@ -62,9 +62,8 @@ def _head() -> rx.Component:
         rx.el.span(live(symbol, "last", figures["last"]), class_name="last mono"),
         rx.el.span(
             live(symbol, "change", figures["change"], figures["dir"], still=""),
-            " ",
             live(symbol, "changepct", figures["change_pct"], figures["dir"], still=""),
-            class_name="mono",
+            class_name="mono changes",
         ),
         rx.el.span(class_name="grow"),
         rx.el.form(
