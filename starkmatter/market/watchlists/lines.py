@@ -27,11 +27,11 @@ async def mini_lines(db: Database, venue: Venue, symbols: Sequence[str], until: 
             await _closes(db, venue, missing, "5m", session.opens_at, min(until, session.closes_at))
         ).items():
             if len(closes) >= FEW:
-                found[symbol] = MiniLine(closes, words)
+                found[symbol] = MiniLine(closes, words, days=False)
     missing = [symbol for symbol in symbols if symbol not in found]
     for symbol, closes in (await _closes(db, venue, missing, "1d", until - DAYS_BACK, until)).items():
-        found[symbol] = MiniLine(closes[-MAX_DAYS:], f"{len(closes[-MAX_DAYS:])} days")
-    return {symbol: found.get(symbol, MiniLine([], "")) for symbol in symbols}
+        found[symbol] = MiniLine(closes[-MAX_DAYS:], f"{len(closes[-MAX_DAYS:])} days", days=True)
+    return {symbol: found.get(symbol, MiniLine([], "", days=False)) for symbol in symbols}
 
 
 async def _newest_sessions(db: Database, until: datetime) -> list[tuple[Session, str]]:

@@ -44,7 +44,11 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class MiniLine:
-    """Closes for a small line, oldest first, and in words what they are; empty when none are stored."""
+    """Closes for a small line, oldest first, and in words what they are; empty when none are stored.
+
+    `days`: they are of several days, so the line's way is not the day's.
+    """
 
     closes: list[Decimal]
     words: str
+    days: bool

@@ -248,13 +248,14 @@ async def watch_rows(venue: Venue, symbols: list[str]) -> list[Row]:
     ]
 
 
-_NO_LINE = MiniLine([], "")
+_NO_LINE = MiniLine([], "", days=False)
 
 
 def _row(symbol: str, name: str, quote: Quote | None, line: MiniLine) -> Row:
     moved = quote.last - quote.prev_close if quote and quote.prev_close else None
     pct = moved / quote.prev_close * 100 if quote and quote.prev_close and moved is not None else None
     drawn = line.closes[-1] - line.closes[0] if line.closes else None
+    way = drawn if moved is None or line.days else moved
     return {
         "symbol": symbol,
         "name": name,
@@ -266,7 +267,7 @@ def _row(symbol: str, name: str, quote: Quote | None, line: MiniLine) -> Row:
         "ask": show.money(quote.ask if quote else None),
         "volume": show.money(quote.volume if quote else None, 0),
         "spark": line_points(line.closes, SPARK_WIDTH, SPARK_HEIGHT),
-        "spark_dir": show.direction(drawn),
+        "spark_dir": show.direction(way),
         "spark_words": f"{line.words}: {show.change(drawn)}" if line.closes else "No bars yet",
     }
 
