@@ -13,6 +13,7 @@ _STEP_UP = rx.asset("stepup.jsx", shared=True)
 _PASSKEYS = rx.asset("passkeys.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
 _MARKETS = rx.asset("markets.jsx", shared=True)
+_HEATMAP = rx.asset("heatmap.jsx", shared=True)
 for _imported in ("rest.js", "keys.js"):  # by those above
     rx.asset(_imported, shared=True)
 
@@ -186,7 +187,7 @@ class Sortable(rx.NoSSRComponent):
 class HeatMap(rx.NoSSRComponent):
     """Tiles (`symbol`, `name`, `sector`, `size`, `change_pct`, `words`, all texts) whose colors follow live prices."""
 
-    library = f"$/public{_MARKETS}"
+    library = f"$/public{_HEATMAP}"
     tag = "HeatMap"
     tiles: rx.Var[list[dict[str, str]]]
     by_sector: rx.Var[bool]

@@ -39,13 +39,9 @@ def market_map() -> rx.Component:
                     segment([("map", "Map"), ("table", "Table")], state.view, state.choose_view, "View"),
                 ),
                 rx.cond(
-                    ~state.ready,
-                    rx.el.div(class_name="skeleton heatmap"),
-                    rx.cond(
-                        state.tiles.length() > 0,
-                        rx.cond(state.view == "map", _map(), _all()),
-                        empty("No symbol has a day yet", NO_BARS),
-                    ),
+                    state.ready & (state.tiles.length() == 0),
+                    empty("No symbol has a day yet", NO_BARS),
+                    rx.cond(state.view == "map", _map(), _all()),
                 ),
                 class_name="panel",
             ),
@@ -65,10 +61,17 @@ def market_map() -> rx.Component:
 def _map() -> rx.Component:
     state = MapState
     return rx.fragment(
-        HeatMap.create(
-            tiles=state.tiles,
-            by_sector=state.by_sector,
-            label="Map of the market: a tile for each symbol, colored by its change",
+        rx.el.div(
+            rx.cond(
+                state.ready,
+                HeatMap.create(
+                    tiles=state.tiles,
+                    by_sector=state.by_sector,
+                    label="Map of the market: a tile for each symbol, colored by its change",
+                ),
+                rx.el.div(class_name="skeleton"),
+            ),
+            class_name="heatslot",
         ),
         rx.el.div(
             rx.el.div(
