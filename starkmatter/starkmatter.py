@@ -15,6 +15,11 @@ from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
+from starkmatter.ui.pages.markets import markets
+from starkmatter.ui.pages.markets_map import market_map
+from starkmatter.ui.pages.markets_more import correlation, sessions
+from starkmatter.ui.pages.markets_screener import screener
+from starkmatter.ui.pages.markets_symbol import market_symbol
 from starkmatter.ui.pages.news import feeds, news
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
@@ -29,9 +34,14 @@ from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
+from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.markets import WatchState
+from starkmatter.ui.state.markets_map import MapState
+from starkmatter.ui.state.markets_screener import ScreenerState
+from starkmatter.ui.state.markets_symbol import SymbolState
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
@@ -88,6 +98,12 @@ def _add_page(page: Callable[[], rx.Component], route: str, title: str, *states:
 
 
 _add_page(dashboard, "/", "Dashboard", DashboardState, NewsPanelState)
+_add_page(markets, "/markets", "Watchlists", WatchState)
+_add_page(market_map, "/markets/map", "Heat map", MapState)
+_add_page(screener, "/markets/screener", "Screener", ScreenerState)
+_add_page(correlation, "/markets/correlation", "Correlation", CorrelationState)
+_add_page(sessions, "/markets/sessions", "Sessions", SessionsState)
+_add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0021_history"
-down_revision = "0019_chart"
+down_revision = "0020_markets"
 branch_labels = None
 depends_on = None
 

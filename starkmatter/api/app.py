@@ -26,6 +26,7 @@ from starkmatter.api.routes import (
     charts,
     connections,
     market,
+    markets,
     news,
     oidc,
     passkeys,
@@ -35,6 +36,7 @@ from starkmatter.api.routes import (
     sharing,
     step_up,
     trading,
+    watchlists,
 )
 from starkmatter.api.security import bearer_of, client_ip_of
 from starkmatter.api.stream import Stream, make_stream_app
@@ -68,6 +70,8 @@ def build_api() -> FastAPI:
         oidc,
         programs,
         market,
+        markets,
+        watchlists,
         trading,
         portfolio,
         sharing,

@@ -85,3 +85,19 @@ def age(span: timedelta) -> str:
         return f"{mins} min ago"
     count, unit = (mins // 60, "hour") if mins < 24 * 60 else (mins // (24 * 60), "day")
     return f"{count} {unit}{'' if count == 1 else 's'} ago"
+
+
+def short_money(value: Decimal | None) -> str:
+    """`3.42 B`, `871.5 M`, `12.0 K`, `950.00`: four figures are enough to compare."""
+    if value is None:
+        return NOTHING
+    for size, unit in (
+        (Decimal(10) ** 12, "T"),
+        (Decimal(10) ** 9, "B"),
+        (Decimal(10) ** 6, "M"),
+        (Decimal(1000), "K"),
+    ):
+        if abs(value) >= size:
+            part = value / size
+            return f"{money(part, 2 if abs(part) < 10 else 1)} {unit}"
+    return money(value)

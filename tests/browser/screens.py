@@ -14,6 +14,12 @@ from tests.browser.walk import DESKTOP, EMAIL, PASSPHRASE, PHONE, Walk, chromium
 
 SCREENS = (
     ("dashboard", "/"),
+    ("watchlists", "/markets"),
+    ("heat-map", "/markets/map"),
+    ("screener", "/markets/screener"),
+    ("symbol", "/markets/AAPL"),
+    ("correlation", "/markets/correlation"),
+    ("sessions", "/markets/sessions"),
     ("trade", "/trade/AAPL"),
     ("orders", "/orders"),
     ("news", "/news"),

@@ -134,7 +134,7 @@ def test_a_stranger_sees_the_door_and_comes_back_to_the_page_asked_for(owner: Wa
     stranger.page.get_by_role("button", name="Sign in", exact=True).click()
     stranger.page.wait_for_url("**/portfolio**", timeout=15 * SECS)
     stranger.settle()
-    stranger.page.get_by_label("Your menu").click()
+    stranger.page.locator("summary", has_text="Your menu").click()
     stranger.page.get_by_role("button", name="Sign out").click()
     stranger.page.wait_for_url("**/login**", timeout=15 * SECS)
     stranger.page.goto(owner.url + "/")

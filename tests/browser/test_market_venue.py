@@ -82,6 +82,19 @@ def test_paper_shares_are_bought_at_a_live_quote_and_drawn_on_the_chart(market: 
     expect(page.get_by_text("Time-weighted (TWR)")).to_be_visible()
 
 
+def test_the_markets_room_shows_the_market_of_today(first: Walk) -> None:
+    page = first.page
+    first.open("/markets")
+    expect(watched(first, "AAPL")).to_contain_text("192.50", timeout=20 * SECS)
+    page.get_by_role("searchbox", name="Add a symbol or company").fill("visa")
+    expect(page.locator(".hits")).to_contain_text(re.compile("Visa|No symbol is called that"), timeout=10 * SECS)
+    first.open("/markets/map")
+    expect(page.locator(".heatmap a", has_text="AAPL")).to_be_visible(timeout=20 * SECS)
+    first.open("/markets/AAPL")
+    expect(page.locator(".symbolhead .last")).to_have_text("192.50", timeout=20 * SECS)
+    expect(page.get_by_role("region", name="Price returns")).to_contain_text("%", timeout=20 * SECS)
+
+
 def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:
     first.open("/")
     page = first.page

@@ -6,11 +6,21 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.names import NAMELESS
-from tests.browser.walk import MORE, PHONE, Walk
+from tests.browser.walk import MARKETS, MORE, PHONE, Walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PAGES = ("/", "/trade/AAPL", "/portfolio", "/portfolio/performance", "/orders", "/assistant", "/settings", *MORE)
+PAGES = (
+    "/",
+    *MARKETS,
+    "/trade/AAPL",
+    "/portfolio",
+    "/portfolio/performance",
+    "/orders",
+    "/assistant",
+    "/settings",
+    *MORE,
+)
 DOORS = ("/login", "/setup?token=x", "/forgot", "/reset?token=x", "/welcome", "/nowhere")
 BASE_PAGE_MAX_KB = 230
 TRADE_PAGE_MAX_KB = 300

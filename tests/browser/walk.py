@@ -24,6 +24,14 @@ PASSPHRASE = "violet harbor counts nine engines"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SECS = 1_000
+MARKETS = (
+    "/markets",
+    "/markets/map",
+    "/markets/screener",
+    "/markets/correlation",
+    "/markets/sessions",
+    "/markets/AAPL",
+)
 MORE = (
     "/news",
     "/alerts",

@@ -18,6 +18,8 @@ from starkmatter.alerts.service import choose_summary, make_alert
 from starkmatter.assistant.service import create_chat
 from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
+from starkmatter.market.screener.service import save_screen
+from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.trading.submit import submit_order
 from tests.builders import Desk, make_desk, order, quote
 
@@ -49,8 +51,10 @@ FILLED = (
     "mail_choice",
     "order_event",
     "outbox",
+    "saved_screen",
     "trade_order",
     "vault_secret",
+    "watchlist",
 )
 
 
@@ -81,6 +85,8 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await create_chat(b, caller, "Mine")
     await choose_summary(b, caller, True)
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
+    await list_watchlists(database, caller.user_id, "replay")
+    await save_screen(database, caller.user_id, "Mine", {})
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)

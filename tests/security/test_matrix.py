@@ -86,6 +86,8 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             ("token_id", "tokens", token),
             ("drawing_id", "chart/drawings", drawing),
             ("template_id", "chart/templates", {"name": "canary-7f3a91", "look": {}}),
+            ("watchlist_id", "watchlists", {"venue": "replay", "name": f"canary-7f3a91-{uuid4().hex[:8]}"}),
+            ("screen_id", "screens", {"name": f"canary-7f3a91-{uuid4().hex[:8]}", "screen": {}}),
         ):
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text

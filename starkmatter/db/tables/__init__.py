@@ -18,4 +18,5 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     programs,
     running,
     trading,
+    watching,
 )

@@ -12,6 +12,7 @@ from starkmatter.ui.state.palette import PaletteState
 
 NAVIGATION = (
     ("/", "Dashboard", "dashboard"),
+    ("/markets", "Markets", "markets"),
     ("/trade/AAPL", "Trade", "trade"),
     ("/portfolio", "Portfolio", "portfolio"),
     ("/orders", "Orders", "orders"),
@@ -20,14 +21,15 @@ NAVIGATION = (
     ("/alerts", "Alerts", "alerts"),
     ("/settings", "Settings", "settings"),
 )
-ON_PHONE = ("Dashboard", "Trade", "Portfolio", "Orders")
+ON_PHONE = ("Dashboard", "Markets", "Trade", "Portfolio", "Orders")
 SHOWS_ITS_HEADING = {"Trade", "Settings", "Administration"}
 KEYS = (
     ("⌘K  or  /", "Search symbols and pages"),
     ("B", "Buy ticket"),
     ("S", "Sell ticket"),
-    ("G  then  D T P O L A N S", "Go to a page by its first letter"),
+    ("G  then  D M T P O L A N S", "Go to a page by its first letter"),
     ("↑ ↓", "Move through a table"),
+    ("Alt  ↑ ↓", "Move a row of a watchlist"),
     ("Esc", "Close what is open"),
     ("?", "This list"),
 )
@@ -109,7 +111,7 @@ def _rail(page: str) -> rx.Component:
             class_name="nav",
             type="button",
             title="Show or hide labels",
-            aria_label="Show or hide labels",
+            aria_label="Collapse: show or hide labels",
             on_click=FrameState.toggle_rail,
         ),
         class_name="rail",
@@ -118,7 +120,7 @@ def _rail(page: str) -> rx.Component:
 
 
 def _tabs(page: str) -> rx.Component:
-    """On a phone: the four pages of every day, the others behind one more."""
+    """On a phone: the pages of every day, the others behind one more."""
     first = [place for place in NAVIGATION if place[1] in ON_PHONE]
     others = [place for place in NAVIGATION if place[1] not in ON_PHONE]
     here = {"data-here": "yes"} if page not in ON_PHONE else {}
@@ -247,7 +249,7 @@ def _accounts(on_choice: list) -> rx.Component:
                 class_name="account",
             ),
             icon("down"),
-            aria_label="Choose an account",
+            rx.el.span("Choose an account", class_name="sr"),
         ),
         rx.el.div(
             rx.foreach(
@@ -276,7 +278,7 @@ def _accounts(on_choice: list) -> rx.Component:
 
 def _person() -> rx.Component:
     return rx.el.details(
-        rx.el.summary(rx.el.span(FrameState.initials, class_name="avatar"), aria_label="Your menu"),
+        rx.el.summary(rx.el.span(FrameState.initials, class_name="avatar"), rx.el.span("Your menu", class_name="sr")),
         rx.el.div(
             rx.el.span(FrameState.name, class_name="note"),
             rx.el.a("Settings", href="/settings"),

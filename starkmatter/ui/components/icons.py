@@ -6,6 +6,7 @@ import reflex as rx
 
 PATHS: dict[str, str] = {
     "dashboard": "M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z",
+    "markets": "M3 17l6-6 4 4 8-9M15 6h6v6M3 21h18",
     "trade": "M5 4v16M5 8h3v7H5M12 2v20M10.5 6h3v9h-3zM19 5v14M17.5 9h3v6h-3z",
     "portfolio": "M12 3a9 9 0 1 0 9 9h-9zM15 3.5A9 9 0 0 1 20.5 9H15z",
     "orders": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
@@ -20,6 +21,7 @@ PATHS: dict[str, str] = {
     "search": "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5",
     "rail": "M4 5h16v14H4zM9 5v14",
     "out": "M9 4H5v16h4M15 8l4 4-4 4M19 12H9",
+    "grip": "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
     "close": "M6 6l12 12M18 6L6 18",
     "check": "M5 12l5 5L19 7",
     "down": "M6 9l6 6 6-6",

@@ -72,7 +72,9 @@ def status(text: rx.Var[str]) -> rx.Component:
 
 
 def th(text: str, *, num: bool = False, class_name: str = "") -> rx.Component:
-    """A column's head."""
+    """A column's head; of one without a name, a cell."""
+    if text == "":
+        return rx.el.td(class_name=f"{'num' if num else ''} {class_name}".strip())
     return rx.el.th(text, class_name=f"{'num' if num else ''} {class_name}".strip(), scope="col")
 
 
@@ -172,13 +174,4 @@ def value_area(chart: rx.Var, label: str) -> rx.Component:
         ),
         rx.el.figcaption(rx.el.span(chart["from"]), rx.el.span(chart["to"], " ET")),
         class_name="area",
-    )
-
-
-def spark(points: rx.Var[str]) -> rx.Component:
-    """A line of the last closes."""
-    return rx.el.svg(
-        rx.cond(points != "", rx.el.path(d="M" + points)),
-        class_name="spark",
-        custom_attrs={"viewBox": "0 0 92 26", "preserveAspectRatio": "none", "aria-hidden": "true"},
     )

@@ -12,6 +12,8 @@ _PROGRAMS = rx.asset("programs.jsx", shared=True)
 _STEP_UP = rx.asset("stepup.jsx", shared=True)
 _PASSKEYS = rx.asset("passkeys.jsx", shared=True)
 _ASSISTANT = rx.asset("assistant.jsx", shared=True)
+_MARKETS = rx.asset("markets.jsx", shared=True)
+_HEATMAP = rx.asset("heatmap.jsx", shared=True)
 _CHART_PARTS = (
     "chartbars.js",
     "chartcompare.js",
@@ -188,3 +190,32 @@ class BriefPicker(rx.NoSSRComponent):
     tag = "BriefPicker"
     symbols: rx.Var[list[str]]
     venue: rx.Var[str]
+
+
+class Sortable(rx.NoSSRComponent):
+    """Lets rows (`data-key`) of the element with `data-sort` = `group` change places; tells which goes where."""
+
+    library = f"$/public{_MARKETS}"
+    tag = "Sortable"
+    group: rx.Var[str]
+    across: rx.Var[bool]
+    on_move: rx.EventHandler[rx.event.passthrough_event_spec(str, int)]
+
+
+class HeatMap(rx.NoSSRComponent):
+    """Tiles (`symbol`, `name`, `sector`, `size`, `change_pct`, `words`, all texts) whose colors follow live prices."""
+
+    library = f"$/public{_HEATMAP}"
+    tag = "HeatMap"
+    tiles: rx.Var[list[dict[str, str]]]
+    by_sector: rx.Var[bool]
+    label: rx.Var[str]
+
+
+class ImportSymbols(rx.NoSSRComponent):
+    """Takes a file or a text to the watchlist `list` over REST and shows what was refused."""
+
+    library = f"$/public{_MARKETS}"
+    tag = "ImportSymbols"
+    list: rx.Var[str]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]

@@ -14,6 +14,7 @@ const PULSE_MS = 3_000;
 const RELOAD_MS = 250;
 const FLASH_EVERY_MS = 1_200;
 const FLASH_MS = 400;
+const MAX_SYMBOLS = 200; // of one connection, as the server counts them
 
 const fixed = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -137,10 +138,24 @@ class Stream {
   }
 
   subscribe() {
-    const fresh = [...this.symbols].filter((symbol) => !this.sent?.has(symbol));
+    let fresh = [...this.symbols].filter((symbol) => !this.sent?.has(symbol));
     if (!this.venue || !fresh.length || this.socket?.readyState !== WebSocket.OPEN) return;
+    if (this.sent.size + fresh.length > MAX_SYMBOLS) this.leave();
+    fresh = fresh.slice(0, MAX_SYMBOLS - this.sent.size);
+    if (!fresh.length) return;
     for (const symbol of fresh) this.sent.add(symbol);
     this.say({ op: "subscribe", venue: this.venue, channels: fresh.map((symbol) => `quotes:${symbol}`) });
+  }
+
+  // Make room: what the page has shown before and shows no more is not asked for any longer.
+  leave() {
+    const shown = new Set([...document.querySelectorAll("[data-live]")].map((cell) => cell.dataset.live));
+    for (const cell of document.querySelectorAll("[data-holdings]"))
+      for (const symbol of Object.keys(JSON.parse(cell.dataset.holdings || "{}"))) shown.add(symbol);
+    const gone = [...this.sent].filter((symbol) => !shown.has(symbol));
+    if (!gone.length) return;
+    for (const symbol of gone) { this.sent.delete(symbol); this.symbols.delete(symbol); this.quotes.delete(symbol); }
+    this.say({ op: "unsubscribe", venue: this.venue, channels: gone.map((symbol) => `quotes:${symbol}`) });
   }
 
   take(message) {
@@ -368,7 +383,7 @@ function stream() {
   return window.starkmatterStream;
 }
 
-const GO = { d: "/", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings", a: "/assistant", n: "/news" };
+const GO = { d: "/", m: "/markets", t: "/trade/AAPL", p: "/portfolio", o: "/orders", l: "/alerts", s: "/settings", a: "/assistant", n: "/news" };
 const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
@@ -452,7 +467,7 @@ function holdFocus() {
     if (open) {
       if (!held) before = document.activeElement;
       held = open;
-      (open.querySelector("input[type=search]") ?? stops()[0])?.focus();
+      (open.querySelector("input[type=search], [data-first]") ?? stops()[0])?.focus();
     } else {
       held = null;
       if (before?.isConnected) before.focus({ preventScroll: true });

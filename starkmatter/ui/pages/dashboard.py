@@ -13,12 +13,12 @@ from starkmatter.ui.components.parts import (
     panel,
     problem_note,
     skeleton_rows,
-    spark,
     table,
     td,
     th,
     value_area,
 )
+from starkmatter.ui.components.small_line import small_line
 from starkmatter.ui.pages.tables import orders_table, positions_table
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.news import NewsPanelState
@@ -42,7 +42,11 @@ def dashboard() -> rx.Component:
                 ),
                 rx.el.div(
                     rx.cond(~DashboardState.ready | (DashboardState.steps_left > 0), panel("Get started", _steps())),
-                    panel("Watchlist", _watch()),
+                    panel(
+                        DashboardState.watch_name,
+                        _watch(),
+                        extra=rx.el.a("All lists", href="/markets", class_name="link"),
+                    ),
                     class_name="grid w4",
                 ),
                 class_name="grid dash",
@@ -161,17 +165,25 @@ def _watch() -> rx.Component:
         symbol = one["symbol"]
         return rx.el.tr(
             td(fresh_dot(symbol), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym", title=one["name"])),
-            td(spark(one["spark"])),
+            td(small_line(one["spark"], one["spark_dir"], one["spark_words"])),
             td(live(symbol, "last", one["last"]), num=True),
-            td(live(symbol, "changepct", one["change"], one["dir"], still=""), num=True),
+            td(live(symbol, "changepct", one["change_pct"], one["dir"], still=""), num=True),
         )
 
-    head = [th("Symbol"), th("30 days"), th("Last", num=True), th("Day", num=True)]
+    head = [th("Symbol"), th("Line"), th("Last", num=True), th("Day", num=True)]
     return rx.cond(
         DashboardState.watch.length() > 0,
         rx.el.div(
             table(head, rx.foreach(DashboardState.watch, row), "Watchlist"),
             class_name="scroll watch",
         ),
-        skeleton_rows(12),
+        rx.cond(
+            DashboardState.ready,
+            empty(
+                "This list is empty",
+                "Symbols you put into your first watchlist stand here.",
+                rx.el.a("Open it", href="/markets", class_name="btn primary"),
+            ),
+            skeleton_rows(12),
+        ),
     )

@@ -1,6 +1,5 @@
 """The pages that mostly read: dashboard, portfolio and orders."""
 
-from decimal import Decimal
 from uuid import UUID
 
 import reflex as rx
@@ -10,9 +9,7 @@ from starkmatter.backends import backends
 from starkmatter.domain.orders import OPEN
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import StarkMatterError
-from starkmatter.market.board import QuoteBoard
-from starkmatter.market.lookup import look_at_bars
-from starkmatter.market.service import list_instruments, load_bars
+from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.records import EquityPoint
@@ -20,14 +17,13 @@ from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_p
 from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
-from starkmatter.ui.lines import line_points, value_chart
+from starkmatter.ui.lines import value_chart
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.markets import watch_rows
 from starkmatter.ui.state.receipts import fee_rows, receipt_lines, receipt_row
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
 
-SPARK_BARS = 30
-SPARK_WIDTH, SPARK_HEIGHT = 92, 26
 DASHBOARD_POINTS = 400
 PORTFOLIO_POINTS = 2_000
 WATCHED = 40
@@ -41,20 +37,18 @@ class DashboardState(rx.State):
     positions: list[Row] = []
     orders: list[Row] = []
     watch: list[Row] = []
+    watch_name: str = "Watchlist"
     steps: list[Row] = []
     steps_left: int = 0
     chart: Row = {}
     problem: str = ""
-    _watched: str = ""
 
     @rx.event
     @allow("user")
     async def load(self) -> None:
         """Read everything the page shows."""
         await self._read()
-        venue = await chosen_venue(self)
-        if not self.watch or venue != self._watched:
-            await self._read_watch(venue)
+        await self._read_watch(await chosen_venue(self))
         self.ready = True
 
     @rx.event
@@ -94,34 +88,11 @@ class DashboardState(rx.State):
         self.steps_left = sum(not done for _, _, done in steps)
 
     async def _read_watch(self, venue: Venue) -> None:
-        b = backends()
+        b, caller = backends(), await caller_of(self)
         try:
-            clock = await clock_or_none(b, venue)
-            quotes = await QuoteBoard(b.cache).quotes(venue)
-            rows = []
-            for one in await list_instruments(b.db, "", WATCHED, venue=venue):
-                closes: list[Decimal] = []
-                if clock is not None:
-                    bars = await load_bars(b.db, venue, one.symbol, "1d", limit=SPARK_BARS, until=clock.venue_now)
-                    closes = [bar.close for bar in bars]
-                if venue == "market" and not closes:
-                    await look_at_bars(b.cache, one.symbol, "1d")
-                quote = quotes.get(one.symbol)
-                moved = quote.last - quote.prev_close if quote and quote.prev_close else None
-                rows.append(
-                    {
-                        "symbol": one.symbol,
-                        "name": one.name,
-                        "last": show.money(quote.last if quote else None),
-                        "change": show.percent(
-                            moved / quote.prev_close * 100 if quote and quote.prev_close and moved is not None else None
-                        ),
-                        "dir": show.direction(moved),
-                        "spark": line_points(closes, SPARK_WIDTH, SPARK_HEIGHT),
-                    }
-                )
-            # Lines of a market seen for the first time arrive within seconds: they are read again at the next visit.
-            self.watch, self._watched = rows, venue if all(row["spark"] for row in rows) else ""
+            lists = await list_watchlists(b.db, caller.user_id, venue)
+            self.watch = await watch_rows(venue, lists[0].symbols[:WATCHED]) if lists else []
+            self.watch_name = lists[0].name if lists else "Watchlist"
         except StarkMatterError as error:
             self.problem = error.text
 

@@ -15,6 +15,11 @@ MAX_QUERY_CHARS = 60
 QUIET_SECS = 20.0
 PAGES = (
     ("/", "Dashboard", "Overview of your account"),
+    ("/markets", "Markets", "Your watchlists"),
+    ("/markets/map", "Heat map", "The market by sector, and its movers"),
+    ("/markets/screener", "Screener", "Symbols by their figures and indicators"),
+    ("/markets/correlation", "Correlation", "How symbols move together"),
+    ("/markets/sessions", "Sessions", "Hours, holidays and half days"),
     ("/trade/AAPL", "Trade", "Chart and ticket"),
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
