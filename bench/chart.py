@@ -31,6 +31,7 @@ async () => {
     const view = document.querySelector('.chart .canvas').chartView;
     const scale = view.chart.timeScale();
     const frame = () => new Promise((done) => requestAnimationFrame(done));
+    view.done = true; // all bars are there: nothing is loaded meanwhile
     const count = view.bars.length;
     scale.setVisibleLogicalRange({ from: 0, to: count });
     await frame(); await frame();
@@ -135,7 +136,7 @@ def _longest_ms(events: list[dict[str, Any]]) -> float:
     begin, end = (next(one for one in marks if one["args"]["data"]["message"] == word) for word in ("begin", "end"))
     thread = (begin["pid"], begin["tid"])
     tasks = [
-        one["dur"] / 1_000
+        one.get("dur", 0) / 1_000
         for one in events
         if one.get("name") in {"RunTask", "ThreadControllerImpl::RunTask"}
         and (one["pid"], one["tid"]) == thread

@@ -162,7 +162,7 @@ def test_a_template_is_kept_and_taken(chart: Walk) -> None:
 
 def test_the_picture_is_saved_and_the_console_stays_silent(chart: Walk) -> None:
     with chart.page.expect_download() as saved:
-        chart.page.get_by_role("button", name="Save as an image").click()
+        chart.page.get_by_role("button", name="Image", exact=True).click()
     assert saved.value.suggested_filename == "KO-1d.png"
     assert chart.complaints == []
 

@@ -23,7 +23,7 @@ PAGES = (
 )
 DOORS = ("/login", "/setup?token=x", "/forgot", "/reset?token=x", "/welcome", "/nowhere")
 BASE_PAGE_MAX_KB = 230
-TRADE_PAGE_MAX_KB = 300
+TRADE_PAGE_MAX_KB = 320
 LAYOUT_SHIFT_MAX = 0.1
 WATCH_SHIFTS = (
     "window.shifted = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"

@@ -59,12 +59,14 @@ export class Indicators {
     const turn = this.asked;
     const part = await loadIndicators(this.view.ask, this.names, limit);
     if (turn !== this.asked) return;
+    const last = this.view.bars.at(-1), before = [...this.lines()].map((line) => new Map(part.starts.map((starts) => [starts, line.values.get(starts)])));
     this.keep(part);
-    const last = this.view.bars.at(-1);
     if (limit > 2) this.draw();
     else
       for (const bar of this.view.bars.slice(-2))
-        for (const line of this.lines()) {
+        for (const [i, line] of [...this.lines()].entries()) {
+          // What stands already stays: a change of any but the newest point has the library go through all of them.
+          if (line.values.get(bar.starts) === before[i].get(bar.starts)) continue;
           const point = this.pointOf(line, bar);
           try { line.series.update(point, bar !== last); } catch { line.series.setData(this.pointsOf(line)); }
         }

@@ -23,7 +23,7 @@ export function Menu(props) {
   return (
     <section className="chartmenu" data-kind={kind} ref={box} tabIndex={-1} aria-label={TITLES[kind]}
       onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); onClose(); } }}>
-      <header><h3>{TITLES[kind]}</h3><button type="button" className="charttool close" aria-label="Close" onClick={onClose}>×</button></header>
+      <header><h2>{TITLES[kind]}</h2><button type="button" className="charttool close" aria-label="Close" onClick={onClose}>×</button></header>
       <Body {...props} />
     </section>
   );
@@ -57,7 +57,7 @@ function IndicatorMenu({ look, onLook }) {
       <div className="list">
         {groups.map((group) => (
           <div key={group} role="group" aria-label={group}>
-            <h4>{group}</h4>
+            <h3>{group}</h3>
             {found.filter((one) => one.group === group).map((one) => (
               <button key={one.name} type="button" disabled={full} onClick={() => add(one)}><span>{one.title}</span><span className="soft">{one.pane === "price" ? "on price" : one.unit}</span></button>
             ))}
