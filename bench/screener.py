@@ -8,6 +8,7 @@ over ready arrays, and the limit of 300 ms. The first look reads everything from
 import asyncio
 import statistics
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 from bench.table import Row
 from starkmatter.db.database import Database
 from starkmatter.domain.screening import parse_screen
+from starkmatter.errors import Unavailable
 from starkmatter.market.screener import desk as desk_module
 from starkmatter.market.screener.desk import ScreenDesk
 from starkmatter.market.screener.service import screen_venue
@@ -87,7 +89,12 @@ async def _rows(url: str, redis_url: str) -> list[Row]:
         return time.perf_counter() - started
 
     try:
-        cold_secs = await ask()
+        started = time.perf_counter()
+        while True:
+            with suppress(Unavailable):
+                await ask()
+                break
+        cold_secs = time.perf_counter() - started
         taken = [await ask() for _ in range(ASKED)]
         warm_ms = statistics.median(taken) * 1e3
         loop_ms = statistics.median(_loop_secs(desk) for _ in range(5)) * 1e3

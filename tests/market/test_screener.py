@@ -13,11 +13,14 @@ import talib
 from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
+from starkmatter.domain.indicators.compute import run
+from starkmatter.domain.indicators.many import newest_two
 from starkmatter.domain.screening import FieldRef, parse_figure, parse_screen
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.screener import desk as desk_module
 from starkmatter.market.screener.desk import ScreenDesk
 from starkmatter.market.screener.evaluate import Figures, overview, run_screen
+from starkmatter.market.screener.indicators import OF_DAYS
 from starkmatter.market.screener.service import overview_of, screen_venue
 from starkmatter.market.screener.universe import SPARE, Universe
 from starkmatter.market.service import load_bars
@@ -275,3 +278,19 @@ def test_a_screen_is_read_strictly() -> None:
         0
     ].right == Decimal("-1000.5")
     assert MAX_SYMBOLS == 200
+
+
+async def test_every_indicator_of_days_gives_what_it_gives_for_one_series(database: Database) -> None:
+    """All series at once against each by itself, for the whole catalogue."""
+    await make_small(database)
+    universe = Universe(database, "market")
+    await universe.refresh(opens(39) + timedelta(hours=8), None)
+    for indicator in OF_DAYS.values():
+        settled = indicator.settle()
+        lines = newest_two(indicator, settled, universe.columns, universe.starts, universe.ends)
+        for symbol in ("UP", "OLD", "FLAT"):
+            row = universe.row[symbol]
+            span = slice(universe.starts[row], universe.ends[row])
+            alone = run(indicator, settled, {name: matrix[row, span] for name, matrix in universe.columns.items()})
+            for name, values in alone.items():
+                np.testing.assert_array_equal(lines[name][:, row][-len(values[-2:]) :], values[-2:], err_msg=name)

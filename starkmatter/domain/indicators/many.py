@@ -4,6 +4,7 @@ The same numbers as `compute.run` gives for each series by itself; what does not
 """
 
 from collections.abc import Mapping
+from inspect import unwrap
 from typing import TYPE_CHECKING
 
 from starkmatter.domain.indicators.compute import run
@@ -22,38 +23,57 @@ PRICES = frozenset({"open", "high", "low", "close"})
 def newest_two(
     indicator: Indicator,
     settled: dict[str, float],
-    line: str,
     columns: "Mapping[str, Floats]",
     starts: "Places",
     ends: "Places",
-) -> "Floats":
-    """Two rows, the value before the newest and the newest, with a column for each series; NaN where there is none.
+) -> "dict[str, Floats]":
+    """For each line two rows, the value before the newest and the newest, with a column for each series.
 
-    `columns` are matrices with a series in each row at `starts[i]:ends[i]`, oldest first, and no NaN among its prices.
+    NaN where there is none. `columns` are matrices with a series in each row at `starts[i]:ends[i]`, oldest first, and
+    no NaN among its prices.
     """
     import numpy as np
     import talib
 
-    found = np.full((2, len(starts)), np.nan)
     spans = [(row, start, end) for row, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True))]
-    place = [one.id for one in indicator.lines].index(line)
-    if indicator.function.islower() or not PRICES.issuperset(indicator.inputs) or indicator.group == "Patterns":
-        for row, start, end in spans:
-            if end > start:
-                series = {name: matrix[row, start:end] for name, matrix in columns.items()}
-                newest = run(indicator, settled, series)[line][-2:]
-                found[2 - len(newest) :, row] = newest
-        return found
-    function = getattr(talib, indicator.function)
+    # Without the wrapper that looks for data frames: it takes as long as a short average.
+    function = None if indicator.function.islower() else unwrap(getattr(talib, indicator.function))
+    if function is None or not PRICES.issuperset(indicator.inputs) or _whole_numbers(indicator):
+        return _one_by_one(indicator, settled, columns, spans)
     arguments = {feed: settled[one.name] for one in indicator.parameters for feed in one.feeds}
     inputs = [columns[name] for name in indicator.inputs]
+    newest = [np.full((len(spans), 2), np.nan) for _ in indicator.lines]
+    alone = newest[0] if len(newest) == 1 else None
     for row, start, end in spans:
-        if end - start < 2:
+        if end <= start:
             continue
+        kept = slice(2 - min(2, end - start), 2)
         answer = function(*[matrix[row, start:end] for matrix in inputs], **arguments)
-        values = answer[place] if isinstance(answer, list | tuple) else answer
-        if values.dtype != found.dtype:
-            values = run(indicator, settled, {name: columns[name][row, start:end] for name in columns})[line]
-        found[0, row], found[1, row] = values[-2], values[-1]
-    found[~np.isfinite(found)] = np.nan
+        if alone is not None:
+            alone[row, kept] = answer[-2:]
+        else:
+            for one, values in zip(newest, answer, strict=True):
+                one[row, kept] = values[-2:]
+    return {
+        line.id: np.where(np.isfinite(one), one, np.nan).T for line, one in zip(indicator.lines, newest, strict=True)
+    }
+
+
+def _whole_numbers(indicator: Indicator) -> bool:
+    """Whether TA-Lib answers in whole numbers, which have no NaN before the warm-up."""
+    return indicator.group == "Patterns" or indicator.function == "HT_TRENDMODE"
+
+
+def _one_by_one(
+    indicator: Indicator, settled: dict[str, float], columns: "Mapping[str, Floats]", spans: list[tuple[int, int, int]]
+) -> "dict[str, Floats]":
+    import numpy as np
+
+    found = {line.id: np.full((2, len(spans)), np.nan) for line in indicator.lines}
+    for row, start, end in spans:
+        if end > start:
+            lines = run(indicator, settled, {name: matrix[row, start:end] for name, matrix in columns.items()})
+            for name, values in lines.items():
+                newest = values[-2:]
+                found[name][2 - len(newest) :, row] = newest
     return found

@@ -30,23 +30,23 @@ class Figures:
     def __init__(self, universe: Universe) -> None:
         self.universe = universe
         self._generation = -1
-        self._kept: dict[Figure, Floats] = {}
+        self._kept: dict[str, dict[str, Floats]] = {}
 
     def of(self, figure: Figure) -> Floats:
         """Two rows, before and now. InvalidInput for an indicator that is unknown or has such parameters not."""
         if self._generation != self.universe.generation or len(self._kept) >= MAX_KEPT:
             self._kept.clear()
             self._generation = self.universe.generation
-        if figure not in self._kept:
-            self._kept[figure] = self._computed(figure)
-        return self._kept[figure]
-
-    def _computed(self, figure: Figure) -> Floats:
-        universe = self.universe
         if isinstance(figure, FieldRef):
-            return field_values(universe, figure.name)
+            if figure.text not in self._kept:
+                self._kept[figure.text] = {"": field_values(self.universe, figure.name)}
+            return self._kept[figure.text][""]
         indicator, settled, line = settle(figure)
-        return newest_two(indicator, settled, line, universe.columns, universe.starts, universe.ends)
+        key = f"{indicator.name}:{list(settled.values())}"
+        if key not in self._kept:
+            universe = self.universe
+            self._kept[key] = newest_two(indicator, settled, universe.columns, universe.starts, universe.ends)
+        return self._kept[key][line]
 
 
 def run_screen(figures: Figures, screen: Screen, limit: int) -> Answer:

@@ -47,6 +47,8 @@ LISTED: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, sector, tradable FROM instrument WHERE venue = %(venue)s ORDER BY symbol
 """
 
+COUNT_LISTED: LiteralString = "SELECT count(*) FROM instrument WHERE venue = %(venue)s"
+
 # Whose days a source has told anew: corrections, a split, a first look.
 FETCHED_SINCE: LiteralString = """
 SELECT symbol FROM bar_coverage WHERE interval = '1d' AND fetched_at > %(since)s

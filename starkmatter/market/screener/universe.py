@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from starkmatter.clock import monotonic_secs
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Venue
 from starkmatter.market.screener import queries
@@ -22,6 +23,7 @@ CELLS = 1_500_000  # of each figure: 12 MB, so 60 MB for five
 SPARE = 32
 AT_ONCE = 250
 CATCH_UP = timedelta(days=40)
+LISTED_SECS = 60.0
 CALENDAR_RATIO = 365 / 250
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -48,7 +50,8 @@ class Universe:
         self.until: datetime | None = None
         self.run_id: int | None = None
         self._fetched_at: datetime | None = None
-        self._grows: tuple[Any, ...] = ()
+        self._grows: list[tuple[Any, ...]] = []
+        self._listed_at = float("-inf")
         self._clear([])
 
     def _clear(self, listed: Sequence[Listed]) -> None:
@@ -68,12 +71,12 @@ class Universe:
 
     async def refresh(self, until: datetime, run_id: int | None) -> None:
         """Bring every row to venue time `until`; another run of the replay, or an earlier hour of it, begins anew."""
-        listed = [Listed(*row) for row in await self._db.tuples(queries.LISTED, {"venue": self.venue})]
+        listed = await self._listing()
         anew = (
             self.until is None
             or run_id != self.run_id
             or not self.until <= until <= self.until + CATCH_UP
-            or [one.symbol for one in listed] != [one.symbol for one in self.listed]
+            or (listed is not self.listed and [one.symbol for one in listed] != list(self.row))
         )
         fetched_at = await self._db.value(queries.NEWEST_FETCH) if self.venue == "market" else None
         if anew:
@@ -89,6 +92,16 @@ class Universe:
                 await self._read([symbol for symbol in told if symbol in self.row], until)
         self._fetched_at, self.run_id, self.until = fetched_at, run_id, until
         await self._grow(until)
+
+    async def _listing(self) -> list[Listed]:
+        """Who is listed: read anew each minute, and at once when somebody joined."""
+        asked = {"venue": self.venue}
+        now = monotonic_secs()
+        count = int(await self._db.value(queries.COUNT_LISTED, asked))
+        if count == len(self.listed) and now - self._listed_at < LISTED_SECS:
+            return self.listed
+        self._listed_at = now
+        return [Listed(*row) for row in await self._db.tuples(queries.LISTED, asked)]
 
     def _since(self, until: datetime) -> datetime:
         return until - timedelta(days=self.width * CALENDAR_RATIO + 10)
@@ -137,19 +150,27 @@ class Universe:
     async def _grow(self, until: datetime) -> None:
         """Put the growing days behind the finished ones, in place of those of the last look."""
         found = await self._db.tuples(queries.GROWING, {"venue": self.venue, "until": until})
-        grows = tuple(found)
-        if grows == self._grows and bool(np.any(self.ends > self._finished)) == bool(found):
+        same = found == self._grows and bool(np.any(self.ends > self._finished)) == bool(found)
+        self._grows = found
+        if same:
             return
-        self._grows = grows
         self.ends[:] = self._finished
-        for symbol, day, *figures in found:
-            row = self.row.get(symbol)
-            if row is not None and (
-                self._finished[row] == self.starts[row] or self.days[row, self._finished[row] - 1] < day
-            ):
-                self._write(row, day, figures)
-                self.ends[row] = self._finished[row] + 1
         self.generation += 1
+        known = [one for one in found if one[0] in self.row]
+        if not known:
+            return
+        rows = np.array([self.row[one[0]] for one in known])
+        days = np.array([one[1] for one in known], dtype=np.int32)
+        for row in rows[self._finished[rows] >= self.width + SPARE - 1]:
+            self._shift(int(row))
+        places = self._finished[rows]
+        newer = (places == self.starts[rows]) | (self.days[rows, places - 1] < days)
+        rows, places = rows[newer], places[newer]
+        for number, name in enumerate(COLUMNS, 2):
+            values = np.array([one[number] for one in known], dtype=np.float64)
+            self.columns[name][rows, places] = values[newer]
+        self.days[rows, places] = days[newer]
+        self.ends[rows] = places + 1
 
     def _write(self, row: int, day: int, figures: Sequence[float]) -> None:
         if self._finished[row] >= self.width + SPARE - 1:
