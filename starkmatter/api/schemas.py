@@ -456,6 +456,20 @@ class AllocationOut(Answer):
     missing: list[str]
 
 
+class TickOut(Answer):
+    """A price as it came: `at` is the source's clock, `received_at` ours, `volume` the day's so far."""
+
+    symbol: str
+    at: Instant
+    received_at: Instant
+    last: Money
+    bid: Money | None
+    ask: Money | None
+    volume: Qty | None
+    condition: str
+    provider: str
+
+
 class QuoteOut(Answer):
     symbol: str
     bid: Money | None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer
+from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer, TickOut
 from starkmatter.api.schemas_chart import IndicatorOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
@@ -20,6 +20,8 @@ from starkmatter.market.clocks import venue_clock
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
 from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
+from starkmatter.market.ticks import KEPT as TICKS_KEPT
+from starkmatter.market.ticks import load_ticks
 from starkmatter.market.wanted import want
 from starkmatter.trading.steering import steer
 
@@ -103,6 +105,21 @@ async def _packed(request: Request, body: bytes) -> Response:
         body = await asyncio.to_thread(gzip.compress, body, 6)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get("/ticks")
+async def ticks(
+    _: Signed,
+    b: B,
+    symbol: Annotated[str, Query(max_length=20)],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=5_000)] = 1_000,
+) -> Page[TickOut]:
+    """The market's prices as they came and when, for the last seven days; the newest `limit` of them, oldest first."""
+    now = utc_now()
+    found = await load_ticks(b.db, symbol, start or now - TICKS_KEPT, end or now, limit)
+    return Page(items=[TickOut.model_validate(one) for one in found])
 
 
 @router.get("/indicators")
