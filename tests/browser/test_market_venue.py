@@ -232,3 +232,39 @@ def test_the_other_market_is_one_click_away_and_knows_its_own_symbols(first: Wal
     first.open("/trade/BRK.B")
     expect(page.locator(".note.bad")).to_contain_text("There is no symbol BRK.B on this market")
     assert first.complaints == []
+
+
+@pytest.mark.nightly
+def test_how_yahoo_fails_is_said_on_the_screen_and_passes(market: MarketToday, first: Walk) -> None:
+    """The last of its file: after too many questions Yahoo is left alone for a while."""
+    yahoo, page = market.vendors.yahoo, first.page
+    yahoo.fault, yahoo.late_secs = None, 0
+    show_account(first, "Market paper")
+
+    def told(words: str) -> None:
+        """The page of connections says so of Yahoo within a minute and a half."""
+        row = page.get_by_role("region", name="How vendors answer").locator("tr").filter(has_text="Yahoo Finance")
+        for _ in range(30):
+            first.open("/settings/connections")
+            if re.search(words, row.inner_text()):
+                return
+            page.wait_for_timeout(2_000)
+        raise AssertionError(f"{words!r} is not in {row.inner_text()!r}")
+
+    told("Answers")
+    yahoo.fault = "empty"
+    first.open("/")
+    expect(page.locator("[data-strip=feed]")).to_contain_text("Prices delayed", timeout=60 * SECS)
+    for fault, words in (
+        ("garbage", "not an answer"),
+        (500, "problem"),
+        ("hang", "in time"),
+        (429, "limits how often|asked us to wait"),
+    ):
+        yahoo.fault = None
+        told("Answers")
+        yahoo.fault = fault
+        told(words)
+    yahoo.fault = None
+    told("Answers")
+    assert first.complaints == []
