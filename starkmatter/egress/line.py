@@ -148,7 +148,8 @@ class Line:
 
     def know_used(self, day: date, count: int) -> None:
         """So much was used of this day by all processes together, in this life and former ones."""
-        self._used_on = (day, count)
+        since = sum(cost for minute, cost in self._untold.items() if minute.date() == day)
+        self._used_on = (day, count + since)
 
     async def _take_turn(self, cost: int, wait_secs: float | None) -> None:
         now = utc_now()

@@ -86,8 +86,11 @@ async def count_requests(cache: Redis) -> None:
         for line, counts in asked:
             line.take_back(counts)
         raise
+    of_vendor: dict[str, int] = {}  # of several lines to one vendor the last one's total is the newest
     for (line, _), total in zip(asked, totals, strict=True):
-        line.know_used(now.date(), total)
+        of_vendor[line.vendor] = max(total, of_vendor.get(line.vendor, 0))
+    for line, _ in asked:
+        line.know_used(now.date(), of_vendor[line.vendor])
 
 
 async def _added(cache: Redis, asked: "list[tuple[Line, Counter[datetime]]]", now: datetime) -> list[int]:

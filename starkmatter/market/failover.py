@@ -71,7 +71,7 @@ class Failover:
         asking = _Asking(tuple(dict.fromkeys(symbols)))
         await self._prepare(waiting)
         running: dict[asyncio.Task[Quotes], MarketDataProvider] = {}
-        slow = False
+        slow, ended = False, False
         try:
             while asking.missing and (waiting or running):
                 if waiting and (slow or not running):
@@ -86,10 +86,10 @@ class Failover:
                     self._take(asking, running.pop(task), task)
                 if slow and not waiting:
                     break
-        except asyncio.CancelledError:
-            for task in running:
+            ended = True
+        finally:
+            for task in () if ended else running:
                 task.cancel()
-            raise
         for task, provider in running.items():
             self._leave(asking, provider, task)
         if not but:

@@ -86,6 +86,8 @@ class Tried:
 def tried(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tried]:
     # Nobody would be asked any more after five bad answers, which is right and not what is looked at here.
     monkeypatch.setattr("starkmatter.egress.line.BREAKER_THRESHOLD", 10**9)
+    # Nor for a symbol that an answer left out.
+    monkeypatch.setattr("starkmatter.market.failover.UNKNOWN_SECS", -1.0)
     with ExitStack() as stack, asyncio.Runner() as runner:
         vendor = VENDORS[request.param](stack, tmp_path)
         one = Tried(vendor, runner, Failover([vendor.provider]), {}, {}, datetime.now(UTC) - timedelta(days=20))

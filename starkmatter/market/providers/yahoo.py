@@ -44,6 +44,7 @@ READ_SECS = 8.0
 MAX_BYTES = 6_000_000
 BATCH = 100
 QUIET_SECS = 60.0
+DAY_SECS = 86_400.0
 MUTE_SECS = 90.0
 STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
@@ -178,6 +179,7 @@ class YahooProvider:
                     timeout=self._read_secs,
                 )
         except YFPricesMissingError:
+            _check_stamps(self._charts)
             return []
         finally:
             _forget_answers(YfData)
@@ -248,12 +250,17 @@ def _make_session(url: str | None, cache_dir: Path, read_secs: float, charts: li
 
 
 def _check_stamps(charts: list[bytes]) -> None:
-    """A garbage failure when a bar's instant is none: the SDK would drop that bar without a word."""
+    """A garbage failure when a bar's instant is none or to come, or there is nothing and no reason why.
+
+    The SDK would drop that without a word.
+    """
+    latest = utc_now().timestamp() + DAY_SECS
     for raw in charts:
-        chart = orjson.loads(raw)
-        for result in (chart.get("chart") or {}).get("result") or []:
-            if not all(type(at) is int for at in result.get("timestamp") or []):
-                raise _garbage(raw[:LOOKED_AT_CHARS])
+        chart = orjson.loads(raw)["chart"]
+        silent = chart.get("result") is None and chart.get("error") is None
+        stamps = [at for result in chart.get("result") or [] for at in result.get("timestamp") or []]
+        if silent or not all(type(at) is int and at < latest for at in stamps):
+            raise _garbage(raw[:LOOKED_AT_CHARS])
     charts.clear()
 
 
