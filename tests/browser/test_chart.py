@@ -78,7 +78,7 @@ def test_a_drawing_is_made_kept_found_again_and_deleted_with_a_key(chart: Walk) 
     chart.settle()
     until(chart, f"{VIEW}.drawings?.items.length ?? 0", 1)
     page.get_by_role("button", name="Drawings on this chart").click()
-    page.get_by_role("button", name="Trend line", exact=False).last.click()
+    page.get_by_role("region", name="Drawings").get_by_role("button", name="Trend line").first.click()
     page.keyboard.press("Escape")
     page.locator(".chart .canvas").focus()
     page.keyboard.press("Delete")
@@ -89,16 +89,18 @@ def test_a_drawing_is_made_kept_found_again_and_deleted_with_a_key(chart: Walk) 
     until(chart, f"{VIEW}.drawings.tool", None)
 
 
+def _after(window: Walk, key: str) -> dict[str, float]:
+    """What is visible once a key has had its frame."""
+    window.page.keyboard.press(key)
+    window.page.wait_for_timeout(200)
+    return window.page.evaluate(RANGE)
+
+
 def test_keys_move_through_time(chart: Walk) -> None:
     page = chart.page
     page.locator(".chart .canvas").focus()
-    page.keyboard.press("End")
-    before = page.evaluate(RANGE)
-    page.keyboard.press("ArrowLeft")
-    panned = page.evaluate(RANGE)
+    before, panned, zoomed = (_after(chart, key) for key in ("End", "ArrowLeft", "+"))
     assert panned["from"] < before["from"]
-    page.keyboard.press("+")
-    zoomed = page.evaluate(RANGE)
     assert zoomed["to"] - zoomed["from"] < panned["to"] - panned["from"]
     count = page.evaluate(f"{VIEW}.bars.length")
     page.keyboard.press("Home")

@@ -113,8 +113,8 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
 
   const chosen = drawings.current?.chosen;
   const button = (name, text, extra) => (
-    <button type="button" className="charttool" aria-label={extra ? `${text} ${extra}` : text} aria-expanded={menu === name} title={text} onClick={(event) => toggle(name, event)}>
-      <Icon path={ICONS[name]} /><span className="word">{text}</span>{extra ? <i className="count">{extra}</i> : null}
+    <button type="button" className="charttool" aria-expanded={menu === name} title={text} onClick={(event) => toggle(name, event)}>
+      <Icon path={ICONS[name]} /><span className="word">{text}</span>{extra ? <i className="count"> {extra}</i> : null}
     </button>
   );
   return (
@@ -126,10 +126,10 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         {button("compare", "Compare", compared.length)}
         {button("templates", "Templates")}
         {button("show", "Show")}
-        <button type="button" className="charttool phoneonly" aria-label="Draw" title="Draw" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
+        <button type="button" className="charttool phoneonly" title="Draw" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
         <span className="push" />
         {button("table", "Table")}
-        <button type="button" className="charttool" aria-label="Image" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
+        <button type="button" className="charttool" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
       </div>
       <div className="chartbody">
         <div className="charttools" role="group" aria-label="Drawing tools" data-open={tools || undefined}>

@@ -50,7 +50,7 @@ function IndicatorMenu({ look, onLook }) {
         const [name, ...values] = text.split(":");
         const one = byName.get(name);
         if (!one) return null;
-        return <Chosen key={text} one={one} values={values} onChange={(next) => put(look.indicators.map((old, j) => (j === i ? short(one, next) : old)))} onRemove={() => put(look.indicators.filter((_, j) => j !== i))} />;
+        return <Chosen key={`${i}/${name}`} one={one} values={values} onChange={(next) => put(look.indicators.map((old, j) => (j === i ? short(one, next) : old)))} onRemove={() => put(look.indicators.filter((_, j) => j !== i))} />;
       })}
       <input className="input" type="search" placeholder={`Search ${all.length || ""} indicators`} aria-label="Search indicators" value={query} onChange={(event) => setQuery(event.target.value)} />
       {full ? <p className="soft small">{MOST_INDICATORS} at a time. Remove one to add another.</p> : null}
