@@ -181,6 +181,8 @@ class Product:
             "job_run": "t.asked_by IS NOT NULL AND t.asked_by <> %(mine)s::uuid",
             "account_share": "t.shared_by <> %(mine)s::uuid",
             "alert": "t.user_id <> %(mine)s::uuid",
+            "watchlist": "t.user_id <> %(mine)s::uuid",
+            "saved_screen": "t.user_id <> %(mine)s::uuid",
             "api_token": "t.user_id <> %(mine)s::uuid",
             "ai_call": "t.owner_id <> %(mine)s::uuid",
             "chat": "t.owner_id <> %(mine)s::uuid",
