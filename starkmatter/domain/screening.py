@@ -18,7 +18,7 @@ Unit = Literal["price", "pct", "times", "shares", "money", "count"]
 
 MAX_CONDITIONS = 10
 MAX_COLUMNS = 10
-MAX_CHOSEN = 30
+MAX_CHOSEN = 20
 MAX_TEXT_CHARS = 80
 MAX_PARAMETERS = 8
 OP_WORDS: dict[Op, str] = {

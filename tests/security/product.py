@@ -186,6 +186,8 @@ class Product:
             "alert": "t.user_id <> %(mine)s::uuid",
             "chart_drawing": "t.user_id <> %(mine)s::uuid",
             "chart_template": "t.user_id <> %(mine)s::uuid",
+            "watchlist": "t.user_id <> %(mine)s::uuid",
+            "saved_screen": "t.user_id <> %(mine)s::uuid",
             "api_token": "t.user_id <> %(mine)s::uuid",
             "ai_call": "t.owner_id <> %(mine)s::uuid",
             "chat": "t.owner_id <> %(mine)s::uuid",

@@ -33,6 +33,12 @@ SELECT symbol, {_FIGURES}
  ORDER BY symbol, starts_at
 """
 
+# Only then can a day have finished; without a calendar it can at any time.
+SESSION_ENDED: LiteralString = """
+SELECT NOT EXISTS (SELECT FROM market_session)
+       OR EXISTS (SELECT FROM market_session WHERE closes_at > %(after)s AND closes_at <= %(until)s)
+"""
+
 GROWING: LiteralString = f"""
 SELECT symbol, {_FIGURES}
   FROM bar_forming AS forming

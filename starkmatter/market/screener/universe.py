@@ -23,6 +23,8 @@ CELLS = 1_500_000  # of each figure: 12 MB, so 60 MB for five
 SPARE = 32
 AT_ONCE = 250
 CATCH_UP = timedelta(days=40)
+LATE = timedelta(hours=3)
+A_DAY = timedelta(days=1)
 LISTED_SECS = 60.0
 CALENDAR_RATIO = 365 / 250
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -128,23 +130,22 @@ class Universe:
     async def _catch_up(self, until: datetime) -> None:
         """Append the days that have finished since the last look."""
         assert self.until is not None
-        asked = {
-            "venue": self.venue,
-            "symbols": list(self.row),
-            "since": self.until - CATCH_UP,
-            "after": self.until,
-            "until": until,
-        }
+        # A bar may be stored a while after its end: those of the last hours are looked for again.
+        after = self.until - LATE
+        asked = {"venue": self.venue, "symbols": list(self.row), "since": after - A_DAY, "after": after, "until": until}
+        if not await self._db.value(queries.SESSION_ENDED, asked):
+            return
         found = await self._db.tuples(queries.FINISHED_SINCE, asked)
+        appended = False
         for symbol, day, *figures in found:
             row = self.row[symbol]
-            self.ends[row] = self._finished[row]
             if self._finished[row] > self.starts[row] and self.days[row, self._finished[row] - 1] >= day:
                 continue
             self._write(row, day, figures)
             self._finished[row] += 1
             self.ends[row] = self._finished[row]
-        if found:
+            appended = True
+        if appended:
             self.generation += 1
 
     async def _grow(self, until: datetime) -> None:

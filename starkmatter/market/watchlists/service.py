@@ -103,7 +103,7 @@ async def change_watchlist(
         if place is not None:
             rows = await (await connection.execute(queries.LISTS, row)).fetchall()
             ids = [found[0] for found in rows if found[0] != list_id]
-            ids.insert(max(0, place), list_id)
+            ids.insert(max(0, min(place, MAX_LISTS)), list_id)
             await connection.execute(queries.ORDER_LISTS, {"ids": ids, "user": user_id})
     return await get_watchlist(db, user_id, list_id)
 
@@ -142,7 +142,7 @@ async def move_symbol_in(db: Database, user_id: UUID, list_id: UUID, symbol: str
         if symbol not in one.symbols:
             raise NotFound(f"{symbol[:20]} is not in this watchlist.")
         others = [known for known in one.symbols if known != symbol]
-        others.insert(max(0, place), symbol)
+        others.insert(max(0, min(place, MAX_SYMBOLS)), symbol)
         await _put(connection, user_id, one, others)
     return await get_watchlist(db, user_id, list_id)
 

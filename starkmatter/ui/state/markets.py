@@ -124,8 +124,10 @@ class WatchState(rx.State):
     async def move(self, symbol: str, place: int) -> None:
         """Put a symbol at another place of the list."""
         b, caller, key = backends(), await caller_of(self), _key(self.chosen)
-        where = f"{symbol} is number {max(0, place) + 1} now."
-        await self._change(service.move_symbol_in(b.db, caller.user_id, key, symbol, place), where)
+        await self._change(service.move_symbol_in(b.db, caller.user_id, key, symbol, place), "")
+        placed = next((number for number, row in enumerate(self.rows, 1) if row["symbol"] == symbol), 0)
+        if placed and not self.problem:
+            self.said = f"{symbol} is number {placed} now."
 
     @rx.event
     @allow("user")
