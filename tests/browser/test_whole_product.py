@@ -98,7 +98,7 @@ def test_keys_of_every_vendor_are_entered_and_found_good(market: MarketToday, si
     server = {"Server": "127.0.0.1", "Port": str(there.mail.port), "User name": smtp.USER, "Password": smtp.PASSWORD}
     connect(sitting, "smtp", server | {"Sender": "desk@example.org"}, {"Encryption": "none"})
     sitting.open("/settings/connections")
-    expect(sitting.page.locator(".connection .status[data-status=filled]")).to_have_count(5)
+    expect(sitting.page.locator(".connection .status[data-status=filled]")).to_have_count(9)
     assert [name for name, secret in SECRETS.items() if secret in sitting.page.content()] == []
 
 
