@@ -16,12 +16,15 @@ from starkmatter.accounts.sharing.service import share_account
 from starkmatter.accounts.vault import keep_secret
 from starkmatter.alerts.service import choose_summary, make_alert
 from starkmatter.assistant.service import create_chat
+from starkmatter.charts.drawings import add_drawing
+from starkmatter.charts.records import Point
+from starkmatter.charts.templates import keep_template
 from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.trading.submit import submit_order
-from tests.builders import Desk, make_desk, order, quote
+from tests.builders import OPENS_AT, Desk, make_desk, order, quote
 
 # Read and written before anybody is known, or about the person as such: their queries alone name the caller.
 OF_SIGN_IN = {
@@ -43,6 +46,8 @@ FILLED = (
     "account",
     "account_share",
     "alert",
+    "chart_drawing",
+    "chart_template",
     "chat",
     "equity_snapshot",
     "fill",
@@ -82,6 +87,9 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await alice.tell(quote("AAPL 100.00/100.05", volume="100000"))
     await submit_order(b, caller, alice.account_id, order("buy 10 MSFT @ 1.00"), "wall-order-2")
     await make_alert(b, caller, venue="replay", symbol="AAPL", kind="price_above", threshold=Decimal(900))
+    here = Point(OPENS_AT, Decimal(100))
+    await add_drawing(b, caller, venue="replay", symbol="AAPL", kind="horizontal", points=[here])
+    await keep_template(b, caller, "Mine", {})
     await create_chat(b, caller, "Mine")
     await choose_summary(b, caller, True)
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
