@@ -2,8 +2,8 @@
 
 import reflex as rx
 
-from starkmatter.domain.screening import FIELDS, OP_WORDS
-from starkmatter.market.screener.indicators import OF_DAYS
+from starkmatter.domain.screening import OP_WORDS
+from starkmatter.ui.components.figures import figure_options, parameter_fields
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.parts import download, empty, problem_note, skeleton_rows, table, tabs, td, th
@@ -82,29 +82,18 @@ def _conditions() -> rx.Component:
     )
 
 
-def _figures(first: rx.Component | None = None) -> list[rx.Component]:
-    groups: dict[str, list[rx.Component]] = {}
-    for name, one in OF_DAYS.items():
-        groups.setdefault(one.group, []).append(rx.el.option(one.title, value=name))
-    return [
-        *([first] if first is not None else []),
-        rx.el.optgroup(*[rx.el.option(one.title, value=name) for name, one in FIELDS.items()], label="Figures"),
-        *[rx.el.optgroup(*options, label=group) for group, options in groups.items()],
-    ]
-
-
 def _form() -> rx.Component:
     state = ScreenerState
     return rx.el.form(
         rx.el.select(
-            *_figures(),
+            *figure_options(),
             name="left",
             value=state.left,
             on_change=state.choose_left,
             class_name="input",
             aria_label="Figure",
         ),
-        _parameters("left", state.left_parameters, state.left_lines),
+        parameter_fields("left", state.left_parameters, state.left_lines),
         rx.el.select(
             *[rx.el.option(words, value=op) for op, words in OP_WORDS.items()],
             name="op",
@@ -112,7 +101,7 @@ def _form() -> rx.Component:
             aria_label="Comparison",
         ),
         rx.el.select(
-            *_figures(rx.el.option("a number", value=NUMBER)),
+            *figure_options(rx.el.option("a number", value=NUMBER)),
             name="right",
             value=state.right,
             on_change=state.choose_right,
@@ -130,37 +119,11 @@ def _form() -> rx.Component:
                 max_length=24,
                 aria_label="Number",
             ),
-            _parameters("right", state.right_parameters, state.right_lines),
+            parameter_fields("right", state.right_parameters, state.right_lines),
         ),
         rx.el.button("Add condition", type="submit", class_name="btn primary"),
         on_submit=state.add,
         class_name="conditionform",
-    )
-
-
-def _parameters(side: str, parameters: rx.Var[str], lines: rx.Var[list[str]]) -> rx.Component:
-    return rx.fragment(
-        rx.cond(
-            parameters != "",
-            rx.el.input(
-                name=f"{side}_parameters",
-                default_value=parameters,
-                key=f"{side} " + parameters,
-                class_name="input mono short",
-                auto_complete="off",
-                max_length=40,
-                aria_label="Parameters, separated by commas",
-            ),
-        ),
-        rx.cond(
-            lines.length() > 0,
-            rx.el.select(
-                rx.foreach(lines, lambda one: rx.el.option(one, value=one)),
-                name=f"{side}_line",
-                class_name="input short",
-                aria_label="Line",
-            ),
-        ),
     )
 
 
@@ -191,7 +154,7 @@ def _result_head() -> rx.Component:
         rx.el.details(
             rx.el.summary("Columns", class_name="btn tiny"),
             rx.el.form(
-                rx.el.select(*_figures(), name="column", class_name="input", aria_label="Figure of the new column"),
+                rx.el.select(*figure_options(), name="column", class_name="input", aria_label="The new column"),
                 rx.el.input(
                     name="column_parameters",
                     class_name="input mono",

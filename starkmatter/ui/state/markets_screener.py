@@ -11,13 +11,20 @@ from starkmatter.backends import backends
 from starkmatter.domain.screening import Screen, parse_condition, parse_figure, parse_screen, screen_json
 from starkmatter.errors import InvalidInput, StarkMatterError
 from starkmatter.market.screener import service
-from starkmatter.market.screener.indicators import OF_DAYS
 from starkmatter.market.watchlists.service import import_symbols, list_watchlists, make_watchlist
 from starkmatter.ui.state.frame import chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.markets import _key
 from starkmatter.ui.state.rows import Row
-from starkmatter.ui.state.screened import PRESETS, as_of_words, columns_of, result_rows, result_values
+from starkmatter.ui.state.screened import (
+    PRESETS,
+    as_of_words,
+    columns_of,
+    default_parameters,
+    figure_text,
+    result_rows,
+    result_values,
+)
 
 SHOWN = 100
 MAX_FORM_CHARS = 60
@@ -67,21 +74,21 @@ class ScreenerState(rx.State):
     @allow("user")
     async def choose_left(self, name: str) -> None:
         """Another figure to the left: its parameters are filled in."""
-        self.left, self.left_parameters, self.left_lines = name[:40], *_defaults(name)
+        self.left, self.left_parameters, self.left_lines = name[:40], *default_parameters(name)
 
     @rx.event
     @allow("user")
     async def choose_right(self, name: str) -> None:
         """A number, or another figure, to the right."""
-        self.right, self.right_parameters, self.right_lines = name[:40], *_defaults(name)
+        self.right, self.right_parameters, self.right_lines = name[:40], *default_parameters(name)
 
     @rx.event
     @allow("user")
     async def add(self, form: dict[str, str]) -> None:
         """One more condition."""
         part = {name: value.strip()[:MAX_FORM_CHARS] for name, value in form.items()}
-        left = _figure_text(part, "left")
-        right = part.get("number", "") if part.get("right") == NUMBER else _figure_text(part, "right")
+        left = figure_text(part, "left")
+        right = part.get("number", "") if part.get("right") == NUMBER else figure_text(part, "right")
         try:
             if not right:
                 raise InvalidInput("Give the number to compare with, such as 30.")
@@ -148,7 +155,7 @@ class ScreenerState(rx.State):
         part = {name: value.strip()[:MAX_FORM_CHARS] for name, value in form.items()}
         raw = screen_json(self._screen())
         try:
-            text = parse_figure(_figure_text(part, "column")).text
+            text = parse_figure(figure_text(part, "column")).text
         except StarkMatterError as error:
             self.problem = error.text
             return
@@ -291,21 +298,3 @@ class ScreenerState(rx.State):
             self.lists = [{"id": str(one.id), "name": one.name} for one in lists]
         except StarkMatterError as error:
             self.problem = error.text
-
-
-def _defaults(name: str) -> tuple[str, list[str]]:
-    """The default parameters of an indicator, and its lines when there are several."""
-    indicator = OF_DAYS.get(name)
-    if indicator is None:
-        return "", []
-    parameters = ", ".join(f"{one.default:g}" for one in indicator.parameters)
-    return parameters, [line.id for line in indicator.lines] if len(indicator.lines) > 1 else []
-
-
-def _figure_text(form: dict[str, str], side: str) -> str:
-    """`macd(12, 26, 9).signal` from the parts of a form."""
-    name, inside = form.get(side, ""), form.get(f"{side}_parameters", "")
-    if name not in OF_DAYS:
-        return name
-    line = form.get(f"{side}_line", "")
-    return f"{name}({inside})" + (f".{line}" if line else "")

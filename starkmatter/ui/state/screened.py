@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from starkmatter.domain.screening import FIELDS, FieldRef, Figure, Screen, figure_title
+from starkmatter.market.screener.indicators import OF_DAYS
 from starkmatter.ui import format as show
 from starkmatter.ui.state.rows import Row
 
@@ -110,3 +111,21 @@ def _cell(figure: Figure, text: str | None) -> Row:
             return {"text": show.money(value, 0), "dir": ""}
         case _:
             return {"text": show.money(value), "dir": ""}
+
+
+def default_parameters(name: str) -> tuple[str, list[str]]:
+    """The default parameters of an indicator, and its lines when there are several."""
+    indicator = OF_DAYS.get(name)
+    if indicator is None:
+        return "", []
+    parameters = ", ".join(f"{one.default:g}" for one in indicator.parameters)
+    return parameters, [line.id for line in indicator.lines] if len(indicator.lines) > 1 else []
+
+
+def figure_text(form: dict[str, str], side: str) -> str:
+    """`macd(12, 26, 9).signal` from the parts of a form."""
+    name, inside = form.get(side, ""), form.get(f"{side}_parameters", "")
+    if name not in OF_DAYS:
+        return name
+    line = form.get(f"{side}_line", "")
+    return f"{name}({inside})" + (f".{line}" if line else "")
