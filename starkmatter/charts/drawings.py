@@ -111,7 +111,7 @@ async def delete_drawing(b: Backends, caller: Caller, drawing_id: UUID) -> None:
 
 
 def _points(kind: str, points: Sequence[Point]) -> Jsonb:
-    wanted = POINTS.get(kind)  # type: ignore[call-overload]
+    wanted = POINTS.get(kind)
     if wanted is None:
         raise InvalidInput(f"kind: one of {', '.join(POINTS)}.")
     if len(points) != wanted:

@@ -12,7 +12,7 @@ DrawingKind = Literal["trend", "horizontal", "fibonacci", "rectangle", "text"]
 Color = Literal["accent", "up", "down", "amber", "plain"]
 EventKind = Literal["fill", "news", "dividend", "split", "earnings"]
 
-POINTS: dict[DrawingKind, int] = {"trend": 2, "horizontal": 1, "fibonacci": 2, "rectangle": 2, "text": 1}
+POINTS: dict[str, int] = {"trend": 2, "horizontal": 1, "fibonacci": 2, "rectangle": 2, "text": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
   const [guessed] = useState(guess);
   const move = useRef(onMove);
   move.current = onMove;
-  const ask = symbol && venue ? { symbol, venue, interval } : guessed;
+  // What was guessed stands only until the page has said for the first time what it shows.
+  const known = useRef(false);
+  known.current ||= !!(symbol && venue);
+  const ask = symbol && venue ? { symbol, venue, interval } : known.current ? null : guessed;
 
   useEffect(() => {
     const chart = new ChartView(host.current, {
