@@ -57,6 +57,7 @@ OPEN = {
     ("POST", "/auth/oidc/finish"),
     ("DELETE", "/tokens/{token_id}"),
     ("DELETE", "/admin/tokens/{token_id}"),
+    ("PUT", "/admin/market-sources"),
 }
 
 

@@ -324,7 +324,7 @@ def test_no_key_is_in_a_frame_the_log_the_bundle_the_cache_or_a_dump(
     with database(market) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (name,) in tables:
-            with connection.cursor().copy(f"COPY {name} TO STDOUT") as rows:
+            with connection.cursor().copy(f"COPY (SELECT * FROM {name}) TO STDOUT") as rows:
                 assert leaks(b"".join(bytes(row) for row in rows)) == [], name
     saved = starkmatter("backup", str(tmp_path / "b.tar"), home=market.instance.home, port=market.instance.port)
     assert saved.returncode == 0, saved.stderr

@@ -16,6 +16,7 @@ from starkmatter.domain.indicators.compute import compute
 from starkmatter.domain.quotes import ROLL_UPS
 from starkmatter.errors import InvalidInput
 from starkmatter.market.indicators import LiveIndicators, columns_of, indicators_json
+from starkmatter.market.room import SPANS
 from starkmatter.market.service import load_bar_columns, load_bars, load_bars_json
 
 FOREVER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -51,6 +52,9 @@ class Store:
         """A bar that opened at close - 1 and reached two further each way."""
         at = Decimal(close)
         ends_at = ends_at or starts_at + STEPS[interval]
+        if f"bar_{self.venue}_{interval}" in SPANS:
+            room = (f"bar_market_{interval}", SPANS[f"bar_market_{interval}"], starts_at, starts_at)
+            self.connection.execute("SELECT make_room(%s, %s, %s, %s)", room)
         figures = (at - 1, at + 2, at - 3, at, more.get("volume", 100), more.get("note"))
         self.connection.execute(BAR, (self.venue, interval, starts_at, ends_at, *figures))
 

@@ -175,7 +175,7 @@ def tables_as_text(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, b
         " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
     ).fetchall()
     for schema, name in listed:
-        query = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, name))
+        query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(schema, name))
         with connection.cursor().copy(query) as rows:
             yield name, b"".join(bytes(row) for row in rows)
 

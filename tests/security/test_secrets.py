@@ -181,6 +181,9 @@ def routes_to_read(estate: Estate) -> list[str]:
         "name": "collect news",
         "chat_id": estate.account_id,
         "proposal_id": estate.account_id,
+        "watchlist_id": estate.account_id,
+        "screen_id": estate.account_id,
+        "symbol": "AAPL",
     }
     asks = {"/quotes": "?symbols=AAPL", "/bars": "?symbol=AAPL", "/instruments": "?query=a", "/audit": "?limit=200"}
     paths = [route.removeprefix("GET ") for route in RULES if route.startswith("GET ") and "{provider}" not in route]
