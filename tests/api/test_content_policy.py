@@ -62,3 +62,14 @@ async def test_a_page_the_browser_has_kept_keeps_its_policy(build: Path) -> None
 async def test_without_a_build_no_inline_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", str(tmp_path))
     assert await policy_of(HTMLResponse(PAGE)) == ["'self'"]
+
+
+@pytest.mark.parametrize("kind", ["text/javascript", "text/css", "font/woff2"])
+async def test_parts_of_a_page_may_do_nothing_when_they_are_opened_by_themselves(build: Path, kind: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Response("x", media_type=kind)(scope, receive, send)
+
+    transport = httpx.ASGITransport(Wall(app, load_settings({})))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+        policy = (await http.get("/assets/x")).headers["content-security-policy"]
+    assert policy == "default-src 'none'; frame-ancestors 'none'"

@@ -1,5 +1,6 @@
 // The price chart of one symbol with its tools, legend and keys. What it draws is in chartview.js; menus and drawing
 // tools are loaded when they are first used.
+import "./chart.css";
 import { Suspense, lazy, useEffect, useRef, useState } from "react";
 import { guess, when } from "./chartbars.js";
 import { Legend } from "./chartlegend.jsx";

@@ -15,6 +15,7 @@ _ASSISTANT = rx.asset("assistant.jsx", shared=True)
 _MARKETS = rx.asset("markets.jsx", shared=True)
 _HEATMAP = rx.asset("heatmap.jsx", shared=True)
 _CHART_PARTS = (
+    "chart.css",
     "chartbars.js",
     "chartcompare.js",
     "chartdraw.js",
