@@ -39,7 +39,7 @@ pytestmark = pytest.mark.process
 
 SEED = 20210301
 TAKEOVER_SECS = 30.0  # on a machine that runs other tests beside this one
-RECOVERY_SECS = 40.0
+RECOVERY_SECS = 120.0  # a bound for hopeless cases; beside other tests a restart takes what it takes
 
 
 @pytest.fixture
@@ -220,6 +220,7 @@ async def test_without_valkey_the_worker_trades_on_and_who_sees_no_quotes_is_ref
             assert worker.process.poll() is None
 
 
+@pytest.mark.timeout(420)
 async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back_soon(
     short_folder: Path, tmp_path: Path
 ) -> None:
