@@ -76,8 +76,3 @@ def bar_refusal_of(bar: Bar, now: datetime) -> str | None:
     if bar.starts_at > now + (DAY_AHEAD if bar.interval == "1d" else MAX_AHEAD):
         return f"starts at {bar.starts_at.isoformat()}, which has not happened yet"
     return None
-
-
-def is_sound(bar: Bar) -> bool:
-    """Whether the bar's figures can be those of a market, whenever it was."""
-    return bar.starts_at.tzinfo is not None and bar_refusal_of(bar, bar.starts_at) is None

@@ -10,7 +10,6 @@ from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Interval
 from starkmatter.market import queries
 from starkmatter.market.bars import merge_bars
-from starkmatter.market.border import is_sound
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.market_bars import HISTORY, BarStore, on_grid
@@ -62,7 +61,7 @@ async def repair_gaps(db: Database, bars: BarStore, failover: Failover, now: dat
             answer = await failover.bars(gap.symbol, gap.interval, gap.starts_at, gap.ends_at)
         except NoSource:
             break  # Nobody answers: that is no try of this hole.
-        placed = on_grid(filter(is_sound, answer), await bars.calendar(now))
+        placed = on_grid(answer, await bars.calendar(now))
         await merge_bars(db, [one.row for one in placed if one.ends_at <= now])
         this = {"symbol": gap.symbol, "interval": gap.interval, "starts_at": gap.starts_at, "now": now}
         await db.run(queries.GAP_TRIED, this)

@@ -19,7 +19,6 @@ from starkmatter.domain.quotes import INTERVALS, Bar, Interval
 from starkmatter.domain.sessions import Session, SessionCalendar, exchange_day
 from starkmatter.market import queries
 from starkmatter.market.bars import BarTuple, merge_bars
-from starkmatter.market.border import is_sound
 from starkmatter.market.calendar import load_calendar
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
@@ -154,7 +153,7 @@ class BarStore:
         """Ask for everything since what is known and store it; the bar that still grows, if any."""
         start = now - HISTORY[interval] if known is None else known.until_at - OVERLAP[interval]
         bars = await failover.bars(symbol, interval, start, now + timedelta(minutes=1))
-        placed = on_grid(filter(is_sound, bars), await self.calendar(now))
+        placed = on_grid(bars, await self.calendar(now))
         if known is not None and interval == "1d" and await self._moved(symbol, placed):
             log.info("bars moved", symbol=symbol, why="adjusted by their source")
             await self._db.run(queries.FORGET_BARS_OF, {"venue": VENUE, "symbol": symbol})
