@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,15 +37,16 @@ from tests.standins.twelvedata import KEY as TWELVEDATA_KEY
 from tests.standins.twelvedata import twelvedata
 from tests.standins.yahoo import yahoo_finance
 
-READ_SECS = 0.5
+# A busy machine answers late: only who waits for silence is impatient.
+PATIENT_SECS, IMPATIENT_SECS = 8.0, 0.5
 
 
 @dataclass
 class Vendor:
-    """One adapter, a way to make it anew, and the stand-in behind it."""
+    """One adapter, a way to make it anew (with how many seconds it waits), and the stand-in behind it."""
 
     there: Any
-    make: Callable[[], MarketDataProvider]
+    make: Callable[[float], MarketDataProvider]
     provider: MarketDataProvider
 
 
@@ -56,10 +57,10 @@ def _yahoo(stack: ExitStack, home: Path) -> Vendor:
     there = stack.enter_context(yahoo_finance())
     settings = load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": there.urls})
 
-    def make() -> MarketDataProvider:
-        return YahooProvider(settings, tries=1, read_secs=READ_SECS, mute_secs=0.5, plan=WIDE)
+    def make(secs: float) -> MarketDataProvider:
+        return YahooProvider(settings, tries=1, read_secs=secs, mute_secs=secs, plan=WIDE)
 
-    return Vendor(there, make, make())
+    return Vendor(there, make, make(PATIENT_SECS))
 
 
 def _with_keys(adapter: Any, standin: Any, keys: dict[str, str]) -> Callable[[ExitStack, Path], Vendor]:
@@ -67,13 +68,13 @@ def _with_keys(adapter: Any, standin: Any, keys: dict[str, str]) -> Callable[[Ex
         there = stack.enter_context(standin())
         settings = load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": there.urls})
 
-        def make() -> MarketDataProvider:
+        def make(secs: float) -> MarketDataProvider:
             provider: MarketDataProvider = adapter(
-                settings, keys, tries=1, read_secs=READ_SECS, plan=WIDE, **({"mute_secs": 0.5} if streams else {})
+                settings, keys, tries=1, read_secs=secs, plan=WIDE, **({"mute_secs": secs} if streams else {})
             )
             return provider
 
-        return Vendor(there, make, make())
+        return Vendor(there, make, make(PATIENT_SECS))
 
     streams = "stream" in adapter.capability.gives
     return start
@@ -191,7 +192,7 @@ async def test_a_failure_is_a_failure_and_never_an_empty_answer(
         if name not in vendor.provider.capability.gives:
             continue
         with pytest.raises(VendorFailure) as caught:
-            await ask(vendor.make())
+            await ask(vendor.make(IMPATIENT_SECS if fault == "hang" else PATIENT_SECS))
         assert caught.value.kind == kind, name
         told = caught.value.text + caught.value.excerpt
         assert not any(secret in told for secret in SECRETS)
@@ -286,7 +287,8 @@ async def test_a_stream_that_fails_says_how(vendor: Vendor, fault: str, kind: Fa
         pytest.skip("without a key nobody is refused")
     vendor.there.stream_fault = fault
     with pytest.raises(VendorFailure) as caught:
-        await asyncio.wait_for(_streamed(vendor, [], asyncio.Event()), 10)
+        asked = vendor.make(IMPATIENT_SECS) if fault == "mute" else vendor.provider
+        await asyncio.wait_for(_streamed(replace(vendor, provider=asked), [], asyncio.Event()), 10)
     assert caught.value.kind == kind
     assert not any(secret in caught.value.text + caught.value.excerpt for secret in SECRETS)
 
@@ -335,7 +337,7 @@ async def test_nothing_of_a_key_is_logged(vendor: Vendor, caplog: pytest.LogCapt
     await vendor.provider.quotes(["AAPL"])
     vendor.there.fault = 500
     with pytest.raises(VendorFailure):
-        await vendor.make().quotes(["AAPL"])
+        await vendor.make(PATIENT_SECS).quotes(["AAPL"])
     vendor.there.fault = None
     if "stream" in vendor.provider.capability.gives:
         vendor.there.stream_fault = "drop"

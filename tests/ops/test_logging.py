@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from starkmatter.market.providers.sockets import quiet
 from starkmatter.ops.logging import CHATTY, UnknownEventFilter, configure_logging, redact
 from starkmatter.settings import Settings
 
@@ -19,15 +20,18 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """The one stream, in JSON, with the former logging put back afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in CHATTY}
+    known = {name: logging.getLogger(name) for name in {*CHATTY, *logging.Logger.manager.loggerDict}}
+    former = {name: (one.handlers[:], one.level, one.propagate, one.disabled) for name, one in known.items()}
     captured = io.StringIO()
     monkeypatch.setattr(sys, "stdout", captured)
     configure_logging(Settings(STARKMATTER_LOG_FORMAT="json", _env_file=None), "web")
     yield captured
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name, former in levels.items():
-        logging.getLogger(name).setLevel(former)
+    for name, (own, own_level, propagate, disabled) in former.items():
+        known[name].handlers[:] = own
+        known[name].setLevel(own_level)
+        known[name].propagate, known[name].disabled = propagate, disabled
     monkeypatch.setattr(logging, "raiseExceptions", True)
     logging.captureWarnings(False)
     structlog.reset_defaults()
@@ -35,6 +39,14 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def events(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_setting_up_the_log_does_not_wake_what_must_stay_silent(stream: io.StringIO) -> None:
+    """A vendor's stream may carry its key, and the client library tells at DEBUG of all it sends."""
+    configure_logging(Settings(STARKMATTER_LOG_LEVEL="debug", _env_file=None), "worker")
+    quiet.critical("a key")
+    assert stream.getvalue() == ""
+    assert not quiet.isEnabledFor(logging.CRITICAL)
 
 
 def test_structlog_and_the_standard_library_share_one_stream(stream: io.StringIO) -> None:

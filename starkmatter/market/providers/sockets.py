@@ -29,9 +29,10 @@ class Socket(Protocol):
 
 
 LOST = (OSError, TimeoutError, EOFError, WebSocketException)
-# A key may be in the address: nothing of ours lets that library tell what it connects to.
-quiet = logging.getLogger("starkmatter.sockets")
-quiet.setLevel(logging.CRITICAL + 1)
+# A key may be in the address or in what is sent: nothing of ours lets that library tell of it. This logger belongs to
+# no tree, so that nobody who sets up logging sets it up as well.
+quiet = logging.Logger("starkmatter.sockets", logging.CRITICAL + 1)
+quiet.addHandler(logging.NullHandler())
 quiet.propagate = False
 
 
