@@ -286,8 +286,8 @@ async def test_a_stream_that_fails_says_how(vendor: Vendor, fault: str, kind: Fa
     if _name(vendor) == "yahoo" and fault.isdigit():
         pytest.skip("without a key nobody is refused")
     vendor.there.stream_fault = fault
+    asked = vendor.make(IMPATIENT_SECS) if fault == "mute" else vendor.provider
     with pytest.raises(VendorFailure) as caught:
-        asked = vendor.make(IMPATIENT_SECS) if fault == "mute" else vendor.provider
         await asyncio.wait_for(_streamed(replace(vendor, provider=asked), [], asyncio.Event()), 10)
     assert caught.value.kind == kind
     assert not any(secret in caught.value.text + caught.value.excerpt for secret in SECRETS)
