@@ -61,14 +61,14 @@ export async function loadEvents({ symbol, venue }, start) {
 }
 
 // The page is asked for before its state has arrived: with the market and the length that were looked at last, the
-// first bars are on their way while the socket is still being opened.
+// first bars are on their way while the socket is still being opened. Only for what can be a symbol.
 const LAST = "starkmatter.chart.last";
 const last = () => { try { return JSON.parse(localStorage.getItem(LAST) ?? "{}"); } catch { return {}; } };
 export const remember = (ask) => localStorage.setItem(LAST, JSON.stringify({ venue: ask.venue, interval: ask.interval }));
 export function guess() {
-  const found = /^\/trade\/([^/]+)\/?$/.exec(location.pathname);
+  const found = /^\/trade\/((?:[\w.=^:-]|%5E|%2F)+)\/?$/i.exec(location.pathname);
   const { venue, interval } = last();
-  if (!found || !venue || !STEPS[interval]) return null;
+  if (!found || found[1].length > 24 || !venue || !STEPS[interval]) return null;
   return { symbol: decodeURIComponent(found[1]).toUpperCase(), venue, interval };
 }
 const same = (a, b) => a && b && a.symbol === b.symbol && a.venue === b.venue && a.interval === b.interval;
