@@ -212,8 +212,13 @@ def chunks(total: int, size: int) -> Iterator[range]:
     return (range(start, min(start + size, total)) for start in range(0, total, size))
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("transcripts", [250, pytest.param(2_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "transcripts",
+    [
+        pytest.param(250, marks=pytest.mark.timeout(600)),
+        pytest.param(2_000, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)]),
+    ],
+)
 async def test_hostile_transcripts_order_nothing_and_learn_nothing(
     desk: Desk, estate: Desk, poison: None, transcripts: int
 ) -> None:

@@ -321,7 +321,7 @@ def test_child_that_hangs_is_replaced(instance: Instance, name: str) -> None:
     time.sleep(6)
     hung.suspend()
     instance.wait(lambda: instance.child(name) not in (None, hung), f"a new {name}", within_secs=150)
-    instance.wait(lambda: instance.get("/") == 200, "the page")
+    instance.wait(lambda: instance.get("/") == 200, "the page", within_secs=120)
 
 
 def test_settings_in_an_env_file_reach_every_process(
