@@ -47,7 +47,7 @@ def test_the_ratio_is_that_of_wcag() -> None:
 def test_every_text_color_stands_out_from_every_ground(owner: Walk, browser: Browser, theme: str, swap: bool) -> None:
     window = Walk.begin(browser, owner.url)
     window.page.goto(owner.url + "/login")
-    colors = window.page.evaluate(COLORS, [theme, swap, [*TEXTS, *GROUNDS, "--accent", "--on-accent"]])
+    colors = window.page.evaluate(COLORS, [theme, swap, [*TEXTS, *GROUNDS, "--bg-3", "--accent", "--on-accent"]])
     window.context.close()
     assert len({tuple(color) for color in colors.values()}) > 8
     faint = {
@@ -58,6 +58,8 @@ def test_every_text_color_stands_out_from_every_ground(owner: Walk, browser: Bro
     }
     assert faint == {}
     assert contrast(colors["--on-accent"], colors["--accent"]) >= AA
+    # A pressed button's ground is another; colors of up and down stand there too.
+    assert min(contrast(colors[one], colors["--bg-3"]) for one in ("--up", "--down")) >= AA
 
 
 def test_letters_typed_into_a_field_are_no_shortcuts(walk: Walk) -> None:

@@ -1,12 +1,13 @@
-"""What every page owes: it stands still, asks nobody else, is light, fits a phone, names its controls, stays silent."""
+"""What every page owes: it stands still, asks nobody else, is light, fits a phone, can be read by all, stays silent."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import THEMES, violations
 from tests.browser.names import NAMELESS
-from tests.browser.walk import MARKETS, MORE, PHONE, Walk
+from tests.browser.walk import DESKTOP, MARKETS, MORE, PHONE, Walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -47,6 +48,7 @@ def test_a_page_on_a_desk(walk: Walk, path: str) -> None:
     assert walk.page.evaluate(NAMELESS) == []
     weight_kb = sum(size for request, size in sizes.items() if kinds.get(request) != "Fetch") / 1000
     assert weight_kb <= (TRADE_PAGE_MAX_KB if path.startswith("/trade") else BASE_PAGE_MAX_KB)
+    assert violations(walk.page, "dark") == []
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +66,26 @@ def test_a_page_on_a_phone(phone: Walk, path: str) -> None:
     nameless = phone.page.evaluate(NAMELESS)
     assert wide <= PHONE["width"]
     assert nameless == []
+    assert violations(phone.page, "light") == []
     assert phone.complaints == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("path", [*PAGES, *DOORS])
+def test_a_page_in_both_themes(owner: Walk, browser: Browser, path: str, size: dict[str, int]) -> None:
+    window = Walk.begin(browser, owner.url, size=size, state=owner.context.storage_state())
+    window.open(path)
+    found = [one for theme in THEMES for one in violations(window.page, theme)]
+    window.context.close()
+    assert found == []
 
 
 @pytest.mark.parametrize("path", DOORS)
 def test_a_door(owner: Walk, browser: Browser, path: str) -> None:
     window = Walk.begin(browser, owner.url)
     window.open(path)
-    found = window.page.evaluate(NAMELESS)
+    found = window.page.evaluate(NAMELESS) + violations(window.page, "dark")
     window.context.close()
     assert found == []
     assert [one for one in window.complaints if "404" not in one or path != "/nowhere"] == []

@@ -21,7 +21,9 @@ def news() -> rx.Component:
             _choices(),
             rx.el.div(
                 rx.el.div(
-                    rx.el.section(_list(), class_name="panel", aria_label="Stories"),
+                    rx.el.section(
+                        rx.el.h2("Stories", class_name="unseen"), _list(), class_name="panel", aria_label="Stories"
+                    ),
                     _older(),
                     class_name="grid w8",
                 ),

@@ -1,0 +1,17 @@
+"""What axe-core finds wrong with a page, in one line for each place."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+THEMES = ("dark", "light")
+_axe = Axe()
+
+
+def violations(page: Page, theme: str) -> list[str]:
+    """In that theme, after colors have come to rest: rule, element, and what would mend it."""
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    page.wait_for_timeout(300)
+    found = _axe.run(page).response["violations"]
+    return [
+        f"{theme}: {one['id']} at {node['target']}: {node['failureSummary']}" for one in found for node in one["nodes"]
+    ]
