@@ -10,7 +10,7 @@ import pytest
 from starkmatter.version import PACKAGE_DIR
 
 LEVELS = [
-    {"errors", "clock", "version"},
+    {"errors", "clock", "version", "cancellation"},
     {"domain", "settings"},
     {"db"},
     {"backends", "ops"},

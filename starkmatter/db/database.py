@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
 from weakref import WeakKeyDictionary
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, DatabaseError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import class_row, tuple_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from starkmatter.clock import monotonic_secs
 from starkmatter.db.actor import current_actor
@@ -24,6 +25,7 @@ CONNECT_WAIT_SECS = 5.0
 CHECK_IDLE_SECS = 1.0
 SET_ACTOR: LiteralString = "SELECT set_config('starkmatter.actor', %s, false)"
 
+NO_ANSWER = "The database does not answer. Nothing was changed; try again shortly."
 
 _seen_alive: "WeakKeyDictionary[Connection, float]" = WeakKeyDictionary()
 
@@ -34,6 +36,17 @@ async def _check_when_idle(connection: Connection) -> None:
     if now - _seen_alive.get(connection, 0.0) > CHECK_IDLE_SECS:
         await AsyncConnectionPool.check_connection(connection)
     _seen_alive[connection] = now
+
+
+def _is_away(error: DatabaseError) -> bool:
+    """Whether the server could not do it now, rather than would not do it at all.
+
+    That is what psycopg calls operational (the pool's own errors too), a server that has become a standby and may only
+    read, and a connection that broke without a word of the server: only what the server says has an SQLSTATE.
+    """
+    if isinstance(error, OperationalError | ReadOnlySqlTransaction):
+        return True
+    return type(error) is DatabaseError and error.diag.sqlstate is None
 
 
 class Database:
@@ -62,6 +75,8 @@ class Database:
             open=False,
             timeout=CONNECT_WAIT_SECS,
             check=_check_when_idle,
+            # Pauses between attempts double until then: a longer one would keep us waiting for a server that is back.
+            reconnect_timeout=CONNECT_WAIT_SECS,
             kwargs=self._options,
         )
 
@@ -79,8 +94,10 @@ class Database:
                 if self._walled:
                     await self._tell_actor(connection)
                 yield connection
-        except (PoolTimeout, OperationalError) as error:
-            raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
+        except DatabaseError as error:
+            if _is_away(error):
+                raise Unavailable(NO_ANSWER) from error
+            raise
 
     async def _tell_actor(self, connection: Connection) -> None:
         """One round trip when the connection worked for somebody else before, none otherwise."""
@@ -154,10 +171,12 @@ class OwnConnection:
                     self._url, connect_timeout=int(CONNECT_WAIT_SECS), **self._options
                 )
             return await (await self._connection.execute(sql, params)).fetchall()
-        except OperationalError as error:
+        except DatabaseError as error:
             if self._connection is not None and self._connection.closed:
                 self._connection = None
-            raise Unavailable("The database does not answer. Nothing was changed; try again shortly.") from error
+            if _is_away(error):
+                raise Unavailable(NO_ANSWER) from error
+            raise
 
     async def close(self) -> None:
         """Close it, if it was opened."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
 
 import structlog
 from redis.exceptions import RedisError
@@ -79,6 +81,7 @@ async def _lead(b: Backends, leadership: Leadership, stop: asyncio.Event) -> int
         await asyncio.wait({lost, work}, return_when=asyncio.FIRST_COMPLETED)
         return 0
     finally:
+        _end_soon()
         jobs.stop()
         for task in (lost, stopping, work):
             task.cancel()
@@ -96,6 +99,16 @@ async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> 
         parts.create_task(MarketVenue(b, leadership).run(stop))
         parts.create_task(ScreenDesk(b.db, b.cache).run(stop))
         await ReplayMarket(b, leadership).run(stop)
+
+
+def _end_soon() -> None:
+    """Leave even when a part will not end: else this process stays, beats and trades nothing, and none comes after it.
+
+    What is unfinished then is found in the outbox.
+    """
+    ending = threading.Timer(STOP_WITHIN_SECS, os._exit, (LOST_EXIT_CODE,))
+    ending.daemon = True
+    ending.start()
 
 
 def _database_gone(work: asyncio.Task[None]) -> bool:

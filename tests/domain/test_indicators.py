@@ -4,6 +4,7 @@ import csv
 import gzip
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def walk(seed: int, bars: int = BARS, *, jump: float = 0.02, flat: bool = False)
     return dict(zip((*COLUMNS, "session"), (opens, high, low, close, volume, session), strict=True))
 
 
+@cache
 def real_days(symbol: str) -> Series:
     """The newest days of a stock that the replay market has."""
     with gzip.open(PACKAGE_DIR / "data" / "us_daily.csv.gz", "rt") as file:
@@ -58,9 +60,20 @@ def head(series: Series, bars: int) -> Series:
     return {name: column[:bars] for name, column in series.items()}
 
 
-@pytest.mark.parametrize("name", CATALOG)
-def test_live_bars_give_to_the_last_bit_what_the_whole_series_gives(name: str) -> None:
-    for kind, series in (SERIES | {"real": real_days("AAPL")}).items():
+def some(number: int) -> list[str]:
+    """Of the made-up series each in its turn: every one is tried, by a quarter of the indicators."""
+    return [list(SERIES)[number % len(SERIES)]]
+
+
+@pytest.mark.parametrize(
+    ("name", "made_up"),
+    [
+        *((name, some(number)) for number, name in enumerate(CATALOG)),
+        *(pytest.param(name, list(SERIES), marks=pytest.mark.nightly) for name in CATALOG),
+    ],
+)
+def test_live_bars_give_to_the_last_bit_what_the_whole_series_gives(name: str, made_up: list[str]) -> None:
+    for kind, series in ({kind: SERIES[kind] for kind in made_up} | {"real": real_days("AAPL")}).items():
         whole, start = compute(name, None, series), BARS - LIVE
         growing = GrowingSeries(head(series, start))
         live = LiveIndicator(name, None, growing)

@@ -20,6 +20,7 @@ from starkmatter.ops import children
 from starkmatter.ops.valkey import Valkey
 from tests.ops.instance import running_instance
 from tests.process.worker import (
+    LEADER_PID,
     SYMBOLS,
     Person,
     Worker,
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.process
 
 SEED = 20210301
 TAKEOVER_SECS = 30.0  # on a machine that runs other tests beside this one
-RECOVERY_SECS = 120.0  # a bound for hopeless cases; beside other tests a restart takes what it takes
+RECOVERY_SECS = 60.0  # six seconds on an idle machine, half a minute where seven others want each processor
 
 
 @pytest.fixture
@@ -102,10 +103,6 @@ async def until_standing_by(worker: Worker) -> None:
     await until(waits, TAKEOVER_SECS, "the other stands by")
 
 
-LEADER_PID = """
-SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
- WHERE a.application_name = 'starkmatter leader' AND a.datname = current_database()
-"""
 HORIZON = "SELECT horizon_venue_at FROM replay_run WHERE ended_at IS NULL"
 FILLS_BACK_IN_TIME = """
 SELECT * FROM (SELECT executed_at, lag(executed_at) OVER (ORDER BY booked_at) AS before FROM fill) f
@@ -220,7 +217,7 @@ async def test_without_valkey_the_worker_trades_on_and_who_sees_no_quotes_is_ref
             assert worker.process.poll() is None
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(240)
 async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back_soon(
     short_folder: Path, tmp_path: Path
 ) -> None:
@@ -248,7 +245,10 @@ async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back
                     return True
 
                 await asyncio.sleep(0.3)
-                await until(trades_again, RECOVERY_SECS, "an order fills after PostgreSQL was killed")
+                try:
+                    await until(trades_again, RECOVERY_SECS, "an order fills after PostgreSQL was killed")
+                except AssertionError as late:
+                    raise AssertionError(f"{late}\n{instance.text[-6_000:]}") from None
                 assert time.monotonic() - killed_at < RECOVERY_SECS
                 instance.wait(lambda: instance.get("/readyz") == 200, "readiness", RECOVERY_SECS)
                 await asyncio.sleep(1.0)

@@ -32,6 +32,10 @@ from tests.process.nursery import Nursery
 
 SYMBOLS = ("AAPL", "AMZN", "NVDA", "KO")
 SETTLED = TERMINAL | (OPEN - {"pending_submit", "submitting", "unknown", "pending_cancel"})
+LEADER_PID = """
+SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
+ WHERE a.application_name = 'starkmatter leader' AND a.datname = current_database()
+"""
 READY_SECS = 40.0
 QUIET_SECS = 20.0
 

@@ -18,7 +18,7 @@ from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.excerpt import LOOKED_AT_CHARS, excerpt_of
 from starkmatter.egress.failures import VendorFailure, failure_of_status
-from starkmatter.egress.guard import retry_after_secs
+from starkmatter.egress.guard import authorities, retry_after_secs
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
@@ -386,7 +386,7 @@ async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
     feed = keys.get("feed") or FEEDS[0]
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(timeout=READ_SECS, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=authorities(), timeout=READ_SECS, trust_env=False) as client:
             try:
                 asked = {"symbols": "AAPL", "feed": feed}
                 return await client.get(f"{url}/v2/stocks/snapshots", params=asked, headers=headers)

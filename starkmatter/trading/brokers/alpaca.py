@@ -20,7 +20,7 @@ from starkmatter.backends import Backends
 from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
-from starkmatter.egress.guard import retry_after_secs
+from starkmatter.egress.guard import authorities, retry_after_secs
 from starkmatter.egress.line import Line
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
@@ -444,7 +444,7 @@ async def test_keys(b: Backends, secrets: Secrets) -> str:
     headers = {"APCA-API-KEY-ID": secrets["key_id"], "APCA-API-SECRET-KEY": secrets["secret"]}
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(timeout=READ_SECS, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=authorities(), timeout=READ_SECS, trust_env=False) as client:
             try:
                 return await client.get(f"{url}/v2/account", headers=headers)
             except httpx.TransportError:

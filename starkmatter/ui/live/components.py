@@ -1,19 +1,9 @@
 """Python's view of the JavaScript components beside this module."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import reflex as rx
 
-_LIVE = rx.asset("live.jsx", shared=True)
-_CHART = rx.asset("chart.jsx", shared=True)
-_FIGURE = rx.asset("figure.jsx", shared=True)
-_FORM = rx.asset("form.jsx", shared=True)
-_FACTOR = rx.asset("factor.jsx", shared=True)
-_OIDC = rx.asset("oidc.jsx", shared=True)
-_PROGRAMS = rx.asset("programs.jsx", shared=True)
-_STEP_UP = rx.asset("stepup.jsx", shared=True)
-_PASSKEYS = rx.asset("passkeys.jsx", shared=True)
-_ASSISTANT = rx.asset("assistant.jsx", shared=True)
-_MARKETS = rx.asset("markets.jsx", shared=True)
-_HEATMAP = rx.asset("heatmap.jsx", shared=True)
 _CHART_PARTS = (
     "chart.css",
     "chartbars.js",
@@ -30,8 +20,46 @@ _CHART_PARTS = (
     "chartshade.js",
     "chartview.js",
 )
-for _imported in ("rest.js", "keys.js", *_CHART_PARTS):  # by those above
-    rx.asset(_imported, shared=True)
+_IMPORTED = ("rest.js", "keys.js", *_CHART_PARTS)  # by those below
+
+
+def _shared(*names: str) -> list[str]:
+    return [rx.asset(name, shared=True) for name in names]
+
+
+# For each name Reflex reads the source of everything on the stack, which in an import takes a second for all of them:
+# a thread of its own has a short stack.
+with ThreadPoolExecutor(1) as _aside:
+    (
+        _LIVE,
+        _CHART,
+        _FIGURE,
+        _FORM,
+        _FACTOR,
+        _OIDC,
+        _PROGRAMS,
+        _STEP_UP,
+        _PASSKEYS,
+        _ASSISTANT,
+        _MARKETS,
+        _HEATMAP,
+        *_,
+    ) = _aside.submit(
+        _shared,
+        "live.jsx",
+        "chart.jsx",
+        "figure.jsx",
+        "form.jsx",
+        "factor.jsx",
+        "oidc.jsx",
+        "programs.jsx",
+        "stepup.jsx",
+        "passkeys.jsx",
+        "assistant.jsx",
+        "markets.jsx",
+        "heatmap.jsx",
+        *_IMPORTED,
+    ).result()
 
 
 class LiveRoot(rx.Component):
