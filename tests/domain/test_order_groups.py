@@ -87,7 +87,7 @@ def test_an_oco_without_its_quantity_is_a_mistake() -> None:
         follow([member("target 0/1 working"), member("stop 0/1 working")])
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(data=st.data(), bracket=st.booleans())
 def test_no_history_of_fills_and_cancels_sells_more_than_was_bought(data, bracket: bool) -> None:
     whole = Decimal(20)
