@@ -141,7 +141,7 @@ def _item(caller: Caller, account_id: UUID) -> dict[str, Any]:
         "reserve": "1050.60",
         "reserve_per_share": "105.06",
         "request_hash": "00" * 32,
-        "risk": {"decision": "passed", "reference_price": "100.05", "preset": "realistic/1"},
+        "risk": {"decision": "passed", "reference_price": "100.05", "preset": "realistic/2"},
         "refusal": None,
         "venue_at": OPENS_AT + timedelta(minutes=10),
     }

@@ -1,44 +1,48 @@
 """The paper market: when an order fills, at what price and why. Pure, so that a backtest gets the same answers.
 
-Rules of the preset `realistic`, version 1. An order trades against the newest quote only. A market order takes the
-other side of the spread; a limit order that can trade at once does the same up to its limit; a resting limit order
-fills at its limit once the other side reaches it. Each quote gives at most what is shown at the touch or a tenth of
-what the market traded since the quote before, whichever is more: the rest waits for later quotes. Beyond the touch
-the price moves against the order by up to one half-spread.
+An order trades against the newest quote only, by the rules of a preset (`presets`, and `takes` for the arithmetic):
+
+* A market order and a limit order that can trade at once take the other side of the spread; a resting limit fills at
+  its limit once the other side reaches it. Nobody gets a better price than that.
+* A stop waits for the last trade to reach it (`triggers`), then trades like the order it became, against that quote.
+* Immediate-or-cancel and fill-or-kill are decided by the first quote that can be used.
+* Orders for an auction wait for it (`auctions`). Outside regular hours only limit orders that asked for it trade.
+* A halt, a doubtful price and a quote that is too old or one-sided put everything off; nothing is lost by them.
+
+Whatever is left to chance is drawn from the order's id and the quote's time, so the same question has one answer.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any, Literal
+from typing import Any
 
-from starkmatter.domain.fees import US_EQUITIES_2024, FeeLine, FeeSchedule, total
-from starkmatter.domain.money import ZERO, money_text, plain
+from starkmatter.domain import receipts
+from starkmatter.domain.fees import FeeLine, total
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import Side, WorkingOrder
+from starkmatter.domain.presets import PRESETS, REALISTIC, Preset
 from starkmatter.domain.quotes import Quote
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.domain.takes import Market, Take, Want, take
+from starkmatter.domain.trading_hours import Phase, may_trade
+from starkmatter.domain.triggers import STOPS, UNSEEN, Watch, waiting_words, watch_trade
 
-Rule = Literal["market_at_touch", "limit_at_touch", "limit_resting"]
+__all__ = [
+    "PRESETS",
+    "REALISTIC",
+    "Execution",
+    "Outcome",
+    "Preset",
+    "View",
+    "collar_price",
+    "fee_lines",
+    "match",
+    "match_quote",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """How hard the paper market is. `participation_ratio` of the traded volume can be had per quote."""
-
-    name: str
-    version: int
-    participation_ratio: Decimal
-    max_impact_half_spreads: Decimal
-    max_quote_age: timedelta
-    fees: FeeSchedule
-
-    @property
-    def stamp(self) -> str:
-        """Name and version, as every fill keeps it."""
-        return f"{self.name}/{self.version}"
-
-
-REALISTIC = Preset("realistic", 1, Decimal("0.10"), Decimal(1), timedelta(seconds=5), US_EQUITIES_2024)
-PRESETS: dict[str, Preset] = {REALISTIC.name: REALISTIC}
+AT_ONCE = frozenset({"ioc", "fok"})
+AUCTIONS = frozenset({"opg", "cls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,38 @@ class Execution:
         return total(self.fee_lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a price did to an order: a fill or in `why` why none, what its stop remembers, and whether that was all.
+
+    `ends` says why what is left of the order ends now; None while it goes on.
+    """
+
+    execution: Execution | None = None
+    watch: Watch = UNSEEN
+    why: str = ""
+    ends: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One quote and the market around it.
+
+    `traded_qty`: shares the market traded since the quote before (None when the source has no volume). `taken_qty`:
+    what other orders already had from this quote on the same side. `now` is on the quote's `received_at` clock and
+    only judges its age. `note` is what else the receipt has to say of the quote.
+    """
+
+    quote: Quote
+    now: datetime
+    tick_size: Decimal
+    lot_size: Decimal
+    phase: Phase = "open"
+    traded_qty: Decimal | None = None
+    taken_qty: Decimal = ZERO
+    note: str | None = None
+
+
 def match(
     order: WorkingOrder,
     quote: Quote,
@@ -69,95 +105,154 @@ def match(
     now: datetime,
     note: str | None = None,
 ) -> Execution | None:
-    """What `order` gets from `quote`, or None when it has to wait.
+    """What `order` gets from `quote` in regular hours, or None when it has to wait; see `match_quote` and `View`."""
+    view = View(quote, now, tick_size, lot_size, "open", traded_qty, taken_qty, note)
+    return match_quote(order, view, preset, resting=resting, max_price=max_price).execution
 
-    `resting`: the order was in the book before this quote. `traded_qty`: shares the market traded since the quote
-    before (None when the source has no volume). `taken_qty`: shares that other orders already had from this quote on
-    the same side. `max_price`: what a purchase was reserved for, per share; above it
-    nothing is bought. `now` is on the quote's `received_at` clock and only judges its age. `note` is what else the
-    receipt has to say of the quote.
+
+def match_quote(
+    order: WorkingOrder,
+    view: View,
+    preset: Preset,
+    *,
+    resting: bool,
+    watch: Watch = UNSEEN,
+    max_price: Decimal | None = None,
+    month_qty: Decimal = ZERO,
+) -> Outcome:
+    """What one quote does to one order.
+
+    `resting`: the order was in the book before this quote. `watch` is what came out the last time. `max_price`: what a
+    purchase was reserved for, per share; above it nothing is bought. `month_qty`: what the account traded in this
+    month, for commissions in tiers.
     """
-    buying = order.side == "buy"
-    touch, shown = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
-    if touch is None or shown is None or quote.bid is None or quote.ask is None:
-        return None
-    age = now - quote.received_at
-    if quote.condition != "normal" or age > preset.max_quote_age:
-        return None
-    limit = order.limit_price
-    if limit is not None and (touch > limit if buying else touch < limit):
-        return None
+    if order.time_in_force in AUCTIONS:
+        return Outcome(watch=watch, why="It waits for its auction.")
+    if not may_trade(order, view.phase):
+        ends = "The market is closed: nothing can be had at once." if order.time_in_force in AT_ONCE else None
+        return Outcome(watch=watch, why="The market is not open for it.", ends=ends)
+    unusable = _unusable(view, preset)
+    if unusable is not None:
+        return Outcome(watch=watch, why=unusable)
+    before = watch
+    watch = watch_trade(order, watch, view.quote.last, view.tick_size)
+    if order.type in STOPS and not watch.triggered:
+        return Outcome(watch=watch, why=waiting_words(watch, view.quote.last))
+    in_book = resting and (order.type not in STOPS or before.triggered)
+    want = Want(
+        order.side,
+        order.leaves_qty,
+        order.limit_price,
+        in_book,
+        max_price,
+        order.time_in_force == "fok",
+        f"{order.id}|{view.quote.observed_at.isoformat()}",
+    )
+    market = _market(order.side, view)
+    found = take(want, market, preset)
+    at_once = order.time_in_force in AT_ONCE
+    if isinstance(found, str):
+        return Outcome(watch=watch, why=found, ends=found if at_once else None)
+    lines = fee_lines(order, found, preset, view.quote.observed_at, month_qty)
+    receipt = _receipt(order, found, lines, market, view, watch, preset)
+    receipt["alternatives"] = {
+        other.name: _alternative(order, want, market, other, view, month_qty)
+        for other in PRESETS.values()
+        if other.name != preset.name
+    }
+    rest = at_once and found.qty < order.leaves_qty
+    return Outcome(
+        Execution(found.qty, found.price, lines, receipt),
+        watch,
+        ends="The rest could not be had at once." if rest else None,
+    )
 
-    by_volume = None if traded_qty is None else (traded_qty * preset.participation_ratio)
-    available = max(ZERO, max(shown, by_volume or ZERO) - taken_qty)
-    at_touch = max(ZERO, shown - taken_qty)
-    qty = min(order.leaves_qty, available) // lot_size * lot_size
-    if qty <= 0:
-        return None
-    if limit is not None and resting:
-        rule: Rule = "limit_resting"
-        impact, price = ZERO, limit
-    else:
-        rule = "market_at_touch" if limit is None else "limit_at_touch"
-        impact = _impact(qty, at_touch, quote.ask - quote.bid, preset, tick_size)
-        price = touch + impact if buying else touch - impact
-        if limit is not None and (price > limit if buying else price < limit):
-            qty, impact, price = min(qty, at_touch // lot_size * lot_size), ZERO, touch
-            if qty <= 0:
-                return None
-    if buying and max_price is not None and price > max_price:
-        return None
-    if price <= 0:
-        return None
-    lines = preset.fees.lines(order.side, qty, price)
+
+def _unusable(view: View, preset: Preset) -> str | None:
+    """Why nothing trades on this quote; None when it can be used."""
+    quote = view.quote
+    if quote.condition == "halted":
+        return f"{quote.symbol} is halted."
+    if quote.condition != "normal":
+        return f"The price of {quote.symbol} is not confirmed."
+    if view.now - quote.received_at > preset.max_quote_age:
+        return "The newest quote is too old."
+    if quote.bid is None or quote.ask is None or quote.bid_size is None or quote.ask_size is None:
+        return "The quote has no bid and ask."
+    return None
+
+
+def _market(side: Side, view: View) -> Market:
+    quote = view.quote
+    bid, ask = quote.bid or ZERO, quote.ask or ZERO
+    touch, shown = (ask, quote.ask_size) if side == "buy" else (bid, quote.bid_size)
+    return Market(
+        touch,
+        shown or ZERO,
+        ask - bid,
+        view.traded_qty,
+        quote.volume,
+        view.taken_qty,
+        view.tick_size,
+        view.lot_size,
+    )
+
+
+def fee_lines(
+    order: WorkingOrder, found: Take, preset: Preset, at: datetime, month_qty: Decimal
+) -> tuple[FeeLine, ...]:
+    """What the preset charges for a take of this order at the venue's time `at`."""
+    return preset.fees.lines(
+        order.side,
+        found.qty,
+        found.price,
+        on=exchange_day(at),
+        before_qty=order.filled_qty,
+        before_value=order.filled_value,
+        month_qty=month_qty,
+    )
+
+
+def _alternative(
+    order: WorkingOrder, want: Want, market: Market, preset: Preset, view: View, month_qty: Decimal
+) -> dict[str, Any]:
+    """The same order and the same quote, which is fresh enough, by other rules."""
+    found = take(want, market, preset)
+    if isinstance(found, str):
+        return receipts.alternative(found)
+    return receipts.alternative(found, fee_lines(order, found, preset, view.quote.observed_at, month_qty))
+
+
+def _receipt(
+    order: WorkingOrder,
+    found: Take,
+    lines: tuple[FeeLine, ...],
+    market: Market,
+    view: View,
+    watch: Watch,
+    preset: Preset,
+) -> dict[str, Any]:
+    age_ms = max(0, int((view.now - view.quote.received_at).total_seconds() * 1000))
+    words = receipts.words_of(order, found, watch)
     receipt = {
         "preset": preset.stamp,
-        "rule": rule,
-        "explanation": " ".join(filter(None, (_explain(order, rule, touch, price, qty), note))),
-        "quote": {
-            "bid": plain(quote.bid),
-            "ask": plain(quote.ask),
-            "bid_size": plain(quote.bid_size or ZERO),
-            "ask_size": plain(quote.ask_size or ZERO),
-            "last": plain(quote.last),
-            "observed_at": quote.observed_at.isoformat(),
-            "provider": quote.provider,
-            "age_ms": max(0, int(age.total_seconds() * 1000)),
-        },
-        "cap": {
-            "participation_ratio": plain(preset.participation_ratio),
-            "traded_qty": None if traded_qty is None else plain(traded_qty),
-            "shown_qty": plain(shown),
-            "taken_by_others_qty": plain(taken_qty),
-            "available_qty": plain(available // lot_size * lot_size),
-            "wanted_qty": plain(order.leaves_qty),
-        },
-        "spread": plain(quote.ask - quote.bid),
-        "half_spread": plain((quote.ask - quote.bid) / 2),
-        "impact": plain(impact),
-        "fees": [{"name": line.name, "charged": plain(line.charged), "basis": line.basis} for line in lines],
-        "fee_schedule": preset.fees.name,
+        "rule": receipts.rule_of(order, found),
+        "explanation": f"{words} {view.note}" if view.note else words,
+        "quote": receipts.quote_part(view.quote, age_ms),
+        "phase": view.phase,
+        "cap": receipts.cap_part(
+            order,
+            found,
+            preset,
+            view.lot_size,
+            traded_qty=view.traded_qty,
+            shown_qty=market.shown,
+            taken_qty=view.taken_qty,
+        ),
     }
-    return Execution(qty, price, lines, receipt)
-
-
-def _impact(qty: Decimal, at_touch: Decimal, spread: Decimal, preset: Preset, tick_size: Decimal) -> Decimal:
-    """How far the price moves against an order that takes more than the touch shows, in whole ticks, rounded up."""
-    if qty <= at_touch or spread <= 0:
-        return ZERO
-    beyond = (qty - at_touch) / qty * preset.max_impact_half_spreads * spread / 2
-    return (beyond / tick_size).to_integral_value(ROUND_CEILING) * tick_size
-
-
-def _explain(order: WorkingOrder, rule: Rule, touch: Decimal, price: Decimal, qty: Decimal) -> str:
-    side = "ask" if order.side == "buy" else "bid"
-    whole = "all that was left" if qty == order.leaves_qty else f"{plain(qty)} of {plain(order.leaves_qty)} left"
-    if rule == "limit_resting":
-        reached = f"The {side} of {money_text(touch)} reached your resting limit of {money_text(price)}"
-        return f"{reached}: {whole} filled at it."
-    moved = "" if price == touch else f", moved to {money_text(price)} because the order took more than was shown there"
-    kind = "Market order" if rule == "market_at_touch" else "Limit order that could trade at once"
-    return f"{kind}: {whole} filled at the {side} of {money_text(touch)}{moved}."
+    if order.type in STOPS:
+        receipt["trigger"] = receipts.trigger_part(order, watch, view.quote.last)
+    return receipt | receipts.cost_part(found, market.spread, lines, preset)
 
 
 def collar_price(side: Side, reference: Decimal, collar_ratio: Decimal, tick_size: Decimal) -> Decimal:

@@ -1,16 +1,23 @@
-"""Orders: what a person may ask for, the states an order passes through and the moves between them."""
+"""Orders: what a person may ask for, the states an order passes through and the moves between them.
+
+Two words go over the wire for a side: `buy` and `sell`. A sale beyond what is held opens a short only when the request
+says `allow_short`; without it such a sale is refused, so that a slip of the finger never borrows shares.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.quotes import Venue
 
 Side = Literal["buy", "sell"]
-OrderType = Literal["market", "limit"]
-TimeInForce = Literal["day", "gtc"]
+OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
+TimeInForce = Literal["day", "gtc", "gtd", "ioc", "fok", "opg", "cls"]
+OrderClass = Literal["simple", "bracket", "oco", "oto"]
+Relation = Literal["at_or_above", "at_or_below"]
 AccountMode = Literal["paper", "live"]
 
 
@@ -133,8 +140,39 @@ def steps_to(current: OrderStatus, target: OrderStatus) -> list[OrderStatus]:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeProfit:
+    """The leg that leaves a position with a gain: a limit order on the other side."""
+
+    limit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoss:
+    """The leg that leaves a position with a loss: a stop order on the other side; a stop-limit with `limit_price`."""
+
+    stop_price: Decimal
+    limit_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What has to happen first: the last trade of `symbol` (any of the venue) at or above, or at or below, `price`."""
+
+    symbol: str
+    relation: Relation
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What the caller asks for: `qty` in shares, positive; `limit_price` per share for limit orders only."""
+    """What the caller asks for; `order_rules.problems` says in words what of it does not fit together.
+
+    `qty` in shares, positive; zero when the order is by `notional` (money to spend or to receive, positive, before
+    fees). Prices are per share and belong to types: `limit_price` to limit and stop_limit, `stop_price` to stop and
+    stop_limit, one of `trail_amount` (money per share) and `trail_percent` (0..100) to trailing_stop. `expires_on` is
+    the last day of a gtd order. `take_profit` and `stop_loss` make a group: both a bracket, one an OTO; an OCO is a
+    limit order (the target) with a `stop_loss` beside it. `allow_short`: a sale may go below what is held.
+    """
 
     symbol: str
     side: Side
@@ -142,11 +180,26 @@ class OrderRequest:
     qty: Decimal
     time_in_force: TimeInForce = "day"
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    notional: Decimal | None = None
+    expires_on: date | None = None
+    extended_hours: bool = False
+    allow_short: bool = False
+    order_class: OrderClass = "simple"
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingOrder:
-    """What matching needs to know of one open order."""
+    """What matching needs to know of one open order.
+
+    `filled_qty` and `filled_value` (shares times price) are what it already got: fees with a minimum per order count
+    them.
+    """
 
     id: str
     symbol: str
@@ -157,3 +210,27 @@ class WorkingOrder:
     time_in_force: TimeInForce
     submitted_at: datetime
     venue: Venue
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    expires_on: date | None = None
+    extended_hours: bool = False
+    filled_qty: Decimal = ZERO
+    filled_value: Decimal = ZERO
+
+
+def opposite(side: Side) -> Side:
+    """The side that undoes `side`."""
+    return "sell" if side == "buy" else "buy"
+
+
+def qty_for(notional: Decimal, price: Decimal, step: Decimal) -> Decimal:
+    """Shares that `notional` buys at `price` in steps of `step`, rounded down: never more money than was said."""
+    if price <= 0:
+        return ZERO
+    return notional / price // step * step
+
+
+def opens_short(held_qty: Decimal, sold_qty: Decimal) -> Decimal:
+    """How many of the sold shares are borrowed, with `held_qty` signed (negative when short already)."""
+    return max(ZERO, sold_qty - max(held_qty, ZERO))

@@ -7,13 +7,17 @@ from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import Preset, collar_price
 from starkmatter.domain.money import ZERO, is_multiple, plain, up_to_cents
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.order_rules import problems
+from starkmatter.domain.orders import OrderRequest, OrderType, TimeInForce
 from starkmatter.domain.quotes import Quote, VenueClock
 
 MARKET_COLLAR_RATIO = Decimal("0.05")
 LIMIT_COLLAR_RATIO = Decimal("0.20")
 MAX_ORDER_QTY = Decimal(1_000_000)
 CROWDED_RATIO = Decimal("0.10")
+# What the brokers behind this carry out so far; the rest of the language of orders is refused here, in words.
+OFFERED_TYPES: frozenset[OrderType] = frozenset({"market", "limit"})
+OFFERED_TIMES: frozenset[TimeInForce] = frozenset({"day", "gtc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,10 @@ def refusals(
     found: list[str] = []
     if not instrument.tradable:
         found.append(f"{instrument.symbol} is an index: it can be watched but not traded.")
-    if request.qty <= 0:
-        found.append("The quantity must be more than zero.")
-    elif not is_multiple(request.qty, instrument.lot_size):
-        found.append(f"{instrument.symbol} trades in steps of {plain(instrument.lot_size)} share.")
-    elif request.qty > MAX_ORDER_QTY:
+    found += problems(request, lot_size=instrument.lot_size, tick_size=instrument.tick_size)
+    if not _is_offered(request):
+        found.append("This kind of order is not offered here yet.")
+    if request.qty > MAX_ORDER_QTY and is_multiple(request.qty, instrument.lot_size):
         found.append(f"One order may have {plain(MAX_ORDER_QTY)} shares at most.")
     if clock is None:
         found.append("The market's clock is not known right now: the feed does not answer.")
@@ -79,16 +82,21 @@ def refusals(
             f"The newest price of {instrument.symbol} is {_age(quote, clock)} old ({quote.provider}): no market order "
             "is taken on it. A limit order can wait for a fresh one."
         )
-    if request.limit_price is not None:
+    if request.limit_price is not None and request.limit_price > 0:
         found += _limit_refusals(request.limit_price, request, instrument, quote)
     return found
 
 
+def _is_offered(request: OrderRequest) -> bool:
+    plainly = OrderRequest(
+        request.symbol, request.side, request.type, request.qty, request.time_in_force, request.limit_price
+    )
+    return request == plainly and request.type in OFFERED_TYPES and request.time_in_force in OFFERED_TIMES
+
+
 def _limit_refusals(limit: Decimal, request: OrderRequest, instrument: Instrument, quote: Quote | None) -> list[str]:
-    if limit <= 0:
-        return ["The limit price must be more than zero."]
     if not is_multiple(limit, instrument.tick_size):
-        return [f"{instrument.symbol} is priced in steps of {plain(instrument.tick_size)}."]
+        return []
     reference = reference_price(request, quote)
     if reference is None:
         return []

@@ -12,6 +12,7 @@ from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
@@ -45,7 +46,8 @@ def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Deci
         return OrderPreview(
             None, None, None, None, free_cash, None, held.signed_qty, held.signed_qty + signed, None, refusals, warnings
         )
-    fees = total(ticket.preset.fees.lines(request.side, request.qty, price))
+    on = None if ticket.clock is None else exchange_day(ticket.clock.venue_now)
+    fees = total(ticket.preset.fees.lines(request.side, request.qty, price, on=on))
     cash = book_fill(request.side, request.symbol, request.qty, price, fees, ticket.account.currency).cash
     reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     realized = None

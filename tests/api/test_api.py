@@ -47,7 +47,7 @@ async def test_an_order_goes_from_post_to_fill_with_figures_as_strings(api: Api)
     order = (await api.http.get(f"/api/v1/orders/{order['id']}")).json()
     assert (order["status"], order["filled_qty"], order["avg_price"]) == ("filled", "10", "100.05")
     [fill] = (await api.http.get(f"/api/v1/orders/{order['id']}/fills")).json()["items"]
-    assert (fill["price"], fill["fees"], fill["preset"]) == ("100.05", "0.00", "realistic/1")
+    assert (fill["price"], fill["fees"], fill["preset"]) == ("100.05", "0.00", "realistic/2")
     receipt = (await api.http.get(f"/api/v1/fills/{fill['id']}/receipt")).json()
     assert receipt["quote"]["ask"] == "100.05"
     account = (await api.http.get(f"/api/v1/accounts/{api.desk.account_id}")).json()

@@ -139,7 +139,7 @@ def test_the_collar_lies_on_the_tick_and_never_inside_the_ratio(reference: Decim
 
 
 def test_every_preset_carries_its_version() -> None:
-    assert {preset.stamp for preset in PRESETS.values()} == {"realistic/1"}
+    assert {preset.stamp for preset in PRESETS.values()} == {"frictionless/1", "alpaca/1", "realistic/2", "harsh/1"}
 
 
 def test_no_state_leads_out_of_an_end_but_a_late_fill() -> None:

@@ -66,7 +66,7 @@ async def test_the_receipt_says_which_quote_which_rule_and_what_it_cost(desk: De
     await desk.broker.drain()
     [fill] = await list_fills(desk.b, desk.caller, order_id=placed.id)
     receipt = (await get_fill(desk.b, desk.caller, fill.id)).receipt
-    assert receipt["preset"] == "realistic/1"
+    assert receipt["preset"] == "realistic/2"
     assert receipt["rule"] == "market_at_touch"
     assert receipt["quote"]["ask"] == "100.05"
     assert receipt["cap"]["available_qty"] == "500"
