@@ -11,6 +11,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import Unavailable
+from starkmatter.market.actions import queries as action_queries
 from starkmatter.market.calendar import ensure_sessions
 from starkmatter.market.clocks import EXCHANGE, nearby_sessions
 from starkmatter.market.errands import ask
@@ -22,6 +23,8 @@ VENUE: Venue = "market"
 SAME_DAY = timedelta(hours=16)
 LOOKED_AT_WITHIN = timedelta(days=7)
 WITHIN_SECS = 300.0
+ASKED_LATELY = timedelta(hours=12)
+ACTIONS_AT_ONCE, ACTIONS_ROUNDS = 20, 50
 NOT_USED = "nobody has an account there: no vendor was asked"
 
 
@@ -58,6 +61,28 @@ async def repair_holes(b: Backends) -> str:
     if not (await in_play(b.db, VENUE)).accounts:
         return NOT_USED
     return await _ask_feed(b, {"kind": "gaps"})
+
+
+async def corporate_actions(b: Backends) -> str:
+    """Splits, dividends and dates of earnings of whatever is held, watched or has stored bars, all of each anew."""
+    used = await in_play(b.db, VENUE)
+    if not used.accounts:
+        return NOT_USED
+    before = utc_now() - ASKED_LATELY
+    told = changed = failed = 0
+    for _ in range(ACTIONS_ROUNDS):
+        asked = {"held": used.symbols, "before": before, "limit": ACTIONS_AT_ONCE}
+        symbols = [symbol for (symbol,) in await b.db.tuples(action_queries.DUE_SYMBOLS, asked)]
+        if not symbols:
+            break
+        try:
+            answer = await ask(b.cache, {"kind": "actions", "symbols": symbols}, within_secs=WITHIN_SECS)
+        except Unavailable as error:
+            return f"{told} symbols told, then no more: {error.text}"
+        told, changed, failed = told + answer["told"], changed + answer["changed"], failed + answer["failed"]
+        if answer["failed"]:
+            break  # Sources that say no are asked again tomorrow, not in a circle.
+    return f"{told} symbols told, {changed} rows new or changed, {failed} failed"
 
 
 async def _refresh(b: Backends) -> str:

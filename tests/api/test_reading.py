@@ -20,6 +20,7 @@ QUERIES = {
     "/quotes": {"symbols": "AAPL"},
     "/bars": {"symbol": "AAPL"},
     "/ticks": {"symbol": "AAPL"},
+    "/corporate-actions": {"symbol": "AAPL"},
     "/indicators": {"symbol": "AAPL", "names": "sma:5"},
     "/chart/events": {"symbol": "AAPL"},
     "/chart/drawings": {"symbol": "AAPL"},

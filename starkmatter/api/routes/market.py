@@ -9,12 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer, TickOut
+from starkmatter.api.schemas_actions import ActionsOut
 from starkmatter.api.schemas_chart import IndicatorOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
+from starkmatter.domain.adjusting import Adjustment
 from starkmatter.domain.indicators.catalog import CATALOG, MAX_TEXT_CHARS, read_asked
 from starkmatter.domain.quotes import ShownInterval, Venue, base_of
 from starkmatter.errors import InvalidInput, Unavailable
+from starkmatter.market.actions.reading import bars_json, load_actions, load_adjusted
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
@@ -84,17 +87,28 @@ async def bars(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+    adjustment: Adjustment = "splits",
 ) -> Response:
-    """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
+    """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future.
+
+    `adjustment`: `splits` is what charts show, `raw` prices as they were traded, `all` adjusted for dividends as well.
+    """
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
     stored = base_of(interval)
     if venue == "market":
         await look_at_bars(b.cache, symbol, stored)
-    items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+
+    async def read() -> str:
+        asked = (b.db, venue, symbol, interval, start, end, limit)
+        if adjustment == "splits":
+            return await load_bars_json(*asked, until=until)
+        return bars_json(await load_adjusted(*asked, until=until, adjustment=adjustment))
+
+    items = await read()
     if venue == "market" and items == "[]":
         with suppress(Unavailable):
             await first_look_at_bars(b.cache, symbol, stored)
-            items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+            items = await read()
     return await _packed(request, f'{{"items":{items},"next_cursor":null}}'.encode())
 
 
@@ -134,6 +148,7 @@ async def indicators(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+    adjustment: Adjustment = "splits",
 ) -> Response:
     """Indicators such as `names=sma:20,macd:12:26:9` on the bars that `/bars` gives for the same question.
 
@@ -142,9 +157,10 @@ async def indicators(
     """
     asked = read_asked(names)
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
-    if limit <= LIVE_BARS and start is None and end is None:
+    if limit <= LIVE_BARS and start is None and end is None and adjustment == "splits":
         return await _packed(request, await _live.newest_json(b.db, venue, symbol, interval, asked, until=until))
-    body = await indicators_json(b.db, venue, symbol, interval, asked, start, end, limit, until=until)
+    wanted = (b.db, venue, symbol, interval, asked, start, end, limit)
+    body = await indicators_json(*wanted, until=until, adjustment=adjustment)
     return await _packed(request, body)
 
 
@@ -152,6 +168,17 @@ async def indicators(
 async def catalogue(_: Signed) -> Page[IndicatorOut]:
     """Every indicator with its parameters, bounds, lines, pane and unit."""
     return Page(items=[IndicatorOut.model_validate(one) for one in CATALOG.values()])
+
+
+@router.get("/corporate-actions")
+async def corporate_actions(
+    _: Signed, b: B, symbol: Annotated[str, Query(min_length=1, max_length=20)], venue: Venue = "market"
+) -> ActionsOut:
+    """Splits, cash dividends and dates of earnings of a symbol, as declared, also those that are announced.
+
+    The replay knows none: its history came adjusted. `asked_at` is null until a source was asked for the first time.
+    """
+    return ActionsOut.model_validate(await load_actions(b.db, venue, symbol.strip().upper()))
 
 
 @router.get("/clock")

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 metadata = SQLModel.metadata
 
 from starkmatter.db.tables import (  # noqa: E402, F401
+    actions,
     alerts,
     assistant,
     audit,

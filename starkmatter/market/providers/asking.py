@@ -55,6 +55,16 @@ class JsonVendor:
 
     async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """The object at `path`. VendorFailure when there is none."""
+        found = await self._read(path, params)
+        if not isinstance(found, dict):
+            raise self.garbage(found)
+        return found
+
+    async def get_rows(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The list of objects at `path`. VendorFailure when there is none."""
+        return self.rows({"rows": await self._read(path, params)}, "rows")
+
+    async def _read(self, path: str, params: Mapping[str, str]) -> Any:
         client = await self.ready()
         try:
             async with client.stream("GET", self._url + path, params=dict(params), headers=self._headers) as response:
@@ -75,12 +85,9 @@ class JsonVendor:
         except (httpx.TransportError, httpx.StreamError, OSError):
             raise VendorFailure(self.vendor, "unreachable", f"{self.vendor} cannot be reached.") from None
         try:
-            found = orjson.loads(bytes(body))
+            return orjson.loads(bytes(body))
         except orjson.JSONDecodeError:
             raise self.garbage(bytes(body)) from None
-        if not isinstance(found, dict):
-            raise self.garbage(bytes(body))
-        return found
 
     def garbage(self, sent: bytes | str | object, what: str = "something that is not an answer") -> VendorFailure:
         """The failure that `sent` is; its beginning goes with it, without the keys."""
