@@ -75,6 +75,7 @@ class Pace:
     store_secs: float = 2.0
     reconnect_secs: tuple[float, float] = (1.0, 60.0)
     refused_secs: float = 120.0
+    actions_secs: float = 6.0
 
 
 async def _alone() -> None:
@@ -108,7 +109,7 @@ class MarketFeed:
         self._forming = MarketForming(db)
         self._bars = BarStore(db)
         self._ticks = TickStore(db)
-        self._actions = ActionStore(db)
+        self._actions = ActionStore(db, self._pace.actions_secs)
         self._play = InPlay([], accounts=False)
         self._play_read_at = float("-inf")
         self._wanted: list[str] = []

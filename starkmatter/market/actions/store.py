@@ -21,6 +21,8 @@ from starkmatter.market.actions import queries
 from starkmatter.market.failover import Failover, NoSource
 
 WAITING_MAX = 200
+# Quotes and bars go first: what a company did years ago can wait for a moment.
+AFTER_FAILURE_SECS = 60.0
 
 log = structlog.get_logger("market")
 
@@ -38,8 +40,9 @@ class ActionCoverage:
 class ActionStore:
     """One for the feed. `saw` is told of every symbol somebody looks at; `serve_until` back-fills new ones."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, pace_secs: float = 6.0) -> None:
         self._db = db
+        self._pace_secs = pace_secs
         self._waiting: asyncio.Queue[str] = asyncio.Queue(WAITING_MAX)
         self._seen: set[str] = set()
 
@@ -51,15 +54,19 @@ class ActionStore:
                 self._seen.add(symbol)
 
     async def serve_until(self, stop: asyncio.Event, sources: Callable[[], Awaitable[Failover]]) -> None:
-        """Back-fill what was seen, one symbol after the other; what fails waits for the daily job or the next look."""
+        """Back-fill what was seen, one symbol after the other and slowly; what fails has its turn again later."""
         while not stop.is_set():
             symbol = await self._waiting.get()
             try:
-                if await self.coverage(symbol) is None:
-                    await self.fetch(await sources(), symbol, clock.utc_now())
+                if await self.coverage(symbol) is not None:
+                    continue
+                await asyncio.sleep(self._pace_secs)
+                await self.fetch(await sources(), symbol, clock.utc_now())
             except Unavailable as error:
-                self._seen.discard(symbol)
                 log.info("actions wait", symbol=symbol, reason=error.text)
+                self._seen.discard(symbol)
+                self.saw(symbol)
+                await asyncio.sleep(AFTER_FAILURE_SECS)
 
     async def coverage(self, symbol: str) -> ActionCoverage | None:
         """None when nobody has asked for this symbol yet."""
