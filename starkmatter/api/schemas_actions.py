@@ -1,4 +1,4 @@
-"""What goes over the wire about corporate actions."""
+"""What goes over the wire about corporate actions and exchange rates."""
 
 from datetime import date
 
@@ -43,3 +43,14 @@ class ActionsOut(Answer):
     dividends: list[DividendOut]
     earnings: list[EarningsOut]
     asked_at: Instant | None
+
+
+class FxRateOut(Answer):
+    """One unit of `base` is `rate` of `quote`; `day` is the one the rate is of, `on` the one that was asked for."""
+
+    base: str
+    quote: str
+    on: date
+    rate: Qty
+    day: date
+    source: str

@@ -4,17 +4,22 @@ The feed does the asking, so that each vendor has one line; without anybody usin
 """
 
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 import orjson
 
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Venue
+from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import Unavailable
 from starkmatter.market.actions import queries as action_queries
 from starkmatter.market.calendar import ensure_sessions
 from starkmatter.market.clocks import EXCHANGE, nearby_sessions
 from starkmatter.market.errands import ask
+from starkmatter.market.fx.service import update
+from starkmatter.market.providers.ecb import EcbRates
 from starkmatter.market.service import closes_before
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.in_play import in_play
@@ -83,6 +88,21 @@ async def corporate_actions(b: Backends) -> str:
         if answer["failed"]:
             break  # Sources that say no are asked again tomorrow, not in a circle.
     return f"{told} symbols told, {changed} rows new or changed, {failed} failed"
+
+
+_rates: "WeakKeyDictionary[Database, EcbRates]" = WeakKeyDictionary()
+
+
+async def fx_rates(b: Backends) -> str:
+    """The euro's reference rates as far as they are published; nobody is asked for what is known."""
+    if not (await in_play(b.db, VENUE)).accounts:
+        return NOT_USED
+    # One line for the life of the worker: it is what keeps us from asking too often.
+    source = _rates.get(b.db) or _rates.setdefault(b.db, EcbRates(b.settings))
+    try:
+        return await update(b.db, source, utc_now())
+    except VendorFailure as failure:
+        return f"no rates fetched: {failure.text}"
 
 
 async def _refresh(b: Backends) -> str:

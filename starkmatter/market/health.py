@@ -24,7 +24,7 @@ KEY = "market:sources"
 KEPT_SECS = 60
 WAITING_MAX = 500
 FIGURES = re.compile(r"(?<![A-Za-z^.])-?(?:\d[\dT:.+Ee-]*|NaN|sNaN|Infinity)")
-What = Literal["answer", "quote", "bar", "action", "suspect"]
+What = Literal["answer", "quote", "bar", "action", "rate", "suspect"]
 WORDS: dict[FailureKind, str] = {
     "rate_limited": "limits how often it may be asked",
     "refused": "refuses the key or the plan",

@@ -36,6 +36,7 @@ MARKET_TABLES = {
     "corporate_dividend",
     "earnings_date",
     "action_coverage",
+    "fx_rate",
     "tick",
     "instrument",
     "market_session",

@@ -95,6 +95,10 @@ class JsonVendor:
     def answer(self, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         raise NotImplementedError
 
+    def content(self, path: str) -> bytes:
+        """What lies at a path, of a vendor that does not answer in JSON."""
+        return b""
+
     def limited(self) -> tuple[int, Any]:
         """What one who asks too often is told."""
         return 429, {"error": "too many requests"}
@@ -165,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(*there.limited())
         elif isinstance(fault, int):
             self._say(fault, {"error": "a fault of the test"})
+        elif content := there.content(parts.path):
+            self._say(200, content, kind="application/octet-stream")
         else:
             status, body = there.answer(parts.path, asked)
             raw = json.dumps(body).encode()

@@ -3,13 +3,13 @@
 import asyncio
 import gzip
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer, TickOut
-from starkmatter.api.schemas_actions import ActionsOut
+from starkmatter.api.schemas_actions import ActionsOut, FxRateOut
 from starkmatter.api.schemas_chart import IndicatorOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
@@ -20,6 +20,7 @@ from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.actions.reading import bars_json, load_actions, load_adjusted
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
+from starkmatter.market.fx.service import rate
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
 from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
@@ -179,6 +180,21 @@ async def corporate_actions(
     The replay knows none: its history came adjusted. `asked_at` is null until a source was asked for the first time.
     """
     return ActionsOut.model_validate(await load_actions(b.db, venue, symbol.strip().upper()))
+
+
+@router.get("/fx")
+async def fx(
+    _: Signed,
+    b: B,
+    base: Annotated[str, Query(max_length=10)],
+    quote: Annotated[str, Query(max_length=10)],
+    on: date | None = None,
+) -> FxRateOut:
+    """What one unit of `base` is in `quote` by the euro's reference rates: of the last day at or before `on`, or today.
+
+    404 in words where there is none, or none of the ten days before.
+    """
+    return FxRateOut.model_validate(await rate(b.db, base, quote, on or utc_now().date()))
 
 
 @router.get("/clock")

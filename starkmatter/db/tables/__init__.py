@@ -11,6 +11,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     audit,
     broker,
     charts,
+    fx,
     market,
     news,
     oidc,

@@ -38,9 +38,8 @@ def market_symbol() -> rx.Component:
                 rx.fragment(
                     _head(),
                     rx.el.div(
-                        rx.el.div(_line(), _figures(), class_name="grid w8"),
+                        rx.el.div(_line(), _figures(), panel("Corporate actions", _actions()), class_name="grid w8"),
                         rx.el.div(_returns(), _related(), class_name="grid w4"),
-                        panel("Corporate actions", _actions(), class_name="w12"),
                         panel("News", _news(), extra=_all_news(), class_name="w12"),
                         class_name="grid dash",
                     ),
@@ -220,7 +219,7 @@ def _actions() -> rx.Component:
     rows = rx.foreach(
         state.actions,
         lambda one: rx.el.tr(
-            td(one["day"], rx.cond(one["ahead"] == "yes", rx.el.span("ahead", class_name="badge quiet")), num=True),
+            td(one["day"], rx.cond(one["ahead"] == "yes", rx.el.span("ahead", class_name="badge quiet"))),
             td(one["kind"]),
             td(one["text"], class_name="mono"),
             td(one["more"], class_name="muted small"),
