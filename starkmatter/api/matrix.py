@@ -83,6 +83,8 @@ RULES: dict[str, Rule] = {
     "GET /instruments": Rule("user", "read"),
     "GET /quotes": Rule("user", "read"),
     "GET /bars": Rule("user", "read"),
+    "GET /fx": Rule("user", "read"),
+    "GET /corporate-actions": Rule("user", "read"),
     "GET /ticks": Rule("user", "read"),
     "GET /indicators": Rule("user", "read"),
     "GET /indicators/catalogue": Rule("user", "read"),

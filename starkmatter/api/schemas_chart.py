@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from starkmatter.api.schemas import Answer, Figure, Instant, Money, Qty, Request
 from starkmatter.charts.records import Color, DrawingKind
+from starkmatter.domain.adjusting import Adjustment
 from starkmatter.domain.quotes import Venue
 
 
@@ -88,6 +89,7 @@ class Look(Request):
     volume: bool = True
     sessions: bool = True
     events: bool = True
+    adjustment: Adjustment = "splits"
     indicators: list[Annotated[str, StringConstraints(max_length=60)]] = Field(default=[], max_length=12)
 
 

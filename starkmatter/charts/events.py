@@ -1,23 +1,28 @@
 """What happened to a symbol, and to the person in it, for the marks under the candles.
 
-A source of events is one function in SOURCES. What comes later (corporate actions, earnings) is one more entry.
+A source of events is one function in SOURCES. Corporate actions are those of the wall-clock market.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.charts import queries
 from starkmatter.charts.records import ChartEvent
+from starkmatter.clock import utc_now
+from starkmatter.domain.actions import dividend_words, hour_words, pay_words, split_words
 from starkmatter.domain.money import plain
 from starkmatter.domain.quotes import Venue
+from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.market.actions.reading import load_actions
 from starkmatter.news.service import MAX_NEWS, list_news
 from starkmatter.trading.orders import list_fills
 
 MAX_EVENTS = 500
+OPEN, CLOSE = time(9, 30), time(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +78,23 @@ async def _news(b: Backends, caller: Caller, query: EventQuery) -> list[ChartEve
     ]
 
 
-SOURCES: tuple[Source, ...] = (_fills, _news)
+async def _actions(b: Backends, caller: Caller, query: EventQuery) -> list[ChartEvent]:
+    """What has happened: the chart ends now, and what is announced would lie on its last bar."""
+    known = await load_actions(b.db, query.venue, query.symbol)
+    found = [ChartEvent(kind="split", at=_at(one.ex_on), title=f"Split {split_words(one)}") for one in known.splits]
+    for dividend in known.dividends:
+        title, text = f"Dividend {dividend_words(dividend)}", pay_words(dividend)
+        found.append(ChartEvent(kind="dividend", at=_at(dividend.ex_on), title=title, text=text))
+    for report in known.earnings:
+        hour = CLOSE if report.hour == "after_close" else OPEN
+        title, text = f"Earnings {hour_words(report)}".rstrip(), "expected" if report.estimated else ""
+        found.append(ChartEvent(kind="earnings", at=_at(report.reports_on, hour), title=title, text=text))
+    now = utc_now()
+    return [one for one in found if one.at <= now and query.covers(one.at)]
+
+
+def _at(day: date, hour: time = OPEN) -> datetime:
+    return datetime.combine(day, hour, EXCHANGE_ZONE).astimezone(UTC)
+
+
+SOURCES: tuple[Source, ...] = (_fills, _news, _actions)

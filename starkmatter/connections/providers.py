@@ -7,6 +7,7 @@ from starkmatter.connections.catalog import BY_KIND
 from starkmatter.egress.capability import Capability, Port
 from starkmatter.market.providers.alpaca import CAPABILITY as ALPACA_DATA
 from starkmatter.market.providers.alphavantage import CAPABILITY as ALPHAVANTAGE
+from starkmatter.market.providers.ecb import CAPABILITY as ECB
 from starkmatter.market.providers.finnhub import CAPABILITY as FINNHUB
 from starkmatter.market.providers.massive import CAPABILITY as MASSIVE
 from starkmatter.market.providers.twelvedata import CAPABILITY as TWELVEDATA
@@ -19,9 +20,10 @@ from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 
 _OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
 MARKET_DATA = tuple(_OF_MARKET_DATA[adapter] for adapter in in_order(_OF_MARKET_DATA, BY_DEFAULT))
-CAPABILITIES: tuple[Capability, ...] = (*MARKET_DATA, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
+CAPABILITIES: tuple[Capability, ...] = (*MARKET_DATA, ECB, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
 PORTS: dict[Port, str] = {
     "market data": "Market data (asked in this order, unless an admin chooses another)",
+    "exchange rates": "Exchange rates",
     "broker": "Brokers",
     "news": "News",
     "model": "Models",

@@ -4,16 +4,22 @@ The feed does the asking, so that each vendor has one line; without anybody usin
 """
 
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 import orjson
 
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Venue
+from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import Unavailable
+from starkmatter.market.actions import queries as action_queries
 from starkmatter.market.calendar import ensure_sessions
 from starkmatter.market.clocks import EXCHANGE, nearby_sessions
 from starkmatter.market.errands import ask
+from starkmatter.market.fx.service import update
+from starkmatter.market.providers.ecb import EcbRates
 from starkmatter.market.service import closes_before
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.in_play import in_play
@@ -22,6 +28,8 @@ VENUE: Venue = "market"
 SAME_DAY = timedelta(hours=16)
 LOOKED_AT_WITHIN = timedelta(days=7)
 WITHIN_SECS = 300.0
+ASKED_LATELY = timedelta(hours=12)
+ACTIONS_AT_ONCE, ACTIONS_ROUNDS = 20, 50
 NOT_USED = "nobody has an account there: no vendor was asked"
 
 
@@ -58,6 +66,43 @@ async def repair_holes(b: Backends) -> str:
     if not (await in_play(b.db, VENUE)).accounts:
         return NOT_USED
     return await _ask_feed(b, {"kind": "gaps"})
+
+
+async def corporate_actions(b: Backends) -> str:
+    """Splits, dividends and dates of earnings of whatever is held, watched or has stored bars, all of each anew."""
+    used = await in_play(b.db, VENUE)
+    if not used.accounts:
+        return NOT_USED
+    before = utc_now() - ASKED_LATELY
+    told = changed = failed = 0
+    for _ in range(ACTIONS_ROUNDS):
+        asked = {"held": used.symbols, "before": before, "limit": ACTIONS_AT_ONCE}
+        symbols = [symbol for (symbol,) in await b.db.tuples(action_queries.DUE_SYMBOLS, asked)]
+        if not symbols:
+            break
+        try:
+            answer = await ask(b.cache, {"kind": "actions", "symbols": symbols}, within_secs=WITHIN_SECS)
+        except Unavailable as error:
+            return f"{told} symbols told, then no more: {error.text}"
+        told, changed, failed = told + answer["told"], changed + answer["changed"], failed + answer["failed"]
+        if answer["failed"]:
+            break  # Sources that say no are asked again tomorrow, not in a circle.
+    return f"{told} symbols told, {changed} rows new or changed, {failed} failed"
+
+
+_rates: "WeakKeyDictionary[Database, EcbRates]" = WeakKeyDictionary()
+
+
+async def fx_rates(b: Backends) -> str:
+    """The euro's reference rates as far as they are published; nobody is asked for what is known."""
+    if not (await in_play(b.db, VENUE)).accounts:
+        return NOT_USED
+    # One line for the life of the worker: it is what keeps us from asking too often.
+    source = _rates.get(b.db) or _rates.setdefault(b.db, EcbRates(b.settings))
+    try:
+        return await update(b.db, source, utc_now())
+    except VendorFailure as failure:
+        return f"no rates fetched: {failure.text}"
 
 
 async def _refresh(b: Backends) -> str:

@@ -28,7 +28,7 @@ from starkmatter.clock import utc_now
 from starkmatter.jobs import queries
 from starkmatter.jobs.audit import anchor_log
 from starkmatter.jobs.books import audit_books
-from starkmatter.jobs.market import end_of_day, repair_bars, repair_holes
+from starkmatter.jobs.market import corporate_actions, end_of_day, fx_rates, repair_bars, repair_holes
 from starkmatter.jobs.summary import post_summaries
 from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
@@ -110,6 +110,20 @@ def timetable() -> list[Job]:
             every(hours=6),
             "Finds holes in the market's bars and asks for them again.",
             repair_holes,
+        ),
+        Job(
+            "corporate actions",
+            "daily 06:30 in New York",
+            daily(6, 30, NEW_YORK),
+            "Asks for splits, dividends and dates of earnings of what is held, watched or stored.",
+            corporate_actions,
+        ),
+        Job(
+            "fx rates",
+            "hourly",
+            every(hours=1),
+            "Asks for the euro's reference rates of a day after 16:00 in Frankfurt, until they are there.",
+            fx_rates,
         ),
         Job(
             "daily summary",

@@ -4,9 +4,10 @@ A refused quote never reaches the board, risk or P&L. A jump without a second so
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate
 from starkmatter.domain.quotes import Bar, Quote
 
 MAX_PRICE = Decimal(1_000_000)
@@ -16,6 +17,11 @@ MAX_JUMP_RATIO = Decimal("0.20")
 MAX_RANGE_RATIO = 20
 MAX_AHEAD = timedelta(seconds=5)
 DAY_AHEAD = timedelta(days=1)
+# Nobody announces further ahead than this, and what is older belongs to no bar here: a slip of a century is neither.
+FIRST_ACTION_ON = date(1950, 1, 1)
+ANNOUNCED_AHEAD = timedelta(days=730)
+PAID_WITHIN = timedelta(days=3 * 366)
+MAX_SPLIT_RATIO = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +81,35 @@ def bar_refusal_of(bar: Bar, now: datetime) -> str | None:
         return "an instant without a zone"
     if bar.starts_at > now + (DAY_AHEAD if bar.interval == "1d" else MAX_AHEAD):
         return f"starts at {bar.starts_at.isoformat()}, which has not happened yet"
+    return None
+
+
+def action_refusal_of(action: CorporateAction | EarningsDate, asked: str, today: date) -> str | None:
+    """Why a split, a dividend or a date of earnings cannot be one, in words; None when it can."""
+    if action.symbol != asked:
+        return f"asked for {asked}, got {action.symbol}"
+    day = action.reports_on if isinstance(action, EarningsDate) else action.ex_on
+    if not FIRST_ACTION_ON <= day <= today + ANNOUNCED_AHEAD:
+        return f"{day.isoformat()} is no day of such a thing"
+    if isinstance(action, EarningsDate):
+        return None
+    if isinstance(action, Dividend):
+        return _dividend_refusal(action)
+    for figure in (action.numerator, action.denominator):
+        if not (figure.is_finite() and 0 < figure <= MAX_SIZE):
+            return f"ratio {action.numerator}:{action.denominator} is none"
+    if not 1 / MAX_SPLIT_RATIO <= action.numerator / action.denominator <= MAX_SPLIT_RATIO:
+        return f"ratio {action.numerator}:{action.denominator} is out of all proportion"
+    if action.numerator == action.denominator:
+        return f"ratio {action.numerator}:{action.denominator} splits nothing"
+    return None
+
+
+def _dividend_refusal(one: Dividend) -> str | None:
+    if not (one.amount.is_finite() and 0 < one.amount < MAX_PRICE):
+        return f"amount {one.amount} is no dividend"
+    if len(one.currency) != 3 or not (one.currency.isascii() and one.currency.isalpha()):
+        return "no currency"
+    if one.pay_on is not None and not one.ex_on - timedelta(days=366) <= one.pay_on <= one.ex_on + PAID_WITHIN:
+        return f"paid on {one.pay_on.isoformat()}, ex on {one.ex_on.isoformat()}"
     return None

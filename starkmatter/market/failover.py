@@ -7,15 +7,18 @@ HEDGE_SECS the next one is asked as well, and the slow one is left alone until i
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, EarningsDate
 from starkmatter.domain.quotes import Bar, Interval
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.failures import FailureKind, VendorFailure
 from starkmatter.errors import Unavailable
-from starkmatter.market.border import bar_refusal_of, refusal_of
+from starkmatter.market.border import action_refusal_of, bar_refusal_of, refusal_of
 from starkmatter.market.health import Health
 from starkmatter.market.ports import Found, MarketDataProvider, Quotes
 
@@ -26,6 +29,9 @@ SUITED_SECS = 60.0
 UNKNOWN_SECS = 60.0
 # How long a source that said no is not asked for quotes again, while there are others: asking would use up its plan.
 REST_SECS: dict[FailureKind, float] = {"refused": 120.0, "rate_limited": 15.0}
+
+
+Told = TypeVar("Told", CorporateAction, EarningsDate)
 
 
 class NoSource(Unavailable):
@@ -209,6 +215,41 @@ class Failover:
             else:
                 self.health.refuse_bar(adapter, bar, reason, now)
         return sound
+
+    async def actions(self, symbol: str) -> tuple[str, list[CorporateAction]]:
+        """The adapter that was the first to answer with anything sound, or with nothing, and what it told."""
+        return await self._first_told("actions", symbol, lambda one: one.actions(symbol))
+
+    async def earnings(self, symbol: str) -> tuple[str, list[EarningsDate]]:
+        """The same for dates of earnings."""
+        return await self._first_told("earnings", symbol, lambda one: one.earnings(symbol))
+
+    async def _first_told(
+        self, what: str, symbol: str, ask: Callable[[MarketDataProvider], Awaitable[list[Told]]]
+    ) -> tuple[str, list[Told]]:
+        failures: list[VendorFailure] = []
+        for provider in self.giving(what):
+            adapter = provider.capability.adapter
+            try:
+                told = await ask(provider)
+            except VendorFailure as failure:
+                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
+                failures.append(failure)
+                continue
+            now = utc_now()
+            self.health.answered(adapter, now, with_quotes=False)
+            sound: list[Told] = []
+            for one in told:
+                reason = action_refusal_of(one, symbol, exchange_day(now))
+                if reason is None:
+                    sound.append(one)
+                else:
+                    self.health.refuse_action(adapter, one, reason, now)
+            if sound or not told:
+                return adapter, sound
+            words = f"{provider.capability.vendor} told nothing that may come in."
+            failures.append(VendorFailure(provider.capability.vendor, "garbage", words))
+        raise _none(failures)
 
     async def search(self, text: str) -> list[Found]:
         """What the first source that answers has found."""

@@ -13,6 +13,7 @@ import orjson
 from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
+from starkmatter.domain.actions import CorporateAction, EarningsDate
 from starkmatter.domain.quotes import Bar, Quote
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.excerpt import excerpt_of
@@ -23,7 +24,7 @@ KEY = "market:sources"
 KEPT_SECS = 60
 WAITING_MAX = 500
 FIGURES = re.compile(r"(?<![A-Za-z^.])-?(?:\d[\dT:.+Ee-]*|NaN|sNaN|Infinity)")
-What = Literal["answer", "quote", "bar", "suspect"]
+What = Literal["answer", "quote", "bar", "action", "rate", "suspect"]
 WORDS: dict[FailureKind, str] = {
     "rate_limited": "limits how often it may be asked",
     "refused": "refuses the key or the plan",
@@ -156,6 +157,11 @@ class Health:
         """A bar that must not come in."""
         figures = f"{bar.interval} {bar.starts_at.isoformat()} {bar.open} {bar.high} {bar.low} {bar.close} {bar.volume}"
         self.refuse(adapter, bar.symbol, "bar", reason, excerpt_of(figures), now)
+
+    def refuse_action(self, adapter: str, action: CorporateAction | EarningsDate, reason: str, now: datetime) -> None:
+        """A split, a dividend or a date of earnings that must not come in."""
+        figures = ", ".join(f"{name} {value}" for name, value in asdict(action).items() if name != "provider")
+        self.refuse(adapter, action.symbol, "action", reason, excerpt_of(figures), now)
 
     def take_refusals(self) -> list[Refusal]:
         """What was refused since the last call."""

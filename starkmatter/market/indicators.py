@@ -16,10 +16,12 @@ import orjson
 
 from starkmatter.clock import monotonic_secs
 from starkmatter.db.database import Database
+from starkmatter.domain.adjusting import Adjustment
 from starkmatter.domain.indicators.catalog import Asked
 from starkmatter.domain.indicators.compute import run
 from starkmatter.domain.indicators.live import GrowingSeries, LiveIndicator
 from starkmatter.domain.quotes import ShownInterval, Venue
+from starkmatter.market.actions.reading import columns_of_bars, load_adjusted
 from starkmatter.market.records import BarColumns
 from starkmatter.market.service import MAX_BARS, load_bar_columns
 
@@ -47,12 +49,17 @@ async def indicators_json(
     limit: int = 500,
     *,
     until: datetime,
+    adjustment: Adjustment = "splits",
 ) -> bytes:
     """The lines of each indicator on the newest `limit` bars with start <= starts_at < end, as JSON for the API.
 
     Numbers have ten significant digits, null where there is none. Only MAX_BARS before `end` are looked at.
     """
-    bars = await load_bar_columns(db, venue, symbol, interval, None, end, MAX_BARS, until=until)
+    if adjustment == "splits":
+        bars = await load_bar_columns(db, venue, symbol, interval, None, end, MAX_BARS, until=until)
+    else:
+        asked_for = (db, venue, symbol, interval, None, end, MAX_BARS)
+        bars = columns_of_bars(await load_adjusted(*asked_for, until=until, adjustment=adjustment))
     return await asyncio.to_thread(_compute_json, bars, asked, start, limit)
 
 

@@ -20,6 +20,7 @@ from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, 
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
+from starkmatter.market.actions.store import ActionStore
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.border import Corridor
 from starkmatter.market.clocks import market_clock_at
@@ -74,6 +75,7 @@ class Pace:
     store_secs: float = 2.0
     reconnect_secs: tuple[float, float] = (1.0, 60.0)
     refused_secs: float = 120.0
+    actions_secs: float = 6.0
 
 
 async def _alone() -> None:
@@ -107,6 +109,7 @@ class MarketFeed:
         self._forming = MarketForming(db)
         self._bars = BarStore(db)
         self._ticks = TickStore(db)
+        self._actions = ActionStore(db, self._pace.actions_secs)
         self._play = InPlay([], accounts=False)
         self._play_read_at = float("-inf")
         self._wanted: list[str] = []
@@ -131,6 +134,7 @@ class MarketFeed:
             self._store_until(stop),
             self._tell_health_until(stop),
             self._listen_until(stop),
+            self._actions.serve_until(stop, self._sources),
             serve_until(self._cache, self._do, stop),
         )
         async with asyncio.TaskGroup() as group:
@@ -430,6 +434,9 @@ class MarketFeed:
                 words = await self._bars.refresh(failover, symbols, since, now)
                 await self._ticks.prune(now)
                 return {"words": f"{words}, {await self._bars.prune(now)} old parts dropped"}
+            case "actions":
+                told, changed, failed = await self._actions.refresh(failover, list(errand["symbols"]), now)
+                return {"told": told, "changed": changed, "failed": failed}
             case "gaps":
                 return {"words": await repair_gaps(self._db, self._bars, failover, now)}
         raise InvalidInput("There is no such errand.")
@@ -445,6 +452,7 @@ class MarketFeed:
     async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
         if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):
             return False
+        self._actions.saw(symbol)
         growing = await self._bars.look(failover, symbol, interval, now)
         calendar: SessionCalendar = await self._bars.calendar(now)
         for bar in growing or []:

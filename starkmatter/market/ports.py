@@ -1,9 +1,9 @@
-"""What a source of market data must do, whoever the vendor is: quotes, bars, a search, and a stream where there is one.
+"""What a source of market data must do, whoever the vendor is: quotes, bars, corporate actions, a search, a stream.
 
 Every method raises VendorFailure when the vendor fails, in words; it never answers with something empty instead. A
 symbol the vendor does not know, or will not name a price for, is absent from an answer that is good otherwise. A figure
-that is none is handed over as NaN, and an instant as one that has not happened: `market.failover` turns both away at
-the border and counts them. So it does with a symbol that was not asked for.
+that is none is handed over as NaN, an instant as one that has not happened and a day as one that never comes:
+`market.failover` turns them away at the border and counts them. So it does with a symbol that was not asked for.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from starkmatter.domain.actions import CorporateAction, EarningsDate
 from starkmatter.domain.instruments import InstrumentKind
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
@@ -34,7 +35,7 @@ class Found:
 
 
 class MarketDataProvider(Protocol):
-    """One vendor. `capability.gives` says which of `quotes`, `bars`, `search` and `stream` it offers."""
+    """One vendor. `capability.gives` says which of quotes, bars, actions, earnings, search and stream it offers."""
 
     @property
     def capability(self) -> Capability: ...
@@ -57,6 +58,17 @@ class MarketDataProvider(Protocol):
         Adjusted for splits, not for dividends. `starts_at` of a day is any instant of it in exchange time; bars inside
         a day may be finer than asked, never coarser, and may lie outside the session: the caller puts them on its grid.
         """
+        ...
+
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """Every split and cash dividend it knows of a symbol, also those that are announced; empty when there are none.
+
+        As declared, in shares of the ex-date. Only where `gives` has it.
+        """
+        ...
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """Days on which the company reported or is expected to; empty when none is known. Only where `gives` has it."""
         ...
 
     async def search(self, text: str) -> list[Found]:

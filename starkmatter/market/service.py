@@ -89,6 +89,14 @@ def _bar_params(
     }
 
 
+def bar_range(
+    interval: ShownInterval, start: datetime | None, end: datetime | None, limit: int
+) -> tuple[datetime | None, datetime | None, int]:
+    """Which stored bars make the newest `limit` of [start, end), the outermost of them whole; how many at most."""
+    rolled = ROLL_UPS[interval]
+    return _moved(start, -rolled.span), _moved(end, rolled.span), (max(1, min(limit, MAX_BARS)) + 2) * rolled.parts
+
+
 def _moved(at: datetime | None, by: timedelta) -> datetime | None:
     """The instant further out; None where the calendar ends."""
     try:

@@ -11,6 +11,7 @@ from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
 from tests.builders import OPENS_AT, open_clock, order, quote
 from tests.market.test_rolled_bars import Store, days
+from tests.market_hours import open_now
 
 TREND = {
     "venue": "replay",
@@ -164,3 +165,55 @@ async def test_events_are_own_fills_and_news_of_the_symbol_in_their_time(api: Ap
     theirs = await stranger.http.get(f"{asked}&account_id={desk.account_id}")
     assert [one["kind"] for one in theirs.json()["items"]] == ["news"]
     assert (await api.http.get(f"{asked}&start=2021-03-01T00:00:00")).status_code == 422
+
+
+async def _with_actions(api: Api) -> None:
+    for statement in (
+        "INSERT INTO corporate_split VALUES ('AAPL', '2020-08-31', 4, 1, 'test', now())",
+        "INSERT INTO corporate_dividend VALUES ('AAPL', '2020-08-07', 0.82, 'USD', '2020-08-13', 'test', now())",
+        "INSERT INTO corporate_dividend VALUES ('AAPL', '2099-08-07', 0.9, 'USD', NULL, 'test', now())",
+        "INSERT INTO earnings_date VALUES ('AAPL', '2020-07-30', 'after_close', false, 'test', now())",
+        "INSERT INTO action_coverage VALUES ('AAPL', '2026-01-02 03:04:05Z', 'test', 'test')",
+    ):
+        await api.desk.b.db.run(statement)  # type: ignore[arg-type]
+
+
+async def test_corporate_actions_are_told_as_declared_also_those_ahead(api: Api) -> None:
+    await _with_actions(api)
+    told = (await api.http.get("/api/v1/corporate-actions?symbol=aapl")).json()
+    assert told["splits"] == [
+        {"symbol": "AAPL", "ex_on": "2020-08-31", "numerator": "4", "denominator": "1", "provider": "test"}
+    ]
+    assert [(one["amount"], one["pay_on"]) for one in told["dividends"]] == [("0.82", "2020-08-13"), ("0.90", None)]
+    assert told["earnings"][0]["hour"] == "after_close"
+    assert told["asked_at"] == "2026-01-02T03:04:05Z"
+    none = (await api.http.get("/api/v1/corporate-actions?symbol=AAPL&venue=replay")).json()
+    assert none == {"splits": [], "dividends": [], "earnings": [], "asked_at": None}
+
+
+async def test_the_chart_marks_what_has_happened_on_the_market_alone(api: Api) -> None:
+    await _with_actions(api)
+    found = (await api.http.get("/api/v1/chart/events?symbol=AAPL&venue=market")).json()["items"]
+    assert [(one["kind"], one["at"], one["title"], one["text"]) for one in found] == [
+        ("earnings", "2020-07-30T20:00:00Z", "Earnings after the close", ""),
+        ("dividend", "2020-08-07T13:30:00Z", "Dividend 0.82 USD a share", "paid 2020-08-13"),
+        ("split", "2020-08-31T13:30:00Z", "Split 4:1", ""),
+    ]
+    assert (await api.http.get("/api/v1/chart/events?symbol=AAPL&venue=replay")).json()["items"] == []
+
+
+async def test_bars_come_raw_and_adjusted_and_the_replay_says_that_it_cannot(api: Api, database_url: str) -> None:
+    days(Store(database_url), date(2020, 8, 27), [125, 126, 130])
+    await _with_actions(api)
+    await open_now(api.desk.b.db)
+    asked = "/api/v1/bars?symbol=AAPL&venue=market"
+    for adjustment, closes in (("splits", ["125", "126", "130"]), ("raw", ["500", "504", "130"])):
+        told = (await api.http.get(f"{asked}&adjustment={adjustment}")).json()["items"]
+        assert [one["close"] for one in told] == closes
+    assert (await api.http.get(f"{asked}&adjustment=all")).status_code == 200
+    assert (await api.http.get(f"{asked}&adjustment=none")).status_code == 422
+    refused = await api.http.get("/api/v1/bars?symbol=AAPL&adjustment=raw")
+    assert refused.status_code == 422
+    assert "names none" in refused.json()["detail"]
+    lines = f"/api/v1/indicators?{asked.split('?')[1]}&names=sma:2&adjustment=raw"
+    assert (await api.http.get(lines)).json()["items"][0]["lines"][0]["values"] == [None, 502.0, 317.0]

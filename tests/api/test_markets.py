@@ -75,3 +75,18 @@ async def test_figures_and_sessions_answer_for_a_young_market(api: Api) -> None:
     assert {"name": "rsi", "parameters": ["period"]}.items() <= next(
         {"name": one["name"], "parameters": one["parameters"]} for one in listed if one["name"] == "rsi"
     ).items()
+
+
+async def test_a_rate_names_its_day_and_its_source_or_why_there_is_none(api: Api) -> None:
+    none = await api.http.get("/api/v1/fx?base=USD&quote=JPY&on=2026-11-25")
+    assert (none.status_code, "stored yet" in none.json()["detail"]) == (404, True)
+    put = "INSERT INTO fx_rate VALUES ('2026-11-25', %s, %s, 'ecb', now())"
+    for row in (("USD", "1.25"), ("JPY", "150")):
+        await api.desk.b.db.run(put, row)
+    told = (await api.http.get("/api/v1/fx?base=usd&quote=JPY&on=2026-11-28")).json()
+    day = {"on": "2026-11-28", "day": "2026-11-25", "source": "ecb"}
+    assert told == {"base": "USD", "quote": "JPY", "rate": "120", **day}
+    old = await api.http.get("/api/v1/fx?base=USD&quote=JPY&on=2026-12-28")
+    assert (old.status_code, "too old" in old.json()["detail"]) == (404, True)
+    for wrong in ("base=US&quote=JPY", "base=USD", "base=USD&quote=JPY&on=never"):
+        assert (await api.http.get(f"/api/v1/fx?{wrong}")).status_code == 422

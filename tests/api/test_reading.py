@@ -20,6 +20,8 @@ QUERIES = {
     "/quotes": {"symbols": "AAPL"},
     "/bars": {"symbol": "AAPL"},
     "/ticks": {"symbol": "AAPL"},
+    "/fx": {"base": "USD", "quote": "EUR"},
+    "/corporate-actions": {"symbol": "AAPL"},
     "/indicators": {"symbol": "AAPL", "names": "sma:5"},
     "/chart/events": {"symbol": "AAPL"},
     "/chart/drawings": {"symbol": "AAPL"},

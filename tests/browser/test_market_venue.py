@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from starkmatter.domain.sessions import exchange_day
 from tests.browser.market import MarketToday, market_today, open_alpacas_account
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
 from tests.standins.alpaca_data import KEY_ID, SECRET
@@ -93,6 +94,30 @@ def test_the_markets_room_shows_the_market_of_today(first: Walk) -> None:
     first.open("/markets/AAPL")
     expect(page.locator(".symbolhead .last")).to_have_text("192.50", timeout=20 * SECS)
     expect(page.get_by_role("region", name="Price returns")).to_contain_text("%", timeout=20 * SECS)
+
+
+def test_the_chart_shows_prices_as_they_were_traded_and_what_the_shares_went_through(
+    market: MarketToday, first: Walk
+) -> None:
+    yahoo, page = market.vendors.yahoo, first.page
+    split_on = exchange_day(yahoo.days[-20])
+    yahoo.splits = {"NVDA": [(split_on.isoformat(), 10, 1)]}
+    first.open("/trade/NVDA")
+    page.get_by_role("group", name="Bar length").get_by_role("button", name="1d", exact=True).click()
+    expect(page.locator(".legend").first).to_contain_text("NVDA · 1d", timeout=20 * SECS)
+    oldest = "document.querySelector('.chart .canvas').chartView.bars[0].close"
+    expect(page.locator(".chart .wait")).to_have_count(0, timeout=20 * SECS)
+    adjusted = page.evaluate(oldest)
+    page.get_by_role("combobox", name="Price adjustment").select_option("raw")
+    expect(page.locator(".legend").first).to_contain_text("Prices as traded", timeout=20 * SECS)
+    for _ in range(100):
+        if abs(page.evaluate(oldest) - adjusted * 10) < 0.01:
+            break
+        page.wait_for_timeout(100)
+    assert abs(page.evaluate(oldest) - adjusted * 10) < 0.01
+    page.get_by_role("combobox", name="Price adjustment").select_option("splits")
+    first.open("/markets/NVDA")
+    expect(page.get_by_role("region", name="Corporate actions")).to_contain_text("10:1", timeout=20 * SECS)
 
 
 def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:

@@ -16,23 +16,27 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.errors import InvalidInput
-from starkmatter.jobs.market import NOT_USED, end_of_day, repair_bars
+from starkmatter.jobs.market import NOT_USED, corporate_actions, end_of_day, fx_rates, repair_bars
 from starkmatter.jobs.sources import MarketSources
 from starkmatter.jobs.venues import MarketVenue
 from starkmatter.market import clocks
+from starkmatter.market.actions.reading import load_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.errands import CHANNEL
 from starkmatter.market.wanted import want
+from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.accounts import get_account, list_accounts
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.opening import open_account
 from starkmatter.portfolio.valuation import equity_series, list_positions
+from starkmatter.settings import load_settings
 from starkmatter.trading.orders import get_order, list_fills
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import make_caller, order
 from tests.market_hours import Vendors, open_now, vendors_at
 from tests.standins.alpaca_data import KEY_ID, SECRET
+from tests.standins.ecb import ecb
 
 
 class Leading:
@@ -225,7 +229,8 @@ async def test_without_an_account_the_regular_work_asks_nobody(
 ) -> None:
     await open_now(database)
     b = Backends(vendors.settings, database, cache)
-    assert await repair_bars(b) == NOT_USED
+    for work in (repair_bars, corporate_actions, fx_rates):
+        assert await work(b) == NOT_USED
     assert vendors.yahoo.asked == []
 
 
@@ -262,6 +267,36 @@ async def test_the_end_of_the_day_records_values_at_the_official_close(
     account = await get_account(b, caller, account_id)
     at_close = [one.equity for one in await equity_series(b, caller, account_id) if one.at == closes_at]
     assert at_close == [account.cash + 2000]
+
+
+async def test_corporate_actions_are_asked_for_once_a_day_of_what_is_watched(
+    database: Database, cache: Redis, vendors: Vendors
+) -> None:
+    await open_now(database)
+    b, caller, _ = await _seat(database, cache, vendors)
+    vendors.yahoo.splits = {"AAPL": [("2020-08-31", 4, 1)]}
+    async with at_work(b):
+        await until(lambda: _served(cache), "the feed")
+        [watched] = await list_watchlists(database, caller.user_id, "market")
+        put = "UPDATE watchlist SET symbols = %s WHERE id = %s"
+        await database.run(put, (["AAPL", "MSFT", "^GSPC"], watched.id))
+        assert await corporate_actions(b) == "2 symbols told, 1 rows new or changed, 0 failed"
+        assert await corporate_actions(b) == "0 symbols told, 0 rows new or changed, 0 failed"
+    assert len((await load_actions(database, "market", "AAPL")).splits) == 1
+
+
+async def test_exchange_rates_come_from_the_bank_or_the_words_say_that_it_is_away(
+    database: Database, cache: Redis, vendors: Vendors, tmp_path: Path
+) -> None:
+    await open_now(database)
+    b, _, _ = await _seat(database, cache, vendors)
+    with ecb() as bank:
+        urls = {"STARKMATTER_HOME": str(tmp_path), "STARKMATTER_VENDOR_URLS": bank.urls}
+        b = Backends(load_settings(urls), database, cache)
+        bank.fault = 403
+        assert "no rates fetched: European Central Bank" in await fx_rates(b)
+        bank.fault = None
+        assert "17 rates new or changed" in await fx_rates(b)
 
 
 async def _served(cache: Redis) -> bool:

@@ -39,6 +39,7 @@ QUICK = Pace(
     store_secs=0.1,
     reconnect_secs=(0.1, 0.2),
     refused_secs=5.0,
+    actions_secs=0.1,
 )
 WIDE = Plan(per_min=6_000)
 KEYS = {"key_id": KEY_ID, "secret": SECRET, "feed": "iex"}

@@ -8,6 +8,7 @@ from tests.standins.alpaca_data import AlpacaData, alpaca_data
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.standins.alphavantage import AlphaVantage, alphavantage
 from tests.standins.claude import ClaudeStandIn, claude_server
+from tests.standins.ecb import Ecb, ecb
 from tests.standins.feeds import Feeds, feed_server
 from tests.standins.finnhub import Finnhub, finnhub
 from tests.standins.massive import Massive, massive
@@ -17,7 +18,7 @@ from tests.standins.twelvedata import TwelveData, twelvedata
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
-MARKET_DATA = ("yahoo", "alpaca-data", "massive", "finnhub", "twelvedata", "alphavantage")
+MARKET_DATA = ("yahoo", "alpaca-data", "massive", "finnhub", "twelvedata", "alphavantage", "ecb")
 NAMES = (*MARKET_DATA, "alpaca-trading", "claude", "newsapi", "google", "microsoft", "github", "github-api")
 STREAMS = ("alpaca-stream", "alpaca-trading-stream", "massive-stream", "finnhub-stream", "yahoo-stream")
 
@@ -34,6 +35,7 @@ class Standins:
     finnhub: Finnhub
     twelvedata: TwelveData
     alphavantage: AlphaVantage
+    ecb: Ecb
     alpaca_trading: AlpacaTrading
     claude: ClaudeStandIn
     newsapi: NewsApi
@@ -48,6 +50,7 @@ def vendor_urls(there: Standins | None = None) -> dict[str, str]:
         urls |= {"yahoo": there.yahoo.url, "claude": there.claude.url}
         urls |= {**there.alpaca_data.urls, **there.alpaca_trading.urls, **there.newsapi.urls}
         urls |= {**there.massive.urls, **there.finnhub.urls, **there.twelvedata.urls, **there.alphavantage.urls}
+        urls |= there.ecb.urls
     return urls
 
 
@@ -62,6 +65,7 @@ def all_standins() -> Iterator[Standins]:
             finnhub=stack.enter_context(finnhub()),
             twelvedata=stack.enter_context(twelvedata()),
             alphavantage=stack.enter_context(alphavantage()),
+            ecb=stack.enter_context(ecb()),
             alpaca_trading=stack.enter_context(alpaca_trading()),
             claude=stack.enter_context(claude_server()),
             newsapi=stack.enter_context(news_api()),

@@ -37,6 +37,9 @@ class AlpacaData:
     on_subscribe: Callable[[], None] | None = None
     split: tuple[datetime, int] | None = None
     spoil: Callable[[bytes], bytes] | None = None
+    splits: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    dividends: dict[str, list[tuple[str, str | None, float]]] = field(default_factory=dict)
+    earnings: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _sockets: set[ServerConnection] = field(default_factory=set)
 
     @property
@@ -75,6 +78,19 @@ class AlpacaData:
             close = round(price * self.split[1], 2) if self.split is not None and old else price
             figures = {"o": close, "h": close + 1, "l": close - 1, "c": close, "v": 500}
             found.append({"t": at.isoformat().replace("+00:00", "Z"), **figures})
+        return found
+
+    def actions(self, symbol: str) -> dict[str, Any]:
+        """Corporate actions by kind; kinds without any are left out."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for on, new, old in self.splits.get(symbol, []):
+            kind = "forward_splits" if new > old else "reverse_splits"
+            row = {"symbol": symbol, "new_rate": new, "old_rate": old, "ex_date": on, "process_date": on, "id": on}
+            found.setdefault(kind, []).append(row)
+        for on, pay_on, amount in self.dividends.get(symbol, []):
+            row = {"symbol": symbol, "rate": amount, "ex_date": on, "special": False, "foreign": False, "id": on}
+            row |= {"process_date": pay_on or on} | ({"payable_date": pay_on} if pay_on else {})
+            found.setdefault("cash_dividends", []).append(row)
         return found
 
     def trade(self, symbol: str, price: float, size: int = 100) -> None:
@@ -181,6 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
             name = asked["symbols"]
             found = there.bars(name, asked) if name in there.prices and there.fault != "empty" else []
             self._say(200, self._spoilt({"bars": {name: found} if found else {}, "next_page_token": None}))
+        elif parts.path == "/v1/corporate-actions":
+            known = {} if there.fault == "empty" else there.actions(asked["symbols"])
+            self._say(200, self._spoilt({"corporate_actions": known, "next_page_token": None}))
         else:
             self._say(404, {"message": "endpoint not found"})
 

@@ -41,11 +41,28 @@ class AlphaVantage(JsonVendor):
             case "TIME_SERIES_DAILY":
                 return 200, self.days_of(symbol, asked)
             case "SPLITS":
-                rows = []
+                rows = [
+                    {"effective_date": on, "split_factor": f"{new / old:.4f}"}
+                    for on, new, old in self.splits.get(symbol, [])
+                    if self.fault != "empty"
+                ]
                 if self.split is not None:
                     on = f"{self.split[0].astimezone(NEW_YORK):%Y-%m-%d}"
                     rows = [{"effective_date": on, "split_factor": f"{self.split[1]}.0000"}]
                 return 200, {"symbol": symbol, "data": rows}
+            case "DIVIDENDS":
+                paid = [
+                    {
+                        "ex_dividend_date": on,
+                        "declaration_date": "None",
+                        "record_date": on,
+                        "payment_date": pay_on or "None",
+                        "amount": str(amount),
+                    }
+                    for on, pay_on, amount in self.dividends.get(symbol, [])
+                    if self.fault != "empty"
+                ]
+                return 200, {"symbol": symbol, "data": paid}
             case "SYMBOL_SEARCH":
                 rows = [] if self.fault == "empty" else [self.match(*one) for one in self.found(asked["keywords"])]
                 return 200, {"bestMatches": rows}

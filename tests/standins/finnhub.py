@@ -40,6 +40,33 @@ class Finnhub(JsonVendor):
         if path == "/api/v1/search":
             rows = [] if self.fault == "empty" else [self.match(*one) for one in self.found(asked["q"])]
             return 200, {"count": len(rows), "result": rows}
+        known = "" if self.fault == "empty" else asked.get("symbol", "")
+        if path == "/api/v1/stock/split":
+            return 200, [
+                {"symbol": known, "date": on, "fromFactor": old, "toFactor": new}
+                for on, new, old in self.splits.get(known, [])
+            ]
+        if path == "/api/v1/stock/dividend":
+            return 200, [
+                {
+                    "symbol": known,
+                    "date": on,
+                    "amount": amount,
+                    "adjustedAmount": amount / 7,
+                    "currency": "USD",
+                    "declarationDate": "",
+                    "recordDate": "",
+                    "payDate": pay_on or "",
+                    "freq": "4",
+                }
+                for on, pay_on, amount in self.dividends.get(known, [])
+            ]
+        if path == "/api/v1/calendar/earnings":
+            rows = [
+                {"symbol": known, "date": on, "hour": hour, "quarter": 1, "year": 2026, "epsEstimate": 1.1}
+                for on, hour in self.earnings.get(known, [])
+            ]
+            return 200, {"earningsCalendar": rows}
         return 404, {"error": "not found"}
 
     def one(self, symbol: str) -> dict[str, Any]:

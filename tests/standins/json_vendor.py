@@ -15,6 +15,9 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.standins.yahoo import NAMES, opens_before
 
+Splits = dict[str, list[tuple[str, int, int]]]
+Dividends = dict[str, list[tuple[str, str | None, float]]]
+Earnings = dict[str, list[tuple[str, str]]]
 PRICES = {"AAPL": 190.2, "MSFT": 410.6, "NVDA": 120.1, "BRK.B": 440.3, "SPY": 600.2}
 KINDS = {"EQUITY": "equity", "ETF": "etf"}
 
@@ -23,7 +26,9 @@ KINDS = {"EQUITY": "equity", "ETF": "etf"}
 class JsonVendor:
     """`fault`: an HTTP status, or `hang`, `drop`, `garbage`, `wrong`, `empty`; `stream_fault` as Alpaca's stand-in.
 
-    `split`: on that day each share became so many. `spoil` may change the body of a good answer.
+    `split`: on that day each share became so many. `spoil` may change the body of a good answer. Actions by symbol:
+    `splits` (ex-date, new shares, old shares), `dividends` (ex-date, pay date, amount as declared), `earnings` (day,
+    `bmo`, `amc` or nothing).
     """
 
     key: str = ""
@@ -37,6 +42,9 @@ class JsonVendor:
     days: list[datetime] = field(default_factory=list)
     split: tuple[datetime, int] | None = None
     spoil: Callable[[bytes], bytes] | None = None
+    splits: Splits = field(default_factory=dict)
+    dividends: Dividends = field(default_factory=dict)
+    earnings: Earnings = field(default_factory=dict)
     port: int = 0
     stream_port: int = 0
     on_subscribe: Callable[[], None] | None = None
@@ -86,6 +94,10 @@ class JsonVendor:
 
     def answer(self, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         raise NotImplementedError
+
+    def content(self, path: str) -> bytes:
+        """What lies at a path, of a vendor that does not answer in JSON."""
+        return b""
 
     def limited(self) -> tuple[int, Any]:
         """What one who asks too often is told."""
@@ -157,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(*there.limited())
         elif isinstance(fault, int):
             self._say(fault, {"error": "a fault of the test"})
+        elif content := there.content(parts.path):
+            self._say(200, content, kind="application/octet-stream")
         else:
             status, body = there.answer(parts.path, asked)
             raw = json.dumps(body).encode()

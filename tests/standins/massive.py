@@ -39,6 +39,32 @@ class Massive(JsonVendor):
         if path == "/v3/reference/tickers":
             rows = [] if self.fault == "empty" else [self.ticker(*one) for one in self.found(asked["search"])]
             return 200, {"status": "OK", "count": len(rows), "results": rows}
+        if path == "/stocks/v1/splits":
+            rows = [
+                {
+                    "ticker": asked["ticker"],
+                    "execution_date": on,
+                    "split_from": old,
+                    "split_to": new,
+                    "adjustment_type": "forward_split" if new > old else "reverse_split",
+                    "historical_adjustment_factor": old / new,
+                }
+                for on, new, old in self.splits.get(asked["ticker"], [])
+            ]
+            return 200, {"status": "OK", "request_id": "1", "results": [] if self.fault == "empty" else rows}
+        if path == "/stocks/v1/dividends":
+            rows = [
+                {
+                    "ticker": asked["ticker"],
+                    "ex_dividend_date": on,
+                    "cash_amount": amount,
+                    "currency": "USD",
+                    "distribution_type": "recurring",
+                    **({"pay_date": pay_on} if pay_on else {}),
+                }
+                for on, pay_on, amount in self.dividends.get(asked["ticker"], [])
+            ]
+            return 200, {"status": "OK", "request_id": "1", "results": [] if self.fault == "empty" else rows}
         return 404, {"status": "ERROR", "error": "Not found."}
 
     def snapshot(self, symbol: str) -> dict[str, Any]:

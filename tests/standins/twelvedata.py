@@ -44,6 +44,8 @@ class TwelveData(JsonVendor):
         if path == "/symbol_search":
             rows = [] if self.fault == "empty" else [self.match(*one) for one in self.found(asked["symbol"])]
             return 200, {"data": rows, "status": "ok"}
+        if path in {"/splits", "/dividends", "/earnings"}:
+            return self.actions(path.removeprefix("/"), asked)
         return 404, {"code": 404, "message": "not found", "status": "error"}
 
     def one(self, symbol: str) -> dict[str, Any]:
@@ -85,6 +87,34 @@ class TwelveData(JsonVendor):
             rows.append({"datetime": text, **{name: f"{one:.5f}" for name, one in figures.items()}, "volume": "500"})
         meta = {"symbol": symbol, "interval": interval, "currency": "USD", "exchange": "NASDAQ"}
         return 200, {"meta": meta, "values": rows, "status": "ok"}
+
+    def actions(self, name: str, asked: dict[str, str]) -> tuple[int, Any]:
+        symbol = asked["symbol"]
+        if symbol not in self.prices:
+            return 404, {"code": 404, "message": f"**symbol** not found: {symbol}", "status": "error"}
+        rows: list[dict[str, Any]]
+        if name == "splits":
+            rows = [
+                {
+                    "date": on,
+                    "description": "a split",
+                    "ratio": round(old / new, 5),
+                    "from_factor": new,
+                    "to_factor": old,
+                }
+                for on, new, old in self.splits.get(symbol, [])
+            ]
+        elif name == "dividends":
+            assert asked["adjust"] == "false"
+            rows = [{"ex_date": on, "amount": amount} for on, _, amount in self.dividends.get(symbol, [])]
+        else:
+            hours = {"bmo": "Pre Market", "amc": "After Hours", "": "Time Not Supplied"}
+            rows = [
+                {"date": on, "time": hours[hour], "eps_estimate": 1.1, "eps_actual": None}
+                for on, hour in self.earnings.get(symbol, [])
+            ]
+        meta = {"symbol": symbol, "name": symbol, "currency": "USD", "exchange": "NASDAQ"}
+        return 200, {"meta": meta, name: [] if self.fault == "empty" else rows, "status": "ok"}
 
     def match(self, symbol: str, name: str, kind: str) -> dict[str, Any]:
         foreign = kind == "foreign"

@@ -36,6 +36,7 @@ class Yahoo:
     """`fault`: an HTTP status, or `hang`, `drop`, `garbage`, `wrong`, `empty`; in force until changed.
 
     `stream_fault`: `mute`, `drop` or `garbage`. `spoil` may change the body of a good answer. Bars know no splits.
+    `splits`, `dividends` and `earnings` as the other stand-ins; dividends are told in shares of today.
     """
 
     prices: dict[str, float] = field(default_factory=lambda: dict(PRICES))
@@ -51,6 +52,9 @@ class Yahoo:
     subscribed: list[list[str]] = field(default_factory=list)
     split: tuple[datetime, int] | None = None
     spoil: Callable[[bytes], bytes] | None = None
+    splits: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    dividends: dict[str, list[tuple[str, str | None, float]]] = field(default_factory=dict)
+    earnings: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     on_subscribe: Callable[[], None] | None = None
     _sockets: set[ServerConnection] = field(default_factory=set)
 
@@ -107,7 +111,9 @@ class Yahoo:
             if symbol not in self.prices:
                 continue
             price = self.prices[symbol]
+            earnings = [_noon(on, *HOURS[hour]) for on, hour in self.earnings.get(symbol, [])]
             one: dict[str, Any] = {
+                **({"earningsTimestamp": earnings[0], "isEarningsDateEstimate": True} if earnings else {}),
                 "symbol": symbol,
                 "quoteType": NAMES.get(symbol, ("", "EQUITY"))[1],
                 "currency": "USD",
@@ -126,6 +132,11 @@ class Yahoo:
         if symbol not in self.prices:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return {"chart": {"result": None, "error": error}}
+        if "events" in asked and asked["interval"] == "3mo":
+            meta = {"currency": "USD", "symbol": symbol, "exchangeTimezoneName": "America/New_York"}
+            events = {} if self.fault == "empty" else {"events": self.events(symbol)}
+            nothing = {"quote": [{}], "adjclose": [{}]}
+            return {"chart": {"result": [{"meta": meta, **events, "indicators": nothing}], "error": None}}
         start, end = int(asked.get("period1", 0)), int(asked.get("period2", time.time()))
         stamps = [at for at in self.stamps(asked["interval"]) if start <= at < end and self.fault != "empty"]
         closes = [self.prices[symbol] * (1 - 0.0001 * i) for i in range(len(stamps))][::-1]
@@ -172,6 +183,24 @@ class Yahoo:
             result = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
         return {"chart": {"result": [result], "error": None}}
 
+    def events(self, symbol: str) -> dict[str, Any]:
+        """What the shares have been through, by the instant of the open."""
+        splits = {
+            str(_noon(on, 9, 30)): {
+                "date": _noon(on, 9, 30),
+                "numerator": float(new),
+                "denominator": float(old),
+                "splitRatio": f"{new}:{old}",
+            }
+            for on, new, old in self.splits.get(symbol, [])
+        }
+        dividends = {}
+        for on, _, amount in self.dividends.get(symbol, []):
+            for later, new, old in self.splits.get(symbol, []):
+                amount = amount * old / new if later > on else amount
+            dividends[str(_noon(on, 9, 30))] = {"amount": round(amount, 6), "date": _noon(on, 9, 30)}
+        return {"splits": splits, "dividends": dividends}
+
     def stamps(self, interval: str) -> list[int]:
         """Starts of bars: each day at the open, or every step of each day's session. `days` are opens."""
         if interval == "1d":
@@ -205,6 +234,14 @@ def opens_before(now: datetime, count: int) -> list[datetime]:
             found.append(datetime(day.year, day.month, day.day, 9, 30, tzinfo=NEW_YORK).astimezone(UTC))
         day -= timedelta(days=1)
     return found[::-1]
+
+
+HOURS = {"bmo": (7, 0), "amc": (16, 30), "": (0, 0)}
+
+
+def _noon(on: str, hour: int, minute: int) -> int:
+    """The instant of a day in New York, in seconds."""
+    return int(datetime.fromisoformat(on).replace(hour=hour, minute=minute, tzinfo=NEW_YORK).timestamp())
 
 
 def _single(value: float) -> float:

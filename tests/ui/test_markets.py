@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from starkmatter.domain.actions import Dividend, EarningsDate, Split
+from starkmatter.market.actions.reading import Actions
 from starkmatter.market.screener.desk import ScreenDesk
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState, coefficient_cell
 from starkmatter.ui.state.markets import WatchState
 from starkmatter.ui.state.markets_map import MapState
 from starkmatter.ui.state.markets_screener import ScreenerState
-from starkmatter.ui.state.markets_symbol import SymbolState
+from starkmatter.ui.state.markets_symbol import SymbolState, action_rows
 from starkmatter.ui.state.pages import DashboardState
 from tests.builders import OPENS_AT, Desk
 from tests.ui.conftest import Tab
@@ -174,3 +178,22 @@ def test_coefficients_have_a_number_a_color_and_words() -> None:
     assert coefficient_cell(-0.45) == {"text": "−0.45", "tint": "down2", "words": "moves somewhat against it"}
     assert coefficient_cell(-0.001)["text"] == "0.00"
     assert coefficient_cell(None)["text"] == "–"
+
+
+def test_corporate_actions_are_listed_with_what_is_ahead_on_top() -> None:
+    known = Actions(
+        [Split("AAPL", date(2020, 8, 31), Decimal(4), Decimal(1), "test")],
+        [
+            Dividend("AAPL", date(2020, 8, 7), Decimal("0.82"), "USD", date(2020, 8, 13), "test"),
+            Dividend("AAPL", date(2026, 12, 1), Decimal("0.3"), "USD", None, "test"),
+        ],
+        [EarningsDate("AAPL", date(2026, 11, 30), "after_close", True, "test")],
+        None,
+    )
+    rows = action_rows(known, date(2026, 11, 26))
+    assert [(row["day"], row["kind"], row["text"], row["more"], row["ahead"]) for row in rows] == [
+        ("Dec 1, 2026", "Dividend", "0.3 USD a share", "", "yes"),
+        ("Nov 30, 2026", "Earnings", "after the close", "expected", "yes"),
+        ("Aug 31, 2020", "Split", "4:1", "", ""),
+        ("Aug 7, 2020", "Dividend", "0.82 USD a share", "paid 2020-08-13", ""),
+    ]

@@ -3,20 +3,24 @@
 import asyncio
 import gzip
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer, TickOut
+from starkmatter.api.schemas_actions import ActionsOut, FxRateOut
 from starkmatter.api.schemas_chart import IndicatorOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
+from starkmatter.domain.adjusting import Adjustment
 from starkmatter.domain.indicators.catalog import CATALOG, MAX_TEXT_CHARS, read_asked
 from starkmatter.domain.quotes import ShownInterval, Venue, base_of
 from starkmatter.errors import InvalidInput, Unavailable
+from starkmatter.market.actions.reading import bars_json, load_actions, load_adjusted
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
+from starkmatter.market.fx.service import rate
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
 from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
@@ -84,17 +88,28 @@ async def bars(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+    adjustment: Adjustment = "splits",
 ) -> Response:
-    """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future."""
+    """The newest `limit` bars with start <= starts_at < end, oldest first; nothing from the venue's future.
+
+    `adjustment`: `splits` is what charts show, `raw` prices as they were traded, `all` adjusted for dividends as well.
+    """
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
     stored = base_of(interval)
     if venue == "market":
         await look_at_bars(b.cache, symbol, stored)
-    items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+
+    async def read() -> str:
+        asked = (b.db, venue, symbol, interval, start, end, limit)
+        if adjustment == "splits":
+            return await load_bars_json(*asked, until=until)
+        return bars_json(await load_adjusted(*asked, until=until, adjustment=adjustment))
+
+    items = await read()
     if venue == "market" and items == "[]":
         with suppress(Unavailable):
             await first_look_at_bars(b.cache, symbol, stored)
-            items = await load_bars_json(b.db, venue, symbol, interval, start, end, limit, until=until)
+            items = await read()
     return await _packed(request, f'{{"items":{items},"next_cursor":null}}'.encode())
 
 
@@ -134,6 +149,7 @@ async def indicators(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
+    adjustment: Adjustment = "splits",
 ) -> Response:
     """Indicators such as `names=sma:20,macd:12:26:9` on the bars that `/bars` gives for the same question.
 
@@ -142,9 +158,10 @@ async def indicators(
     """
     asked = read_asked(names)
     until = (await venue_clock(b.db, b.cache, venue, utc_now())).venue_now
-    if limit <= LIVE_BARS and start is None and end is None:
+    if limit <= LIVE_BARS and start is None and end is None and adjustment == "splits":
         return await _packed(request, await _live.newest_json(b.db, venue, symbol, interval, asked, until=until))
-    body = await indicators_json(b.db, venue, symbol, interval, asked, start, end, limit, until=until)
+    wanted = (b.db, venue, symbol, interval, asked, start, end, limit)
+    body = await indicators_json(*wanted, until=until, adjustment=adjustment)
     return await _packed(request, body)
 
 
@@ -152,6 +169,32 @@ async def indicators(
 async def catalogue(_: Signed) -> Page[IndicatorOut]:
     """Every indicator with its parameters, bounds, lines, pane and unit."""
     return Page(items=[IndicatorOut.model_validate(one) for one in CATALOG.values()])
+
+
+@router.get("/corporate-actions")
+async def corporate_actions(
+    _: Signed, b: B, symbol: Annotated[str, Query(min_length=1, max_length=20)], venue: Venue = "market"
+) -> ActionsOut:
+    """Splits, cash dividends and dates of earnings of a symbol, as declared, also those that are announced.
+
+    The replay knows none: its history came adjusted. `asked_at` is null until a source was asked for the first time.
+    """
+    return ActionsOut.model_validate(await load_actions(b.db, venue, symbol.strip().upper()))
+
+
+@router.get("/fx")
+async def fx(
+    _: Signed,
+    b: B,
+    base: Annotated[str, Query(max_length=10)],
+    quote: Annotated[str, Query(max_length=10)],
+    on: date | None = None,
+) -> FxRateOut:
+    """What one unit of `base` is in `quote` by the euro's reference rates: of the last day at or before `on`, or today.
+
+    404 in words where there is none, or none of the ten days before.
+    """
+    return FxRateOut.model_validate(await rate(b.db, base, quote, on or utc_now().date()))
 
 
 @router.get("/clock")

@@ -5,11 +5,13 @@ from sqlmodel import SQLModel
 metadata = SQLModel.metadata
 
 from starkmatter.db.tables import (  # noqa: E402, F401
+    actions,
     alerts,
     assistant,
     audit,
     broker,
     charts,
+    fx,
     market,
     news,
     oidc,

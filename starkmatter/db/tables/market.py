@@ -177,7 +177,9 @@ class MarketRefusal(SQLModel, table=True):
 
     __tablename__ = "market_refusal"
     __table_args__ = (
-        CheckConstraint("what IN ('answer', 'quote', 'bar', 'suspect')", name="market_refusal_what_known"),
+        CheckConstraint(
+            "what IN ('answer', 'quote', 'bar', 'action', 'rate', 'suspect')", name="market_refusal_what_known"
+        ),
         Index("market_refusal_newest", "at"),
     )
 

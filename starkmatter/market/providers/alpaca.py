@@ -1,4 +1,4 @@
-"""Alpaca's market data with a key: snapshots, bars and the stream, through alpaca-py with retries off and time-outs on.
+"""Alpaca's market data with a key: snapshots, bars, actions and the stream, through alpaca-py without its retries.
 
 Vendor addresses (STARKMATTER_VENDOR_URLS): `alpaca-data` for REST, `alpaca-stream` for the whole address of the stream
 with its feed. The SDK is imported on first use and only by the worker: it brings pandas.
@@ -14,34 +14,44 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, EarningsDate
 from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
-from starkmatter.egress.excerpt import LOOKED_AT_CHARS, excerpt_of
 from starkmatter.egress.failures import VendorFailure, failure_of_status
-from starkmatter.egress.guard import authorities, retry_after_secs
+from starkmatter.egress.guard import authorities
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers.alpaca_actions import actions_of, ask_actions
+from starkmatter.market.providers.alpaca_rest import (
+    CONNECT_SECS,
+    SDK,
+    VENDOR,
+    garbage,
+    make_actions_client,
+    make_bars_client,
+    object_of,
+    translated,
+)
 from starkmatter.market.providers.figures import NEVER, number, price, touch
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
 
 if TYPE_CHECKING:
+    from alpaca.data.historical.corporate_actions import CorporateActionsClient
     from alpaca.data.historical.stock import StockHistoricalDataClient
     from alpaca.data.live.stock import StockDataStream
 
-SDK = ("alpaca.data.historical.stock", "alpaca.data.live.stock", "alpaca.data.requests", "alpaca.data.timeframe")
 KIND = "alpaca-data"
 NAME = "alpaca"
-VENDOR = "Alpaca market data"
 REST_URL = "https://data.alpaca.markets"
 STREAM_URL = "wss://stream.data.alpaca.markets/v2/{feed}"
 FEEDS = ("iex", "sip", "delayed_sip")
 FREE = Plan(per_min=200)
-MAX_BYTES = 8_000_000
-CONNECT_SECS, READ_SECS = 3.0, 10.0
+READ_SECS = 10.0
 PING_SECS, PONG_SECS, AUTH_SECS, MUTE_SECS = 10, 20, 10.0, 30.0
 BATCH = 100
 STREAM_SYMBOLS = 30
@@ -55,7 +65,7 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="alpaca-py",
     connection=KIND,
-    gives=("quotes", "bars", "stream"),
+    gives=("quotes", "bars", "actions", "stream"),
     limits="free plan: 200 requests a minute, one stream with 30 symbols, quotes of one exchange (IEX)",
     notes="Stocks and ETFs only, no indices. On the free plan volume and last trade of a quote are IEX's alone.",
 )
@@ -86,6 +96,7 @@ class AlpacaProvider:
         self._read_secs, self._mute_secs = read_secs, mute_secs
         self._line = Line(VENDOR, plan=self.plan, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
         self._client: StockHistoricalDataClient | None = None
+        self._actions_client: CorporateActionsClient | None = None
 
     def every_secs(self, symbols: int) -> float:
         """See the port."""
@@ -94,7 +105,9 @@ class AlpacaProvider:
     async def ready(self) -> None:
         """See the port."""
         if self._client is None:
-            self._client = await asyncio.to_thread(self._make_client)
+            made = (self._url, self._keys, self._read_secs)
+            self._actions_client = await asyncio.to_thread(make_actions_client, *made)
+            self._client = await asyncio.to_thread(make_bars_client, *made)
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. Indices and what else is no stock's symbol are never asked for."""
@@ -104,7 +117,7 @@ class AlpacaProvider:
             batch = asked[start : start + BATCH]
             raw = await self._ask(lambda batch=batch: self._snapshots(batch), QUOTE_WAIT_SECS)  # type: ignore[misc]
             received_at = utc_now()
-            for symbol, fields in _object(raw).items():
+            for symbol, fields in object_of(raw).items():
                 found[symbol] = _quote(symbol, fields, received_at)
         return found
 
@@ -116,13 +129,26 @@ class AlpacaProvider:
         last = min(end, utc_now() - FREE_AFTER) if consolidated else end
         if last <= start:
             return []
-        raw = _object(await self._ask(lambda: self._bars(symbol, interval, start, last)))
+        raw = object_of(await self._ask(lambda: self._bars(symbol, interval, start, last)))
         rows = raw.get(symbol)
         if rows is None:
             return []
         if not isinstance(rows, list):
-            raise _garbage("bars")
-        return [_bar(symbol, interval, _object(row)) for row in rows]
+            raise garbage("bars")
+        return [_bar(symbol, interval, object_of(row)) for row in rows]
+
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Since 2020."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        await self.ready()
+        client, today = self._actions_client, exchange_day(utc_now())
+        assert client is not None
+        return actions_of(await self._ask(lambda: ask_actions(client, symbol, today)))
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no dates of earnings.")
 
     async def search(self, text: str) -> list[Found]:
         """Not offered."""
@@ -168,7 +194,7 @@ class AlpacaProvider:
 
     async def _ask(self, work: Callable[[], T], wait_secs: float | None = None) -> T:
         await self.ready()
-        return await self._line.read(lambda: asyncio.to_thread(_translated, work), wait_secs=wait_secs)
+        return await self._line.read(lambda: asyncio.to_thread(translated, work), wait_secs=wait_secs)
 
     def _snapshots(self, symbols: Sequence[str]) -> Any:
         from alpaca.data.enums import DataFeed
@@ -197,37 +223,6 @@ class AlpacaProvider:
             feed=DataFeed.SIP,
         )
         return self._client.get_stock_bars(asked)
-
-    def _make_client(self) -> "StockHistoricalDataClient":
-        load(*SDK)
-        from alpaca.data.historical.stock import StockHistoricalDataClient
-        from requests.adapters import HTTPAdapter
-
-        read_secs = self._read_secs
-
-        class Timed(HTTPAdapter):
-            """Gives up on a silent server and on an endless answer; the SDK itself would wait and read for ever."""
-
-            def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
-                options["timeout"] = (CONNECT_SECS, read_secs)
-                answer = super().send(request, **options)
-                body = bytearray()
-                for chunk in answer.iter_content(65_536):
-                    body += chunk
-                    if len(body) > MAX_BYTES:
-                        answer.close()
-                        raise _garbage("content", bytes(body[:LOOKED_AT_CHARS]))
-                answer._content = bytes(body)
-                return answer
-
-        client = StockHistoricalDataClient(
-            self._keys["key_id"], self._keys["secret"], raw_data=True, url_override=self._url
-        )
-        client._retry = 0  # The number of the SDK's own retries cannot be set to none from outside.
-        client._session.trust_env = False
-        for scheme in ("https://", "http://"):
-            client._session.mount(scheme, Timed(max_retries=0))
-        return client
 
     def _make_stream(self, subscribed: asyncio.Event) -> "StockDataStream":
         load(*SDK)
@@ -266,14 +261,14 @@ async def _consume(stream: "StockDataStream") -> None:
             await stream._send_subscribe_msg()
         await stream._consume()
     except (ExtraData, UnpackException):
-        raise _garbage("messages") from None
+        raise garbage("messages") from None
     except ValueError as error:
         raise _stream_refusal(str(error)) from None
     except (TimeoutError, OSError, WebSocketException) as error:
         words = f"The stream of {VENDOR} was lost ({type(error).__name__})."
         raise VendorFailure(VENDOR, "unreachable", words) from None
     except (KeyError, TypeError, AttributeError, IndexError):
-        raise _garbage("stream") from None
+        raise garbage("stream") from None
 
 
 def _stream_refusal(words: str) -> VendorFailure:
@@ -293,36 +288,6 @@ async def _close(stream: "StockDataStream") -> None:
             await stream.close()
     except (TimeoutError, OSError, WebSocketException):
         return
-
-
-def _translated(work: Callable[[], T]) -> T:
-    from alpaca.common.exceptions import APIError
-    from requests.exceptions import JSONDecodeError, RequestException
-
-    try:
-        return work()
-    except APIError as error:
-        retry = retry_after_secs(error.response.headers) if error.response is not None else None
-        raise failure_of_status(VENDOR, error.status_code or 0, retry_after_secs=retry) from None
-    except JSONDecodeError:
-        raise _garbage("content") from None
-    except RequestException as error:
-        late = "Timeout" in type(error).__name__
-        words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
-        raise VendorFailure(VENDOR, "unreachable", words) from None
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError):
-        raise _garbage("content") from None
-
-
-def _garbage(what: str, sent: object = "") -> VendorFailure:
-    excerpt = excerpt_of(sent if isinstance(sent, str | bytes) else repr(sent)[:LOOKED_AT_CHARS])
-    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without readable {what}.", excerpt=excerpt)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _garbage("content", value)
-    return value
 
 
 def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -397,9 +362,9 @@ async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:
     if answer.status_code != 200:
         raise failure_of_status(VENDOR, answer.status_code)
     try:
-        quote = _quote("AAPL", _object(answer.json()).get("AAPL"), utc_now())
+        quote = _quote("AAPL", object_of(answer.json()).get("AAPL"), utc_now())
     except ValueError:
-        raise _garbage("content") from None
+        raise garbage("content") from None
     if not quote.last.is_finite():
-        raise _garbage("price")
+        raise garbage("price")
     return f"AAPL at {quote.last:,.2f} USD from the feed {feed}."

@@ -1,4 +1,4 @@
-"""Alpha Vantage with a key: closes, daily bars and search, over plain HTTP. The key is in the query: tell no address.
+"""Alpha Vantage with a key: closes, days, actions and search over HTTP. The key is in the query: tell no address.
 
 Vendor address (STARKMATTER_VENDOR_URLS): `alphavantage`. It answers every question with 200 and says in words what is
 wrong. Its days are not adjusted on the free plan: we do that, with the splits it tells.
@@ -6,12 +6,14 @@ wrong. Its days are not adjusted on the free plan: we do that, with the splits i
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, Split
+from starkmatter.domain.adjusting import Factor, split_factor
 from starkmatter.domain.money import to_micros
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
@@ -22,7 +24,16 @@ from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import QUIET_SECS, JsonVendor
-from starkmatter.market.providers.figures import CLOSE, NEVER, day, day_instant, price, written
+from starkmatter.market.providers.figures import (
+    CLOSE,
+    NEVER,
+    NO_DAY,
+    day_instant,
+    may_day,
+    must_day,
+    price,
+    written,
+)
 from starkmatter.settings import Settings
 
 NAME = KIND = "alphavantage"
@@ -43,16 +54,10 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="httpx",
     connection=KIND,
-    gives=("quotes", "bars", "search"),
+    gives=("quotes", "bars", "actions", "search"),
     limits="free plan: 25 requests a day, 5 a minute",
     notes="US stocks and ETFs: a quote is the last close, bars are days. Asked last for quotes: the plan is too small.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    on: date
-    factor: Decimal
 
 
 class AlphaVantageProvider:
@@ -115,18 +120,31 @@ class AlphaVantageProvider:
         if not isinstance(days, dict) or not all(isinstance(one, dict) for one in days.values()):
             raise self._there.garbage(answer)
         splits = await self._splits(symbol) if days else []
-        bars = [_bar(symbol, on, fields, splits) for on, fields in days.items()]
+        if not all(one.numerator.is_finite() and one.numerator > 0 and one.ex_on != NO_DAY for one in splits):
+            raise self._there.garbage(splits)
+        shares = split_factor(splits, exchange_day(utc_now()))
+        bars = [_bar(symbol, on, fields, shares) for on, fields in days.items()]
         return sorted((bar for bar in bars if start <= bar.starts_at), key=lambda bar: bar.starts_at)
 
-    async def _splits(self, symbol: str) -> list[_Split]:
+    async def _splits(self, symbol: str) -> list[Split]:
         answer = await self._ask("SPLITS", symbol=_theirs(symbol))
-        found = []
-        for row in self._there.rows(answer, "data"):
-            on, factor = day(row.get("effective_date")), written(row.get("split_factor"))
-            if on is None or factor is None or not (factor.is_finite() and factor > 0):
-                raise self._there.garbage(row)
-            found.append(_Split(on, factor))
-        return found
+        return [_split(symbol, row) for row in self._rows(answer)]
+
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Two questions of a plan of few."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        splits = await self._splits(symbol)
+        paid = self._rows(await self._ask("DIVIDENDS", symbol=_theirs(symbol)))
+        return [*splits, *(_dividend(symbol, row) for row in paid)]
+
+    def _rows(self, answer: dict[str, Any]) -> list[dict[str, Any]]:
+        """A symbol it does not know has an answer without anything in it, or words about that."""
+        return [] if not answer or "Error Message" in answer else self._there.rows(answer, "data")
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no dates of earnings here.")
 
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
@@ -177,24 +195,31 @@ def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote:
     )
 
 
-def _bar(symbol: str, on: str, fields: Mapping[str, Any], splits: Sequence[_Split]) -> Bar:
+def _bar(symbol: str, on: str, fields: Mapping[str, Any], shares: Factor) -> Bar:
     """One day, in shares of today."""
     starts_at = day_instant(on)
     names = ("1. open", "2. high", "3. low", "4. close")
     opened, high, low, close = (price(written(fields.get(name))) for name in names)
     volume = written(fields.get("5. volume"))
-    factor = Decimal(1)
-    for split in splits:
-        if starts_at != NEVER and exchange_day(starts_at) < split.on:
-            factor *= split.factor
+    factor = shares(exchange_day(starts_at)) if starts_at != NEVER else Fraction(1)
     if factor != 1:
         opened, high, low, close = (_divided(one, factor) for one in (opened, high, low, close))
-        volume = None if volume is None else volume * factor
+        volume = volume * factor.numerator / factor.denominator if volume is not None and volume.is_finite() else volume
     return Bar(symbol, "1d", starts_at, opened, high, low, close, volume, NAME)
 
 
-def _divided(figure: Decimal, factor: Decimal) -> Decimal:
-    return to_micros(figure / factor) if figure.is_finite() else figure
+def _divided(figure: Decimal, factor: Fraction) -> Decimal:
+    return to_micros(figure * factor.denominator / factor.numerator) if figure.is_finite() else figure
+
+
+def _split(symbol: str, row: Mapping[str, Any]) -> Split:
+    """It tells one number, the shares that one became."""
+    return Split(symbol, must_day(row.get("effective_date")), price(written(row.get("split_factor"))), Decimal(1), NAME)
+
+
+def _dividend(symbol: str, row: Mapping[str, Any]) -> Dividend:
+    ex_on, pay_on = must_day(row.get("ex_dividend_date")), may_day(row.get("payment_date"))
+    return Dividend(symbol, ex_on, price(written(row.get("amount"))), "USD", pay_on, NAME)
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:

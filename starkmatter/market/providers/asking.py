@@ -24,7 +24,10 @@ for _name in ("httpx", "httpcore"):
 
 
 class JsonVendor:
-    """One vendor's REST side. `hide` are its keys; `speaks` the statuses whose body is an answer in its own words."""
+    """One vendor's REST side. `hide` are its keys; `speaks` the statuses whose body is an answer in its own words.
+
+    What is not JSON is read with `content`.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,24 @@ class JsonVendor:
 
     async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """The object at `path`. VendorFailure when there is none."""
+        found = await self._read(path, params)
+        if not isinstance(found, dict):
+            raise self.garbage(found)
+        return found
+
+    async def get_rows(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The list of objects at `path`. VendorFailure when there is none."""
+        return self.rows({"rows": await self._read(path, params)}, "rows")
+
+    async def _read(self, path: str, params: Mapping[str, str]) -> Any:
+        body = await self.content(path, params)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise self.garbage(body) from None
+
+    async def content(self, path: str, params: Mapping[str, str]) -> bytes:
+        """What is at `path`, whatever it is. VendorFailure when nothing is, or too much."""
         client = await self.ready()
         try:
             async with client.stream("GET", self._url + path, params=dict(params), headers=self._headers) as response:
@@ -74,13 +95,7 @@ class JsonVendor:
             raise self.garbage("", "an answer that cannot be unpacked") from None
         except (httpx.TransportError, httpx.StreamError, OSError):
             raise VendorFailure(self.vendor, "unreachable", f"{self.vendor} cannot be reached.") from None
-        try:
-            found = orjson.loads(bytes(body))
-        except orjson.JSONDecodeError:
-            raise self.garbage(bytes(body)) from None
-        if not isinstance(found, dict):
-            raise self.garbage(bytes(body))
-        return found
+        return bytes(body)
 
     def garbage(self, sent: bytes | str | object, what: str = "something that is not an answer") -> VendorFailure:
         """The failure that `sent` is; its beginning goes with it, without the keys."""

@@ -1,6 +1,7 @@
 """Figures of vendors as exact numbers and instants. What is none becomes a value that the border turns away and counts.
 
-A parser neither drops such a figure silently nor guesses: NaN is no price and no size, and NEVER has not happened yet.
+A parser neither drops such a figure silently nor guesses: NaN is no price and no size, NEVER has not happened yet, and
+NO_DAY does not come.
 """
 
 import re
@@ -14,6 +15,7 @@ from starkmatter.domain.sessions import EXCHANGE_ZONE
 
 NAN = Decimal("NaN")
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+NO_DAY = date(9000, 1, 1)
 WRITTEN = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
 CLOSE = time(16, 0)
 DAY = timedelta(days=1)
@@ -89,3 +91,20 @@ def day_instant(value: Any, at: time = time(12, 0)) -> datetime:
     """An instant of the day in exchange time; NEVER when it is no day."""
     found = day(value)
     return NEVER if found is None else datetime.combine(found, at, EXCHANGE_ZONE).astimezone(UTC)
+
+
+def must_day(value: Any) -> date:
+    """`2026-11-25`; NO_DAY when it is none."""
+    return day(value) or NO_DAY
+
+
+def may_day(value: Any) -> date | None:
+    """A day that may be left out, also in the words and zeros vendors use for that; NO_DAY when it is none."""
+    if value is None or (isinstance(value, str) and value.strip() in {"", "-", "None", "null", "0000-00-00"}):
+        return None
+    return must_day(value)
+
+
+def code(value: Any) -> str:
+    """A currency's three letters as they are written in capitals; what is no text becomes none, which is refused."""
+    return value.strip().upper()[:10] if isinstance(value, str) else ""

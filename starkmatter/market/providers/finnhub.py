@@ -1,4 +1,4 @@
-"""Finnhub with a key: quotes, bars, search and the stream of trades, over plain HTTP and a plain WebSocket.
+"""Finnhub with a key: quotes, bars, actions, search and the stream of trades, over plain HTTP and a plain WebSocket.
 
 Vendor addresses (STARKMATTER_VENDOR_URLS): `finnhub` for REST, `finnhub-stream` for the stream. Over REST the key goes
 in a header; the stream takes it in the address only, which is told to nobody.
@@ -7,21 +7,24 @@ in a header; the stream takes it in the address only, which is told to nobody.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote as escaped
 
 import orjson
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, ReportHour, Split
 from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
+from starkmatter.market.border import ANNOUNCED_AHEAD
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import JsonVendor
-from starkmatter.market.providers.figures import asked_for, instant, number, price
+from starkmatter.market.providers.figures import asked_for, code, instant, may_day, must_day, number, price
 from starkmatter.market.providers.sockets import Socket, streamed
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
@@ -37,6 +40,9 @@ AT_ONCE = 4
 STREAM_SYMBOLS = 50
 SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
 INTERVALS: dict[Interval, str] = {"1m": "1", "5m": "5", "15m": "15", "1h": "30", "1d": "D"}
+HOURS: dict[str, ReportHour] = {"bmo": "before_open", "amc": "after_close"}
+ACTIONS_SINCE = date(1980, 1, 1)
+EARNINGS_BACK = timedelta(days=400)
 KINDS: dict[str, Any] = {"Common Stock": "equity", "ADR": "equity", "ETP": "etf"}
 
 CAPABILITY = Capability(
@@ -45,8 +51,9 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="httpx, websockets",
     connection=KIND,
-    gives=("quotes", "bars", "search", "stream"),
-    limits="free plan: 60 requests a minute, one for each symbol, and a stream with 50 symbols; bars need a paid plan",
+    gives=("quotes", "bars", "actions", "earnings", "search", "stream"),
+    limits="free plan: 60 requests a minute, one for each symbol, and a stream with 50 symbols; bars, splits and "
+    "dividends need a paid plan",
     notes="US stocks and ETFs. Quotes have neither bid and ask nor volume; the stream tells of trades.",
 )
 
@@ -132,6 +139,27 @@ class FinnhubProvider:
         bars = [_bar(symbol, interval, row) for row in zip(*lists, strict=True)]
         return asked_for(bars, start)
 
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Only with a paid plan."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        splits = await self._rows("/api/v1/stock/split", self._span(symbol))
+        paid = await self._rows("/api/v1/stock/dividend", self._span(symbol))
+        return [*map(_split, splits), *map(_dividend, paid)]
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """See the port. The last months and what is expected."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        answer = await self._ask("/api/v1/calendar/earnings", self._span(symbol, EARNINGS_BACK))
+        today = exchange_day(utc_now())
+        return [_earnings(row, today) for row in self._there.rows(answer, "earningsCalendar")]
+
+    def _span(self, symbol: str, back: timedelta | None = None) -> dict[str, str]:
+        today = exchange_day(utc_now())
+        since = ACTIONS_SINCE if back is None else today - back
+        return {"symbol": symbol, "from": since.isoformat(), "to": (today + ANNOUNCED_AHEAD).isoformat()}
+
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States."""
         answer = await self._ask("/api/v1/search", {"q": text, "exchange": "US"})
@@ -178,6 +206,10 @@ class FinnhubProvider:
             at = instant(trade.get("t"), 1_000)
             tape.take_trade(str(trade.get("s")), at, price(number(trade.get("p"))), number(trade.get("v")), alone=True)
 
+    async def _rows(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        await self.ready()
+        return await self._line.read(lambda: self._there.get_rows(path, params))
+
     async def _ask(self, path: str, params: Mapping[str, str], wait_secs: float | None = None) -> dict[str, Any]:
         await self.ready()
         return await self._line.read(lambda: self._there.get(path, params), wait_secs=wait_secs)
@@ -205,6 +237,28 @@ def _quote(symbol: str, fields: Mapping[str, Any], received_at: datetime) -> Quo
 def _bar(symbol: str, interval: Interval, row: Sequence[Any]) -> Bar:
     opened, high, low, close = (price(number(one)) for one in row[1:5])
     return Bar(symbol, interval, instant(row[0]), opened, high, low, close, number(row[5]), NAME)
+
+
+def _split(row: Mapping[str, Any]) -> Split:
+    new, old = price(number(row.get("toFactor"))), price(number(row.get("fromFactor")))
+    return Split(str(row.get("symbol"))[:20], must_day(row.get("date")), new, old, NAME)
+
+
+def _dividend(row: Mapping[str, Any]) -> Dividend:
+    """`adjustedAmount` beside the amount is in shares of today."""
+    return Dividend(
+        symbol=str(row.get("symbol"))[:20],
+        ex_on=must_day(row.get("date")),
+        amount=price(number(row.get("amount"))),
+        currency=code(row.get("currency")),
+        pay_on=may_day(row.get("payDate")),
+        provider=NAME,
+    )
+
+
+def _earnings(row: Mapping[str, Any], today: date) -> EarningsDate:
+    on = must_day(row.get("date"))
+    return EarningsDate(str(row.get("symbol"))[:20], on, HOURS.get(str(row.get("hour")), "unknown"), on > today, NAME)
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:

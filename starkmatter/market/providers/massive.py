@@ -1,4 +1,4 @@
-"""Massive (formerly Polygon.io) with a key: snapshots, bars, search and the stream, through its SDK with our limits.
+"""Massive (formerly Polygon.io) with a key: snapshots, bars, actions, search, a stream, through its SDK.
 
 Vendor addresses (STARKMATTER_VENDOR_URLS): `massive` for REST, `massive-stream` for the stream. The SDK's answers are
 taken as they came, so that every figure is judged here; it retries nothing and follows nowhere. It brings no pandas.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, Split
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.excerpt import excerpt_of
@@ -23,9 +24,20 @@ from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
+from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import CONNECT_SECS, MAX_BYTES, QUIET_SECS
-from starkmatter.market.providers.figures import NEVER, asked_for, instant, number, price, touch
+from starkmatter.market.providers.figures import (
+    NEVER,
+    asked_for,
+    code,
+    instant,
+    may_day,
+    must_day,
+    number,
+    price,
+    touch,
+)
 from starkmatter.market.providers.massive_stream import stream_until_lost
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
@@ -42,6 +54,7 @@ MUTE_SECS = 60.0
 FREE = Plan(per_min=5)
 BATCH = 100
 MAX_ROWS = 50_000
+MAX_ACTIONS = 1_000
 STREAM_SYMBOLS = 100
 NANOS = 1_000_000_000
 SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
@@ -60,7 +73,7 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="massive",
     connection=KIND,
-    gives=("quotes", "bars", "search", "stream"),
+    gives=("quotes", "bars", "actions", "search", "stream"),
     limits="free plan: 5 requests a minute, bars of finished days; quotes and the stream need a paid plan",
     notes="Polygon.io's present name. US stocks and ETFs; bid and ask where the plan has them.",
 )
@@ -129,6 +142,25 @@ class MassiveProvider:
             return []
         bars = [_bar(symbol, interval, row) for row in self._rows(answer, "results")]
         return asked_for(bars, start)
+
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Stock dividends among the splits are left out: bars are not adjusted for them."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        splits = await self._ask(
+            lambda client: client.list_stocks_splits(ticker=symbol, limit=MAX_ACTIONS, sort="execution_date", raw=True)
+        )
+        paid = await self._ask(
+            lambda client: client.list_stocks_dividends(
+                ticker=symbol, limit=MAX_ACTIONS, sort="ex_dividend_date.desc", raw=True
+            )
+        )
+        told = [row for row in self._rows(splits, "results") if row.get("adjustment_type") != "stock_dividend"]
+        return [*map(_split, told), *map(_dividend, self._rows(paid, "results"))]
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """Not offered."""
+        raise InvalidInput(f"{VENDOR} has no dates of earnings here.")
 
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
@@ -281,6 +313,22 @@ def _bar(symbol: str, interval: Interval, row: Mapping[str, Any]) -> Bar:
     opened, high, low, close = (price(number(row.get(name))) for name in ("o", "h", "l", "c"))
     at = instant(row.get("t"), 1_000).astimezone(UTC)
     return Bar(symbol, interval, at, opened, high, low, close, number(row.get("v")), NAME)
+
+
+def _split(row: Mapping[str, Any]) -> Split:
+    to, since = price(number(row.get("split_to"))), price(number(row.get("split_from")))
+    return Split(str(row.get("ticker"))[:20], must_day(row.get("execution_date")), to, since, NAME)
+
+
+def _dividend(row: Mapping[str, Any]) -> Dividend:
+    return Dividend(
+        symbol=str(row.get("ticker"))[:20],
+        ex_on=must_day(row.get("ex_dividend_date")),
+        amount=price(number(row.get("cash_amount"))),
+        currency=code(row.get("currency")),
+        pay_on=may_day(row.get("pay_date")),
+        provider=NAME,
+    )
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:

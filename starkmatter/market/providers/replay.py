@@ -34,9 +34,10 @@ NOTE_RANGE_SYNTHESIZED = "range_synthesized"
 NOTE_PATH_SYNTHESIZED = "path_synthesized"
 
 _NOTES = {
-    "ohlcv": "Real daily open, high, low, close and volume, split-adjusted; the path inside a day is synthesized.",
-    "close_only": "Only the dividend-adjusted close is real: open, high, low and the path inside a day are synthesized "
-    "and there is no volume.",
+    "ohlcv": "Real daily open, high, low, close and volume, adjusted for splits, not for dividends; the source names "
+    "neither. The path inside a day is synthesized.",
+    "close_only": "Only the close is real, adjusted for splits and dividends the source does not name: open, high, "
+    "low and the path inside a day are synthesized and there is no volume.",
     "index": "Only the index close is real: open, high, low and the path inside a day are synthesized.",
 }
 

@@ -1,4 +1,4 @@
-"""Twelve Data with a key: quotes in batches, bars and search, over plain HTTP. The key goes in a header.
+"""Twelve Data with a key: quotes in batches, bars, actions and search, over HTTP. The key goes in a header.
 
 Vendor address (STARKMATTER_VENDOR_URLS): `twelvedata`. Its own SDK asks once more than needed at first use, which costs
 a credit. Each symbol of a batch is counted as one request.
@@ -6,11 +6,14 @@ a credit. Each symbol of a batch is counted as one request.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, ReportHour, Split
 from starkmatter.domain.quotes import Bar, Interval, Quote
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.line import Line
@@ -18,7 +21,18 @@ from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import QUIET_SECS, JsonVendor
-from starkmatter.market.providers.figures import asked_for, day_instant, instant, instant_of_text, price, written
+from starkmatter.market.providers.figures import (
+    NAN,
+    asked_for,
+    code,
+    day_instant,
+    instant,
+    instant_of_text,
+    must_day,
+    number,
+    price,
+    written,
+)
 from starkmatter.settings import Settings
 
 NAME = KIND = "twelvedata"
@@ -31,6 +45,9 @@ MAX_ROWS = 5_000
 SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
 INTERVALS: dict[Interval, str] = {"1m": "1min", "5m": "5min", "15m": "15min", "1h": "1h", "1d": "1day"}
 KINDS: dict[str, Any] = {"Common Stock": "equity", "American Depositary Receipt": "equity", "ETF": "etf"}
+HOURS: dict[str, ReportHour] = {"Pre Market": "before_open", "After Hours": "after_close"}
+ACTIONS_COST = 20
+MAX_RATIO_SLIP = Decimal("0.01")
 NO_BARS = re.compile(r"no data is available", re.IGNORECASE)
 
 CAPABILITY = Capability(
@@ -39,8 +56,8 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="httpx",
     connection=KIND,
-    gives=("quotes", "bars", "search"),
-    limits="free plan: 8 credits a minute and 800 a day, one for each symbol",
+    gives=("quotes", "bars", "actions", "earnings", "search"),
+    limits="free plan: 8 credits a minute and 800 a day, one for each symbol; actions and earnings need a paid plan",
     notes="US stocks and ETFs. Quotes have no bid and ask; on the free plan few symbols can be followed live.",
 )
 
@@ -114,6 +131,29 @@ class TwelveDataProvider:
         bars = [_bar(symbol, interval, row) for row in self._there.rows(answer, "values")]
         return asked_for(bars, start)
 
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Dividends without the day they are paid on. Only with a paid plan."""
+        splits = await self._told("/splits", symbol, "splits")
+        paid = await self._told("/dividends", symbol, "dividends", adjust="false")
+        found: list[CorporateAction] = [_split(symbol, row) for row in splits[1]]
+        return [*found, *(_dividend(symbol, row, paid[0]) for row in paid[1])]
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """See the port. Only with a paid plan."""
+        today = exchange_day(utc_now())
+        return [_earnings(symbol, row, today) for row in (await self._told("/earnings", symbol, "earnings"))[1]]
+
+    async def _told(self, path: str, symbol: str, name: str, **more: str) -> tuple[str, list[dict[str, Any]]]:
+        """The currency and the rows; none for a symbol it does not know."""
+        if not SYMBOL.fullmatch(symbol):
+            return "", []
+        asked = {"symbol": symbol, **({"range": "full"} if name != "earnings" else {}), **more}
+        answer = await self._ask(path, asked, ACTIONS_COST)
+        if _is_unknown(answer):
+            return "", []
+        meta = answer.get("meta")
+        return code(meta.get("currency") if isinstance(meta, dict) else None), self._there.rows(answer, name)
+
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
         answer = await self._ask("/symbol_search", {"symbol": text, "outputsize": "30"})
@@ -173,6 +213,28 @@ def _bar(symbol: str, interval: Interval, row: Mapping[str, Any]) -> Bar:
     starts_at = day_instant(at) if interval == "1d" else instant_of_text(at)
     opened, high, low, close = (price(written(row.get(name))) for name in ("open", "high", "low", "close"))
     return Bar(symbol, interval, starts_at, opened, high, low, close, written(row.get("volume")), NAME)
+
+
+def _split(symbol: str, row: Mapping[str, Any]) -> Split:
+    """`ratio` is what a price is multiplied by. Which of the two factors is which is taken from it."""
+    one, other = price(number(row.get("from_factor"))), price(number(row.get("to_factor")))
+    ratio = price(number(row.get("ratio")))
+    if not (ratio.is_finite() and ratio > 0 and one.is_finite() and other.is_finite() and one > 0 and other > 0):
+        return Split(symbol, must_day(row.get("date")), NAN, NAN, NAME)
+    new, old = (max(one, other), min(one, other)) if ratio < 1 else (min(one, other), max(one, other))
+    if abs(old / new - ratio) > MAX_RATIO_SLIP * ratio:
+        new = old = NAN  # It contradicts itself.
+    return Split(symbol, must_day(row.get("date")), new, old, NAME)
+
+
+def _dividend(symbol: str, row: Mapping[str, Any], currency: str) -> Dividend:
+    amount = price(number(row.get("amount")))
+    return Dividend(symbol, must_day(row.get("ex_date")), amount, currency, None, NAME)
+
+
+def _earnings(symbol: str, row: Mapping[str, Any], today: date) -> EarningsDate:
+    on = must_day(row.get("date"))
+    return EarningsDate(symbol, on, HOURS.get(str(row.get("time")), "unknown"), on > today, NAME)
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:

@@ -1,4 +1,4 @@
-"""Yahoo Finance without a key: quotes in batches, bars, search and the stream, through yfinance with hard time-outs.
+"""Yahoo Finance without a key: quotes in batches, bars, actions, search, stream, through yfinance with hard time-outs.
 
 Vendor addresses (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts, and `yahoo-stream`. The SDK
 blocks in threads where it is no stream. It is imported on first
@@ -7,29 +7,31 @@ SDK never asks twice.
 """
 
 import asyncio
-import logging
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
-
-import orjson
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.actions import CorporateAction, EarningsDate
 from starkmatter.domain.quotes import Bar, Interval, Quote
-from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.egress.capability import Capability
-from starkmatter.egress.excerpt import LOOKED_AT_CHARS, excerpt_of
-from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan
-from starkmatter.egress.sdk import load
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.figures import NAN, asked_for, instant, number, price, touch
+from starkmatter.market.providers.yahoo_actions import CHART_URL, actions_of, asked_actions, earnings_of
+from starkmatter.market.providers.yahoo_rest import (
+    VENDOR,
+    check_stamps,
+    forget_answers,
+    garbage,
+    make_session,
+    translated,
+)
 from starkmatter.market.providers.yahoo_stream import STREAM_SYMBOLS, stream_until_lost
 from starkmatter.settings import Settings
 
@@ -37,14 +39,10 @@ if TYPE_CHECKING:
     from curl_cffi.requests import Session
 
 NAME = "yahoo"
-VENDOR = "Yahoo Finance"
 # No contract says so: what it has borne so far, shared with the charts' bars.
 FREE = Plan(per_min=75)
 READ_SECS = 8.0
-MAX_BYTES = 6_000_000
 BATCH = 100
-QUIET_SECS = 60.0
-DAY_SECS = 86_400.0
 MUTE_SECS = 90.0
 STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
@@ -63,7 +61,7 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="yfinance",
     connection=None,
-    gives=("quotes", "bars", "search", "stream"),
+    gives=("quotes", "bars", "actions", "earnings", "search", "stream"),
     limits="no contract: bursts are answered with 429 for minutes to hours; minute bars of the last days only",
     notes="Needs no key, for personal use. Some quotes come without bid and ask or late; each shows its age. "
     "The stream tells of trades.",
@@ -121,6 +119,17 @@ class YahooProvider:
         """See the port. The growing bar of the present day is the last one."""
         return await self._ask(lambda: self._bars(symbol, interval, start, end))
 
+    async def actions(self, symbol: str) -> list[CorporateAction]:
+        """See the port. Dividends without the day they are paid on, and none that are only announced."""
+        now = utc_now()
+        raw = await self._ask(lambda: self._actions(symbol, now))
+        return [] if raw is None else actions_of(raw, symbol, exchange_day(now), garbage)
+
+    async def earnings(self, symbol: str) -> list[EarningsDate]:
+        """See the port. One date: the next, or the last while none is known."""
+        raw = await self._ask(lambda: self._quotes([symbol]))
+        return [one for fields in _results(raw, "quoteResponse")[:1] for one in earnings_of(fields, symbol)]
+
     async def search(self, text: str) -> list[Found]:
         """See the port: listed in the United States, priced in dollars."""
         found = (_found(fields) for fields in await self._ask(lambda: self._search(text)))
@@ -147,11 +156,11 @@ class YahooProvider:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # The SDK shares one session and one cookie: two questions at once would fetch both twice.
         async with self._one_at_a_time:
-            return await asyncio.to_thread(_translated, work)
+            return await asyncio.to_thread(translated, work)
 
     def _ready(self) -> "Session[Any]":
         if self._session is None:
-            self._session = _make_session(self._url, self._cache_dir, self._read_secs, self._charts)
+            self._session = make_session(self._url, self._cache_dir, self._read_secs, self._charts)
         return self._session
 
     def _quotes(self, symbols: Sequence[str]) -> Any:
@@ -179,15 +188,31 @@ class YahooProvider:
                     timeout=self._read_secs,
                 )
         except YFPricesMissingError:
-            _check_stamps(self._charts)
+            check_stamps(self._charts)
             return []
         finally:
-            _forget_answers(YfData)
-        _check_stamps(self._charts)
+            forget_answers(YfData)
+        check_stamps(self._charts)
         columns = (frame[name].tolist() for name in ("Open", "High", "Low", "Close", "Volume"))
         rows = zip((at.to_pydatetime().astimezone(UTC) for at in frame.index), *columns, strict=True)
         bars = (_bar(symbol, interval, *row) for row in rows)
         return asked_for((bar for bar in bars if bar is not None), start)
+
+    def _actions(self, symbol: str, now: datetime) -> Any:
+        """The raw answer; None when Yahoo knows no such symbol."""
+        from curl_cffi.requests.exceptions import HTTPError
+        from yfinance.data import YfData
+
+        there = CHART_URL.format(symbol=_theirs(symbol))
+        try:
+            data = YfData(session=self._ready())
+            return data.get_raw_json(there, params=asked_actions(now), timeout=self._read_secs)
+        except HTTPError as error:
+            if getattr(error.response, "status_code", 0) == 404:
+                return None
+            raise
+        finally:
+            self._charts.clear()
 
     def _search(self, text: str) -> Any:
         import yfinance
@@ -204,115 +229,17 @@ class YahooProvider:
                 timeout=self._read_secs,
             )
         finally:
-            _forget_answers(YfData)
+            forget_answers(YfData)
         if not isinstance(found.response.get("quotes"), list):
-            raise _garbage()  # The SDK takes what it cannot read for nothing found.
+            raise garbage()  # The SDK takes what it cannot read for nothing found.
         return found.quotes
-
-
-class _VendorStatus(Exception):
-    """An HTTP status that is the end of a question: the SDK would ask the same again another way."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(str(status))
-        self.status = status
-
-
-def _make_session(url: str | None, cache_dir: Path, read_secs: float, charts: list[bytes]) -> "Session[Any]":
-    """The SDK's session with our limits; every host is `url` where one is given; `charts` gets the newest bars."""
-    load("yfinance", "curl_cffi.requests")
-    import yfinance
-    from curl_cffi.requests import Session
-    from yfinance.config import YfConfig
-
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    yfinance.set_tz_cache_location(str(cache_dir))
-    YfConfig.debug.hide_exceptions = False
-    YfConfig.network.retries = 0
-    logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
-    there = urlsplit(url) if url else None
-
-    class Limited(Session):  # type: ignore[type-arg]
-        def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
-            if there is not None:
-                url = urlunsplit(urlsplit(url)._replace(scheme=there.scheme, netloc=there.netloc))
-            options["timeout"] = read_secs
-            answer = super().request(method, url, *args, **options)
-            if answer.status_code == 429 or answer.status_code >= 500:
-                raise _VendorStatus(answer.status_code)
-            if len(answer.content) > MAX_BYTES:
-                raise _garbage(answer.content[:LOOKED_AT_CHARS])
-            if "/finance/chart/" in url:
-                charts[:] = [answer.content]
-            return answer
-
-    return Limited(impersonate="chrome", trust_env=False)
-
-
-def _check_stamps(charts: list[bytes]) -> None:
-    """A garbage failure when a bar's instant is none or to come, or there is nothing and no reason why.
-
-    The SDK would drop that without a word.
-    """
-    latest = utc_now().timestamp() + DAY_SECS
-    for raw in charts:
-        chart = orjson.loads(raw)["chart"]
-        silent = chart.get("result") is None and chart.get("error") is None
-        stamps = [at for result in chart.get("result") or [] for at in result.get("timestamp") or []]
-        if silent or not all(type(at) is int and at < latest for at in stamps):
-            raise _garbage(raw[:LOOKED_AT_CHARS])
-    charts.clear()
-
-
-def _forget_answers(data: Any) -> None:
-    """The SDK keeps some answers for ever, bad ones too."""
-    data.cache_get.cache_clear()
-
-
-def _translated(work: Callable[[], T]) -> T:
-    from curl_cffi.requests.exceptions import HTTPError, RequestException
-    from yfinance.exceptions import YFException, YFRateLimitError
-
-    try:
-        return work()
-    except VendorFailure:
-        raise
-    except YFRateLimitError:
-        raise failure_of_status(VENDOR, 429, retry_after_secs=QUIET_SECS) from None
-    except _VendorStatus as error:
-        quiet = QUIET_SECS if error.status == 429 else None
-        raise failure_of_status(VENDOR, error.status, retry_after_secs=quiet) from None
-    except HTTPError as error:
-        raise failure_of_status(VENDOR, getattr(error.response, "status_code", 0)) from None
-    except RequestException as error:
-        late = "Timeout" in type(error).__name__
-        words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
-        raise VendorFailure(VENDOR, "unreachable", words) from None
-    except OSError:
-        raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
-    except (
-        YFException,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        AssertionError,
-        RecursionError,
-    ):
-        raise _garbage() from None
-
-
-def _garbage(sent: object = "") -> VendorFailure:
-    excerpt = excerpt_of(sent if isinstance(sent, str | bytes) else repr(sent)[:LOOKED_AT_CHARS])
-    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent something that is not an answer.", excerpt=excerpt)
 
 
 def _results(raw: Any, name: str) -> list[Mapping[str, Any]]:
     body = raw.get(name) if isinstance(raw, dict) else None
     found = body.get("result") if isinstance(body, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise _garbage(raw)
+        raise garbage(raw)
     return found
 
 

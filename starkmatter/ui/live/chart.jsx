@@ -9,9 +9,10 @@ import { save } from "./chartpicture.js";
 
 const Menu = lazy(() => import("./chartmenus.jsx").then((found) => ({ default: found.Menu })));
 const LOOK = "starkmatter.chart.look";
-const PLAIN = { style: "candles", scale: "linear", volume: true, sessions: true, events: true, indicators: [] };
+const PLAIN = { style: "candles", scale: "linear", volume: true, sessions: true, events: true, adjustment: "splits", indicators: [] };
 const STYLES = [["candles", "Candles"], ["bars", "Bars"], ["line", "Line"], ["area", "Area"], ["heikin_ashi", "Heikin-Ashi"]];
 const SCALES = [["linear", "Linear"], ["log", "Log"], ["percent", "Percent"], ["indexed", "Indexed to 100"]];
+const ADJUSTMENTS = [["splits", "Adj. splits"], ["all", "Adj. dividends"], ["raw", "Raw"]];
 const TOOLS = [
   ["trend", "Trend line", "M5 19L19 5M5 19h.01M19 5h.01"], ["horizontal", "Horizontal line", "M3 12h18M12 12h.01"],
   ["fibonacci", "Fibonacci retracement", "M4 5h16M4 10h16M4 14h16M4 19h16"], ["rectangle", "Rectangle", "M4 7h16v10H4z"],
@@ -53,7 +54,9 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
   // What was guessed stands only until the page has said for the first time what it shows.
   const known = useRef(false);
   known.current ||= !!(symbol && venue);
-  const ask = symbol && venue ? { symbol, venue, interval } : known.current ? null : guessed;
+  const asked = symbol && venue ? { symbol, venue, interval } : known.current ? null : guessed;
+  // The replay's history has one series.
+  const ask = asked && { ...asked, adjustment: asked.venue === "market" ? look.adjustment : "splits" };
 
   useEffect(() => {
     const chart = new ChartView(host.current, {
@@ -74,7 +77,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
     setTool("");
     if (drawings.current) drawings.current.load(ask);
     else hasDrawings(ask).then((some) => some && withDrawings());
-  }, [ask?.symbol, ask?.venue, ask?.interval]);
+  }, [ask?.symbol, ask?.venue, ask?.interval, ask?.adjustment]);
   useEffect(() => window.starkmatterStream?.listen("order", () => setTimeout(() => view.current?.events.read(), 400)), []);
   useEffect(() => { setCompared([]); }, [ask?.symbol, ask?.venue]);
   useEffect(() => { view.current.compared.show(compared); }, [compared.join()]);
@@ -126,6 +129,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
       <div className="chartbar" role="group" aria-label="Chart settings">
         <Choice label="Chart style" value={look.style} options={STYLES} onChange={(style) => change({ style })} />
         <Choice label="Price scale" value={look.scale} options={SCALES} onChange={(scale) => change({ scale })} />
+        {ask?.venue === "market" ? <Choice label="Price adjustment" value={look.adjustment} options={ADJUSTMENTS} onChange={(adjustment) => change({ adjustment })} /> : null}
         {button("indicators", "Indicators", look.indicators.length)}
         {button("compare", "Compare", compared.length)}
         {button("templates", "Templates")}

@@ -45,13 +45,15 @@ function barOf(row, interval) {
   };
 }
 
-export async function loadBars({ symbol, venue, interval }, limit = PAGE, end = null) {
-  const query = { symbol, venue, interval, limit, ...(end ? { end: instant(end) } : {}) };
+const series = (adjustment) => (adjustment && adjustment !== "splits" ? { adjustment } : {});
+
+export async function loadBars({ symbol, venue, interval, adjustment }, limit = PAGE, end = null) {
+  const query = { symbol, venue, interval, limit, ...series(adjustment), ...(end ? { end: instant(end) } : {}) };
   return (await get("/api/v1/bars", query)).items.map((row) => barOf(row, interval));
 }
 
-export async function loadIndicators({ symbol, venue, interval }, names, limit, end = null) {
-  const query = { symbol, venue, interval, limit, names: names.join(","), ...(end ? { end: instant(end) } : {}) };
+export async function loadIndicators({ symbol, venue, interval, adjustment }, names, limit, end = null) {
+  const query = { symbol, venue, interval, limit, ...series(adjustment), names: names.join(","), ...(end ? { end: instant(end) } : {}) };
   const told = await get("/api/v1/indicators", query);
   return { items: told.items, starts: told.starts_at.map(seconds) };
 }
@@ -71,7 +73,7 @@ export function guess() {
   if (!found || found[1].length > 24 || !venue || !STEPS[interval]) return null;
   return { symbol: decodeURIComponent(found[1]).toUpperCase(), venue, interval };
 }
-const same = (a, b) => a && b && a.symbol === b.symbol && a.venue === b.venue && a.interval === b.interval;
+const same = (a, b) => a && b && a.symbol === b.symbol && a.venue === b.venue && a.interval === b.interval && (a.adjustment ?? "splits") === (b.adjustment ?? "splits");
 let early = typeof window === "undefined" ? null : guess();
 let earlyBars = early ? loadBars(early) : null;
 earlyBars?.catch(() => {});

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { when } from "./chartbars.js";
 import { price, signed, size } from "./chartlooks.js";
 
+const ADJUSTED = { raw: "Prices as traded", all: "Adjusted for dividends" };
 const dir = (value) => (value > 0 ? "up" : value < 0 ? "down" : "");
 
 export function Legend({ ask, view, host, say, look, compared, onIndicators }) {
@@ -51,6 +52,7 @@ export function Legend({ ask, view, host, say, look, compared, onIndicators }) {
           <span>O <b>{price(bar.open)}</b></span><span>H <b>{price(bar.high)}</b></span><span>L <b>{price(bar.low)}</b></span><span>C <b>{price(bar.close)}</b></span>
           {change === null ? null : <b className={dir(change)}>{signed(change)}</b>}
           {bar.volume === null || !look.volume ? null : <span>V <b>{size(bar.volume)}</b></span>}
+          {ADJUSTED[ask.adjustment] ? <span className="soft">{ADJUSTED[ask.adjustment]}</span> : null}
           {look.style === "heikin_ashi" ? <span className="soft">Heikin-Ashi drawn, true prices told</span> : null}
         </div>
         {others.map((one, i) => (

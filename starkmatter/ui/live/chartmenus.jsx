@@ -160,7 +160,7 @@ function TemplateMenu({ look, onLook, onClose }) {
 }
 
 function ShowMenu({ look, onLook }) {
-  const parts = [["volume", "Volume"], ["sessions", "Shade every other session"], ["events", "Own fills and news"]];
+  const parts = [["volume", "Volume"], ["sessions", "Shade every other session"], ["events", "Own fills, news, corporate actions"]];
   return <div className="body">{parts.map(([name, text]) => <label className="tick" key={name}><input type="checkbox" checked={look[name]} onChange={(event) => onLook({ [name]: event.target.checked })} />{text}</label>)}</div>;
 }
 

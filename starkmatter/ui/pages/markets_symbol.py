@@ -38,7 +38,7 @@ def market_symbol() -> rx.Component:
                 rx.fragment(
                     _head(),
                     rx.el.div(
-                        rx.el.div(_line(), _figures(), class_name="grid w8"),
+                        rx.el.div(_line(), _figures(), panel("Corporate actions", _actions()), class_name="grid w8"),
                         rx.el.div(_returns(), _related(), class_name="grid w4"),
                         panel("News", _news(), extra=_all_news(), class_name="w12"),
                         class_name="grid dash",
@@ -211,6 +211,29 @@ def _related() -> rx.Component:
             skeleton_rows(8),
         ),
         extra=rx.el.a("Table", href="/markets/correlation", class_name="link"),
+    )
+
+
+def _actions() -> rx.Component:
+    state = SymbolState
+    rows = rx.foreach(
+        state.actions,
+        lambda one: rx.el.tr(
+            td(one["day"], rx.cond(one["ahead"] == "yes", rx.el.span("ahead", class_name="badge quiet"))),
+            td(one["kind"]),
+            td(one["text"], class_name="mono"),
+            td(one["more"], class_name="muted small"),
+        ),
+    )
+    head = [th("Day"), th("What"), th("As declared"), th("More")]
+    return rx.cond(
+        state.ready,
+        rx.cond(
+            state.actions.length() > 0,
+            table(head, rows, "Corporate actions"),
+            empty("Nothing is known", state.actions_note),
+        ),
+        skeleton_rows(4),
     )
 
 

@@ -1,14 +1,19 @@
 """One symbol's page: what its days say, how it moves with what the person has, and where it can be put."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 
 import reflex as rx
 
 from starkmatter.backends import backends
+from starkmatter.clock import utc_now
+from starkmatter.domain.actions import dividend_words, hour_words, pay_words, split_words
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.quotes import Quote, Venue
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import NotFound, StarkMatterError
+from starkmatter.market.actions.reading import Actions, load_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.key_figures import MAX_SYMBOLS, KeyFigures, correlations, key_figures
 from starkmatter.market.lookup import SYMBOL, look_at_bars, open_instrument
@@ -25,7 +30,7 @@ from starkmatter.ui.state.markets import _key
 from starkmatter.ui.state.news import _rows as news_rows
 from starkmatter.ui.state.rows import Row
 
-YEAR, WINDOW, NEWS = 252, 120, 6
+YEAR, WINDOW, NEWS, ACTIONS = 252, 120, 6, 12
 LINE_WIDTH, LINE_HEIGHT = 800, 200
 NO_FIGURES: Row = dict.fromkeys(
     ("last", "change", "change_pct", "bid", "ask", "volume", "average", "relative", "volatility", "beta", "open"),
@@ -53,6 +58,8 @@ class SymbolState(rx.State):
     returns: list[Row] = []
     news: list[Row] = []
     related: list[Row] = []
+    actions: list[Row] = []
+    actions_note: str = ""
     lists: list[Row] = []
     said: str = ""
     problem: str = ""
@@ -66,7 +73,7 @@ class SymbolState(rx.State):
         if not SYMBOL.fullmatch(asked):
             return rx.redirect("/markets")
         if asked != self.symbol:
-            self.ready, self.news, self.related = False, [], []
+            self.ready, self.news, self.related, self.actions = False, [], [], []
         b, venue = backends(), await chosen_venue(self)
         try:
             one = await open_instrument(b.db, b.cache, venue, asked)
@@ -101,6 +108,8 @@ class SymbolState(rx.State):
         self.news = await news_rows(found, venue)
         if venue == "market":
             await look_at_bars(b.cache, one.symbol, "1d")
+        known = await load_actions(b.db, venue, one.symbol)
+        self.actions, self.actions_note = action_rows(known, exchange_day(utc_now())), _told(known, venue)
         if clock is None:
             self.figures, self.returns = NO_FIGURES, []
             return
@@ -131,6 +140,28 @@ class SymbolState(rx.State):
             coefficient_cell(value) | {"symbol": name, "held": "yes" if name in held else ""}
             for name, value in zip(others, table[1:], strict=True)
         ]
+
+
+def action_rows(known: Actions, today: date) -> list[Row]:
+    """What is announced, the nearest last, then what has happened, the newest first; at most ACTIONS of it."""
+    found = [(one.ex_on, "Split", split_words(one), "") for one in known.splits]
+    found += [(one.ex_on, "Dividend", dividend_words(one), pay_words(one)) for one in known.dividends]
+    found += [
+        (one.reports_on, "Earnings", hour_words(one), "expected" if one.estimated else "") for one in known.earnings
+    ]
+    found.sort(key=itemgetter(0), reverse=True)
+    return [
+        {"day": f"{on:%b %-d, %Y}", "kind": kind, "text": text, "more": more, "ahead": "yes" if on >= today else ""}
+        for on, kind, text, more in found[:ACTIONS]
+    ]
+
+
+def _told(known: Actions, venue: Venue) -> str:
+    if venue != "market":
+        return "The replay's history came adjusted and names no splits, dividends or earnings."
+    if known.asked_at is None:
+        return "Sources are asked when a symbol is first looked at, and each day after that."
+    return "No source knows of any."
 
 
 def figure_row(found: KeyFigures, quote: Quote | None) -> Row:

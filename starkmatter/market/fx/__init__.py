@@ -1,0 +1,1 @@
+"""Exchange rates by day: fetched by the worker, asked for by everybody else."""
