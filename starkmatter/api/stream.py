@@ -21,6 +21,7 @@ from starkmatter.errors import NotAllowed, NotSignedIn, StarkMatterError
 from starkmatter.market.hub import CLOSE_UNAUTHORIZED, USER_CHANNELS, VENUES, Hub, HubClient, Send
 
 MAX_SYMBOLS = 200
+MAX_SYMBOLS_PER_USER = 800
 MAX_SOCKETS_PER_USER = 10
 MAX_SOCKETS_PER_ADDRESS = 50
 MAX_MESSAGE_BYTES = 65_536
@@ -251,6 +252,11 @@ class _Conversation:
         elsewhere = sum(len(listed) for known, listed in own.items() if known != venue)
         if adding and len(wanted) + elsewhere > MAX_SYMBOLS:
             self._refuse("too_many_symbols", f"At most {MAX_SYMBOLS} symbols per connection.")
+            return
+        others_of_theirs = self._hub.symbols_of(self._client.user_id) - len(own[venue])
+        if adding and len(wanted) + others_of_theirs > MAX_SYMBOLS_PER_USER:
+            text = f"At most {MAX_SYMBOLS_PER_USER} symbols over all your connections. Close one first."
+            self._refuse("too_many_symbols", text)
             return
         self._hub.resubscribe(self._client, venue, wanted)
         self._change_lists(venue, others, adding=adding)

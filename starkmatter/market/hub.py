@@ -245,6 +245,10 @@ class Hub:
     def sockets_of(self, user_id: UUID) -> int:
         return len(self._of_user.get(user_id, ()))
 
+    def symbols_of(self, user_id: UUID) -> int:
+        """How many symbols all sockets of a person have subscribed to; one that two want counts twice."""
+        return sum(len(listed) for client in self._of_user.get(user_id, ()) for listed in client.symbols.values())
+
     def resubscribe(self, client: HubClient, venue: Venue, symbols: set[str]) -> None:
         """From now on the socket gets exactly `symbols` of `venue`."""
         self._regroup(client, venue, symbols)

@@ -256,6 +256,27 @@ async def test_at_most_200_symbols_over_both_venues(served):
         assert (await hear(socket, "subscribed"))[0]["symbols"] == 50
 
 
+async def test_at_most_800_symbols_over_all_sockets_of_a_person_and_a_closed_one_makes_room(served):
+    full = [f"quotes:S{n}" for n in range(200)]
+    sockets = [await served.connect() for _ in range(4)]
+    for socket in sockets:
+        await say(socket, op="subscribe", channels=full)
+        assert (await hear(socket, "subscribed"))[0]["symbols"] == 200
+    async with served.connect() as fifth, served.connect(cookie="session=bob") as another:
+        await say(fifth, op="subscribe", channels=full[:1])
+        told = (await hear(fifth, "error"))[0]
+        assert told["code"] == "too_many_symbols"
+        assert "all your connections" in told["text"]
+        await say(another, op="subscribe", channels=full)
+        assert (await hear(another, "subscribed"))[0]["symbols"] == 200
+        await say(sockets[0], op="unsubscribe", channels=full[:1])
+        await hear(sockets[0], "subscribed")
+        await say(fifth, op="subscribe", channels=full[:1])
+        assert (await hear(fifth, "subscribed"))[0]["symbols"] == 1
+    for socket in sockets:
+        await socket.close()
+
+
 async def test_a_message_over_64_kb_closes(served):
     async with served.connect() as socket:
         await socket.send("x" * 65_537)
