@@ -22,7 +22,8 @@ from starkmatter.market.bars import BarTuple, merge_bars
 from starkmatter.market.calendar import load_calendar
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
-from starkmatter.market.room import drop_room, has_partitions, table_of
+from starkmatter.market.rollup import roll_up
+from starkmatter.market.room import drop_room, edge, has_partitions, table_of
 
 VENUE = "market"
 HISTORY: dict[Interval, timedelta] = {
@@ -198,10 +199,14 @@ class BarStore:
         return f"{fetched} series of {len({symbol for symbol, _ in wanted})} symbols fetched, {failed} failed"
 
     async def prune(self, now: datetime) -> int:
-        """Drop bars inside a day that are older than is kept; how many partitions, or rows where there are none."""
+        """Drop bars inside a day that are older than is kept; how many partitions, or rows where there are none.
+
+        What they tell goes on in the next longer bars, which are kept for longer, where those were never fetched.
+        """
         dropped = 0
         parted = await has_partitions(self._db)
-        for interval, kept in KEPT.items():
+        for interval, kept in reversed(KEPT.items()):
+            await roll_up(self._db, interval, edge(table_of(interval), now - kept) if parted else now - kept)
             if parted:
                 dropped += await drop_room(self._db, table_of(interval), now - kept)
                 continue

@@ -156,6 +156,28 @@ SELECT interval, ends_at FROM bar
    AND starts_at >= %(oldest)s AND ends_at = ANY(%(closes)s)
 """
 
+# What would be lost with finer bars: joined on their session's grid, where nothing of that length is stored.
+SYMBOLS_BEFORE: LiteralString = """
+SELECT DISTINCT symbol, min(starts_at), max(starts_at) FROM bar
+ WHERE venue = %(venue)s AND interval = %(finer)s AND seed = 0 AND starts_at < %(before)s GROUP BY symbol
+"""
+
+ROLL_UP: LiteralString = """
+INSERT INTO bar (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider, note)
+SELECT %(venue)s, %(symbol)s, %(into)s, 0, bucket, least(bucket + %(span)s, max(closes_at)),
+       (array_agg(open ORDER BY starts_at))[1], max(high), min(low), (array_agg(close ORDER BY starts_at DESC))[1],
+       CASE WHEN count(volume) = count(*) THEN sum(volume) END, (array_agg(provider ORDER BY starts_at DESC))[1],
+       max(note)
+  FROM (SELECT b.*, s.closes_at, date_bin(%(span)s, b.starts_at, s.opens_at) AS bucket
+          FROM bar b JOIN market_session s
+            ON s.exchange = 'XNYS' AND b.starts_at >= s.opens_at AND b.starts_at < s.closes_at
+           AND s.session_on = (b.starts_at AT TIME ZONE 'America/New_York')::date
+         WHERE b.venue = %(venue)s AND b.symbol = %(symbol)s AND b.interval = %(finer)s AND b.seed = 0
+           AND b.starts_at < %(before)s) AS part
+ GROUP BY bucket
+    ON CONFLICT (venue, symbol, interval, seed, starts_at) DO NOTHING
+"""
+
 PRUNE_BARS: LiteralString = """
 DELETE FROM bar USING (
     SELECT symbol, seed, starts_at FROM bar

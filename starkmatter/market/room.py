@@ -31,6 +31,18 @@ def table_of(interval: Interval) -> str:
     return f"bar_market_{interval}"
 
 
+def edge(table: str, before: datetime) -> datetime:
+    """Up to where `drop_room` drops: the start of the day, month or year (UTC) that `before` lies in."""
+    start = before.replace(hour=0, minute=0, second=0, microsecond=0)
+    match SPANS[table]:
+        case "day":
+            return start
+        case "month":
+            return start.replace(day=1)
+        case "year":
+            return start.replace(month=1, day=1)
+
+
 async def has_partitions(db: Database) -> bool:
     """Whether the tables are in native partitions, not in hypertables."""
     return bool(await db.value(queries.HAS_PARTITIONS))

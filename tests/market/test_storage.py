@@ -100,11 +100,38 @@ async def test_two_histories_at_once_are_stored_once(database: Database) -> None
 async def test_old_months_go_as_a_whole_and_days_stay(database: Database) -> None:
     placed = rows([bar(LONG_AGO), bar(LONG_AGO, "1d"), bar(FIRST_DAY)])
     await merge_bars(database, placed)
-    assert await BarStore(database).prune(NOW) == 3
+    assert await BarStore(database).prune(NOW) == 4, "and the room for what was made of it, which is as old"
     assert await partitions(database, "bar_market_1m") == ["bar_market_1m_202610", "bar_market_1m_202611"]
     assert await count(database, "bar_market_1d") == 1
     await merge_bars(database, placed)
     assert await count(database, "bar") == 3, "room is made again when it is needed again"
+
+
+async def test_what_goes_with_its_month_stays_in_longer_bars(database: Database) -> None:
+    """Five-minute bars of minutes, quarters of those; one that a source gave stays, and so does a month that is kept."""
+    held = "INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)"
+    old = datetime(2026, 9, 21, 13, 30, tzinfo=UTC)
+    for opens_at in (old, FIRST_DAY):
+        await database.run(held, (opens_at.date(), opens_at, opens_at + HOURS))
+    calendar = SessionCalendar([Session(one.date(), one, one + HOURS) for one in (old, FIRST_DAY)])
+    minutes = [bar(at + timedelta(minutes=n), close=str(10 + n)) for at in (old, FIRST_DAY) for n in range(8)]
+    last = [bar(old + timedelta(hours=6, minutes=number), close="50") for number in (0, 29)]
+    of_source = bar(old + timedelta(minutes=5), "5m", "99")
+    placed = [*on_grid([*minutes, *last], calendar), *on_grid([of_source], calendar)]
+    await merge_bars(database, [one.row for one in placed])
+    await BarStore(database).prune(NOW)
+    asked = """SELECT starts_at, ends_at, open, high, low, close, volume FROM bar
+                WHERE interval = '5m' AND starts_at < '2026-10-01' ORDER BY starts_at"""
+    made = await database.tuples(asked)
+    figures = [tuple(map(int, row[2:])) for row in made]
+    assert figures == [(10, 15, 9, 14, 500), (99, 100, 98, 99, 100), (50, 51, 49, 50, 100), (50, 51, 49, 50, 100)]
+    assert [row[1] - row[0] for row in made] == [timedelta(minutes=5)] * 4
+    assert await database.value("SELECT count(*) FROM bar WHERE interval = '5m' AND starts_at > '2026-10-01'") == 0
+    assert await database.value("SELECT count(*) FROM bar WHERE interval = '1m' AND starts_at < '2026-10-01'") == 0
+    await BarStore(database).prune(NOW + timedelta(days=60))
+    asked = "SELECT ends_at - starts_at, open, close, volume FROM bar WHERE interval = '15m' ORDER BY starts_at"
+    first, *_ = await database.tuples(asked)
+    assert (first[0], *map(int, first[1:])) == (timedelta(minutes=15), 10, 99, 600)
 
 
 def test_what_is_kept_fits_the_room_it_is_kept_in() -> None:
