@@ -108,7 +108,7 @@ async def test_old_months_go_as_a_whole_and_days_stay(database: Database) -> Non
 
 
 async def test_what_goes_with_its_month_stays_in_longer_bars(database: Database) -> None:
-    """Five-minute bars of minutes, quarters of those; one that a source gave stays, and so does a month that is kept."""
+    """Five-minute bars of minutes, quarters of those; a bar of a source stays, and so does a month that is kept."""
     held = "INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)"
     old = datetime(2026, 9, 21, 13, 30, tzinfo=UTC)
     for opens_at in (old, FIRST_DAY):
