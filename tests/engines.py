@@ -62,13 +62,13 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def fresh_database(engines: TestEngines) -> Iterator[str]:
+def fresh_database(engines: TestEngines, template: str = TEMPLATE) -> Iterator[str]:
     """The address of a new copy of the template, dropped at the end even when connections are left open."""
     name = f"t{os.getpid()}_{next(_numbers)}"
     # Where nothing is synchronized, copying the files costs two thirds of writing them into the log.
     engines.admin.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER starkmatter STRATEGY FILE_COPY").format(
-            sql.Identifier(name), sql.Identifier(TEMPLATE)
+            sql.Identifier(name), sql.Identifier(template)
         )
     )
     try:
