@@ -1,13 +1,16 @@
 """The fixtures every room's tests share: real engines, one fresh database and one empty cache per test."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
 from xdist.scheduler import LoadScopeScheduling
 
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from tests.engines import TestEngines, engines_for_tests, fresh_database
 from tests.security.product import end_product
@@ -61,6 +64,24 @@ def engines() -> Iterator[TestEngines]:
     """The PostgreSQL and the Valkey of this run, started when a test first needs one."""
     with engines_for_tests() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def replay_template(engines: TestEngines) -> Iterator[str]:
+    """The name of a database that a worker has nothing to prepare in: sessions, instruments, ten years of days."""
+    from starkmatter.market.providers.replay import load_history  # they load numpy, which few tests need
+    from starkmatter.market.replay_feed import prepare_market
+
+    with fresh_database(engines) as url:
+
+        async def prepare() -> None:
+            opened = Database(url, name="prepare", max_size=2)
+            await opened.open()
+            await prepare_market(opened, load_history(), utc_now())
+            await opened.close()
+
+        asyncio.run(prepare())
+        yield urlsplit(url).path.removeprefix("/")
 
 
 @pytest.fixture

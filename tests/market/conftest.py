@@ -1,6 +1,5 @@
 """A database with the replay's history in it, prepared once per module, and a wall clock the test moves."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,6 @@ from starkmatter.db.database import Database
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.market.calendar import load_calendar
 from starkmatter.market.providers.replay import EXCHANGE, ReplayHistory, load_history
-from starkmatter.market.replay_feed import prepare_market
 from tests.engines import TestEngines, fresh_database
 
 WALL = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -45,17 +43,9 @@ def history() -> ReplayHistory:
 
 
 @pytest.fixture(scope="module")
-def market_url(engines: TestEngines, history: ReplayHistory) -> Iterator[str]:
+def market_url(engines: TestEngines, replay_template: str) -> Iterator[str]:
     """A migrated database with sessions, instruments and every daily bar."""
-    with fresh_database(engines) as url:
-
-        async def prepare() -> None:
-            opened = Database(url, name="prepare", max_size=2)
-            await opened.open()
-            await prepare_market(opened, history, WALL)
-            await opened.close()
-
-        asyncio.run(prepare())
+    with fresh_database(engines, replay_template) as url:
         yield url
 
 

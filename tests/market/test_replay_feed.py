@@ -16,7 +16,7 @@ from starkmatter.market import replay_feed
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import market_clock, venue_clock
 from starkmatter.market.feed import Feed
-from starkmatter.market.providers.replay import build_day
+from starkmatter.market.providers.replay import ReplayHistory, build_day
 from starkmatter.market.replay_feed import Replay, _resume_or_start, run_replay_feed
 from starkmatter.market.service import (
     closes_before,
@@ -59,12 +59,17 @@ class Seen:
 
 @pytest.fixture
 def worker(market_db, cache, history, calendar, wall):
-    """Starts a worker's replay on the prepared database, as a fresh process would."""
+    """Starts a worker's replay on the prepared database, as a fresh process would; `of` these symbols alone.
 
-    async def start(seen=None, **changes) -> Replay:
+    A symbol's path is its own, whichever others are played, and whole sessions of all 26 take long.
+    """
+
+    async def start(seen=None, of=None, **changes) -> Replay:
         run = await _resume_or_start(market_db, settings(**changes), history, calendar)
         feed = Feed("replay", QuoteBoard(cache), wall)
-        replay = Replay(market_db, feed, history, calendar, run, seen)
+        played = ReplayHistory({name: one for name, one in history.symbols.items() if of is None or name in of})
+        assert played.ends_on == history.ends_on
+        replay = Replay(market_db, feed, played, calendar, run, seen)
         await replay.open(wall())
         return replay
 
@@ -148,7 +153,7 @@ async def test_a_suspended_machine_is_a_pause(worker, wall):
 
 async def test_a_night_passes_within_seconds_and_the_next_day_opens(worker, wall):
     seen = Seen()
-    replay = await worker(seen, speed=60)
+    replay = await worker(seen, of={"AAPL", "KO"}, speed=60)
     for _ in range(100):
         await replay.checkpoint()
         await replay.advance(wall.pass_secs(4))
@@ -161,7 +166,7 @@ async def test_a_night_passes_within_seconds_and_the_next_day_opens(worker, wall
 
 async def test_matching_is_told_of_the_close_and_of_the_end(worker, wall):
     seen = Seen()
-    replay = await worker(seen, start_on=date(2023, 9, 20), speed=60)
+    replay = await worker(seen, of={"AAPL", "KO"}, start_on=date(2023, 9, 20), speed=60)
     for _ in range(300):
         await replay.checkpoint()
         await replay.advance(wall.pass_secs(3))
@@ -173,7 +178,7 @@ async def test_matching_is_told_of_the_close_and_of_the_end(worker, wall):
 
 async def test_matching_is_told_that_a_symbol_no_longer_trades(worker, wall):
     seen = Seen()
-    replay = await worker(seen, start_on=date(2022, 12, 28), speed=60)
+    replay = await worker(seen, of={"AAPL", "XOM"}, start_on=date(2022, 12, 28), speed=60)
     for _ in range(105):
         await replay.checkpoint()
         await replay.advance(wall.pass_secs(4))
@@ -255,7 +260,7 @@ async def test_symbols_whose_data_ended_are_halted_at_their_last_close(worker, w
 
 async def test_the_run_ends_with_the_data_and_an_admin_can_start_again(worker, wall, market_db, cache):
     seen = Seen()
-    replay = await worker(seen, start_on=date(2023, 9, 21), speed=60)
+    replay = await worker(seen, of={"AAPL", "KO"}, start_on=date(2023, 9, 21), speed=60)
     for _ in range(120):
         await replay.checkpoint()
         await replay.advance(wall.pass_secs(4))
@@ -270,7 +275,7 @@ async def test_the_run_ends_with_the_data_and_an_admin_can_start_again(worker, w
 
 
 async def test_an_overnight_gap_that_really_happened_is_not_suspect(worker, wall, market_db, cache):
-    replay = await worker(start_on=date(2022, 2, 2), speed=60)  # META lost 26 % overnight
+    replay = await worker(of={"AAPL", "META"}, start_on=date(2022, 2, 2), speed=60)  # META lost 26 % overnight
     for _ in range(105):
         await replay.checkpoint()
         await replay.advance(wall.pass_secs(4))
@@ -285,7 +290,7 @@ async def everything_visible(db, until):
 
 async def test_no_bar_says_anything_of_the_future_of_the_venue(worker, wall, market_db, history, calendar):
     """Every bar that can be read at some venue time equals one built from the ticks up to then."""
-    replay = await worker(speed=60)
+    replay = await worker(of={"AAPL", "KO"}, speed=60)
     await replay._fill(replay.run)
     for secs in (0.5, 3, 17, 64, 130):
         await run_for(replay, wall, secs)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from starkmatter.ops.frontend import build_frontend
+from starkmatter.settings import load_settings
 from starkmatter.version import ROOT_DIR
 from tests.ops.dockerfile import Built, carry_out, instructions, let_in
 from tests.ops.instance import free_port
@@ -17,10 +19,14 @@ from tests.ram import fast_folder
 DOCKERFILE = ROOT_DIR / "Dockerfile"
 
 
-@pytest.fixture(scope="module")
-def built() -> Iterator[Built]:
+@pytest.fixture(scope="module", params=["kept", pytest.param("anew", marks=pytest.mark.nightly)])
+def built(request: pytest.FixtureRequest) -> Iterator[Built]:
+    """By day the image finds the front end that this run has built: it takes it only for the very same sources."""
     folder = Path(tempfile.mkdtemp(prefix="sm-image-", dir=fast_folder()))
     folder.chmod(0o755)
+    if request.param == "kept":
+        kept = build_frontend(load_settings({})).parent
+        shutil.copytree(kept, folder / "app" / "build" / "frontend" / kept.name, symlinks=True)
     yield carry_out(DOCKERFILE, folder)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -139,12 +139,12 @@ def test_a_home_through_its_starts_and_ends(instance: Instance, tmp_path: Path) 
 
 @pytest.fixture
 def fresh_checkout(tmp_path: Path) -> Path:
-    """The checkout as it is, without anything built."""
+    """The checkout as it is, without a front end. Its compiled modules come along: else each process compiles them."""
     for name in (*STAGED, "requirements.txt", "alembic", "alembic.ini"):
         source, target = ROOT_DIR / name, tmp_path / "checkout" / name
         target.parent.mkdir(exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "external"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("external"))
         elif source.exists():
             shutil.copy(source, target)
     return tmp_path / "checkout"
