@@ -13,6 +13,7 @@ from starkmatter.domain.matching import Execution, Outcome, fee_lines
 from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TimeInForce, WorkingOrder
 from starkmatter.domain.presets import PRESETS, Preset
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.domain.takes import Take, lots_of
 from starkmatter.domain.triggers import UNSEEN
 
@@ -53,7 +54,9 @@ def match_auction(
     for other in PRESETS.values():
         if other.name != preset.name:
             there = _take(order, auction, other, lot_size, max_price)
-            lines = () if isinstance(there, str) else fee_lines(order, there, other, auction.at, month_qty)
+            lines = (
+                () if isinstance(there, str) else fee_lines(order, there, other, exchange_day(auction.at), month_qty)
+            )
             others[other.name] = receipts.alternative(there, lines)
     execution.receipt["alternatives"] = others
     return Outcome(execution, ends=over if found.qty < order.leaves_qty else None)
@@ -80,7 +83,7 @@ def _take(
 def _execution(
     order: WorkingOrder, auction: Auction, preset: Preset, found: Take, lot_size: Decimal, month_qty: Decimal
 ) -> Execution:
-    lines = fee_lines(order, found, preset, auction.at, month_qty)
+    lines = fee_lines(order, found, preset, exchange_day(auction.at), month_qty)
     receipt = {
         "preset": preset.stamp,
         "rule": f"{auction.kind}_auction",

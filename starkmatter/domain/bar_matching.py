@@ -29,6 +29,7 @@ from starkmatter.domain.money import ZERO, money_text
 from starkmatter.domain.orders import WorkingOrder
 from starkmatter.domain.presets import PRESETS, Preset
 from starkmatter.domain.quotes import Bar
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.domain.takes import How, Take, lots_of
 from starkmatter.domain.triggers import STOPS, UNSEEN, Watch, better, reached, stop_of, waiting_words, watch_trade
 
@@ -83,7 +84,7 @@ def match_bar(
     found = _take(order, touch, view, preset, max_price)
     if isinstance(found, str):
         return Outcome(watch=watch, why=found, ends=found if at_once else None)
-    lines = fee_lines(order, found, preset, bar.starts_at, month_qty)
+    lines = fee_lines(order, found, preset, exchange_day(bar.starts_at), month_qty)
     execution = Execution(found.qty, found.price, lines, _receipt(order, found, lines, view, watch, preset))
     execution.receipt["alternatives"] = {
         other.name: _alternative(order, view, other, resting, before, max_price, month_qty)
@@ -223,7 +224,7 @@ def _alternative(
     found = _take(order, touch, view, preset, max_price)
     if isinstance(found, str):
         return receipts.alternative(found)
-    return receipts.alternative(found, fee_lines(order, found, preset, view.bar.starts_at, month_qty))
+    return receipts.alternative(found, fee_lines(order, found, preset, exchange_day(view.bar.starts_at), month_qty))
 
 
 def _receipt(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 from starkmatter.domain.money import ZERO, money_text, plain, up_to_cents
@@ -125,8 +126,7 @@ class FeeSchedule:
         value = qty * price
         found = self._commission(qty, value, before_qty, before_value, month_qty)
         for fee in self.per_share:
-            basis = f"{plain(fee.per_share)} USD per share, rounded up to the cent"
-            found.append(FeeLine(fee.name, up_to_cents(qty * fee.per_share), basis))
+            found.append(FeeLine(fee.name, up_to_cents(qty * fee.per_share), _share_words(fee)))
         if side == "sell":
             found += self._regulatory(qty, value, on)
         return tuple(line for line in found if line.charged > 0)
@@ -150,13 +150,11 @@ class FeeSchedule:
         found = []
         if self.sec:
             rate = _rate_on(self.sec, on)
-            basis = f"{rate.per_million} USD per million of proceeds, rounded up to the cent"
-            found.append(FeeLine("SEC fee", up_to_cents(value * rate.per_million / MILLION), basis))
+            found.append(FeeLine("SEC fee", up_to_cents(value * rate.per_million / MILLION), _sec_words(rate)))
         if self.taf:
             taf = _rate_on(self.taf, on)
             charged = min(up_to_cents(qty * taf.per_share), taf.max_per_trade)
-            basis = f"{taf.per_share} USD per share sold, at most {taf.max_per_trade} USD, rounded up to the cent"
-            found.append(FeeLine("Trading Activity Fee", charged, basis))
+            found.append(FeeLine("Trading Activity Fee", charged, _taf_words(taf)))
         return found
 
 
@@ -166,6 +164,23 @@ def _rate_on(rates: Sequence[Rate], on: date | None) -> Rate:
     return next((rate for rate in reversed(rates) if rate.from_on <= on), rates[0])
 
 
+# Words are the same for every execution; making them anew took longer than the arithmetic.
+@lru_cache(maxsize=64)
+def _share_words(fee: ShareFee) -> str:
+    return f"{plain(fee.per_share)} USD per share, rounded up to the cent"
+
+
+@lru_cache(maxsize=64)
+def _sec_words(rate: SecRate) -> str:
+    return f"{rate.per_million} USD per million of proceeds, rounded up to the cent"
+
+
+@lru_cache(maxsize=64)
+def _taf_words(rate: TafRate) -> str:
+    return f"{rate.per_share} USD per share sold, at most {rate.max_per_trade} USD, rounded up to the cent"
+
+
+@lru_cache(maxsize=64)
 def _commission_words(terms: Commission, month_qty: Decimal) -> str:
     parts = [
         f"{plain(amount)} {unit}"

@@ -13,7 +13,7 @@ Whatever is left to chance is drawn from the order's id and the quote's time, so
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -153,10 +153,11 @@ def match_quote(
     at_once = order.time_in_force in AT_ONCE
     if isinstance(found, str):
         return Outcome(watch=watch, why=found, ends=found if at_once else None)
-    lines = fee_lines(order, found, preset, view.quote.observed_at, month_qty)
+    on = exchange_day(view.quote.observed_at)
+    lines = fee_lines(order, found, preset, on, month_qty)
     receipt = _receipt(order, found, lines, market, view, watch, preset)
     receipt["alternatives"] = {
-        other.name: _alternative(order, want, market, other, view, month_qty)
+        other.name: _alternative(order, want, market, other, on, month_qty)
         for other in PRESETS.values()
         if other.name != preset.name
     }
@@ -198,15 +199,13 @@ def _market(side: Side, view: View) -> Market:
     )
 
 
-def fee_lines(
-    order: WorkingOrder, found: Take, preset: Preset, at: datetime, month_qty: Decimal
-) -> tuple[FeeLine, ...]:
-    """What the preset charges for a take of this order at the venue's time `at`."""
+def fee_lines(order: WorkingOrder, found: Take, preset: Preset, on: date, month_qty: Decimal) -> tuple[FeeLine, ...]:
+    """What the preset charges for a take of this order on the exchange's day `on`."""
     return preset.fees.lines(
         order.side,
         found.qty,
         found.price,
-        on=exchange_day(at),
+        on=on,
         before_qty=order.filled_qty,
         before_value=order.filled_value,
         month_qty=month_qty,
@@ -214,13 +213,13 @@ def fee_lines(
 
 
 def _alternative(
-    order: WorkingOrder, want: Want, market: Market, preset: Preset, view: View, month_qty: Decimal
+    order: WorkingOrder, want: Want, market: Market, preset: Preset, on: date, month_qty: Decimal
 ) -> dict[str, Any]:
     """The same order and the same quote, which is fresh enough, by other rules."""
     found = take(want, market, preset)
     if isinstance(found, str):
         return receipts.alternative(found)
-    return receipts.alternative(found, fee_lines(order, found, preset, view.quote.observed_at, month_qty))
+    return receipts.alternative(found, fee_lines(order, found, preset, on, month_qty))
 
 
 def _receipt(

@@ -15,6 +15,7 @@ from starkmatter.domain.quotes import Quote
 WHOLE = Decimal(1)
 SHARE_STEP = Decimal("0.000000001")
 MAX_GTD_DAYS = 366
+MAX_NOTIONAL = Decimal(1_000_000_000)
 
 _NAMES: dict[OrderType, str] = {
     "market": "A market order",
@@ -71,6 +72,8 @@ def _of_quantity(request: OrderRequest, lot_size: Decimal, fractional: bool) -> 
             yield "Give a quantity or an amount of money, not both."
         if request.notional <= 0:
             yield "The amount must be more than zero."
+        elif request.notional > MAX_NOTIONAL:
+            yield f"The amount may be {plain(MAX_NOTIONAL)} at most."
         if not fractional:
             yield f"{request.symbol} trades in steps of {plain(lot_size)} share: give a quantity instead of an amount."
         if request.type != "market" or request.time_in_force != "day":
@@ -153,7 +156,7 @@ def _of_short_sale(request: OrderRequest, held_qty: Decimal | None) -> Iterator[
         if request.allow_short:
             yield "Only a sale can open a short position."
         return
-    if request.allow_short and (request.notional is not None or request.qty % WHOLE):
+    if request.allow_short and (request.notional is not None or not is_multiple(request.qty, WHOLE)):
         yield "Shares are borrowed whole: a short sale needs a whole quantity."
     if held_qty is not None and request.notional is None and not request.allow_short:
         held = max(held_qty, Decimal(0))

@@ -39,18 +39,33 @@ def reference_price(request: OrderRequest, quote: Quote | None) -> Decimal | Non
     return touch if touch is not None else quote.last
 
 
+def worst_price(request: OrderRequest, quote: Quote | None, instrument: Instrument) -> Decimal | None:
+    """The most a share of this purchase may cost: its limit, else what the market or its stop is at with the collar.
+
+    A trailing stop of a purchase only ever comes down, so it lies nowhere higher than now. None without a price.
+    """
+    if request.limit_price is not None:
+        return request.limit_price
+    reference = reference_price(request, quote)
+    if request.stop_price is not None:
+        reference = request.stop_price if reference is None else max(reference, request.stop_price)
+    elif reference is not None and request.type == "trailing_stop":
+        reference += request.trail_amount or reference * (request.trail_percent or ZERO) / 100
+    if reference is None:
+        return None
+    return collar_price("buy", reference, MARKET_COLLAR_RATIO, instrument.tick_size)
+
+
 def reserve(request: OrderRequest, quote: Quote | None, instrument: Instrument, preset: Preset) -> Reservation:
-    """leaves x worst price (the limit, else the reference with its collar) + fees, up to the cent (SAFETY I5)."""
+    """leaves x worst price + fees, up to the cent (SAFETY I5); of an order by amount that amount and its fees."""
     if request.side == "sell":
         return NOTHING
-    worst = request.limit_price
-    if worst is None:
-        reference = reference_price(request, quote)
-        if reference is None:
-            return NOTHING
-        worst = collar_price("buy", reference, MARKET_COLLAR_RATIO, instrument.tick_size)
-    fees = sum((line.charged for line in preset.fees.lines("buy", request.qty, worst)), ZERO)
-    return Reservation(up_to_cents(request.qty * worst) + fees, worst)
+    worst = worst_price(request, quote, instrument)
+    if worst is None or worst <= 0:
+        return NOTHING
+    qty = request.qty if request.notional is None else request.notional / worst
+    fees = sum((line.charged for line in preset.fees.lines("buy", qty, worst)), ZERO)
+    return Reservation(up_to_cents(request.notional or qty * worst) + fees, worst)
 
 
 def refusals(

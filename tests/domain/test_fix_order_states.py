@@ -432,6 +432,24 @@ def _leads(before: OrderStatus, after: OrderStatus) -> bool:
     return direct or any(may_move(before, one) and may_move(one, after) for one in book)
 
 
+def test_events_of_one_instant_have_the_precedence_of_fix() -> None:
+    numbers = {
+        "accepted": 1,
+        "working triggered resumed rejected cancel_refused replace_refused": 2,
+        "replaced restated": 3,
+        "fill bust correct": 4,
+        "canceled expired superseded": 5,
+        "suspended": 6,
+        "done_for_day": 10,
+        "replace_requested": 11,
+        "cancel_requested": 12,
+    }
+    for kinds, number in numbers.items():
+        for kind in kinds.split():
+            event = OrderEvent("X", kind, BEGAN, Decimal(7))  # type: ignore[arg-type]
+            assert event.place == (Decimal(7), BEGAN, number, "X")
+
+
 def test_there_are_enough_scenarios() -> None:
     assert len(SCENARIOS) >= 60
 

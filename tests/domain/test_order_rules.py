@@ -95,6 +95,8 @@ TARGET, STOP = TakeProfit(Decimal(110)), StopLoss(Decimal(95))
         (asked("buy 0 market", notional=Decimal(500)), ""),
         (asked("buy 5 market", notional=Decimal(500)), "not both"),
         (asked("buy 0 market", notional=Decimal(0)), "amount must be more than zero"),
+        (asked("buy 0 market", notional=Decimal(10) ** 9), ""),
+        (asked("buy 0 market", notional=Decimal(10) ** 40), "1000000000 at most"),
         (asked("buy 0 limit lmt=99", notional=Decimal(500)), "market orders of the day only"),
         (asked("buy 0 market gtc", notional=Decimal(500)), "market orders of the day only"),
         (asked("buy 1 market gtd", expires_on=TODAY), ""),
@@ -175,6 +177,11 @@ def test_a_sale_beyond_what_is_held_has_to_ask_for_it(held, qty, allowed, refuse
     assert bool(found) is refused
     assert all("short position" in sentence for sentence in found)
     assert opens_short(Decimal(held), Decimal(qty)) == Decimal(short)
+
+
+def test_figures_beyond_all_reason_are_answered_in_words() -> None:
+    assert len(judged(asked("sell 1e40 market", allow_short=True))) == 2
+    assert len(judged(asked("buy 1 limit lmt=1e40"))) == 1
 
 
 def test_what_is_not_known_is_not_judged() -> None:

@@ -300,6 +300,8 @@ def test_fees_count_what_the_order_had_before() -> None:
         ("buy 10 limit opg lmt=100", "opening", "100", None, "10 @ 100 opening_auction", None),
         ("sell 10 limit cls lmt=100.01", "closing", "100", None, "", "beyond its limit of 100.01"),
         ("sell 10 limit cls lmt=100", "closing", "100", "100", "10 @ 100 closing_auction", None),
+        ("sell 10 limit cls lmt=99", "closing", "100", None, "10 @ 100 closing_auction", None),
+        ("buy 10 limit cls lmt=101", "closing", "100", None, "10 @ 100 closing_auction", None),
         ("sell 10 cls", "closing", "100", "9", "", "The auction was too small for a part of it."),
     ],
 )
