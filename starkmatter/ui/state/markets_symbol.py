@@ -36,7 +36,9 @@ NO_FIGURES: Row = dict.fromkeys(
     ("last", "change", "change_pct", "bid", "ask", "volume", "average", "relative", "volatility", "beta", "open"),
     show.NOTHING,
 ) | dict.fromkeys(("dir", "range", "low", "high", "day_low", "day_high", "place", "beta_of", "note", "line"), "")
-NOBODY: Row = dict.fromkeys(("name", "sector", "exchange", "kind", "currency", "tick", "lot", "trade", "data"), "")
+NOBODY: Row = dict.fromkeys(
+    ("name", "sector", "exchange", "kind", "currency", "tick", "lot", "trade", "data", "isin", "figi"), ""
+)
 
 
 class SymbolState(rx.State):
@@ -44,16 +46,7 @@ class SymbolState(rx.State):
 
     ready: bool = False
     symbol: str = ""
-    about: Row = {
-        "name": "",
-        "sector": "",
-        "exchange": "",
-        "kind": "",
-        "currency": "",
-        "tick": "",
-        "lot": "",
-        "trade": "",
-    }
+    about: Row = NOBODY
     figures: Row = NO_FIGURES
     returns: list[Row] = []
     news: list[Row] = []
@@ -209,6 +202,8 @@ def _about(one: Instrument) -> Row:
         "lot": show.quantity(one.lot_size),
         "trade": "yes" if one.tradable else "",
         "data": one.data_note,
+        "isin": one.isin or "",
+        "figi": one.figi or "",
     }
 
 

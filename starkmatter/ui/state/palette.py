@@ -102,7 +102,7 @@ class PaletteState(rx.State):
             # Asked again and again while nobody answers, each letter would wait for three seconds.
             ask = asking and monotonic_secs() >= self._quiet_until
             hits, self.words = await find_symbols(b.db, b.cache, venue, text, LIMIT, ask_sources=ask)
-            if self.words:
+            if self.words and ask:
                 self._quiet_until = monotonic_secs() + QUIET_SECS
         except StarkMatterError:
             hits = []
