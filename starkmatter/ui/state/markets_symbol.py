@@ -8,7 +8,7 @@ import reflex as rx
 
 from starkmatter.backends import backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.actions import dividend_words, hour_words, pay_words, split_words
+from starkmatter.domain.actions import dividend_words, expected_words, hour_words, pay_words, split_words
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.quotes import Quote, Venue
 from starkmatter.domain.sessions import exchange_day
@@ -139,9 +139,7 @@ def action_rows(known: Actions, today: date) -> list[Row]:
     """What is announced, the nearest last, then what has happened, the newest first; at most ACTIONS of it."""
     found = [(one.ex_on, "Split", split_words(one), "") for one in known.splits]
     found += [(one.ex_on, "Dividend", dividend_words(one), pay_words(one)) for one in known.dividends]
-    found += [
-        (one.reports_on, "Earnings", hour_words(one), "expected" if one.estimated else "") for one in known.earnings
-    ]
+    found += [(one.reports_on, "Earnings", hour_words(one), expected_words(one, today)) for one in known.earnings]
     found.sort(key=itemgetter(0), reverse=True)
     return [
         {"day": f"{on:%b %-d, %Y}", "kind": kind, "text": text, "more": more, "ahead": "yes" if on >= today else ""}
