@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.fx import ReferenceRate
 from starkmatter.domain.instruments import InstrumentKind
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
@@ -51,6 +52,21 @@ class IdentifierSource(Protocol):
 
     async def named(self, identifier: Identifier) -> Named | None:
         """None when it stands for nothing that is listed in the United States. VendorFailure when nobody answers."""
+        ...
+
+
+class RateSource(Protocol):
+    """Who sets reference rates of the euro. What is no rate comes as NaN, for the border to count."""
+
+    @property
+    def capability(self) -> Capability: ...
+
+    async def newest(self) -> list[ReferenceRate]:
+        """Those of the last day that is published. VendorFailure when there are none."""
+        ...
+
+    async def history(self) -> list[ReferenceRate]:
+        """Those of all days. VendorFailure when there are none."""
         ...
 
 
