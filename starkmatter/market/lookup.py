@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.quotes import Interval, Venue
-from starkmatter.errors import NotFound, StarkMatterError, Unavailable
+from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market import queries
 from starkmatter.market.errands import ask, tell
 from starkmatter.market.identifiers import Identifier, read_identifier
@@ -34,16 +34,16 @@ async def find_symbols(
 ) -> tuple[list[SymbolHit], str]:
     """Stored symbols and, on the wall-clock market, what a source offers; and in words why it could not be asked.
 
-    Takes three seconds at most. The words are empty when all went well.
+    Takes three seconds at most, eight for an ISIN or FIGI. The words are empty when all went well. InvalidInput for an
+    identifier with a wrong check digit, NotFound for one that stands for nothing here.
     """
-    if venue == "market":
+    identifier = read_identifier(query) if venue == "market" else None
+    if identifier is not None:
         try:
-            identifier = read_identifier(query)
-            if identifier is not None:
-                one = await find_by_identifier(db, cache, identifier, ask_sources=ask_sources)
-                return ([_hit(one)] if one is not None else []), ""
-        except StarkMatterError as error:
+            one = await find_by_identifier(db, cache, identifier, ask_sources=ask_sources)
+        except Unavailable as error:
             return [], error.text
+        return ([_hit(one)] if one is not None else []), ""
     stored = await list_instruments(db, query, limit, venue=venue)
     hits = [_hit(one) for one in stored]
     text = query.strip()

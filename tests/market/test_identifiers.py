@@ -193,19 +193,20 @@ async def test_where_there_is_nothing_the_words_say_why(
 ) -> None:
     await open_now(database)
     async with running(database, cache, vendors, figi):
-        for value, why in (
-            ("DE0007164600", "ISIN DE0007164600 stands for nothing that is listed in the United States."),
-            (VISA, "is V, VISA INC-CLASS A, which no source of market data offers."),
-            ("US0378331006", "US0378331006 is no ISIN"),
+        for value, kind, why in (
+            ("DE0007164600", NotFound, "ISIN DE0007164600 stands for nothing that is listed in the United States."),
+            (VISA, NotFound, "is V, VISA INC-CLASS A, which no source of market data offers."),
+            ("US0378331006", InvalidInput, "US0378331006 is no ISIN"),
         ):
-            hits, words = await find_symbols(database, cache, "market", value, 8)
-            assert hits == []
-            assert why in words
+            with pytest.raises(kind, match=why):
+                await find_symbols(database, cache, "market", value, 8)
         with pytest.raises(NotFound):
             await find_by_identifier(database, cache, Identifier("isin", VISA))
         figi.there.fault = 500
         with pytest.raises(Unavailable, match="OpenFIGI"):
             await find_by_identifier(database, cache, Identifier("isin", APPLE))
+        hits, words = await find_symbols(database, cache, "market", APPLE, 8)
+        assert (hits, "OpenFIGI" in words) == ([], True)
     assert await find_symbols(database, cache, "market", APPLE, 8, ask_sources=False) == ([], "")
 
 
