@@ -1,4 +1,4 @@
-"""Splits, cash dividends and dates of earnings; what of them the border refuses is counted as other data is."""
+"""Splits, cash dividends and dates of earnings, refused ones counted; what an instrument is called by ISIN and FIGI."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -56,9 +56,13 @@ def upgrade() -> None:
     )
     op.drop_constraint(WHAT, "market_refusal")
     op.create_check_constraint(WHAT, "market_refusal", "what IN ('answer', 'quote', 'bar', 'action', 'suspect')")
+    for name in ("isin", "figi"):
+        op.add_column("instrument", sa.Column(name, sa.String(12), nullable=True))
 
 
 def downgrade() -> None:
+    for name in ("figi", "isin"):
+        op.drop_column("instrument", name)
     op.execute("DELETE FROM market_refusal WHERE what = 'action'")
     op.drop_constraint(WHAT, "market_refusal")
     op.create_check_constraint(WHAT, "market_refusal", "what IN ('answer', 'quote', 'bar', 'suspect')")

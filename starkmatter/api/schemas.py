@@ -498,6 +498,8 @@ class InstrumentOut(Answer):
     data_quality: str
     data_note: str
     tradable: bool
+    isin: str | None
+    figi: str | None
 
 
 class ClockOut(Answer):

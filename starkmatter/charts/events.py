@@ -13,10 +13,10 @@ from starkmatter.backends import Backends
 from starkmatter.charts import queries
 from starkmatter.charts.records import ChartEvent
 from starkmatter.clock import utc_now
-from starkmatter.domain.actions import dividend_words, hour_words, pay_words, split_words
+from starkmatter.domain.actions import dividend_words, expected_words, hour_words, pay_words, split_words
 from starkmatter.domain.money import plain
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.market.actions.reading import load_actions
 from starkmatter.news.service import MAX_NEWS, list_news
 from starkmatter.trading.orders import list_fills
@@ -81,15 +81,15 @@ async def _news(b: Backends, caller: Caller, query: EventQuery) -> list[ChartEve
 async def _actions(b: Backends, caller: Caller, query: EventQuery) -> list[ChartEvent]:
     """What has happened: the chart ends now, and what is announced would lie on its last bar."""
     known = await load_actions(b.db, query.venue, query.symbol)
+    now = utc_now()
     found = [ChartEvent(kind="split", at=_at(one.ex_on), title=f"Split {split_words(one)}") for one in known.splits]
     for dividend in known.dividends:
         title, text = f"Dividend {dividend_words(dividend)}", pay_words(dividend)
         found.append(ChartEvent(kind="dividend", at=_at(dividend.ex_on), title=title, text=text))
     for report in known.earnings:
         hour = CLOSE if report.hour == "after_close" else OPEN
-        title, text = f"Earnings {hour_words(report)}".rstrip(), "expected" if report.estimated else ""
+        title, text = f"Earnings {hour_words(report)}".rstrip(), expected_words(report, exchange_day(now))
         found.append(ChartEvent(kind="earnings", at=_at(report.reports_on, hour), title=title, text=text))
-    now = utc_now()
     return [one for one in found if one.at <= now and query.covers(one.at)]
 
 

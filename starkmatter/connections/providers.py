@@ -10,6 +10,7 @@ from starkmatter.market.providers.alphavantage import CAPABILITY as ALPHAVANTAGE
 from starkmatter.market.providers.ecb import CAPABILITY as ECB
 from starkmatter.market.providers.finnhub import CAPABILITY as FINNHUB
 from starkmatter.market.providers.massive import CAPABILITY as MASSIVE
+from starkmatter.market.providers.openfigi import CAPABILITY as OPENFIGI
 from starkmatter.market.providers.twelvedata import CAPABILITY as TWELVEDATA
 from starkmatter.market.providers.yahoo import CAPABILITY as YAHOO
 from starkmatter.market.source_order import BY_DEFAULT, in_order
@@ -20,9 +21,21 @@ from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 
 _OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
 MARKET_DATA = tuple(_OF_MARKET_DATA[adapter] for adapter in in_order(_OF_MARKET_DATA, BY_DEFAULT))
-CAPABILITIES: tuple[Capability, ...] = (*MARKET_DATA, ECB, ALPACA, NEWSAPI, RSS, SAMPLE, CLAUDE, SMTP, *SIGN_IN)
+CAPABILITIES: tuple[Capability, ...] = (
+    *MARKET_DATA,
+    OPENFIGI,
+    ECB,
+    ALPACA,
+    NEWSAPI,
+    RSS,
+    SAMPLE,
+    CLAUDE,
+    SMTP,
+    *SIGN_IN,
+)
 PORTS: dict[Port, str] = {
     "market data": "Market data (asked in this order, unless an admin chooses another)",
+    "identifiers": "Identifiers",
     "exchange rates": "Exchange rates",
     "broker": "Brokers",
     "news": "News",

@@ -68,3 +68,10 @@ def pay_words(one: Dividend) -> str:
 def hour_words(one: EarningsDate) -> str:
     """`before the open`, `after the close`; empty where nobody has said it."""
     return {"before_open": "before the open", "after_close": "after the close"}.get(one.hour, "")
+
+
+def expected_words(one: EarningsDate, today: date) -> str:
+    """`expected` while nobody has confirmed a date ahead; `was expected` for one that passed like that."""
+    if not one.estimated:
+        return ""
+    return "expected" if one.reports_on >= today else "was expected"

@@ -14,7 +14,8 @@ class Instrument:
     """One symbol. Prices move in steps of `tick_size`, quantities in steps of `lot_size` shares.
 
     `data_quality` is `close_only` when the source has closes alone, so that the replay's open, high and low are
-    synthesized; `data_note` says that in words. `tradable` is False for an index.
+    synthesized; `data_note` says that in words. `tradable` is False for an index. `isin`
+    and `figi` (of all its listings in one country) are None until somebody has told them.
     """
 
     symbol: str
@@ -31,3 +32,5 @@ class Instrument:
     data_starts_on: date | None
     data_ends_on: date | None
     tradable: bool
+    isin: str | None = None
+    figi: str | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Port = Literal["market data", "exchange rates", "broker", "news", "model", "mail", "sign-in"]
+Port = Literal["market data", "identifiers", "exchange rates", "broker", "news", "model", "mail", "sign-in"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.sources import MarketSources
 from starkmatter.market.market_feed import InPlay, MarketFeed
+from starkmatter.market.providers.openfigi import OpenFigi
 from starkmatter.market.replay_feed import run_replay_feed
 from starkmatter.news.samples import SampleWriter
 from starkmatter.portfolio.runs import close_former_runs
@@ -113,6 +114,7 @@ class MarketVenue(VenueAtWork):
     def __init__(self, b: Backends, leadership: Leadership) -> None:
         super().__init__(b, leadership, "market")
         self._sources = MarketSources(b)
+        self._identifiers = OpenFigi(b.settings)
         self._started = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -138,6 +140,7 @@ class MarketVenue(VenueAtWork):
             self._on_batch,
             self._leadership.confirm,
             health=self._sources.health,
+            identifiers=self._identifiers,
         )
         async with asyncio.TaskGroup() as parts:
             draining = parts.create_task(self._drain_until(stop))

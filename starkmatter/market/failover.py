@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
@@ -31,7 +31,18 @@ UNKNOWN_SECS = 60.0
 REST_SECS: dict[FailureKind, float] = {"refused": 120.0, "rate_limited": 15.0}
 
 
-Told = TypeVar("Told", CorporateAction, EarningsDate)
+# A plan does not change within hours.
+EXCLUDED_SECS = 6 * 3600.0
+Action = TypeVar("Action", CorporateAction, EarningsDate)
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Action]):
+    """What `adapter` said, without what the border refused; `whole` when that was nothing."""
+
+    adapter: str
+    rows: list[Action]
+    whole: bool
 
 
 class NoSource(Unavailable):
@@ -50,6 +61,7 @@ class Failover:
         self._ready: set[MarketDataProvider] = set()
         self._lead = ""  # who gave the newest quotes that were asked for
         self._rests: dict[str, float] = {}
+        self._excluded: dict[tuple[str, str], float] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         self._late: dict[str, asyncio.Task[Quotes]] = {}
         self._overtaken: set[asyncio.Task[Quotes]] = set()
@@ -216,29 +228,37 @@ class Failover:
                 self.health.refuse_bar(adapter, bar, reason, now)
         return sound
 
-    async def actions(self, symbol: str) -> tuple[str, list[CorporateAction]]:
-        """The adapter that was the first to answer with anything sound, or with nothing, and what it told."""
+    async def actions(self, symbol: str) -> Told[CorporateAction]:
+        """What the first source told that answered with anything sound, or with nothing.
+
+        A source that refuses, as plans do that do not include this, is not asked again for hours if there are others.
+        """
         return await self._first_told("actions", symbol, lambda one: one.actions(symbol))
 
-    async def earnings(self, symbol: str) -> tuple[str, list[EarningsDate]]:
+    async def earnings(self, symbol: str) -> Told[EarningsDate]:
         """The same for dates of earnings."""
         return await self._first_told("earnings", symbol, lambda one: one.earnings(symbol))
 
     async def _first_told(
-        self, what: str, symbol: str, ask: Callable[[MarketDataProvider], Awaitable[list[Told]]]
-    ) -> tuple[str, list[Told]]:
+        self, what: str, symbol: str, ask: Callable[[MarketDataProvider], Awaitable[list[Action]]]
+    ) -> Told[Action]:
         failures: list[VendorFailure] = []
-        for provider in self.giving(what):
+        moment = asyncio.get_running_loop().time()
+        offering = self.giving(what)
+        awake = [one for one in offering if self._excluded.get((what, one.capability.adapter), 0.0) <= moment]
+        for provider in awake or offering:
             adapter = provider.capability.adapter
             try:
                 told = await ask(provider)
             except VendorFailure as failure:
                 self.health.failed(adapter, failure, utc_now(), with_quotes=False)
                 failures.append(failure)
+                if failure.kind == "refused":
+                    self._excluded[what, adapter] = moment + EXCLUDED_SECS
                 continue
             now = utc_now()
             self.health.answered(adapter, now, with_quotes=False)
-            sound: list[Told] = []
+            sound: list[Action] = []
             for one in told:
                 reason = action_refusal_of(one, symbol, exchange_day(now))
                 if reason is None:
@@ -246,7 +266,7 @@ class Failover:
                 else:
                     self.health.refuse_action(adapter, one, reason, now)
             if sound or not told:
-                return adapter, sound
+                return Told(adapter, sound, whole=len(sound) == len(told))
             words = f"{provider.capability.vendor} told nothing that may come in."
             failures.append(VendorFailure(provider.capability.vendor, "garbage", words))
         raise _none(failures)

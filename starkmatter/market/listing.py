@@ -44,5 +44,12 @@ async def add_instruments(db: Database, found: Sequence[Found]) -> None:
             data_starts_on=None,
             data_ends_on=None,
             tradable=one.kind != "index",
+            isin=one.isin,
+            figi=one.figi,
         )
         await db.run(queries.PUT_INSTRUMENT, asdict(instrument) | {"venue": "market"})
+
+
+async def call_instrument(db: Database, symbol: str, *, isin: str | None, figi: str | None) -> None:
+    """Remember what a symbol is called elsewhere; what is not told stays as it was."""
+    await db.run(queries.CALL_INSTRUMENT, {"symbol": symbol, "isin": isin, "figi": figi})

@@ -9,11 +9,15 @@ from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.quotes import Interval, Venue
 from starkmatter.errors import NotFound, Unavailable
+from starkmatter.market import queries
 from starkmatter.market.errands import ask, tell
+from starkmatter.market.identifiers import Identifier, read_identifier
 from starkmatter.market.service import get_instrument, list_instruments
 
 SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
 MIN_QUERY_CHARS = 2
+# Two are asked, one after the other: who knows the identifier, and who offers the symbol.
+IDENTIFY_SECS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,18 @@ async def find_symbols(
 ) -> tuple[list[SymbolHit], str]:
     """Stored symbols and, on the wall-clock market, what a source offers; and in words why it could not be asked.
 
-    Takes three seconds at most. The words are empty when all went well.
+    Takes three seconds at most, eight for an ISIN or FIGI. The words are empty when all went well. InvalidInput for an
+    identifier with a wrong check digit, NotFound for one that stands for nothing here.
     """
+    identifier = read_identifier(query) if venue == "market" else None
+    if identifier is not None:
+        try:
+            one = await find_by_identifier(db, cache, identifier, ask_sources=ask_sources)
+        except Unavailable as error:
+            return [], error.text
+        return ([_hit(one)] if one is not None else []), ""
     stored = await list_instruments(db, query, limit, venue=venue)
-    hits = [SymbolHit(one.symbol, one.name, one.sector or one.kind) for one in stored]
+    hits = [_hit(one) for one in stored]
     text = query.strip()
     if venue != "market" or not ask_sources or len(text) < MIN_QUERY_CHARS:
         return hits, ""
@@ -48,6 +60,29 @@ async def find_symbols(
         if one["symbol"] not in known
     ]
     return [*hits, *offered][:limit], ""
+
+
+def _hit(one: Instrument) -> SymbolHit:
+    return SymbolHit(one.symbol, one.name, one.sector or one.kind)
+
+
+async def find_by_identifier(
+    db: Database, cache: Redis, identifier: Identifier, *, ask_sources: bool = True
+) -> Instrument | None:
+    """The market's instrument that an ISIN or FIGI stands for, looked up and known from then on.
+
+    None when it is not known here and nobody is to be asked; NotFound in words when it stands for nothing that can be
+    had here, Unavailable when nobody answers.
+    """
+    called = {"venue": "market", "isin": None, "figi": None} | {identifier.kind: identifier.value}
+    one = await db.one(Instrument, queries.INSTRUMENT_CALLED, called)
+    if one is not None or not ask_sources:
+        return one
+    errand = {"kind": "identify", "what": identifier.kind, "value": identifier.value}
+    answer = await ask(cache, errand, within_secs=IDENTIFY_SECS)
+    if not answer["symbol"]:
+        raise NotFound(answer["words"])
+    return await get_instrument(db, answer["symbol"], venue="market")
 
 
 async def open_instrument(db: Database, cache: Redis, venue: Venue, symbol: str) -> Instrument:

@@ -31,9 +31,10 @@ from starkmatter.market.feed import Feed
 from starkmatter.market.forming import MarketForming
 from starkmatter.market.gaps import repair_gaps
 from starkmatter.market.health import Health, keep_refusals, quote_excerpt, tell_sources
-from starkmatter.market.listing import FIRST, add_instruments
+from starkmatter.market.identifiers import Identifier
+from starkmatter.market.listing import FIRST, add_instruments, call_instrument
 from starkmatter.market.market_bars import BarStore
-from starkmatter.market.ports import MarketDataProvider
+from starkmatter.market.ports import IdentifierSource, MarketDataProvider
 from starkmatter.market.service import instruments_named
 from starkmatter.market.ticks import TickStore
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
@@ -95,11 +96,13 @@ class MarketFeed:
         confirm: Confirm = _alone,
         pace: Pace | None = None,
         health: Health | None = None,
+        identifiers: IdentifierSource | None = None,
     ) -> None:
         self._db = db
         self._cache = cache
         self._sources = sources
         self._in_play = in_play
+        self._identifiers = identifiers
         self._on_batch = on_batch
         self._confirm = confirm
         self._pace = pace or Pace()
@@ -426,6 +429,8 @@ class MarketFeed:
                 return {"found": [asdict(one) for one in await failover.search(str(errand["text"]))]}
             case "add":
                 return {"found": await self._add(failover, str(errand["symbol"]))}
+            case "identify":
+                return await self._identify(failover, Identifier(errand["what"], str(errand["value"])))
             case "bars":
                 return {"fetched": await self._look(failover, str(errand["symbol"]), errand["interval"], now)}
             case "refresh":
@@ -448,6 +453,22 @@ class MarketFeed:
         found = [one for one in await failover.search(symbol) if one.symbol == symbol]
         await add_instruments(self._db, found[:1])
         return bool(found)
+
+    async def _identify(self, failover: Failover, identifier: Identifier) -> Answer:
+        """Which symbol it stands for, known from now on; else `symbol` is empty and `words` say why."""
+        if self._identifiers is None:
+            raise Unavailable("Nobody is here to ask for identifiers.")
+        named = await self._identifiers.named(identifier)
+        if named is None:
+            words = f"{identifier.words} stands for nothing that is listed in the United States."
+            return {"symbol": "", "words": words}
+        known = await instruments_named(self._db, "market", [named.symbol])
+        if named.symbol not in known and not await self._add(failover, named.symbol):
+            words = f"{identifier.words} is {named.symbol}, {named.name}, which no source of market data offers."
+            return {"symbol": "", "words": words}
+        isin = identifier.value if identifier.kind == "isin" else None
+        await call_instrument(self._db, named.symbol, isin=isin, figi=named.figi)
+        return {"symbol": named.symbol, "words": ""}
 
     async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
         if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):

@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Protocol
 
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.fx import ReferenceRate
 from starkmatter.domain.instruments import InstrumentKind
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
+from starkmatter.market.identifiers import Identifier
 
 Quotes = dict[str, Quote]
 # Quotes come again in a moment: they wait no longer than this for their turn at a vendor.
@@ -32,6 +34,40 @@ class Found:
     exchange: str
     currency: str
     sector: str = ""
+    isin: str | None = None
+    figi: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an identifier stands for in the United States, in our spelling; `figi` that of all its listings there."""
+
+    symbol: str
+    name: str
+    figi: str | None
+
+
+class IdentifierSource(Protocol):
+    """Who knows what an ISIN or a FIGI stands for."""
+
+    async def named(self, identifier: Identifier) -> Named | None:
+        """None when it stands for nothing that is listed in the United States. VendorFailure when nobody answers."""
+        ...
+
+
+class RateSource(Protocol):
+    """Who sets reference rates of the euro. What is no rate comes as NaN, for the border to count."""
+
+    @property
+    def capability(self) -> Capability: ...
+
+    async def newest(self) -> list[ReferenceRate]:
+        """Those of the last day that is published. VendorFailure when there are none."""
+        ...
+
+    async def history(self) -> list[ReferenceRate]:
+        """Those of all days. VendorFailure when there are none."""
+        ...
 
 
 class MarketDataProvider(Protocol):

@@ -25,7 +25,7 @@ COPY_SESSIONS: LiteralString = "COPY market_session (exchange, session_on, opens
 
 INSTRUMENTS: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
   FROM instrument
  WHERE venue = %(venue)s
    AND (%(pattern)s::text IS NULL OR symbol ILIKE %(pattern)s OR name ILIKE %(pattern)s)
@@ -35,28 +35,43 @@ SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
 
 INSTRUMENT: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
   FROM instrument
  WHERE venue = %(venue)s AND symbol = %(symbol)s
 """
 
 INSTRUMENTS_NAMED: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
   FROM instrument
  WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s)
 """
 
 PUT_INSTRUMENT: LiteralString = """
 INSERT INTO instrument (venue, symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable)
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi)
 VALUES (%(venue)s, %(symbol)s, %(name)s, %(kind)s, %(exchange)s, %(currency)s, %(tick_size)s, %(lot_size)s, %(sector)s,
-        %(data_quality)s, %(data_note)s, %(source)s, %(data_starts_on)s, %(data_ends_on)s, %(tradable)s)
+        %(data_quality)s, %(data_note)s, %(source)s, %(data_starts_on)s, %(data_ends_on)s, %(tradable)s,
+        %(isin)s, %(figi)s)
 ON CONFLICT (venue, symbol) DO UPDATE SET
     name = excluded.name, kind = excluded.kind, exchange = excluded.exchange, currency = excluded.currency,
     tick_size = excluded.tick_size, lot_size = excluded.lot_size, sector = excluded.sector,
     data_quality = excluded.data_quality, data_note = excluded.data_note, source = excluded.source,
-    data_starts_on = excluded.data_starts_on, data_ends_on = excluded.data_ends_on, tradable = excluded.tradable
+    data_starts_on = excluded.data_starts_on, data_ends_on = excluded.data_ends_on, tradable = excluded.tradable,
+    isin = coalesce(excluded.isin, instrument.isin), figi = coalesce(excluded.figi, instrument.figi)
+"""
+
+CALL_INSTRUMENT: LiteralString = """
+UPDATE instrument SET isin = coalesce(%(isin)s, isin), figi = coalesce(%(figi)s, figi)
+ WHERE venue = 'market' AND symbol = %(symbol)s
+"""
+
+# What an identifier stands for: one of a share belongs to one symbol.
+INSTRUMENT_CALLED: LiteralString = """
+SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
+  FROM instrument
+ WHERE venue = %(venue)s AND (isin = %(isin)s OR figi = %(figi)s) ORDER BY symbol LIMIT 1
 """
 
 REPLAY_RANGE: LiteralString = "SELECT min(data_starts_on), max(data_ends_on) FROM instrument WHERE venue = 'replay'"

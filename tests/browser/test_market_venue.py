@@ -120,6 +120,19 @@ def test_the_chart_shows_prices_as_they_were_traded_and_what_the_shares_went_thr
     expect(page.get_by_role("region", name="Corporate actions")).to_contain_text("10:1", timeout=20 * SECS)
 
 
+def test_an_isin_leads_to_its_symbol_and_a_wrong_one_to_words(first: Walk) -> None:
+    page = first.page
+    first.open("/")
+    page.keyboard.press("/")
+    page.locator(".palette input").fill("US0378331006")
+    expect(page.locator(".palette")).to_contain_text("is no ISIN", timeout=10 * SECS)
+    page.locator(".palette input").fill("US0378331005")
+    expect(page.locator(".palette .list a").first).to_contain_text("AAPL", timeout=10 * SECS)
+    page.keyboard.press("Escape")
+    first.open("/markets/AAPL")
+    expect(page.get_by_role("region", name="Key figures")).to_contain_text("US0378331005", timeout=20 * SECS)
+
+
 def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:
     first.open("/")
     page = first.page

@@ -141,6 +141,26 @@ async def test_what_cannot_be_is_refused_and_counted_and_the_rest_comes_in(
     }
 
 
+async def test_what_cannot_be_read_makes_nothing_forgotten(database: Database, vendors: Vendors) -> None:
+    vendors.alpaca.dividends = {"AAPL": [("2026-08-10", "2026-08-13", 0.27)]}
+    actions, failover = ActionStore(database), _failover(vendors, alpaca=True)
+    await actions.fetch(failover, "AAPL", NOW)
+    vendors.alpaca.dividends = {"AAPL": [("2026-05-11", None, 0.27), ("2026-13-10", "2026-08-13", 0.27)]}
+    await actions.fetch(failover, "AAPL", NOW)
+    known = await load_actions(database, "market", "AAPL")
+    assert [one.ex_on for one in known.dividends] == [date(2026, 5, 11), date(2026, 8, 10)]
+
+
+async def test_a_plan_that_does_not_include_actions_is_not_asked_for_every_symbol(
+    database: Database, vendors: Vendors
+) -> None:
+    vendors.yahoo.splits = {"AAPL": [("2020-08-31", 4, 1)]}
+    vendors.alpaca.fault = 403
+    actions, failover = ActionStore(database), _failover(vendors, alpaca=True)
+    assert await actions.refresh(failover, ["AAPL", "MSFT", "NVDA"], NOW) == (3, 1, 0)
+    assert vendors.alpaca.asked.count("/v1/corporate-actions") == 1
+
+
 async def test_a_source_that_fails_loses_nothing(database: Database, vendors: Vendors) -> None:
     vendors.yahoo.splits = {"AAPL": [("2020-08-31", 4, 1)]}
     actions, failover = ActionStore(database), _failover(vendors)

@@ -163,7 +163,7 @@ def test_whatever_is_broken_comes_in_right_or_is_counted(vendor: Vendor, monkeyp
             vendor.there.spoil = spoil
             before = counted()
             try:
-                found = {_unpaid(one) for one in runner.run(failover.actions("AAPL"))[1]}
+                found = {_unpaid(one) for one in runner.run(failover.actions("AAPL")).rows}
             except NoSource:
                 found = set()
             assert found <= good, (seed, done)

@@ -149,9 +149,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    def do_GET(self) -> None:
+    def do_POST(self) -> None:
+        self.do_GET(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+    def do_GET(self, told: str = "") -> None:
         parts = urlsplit(self.path)
-        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()} | ({"body": told} if told else {})
         there, fault = self.there, self.there.fault
         there.asked.append(parts.path)
         if not there.authorized(self.headers, asked):

@@ -107,6 +107,7 @@ class Massive(JsonVendor):
             "type": "ETF" if kind == "etf" else "CS",
             "active": True,
             "currency_name": "usd",
+            **({"composite_figi": "BBG000B9XRY4"} if symbol == "AAPL" else {}),
         }
 
     def listen(self, socket: ServerConnection) -> None:

@@ -21,8 +21,9 @@ from starkmatter.market.actions.reading import bars_json, load_actions, load_adj
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.fx.service import rate
+from starkmatter.market.identifiers import read_identifier
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
-from starkmatter.market.lookup import SYMBOL, add_symbol, first_look_at_bars, look_at_bars
+from starkmatter.market.lookup import SYMBOL, add_symbol, find_by_identifier, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.ticks import KEPT as TICKS_KEPT
 from starkmatter.market.ticks import load_ticks
@@ -46,8 +47,13 @@ async def instruments(
 ) -> Page[InstrumentOut]:
     """Instruments of a venue whose symbol or name contains `query`.
 
-    On the wall-clock market a symbol that is asked for exactly is looked up at a source and known from then on.
+    On the wall-clock market a symbol that is asked for exactly is looked up at a source and known from then on. So is
+    an ISIN or a FIGI, which ends at its symbol: 422 for a wrong check digit, 404 where it stands for none, in words.
     """
+    identifier = read_identifier(query) if venue == "market" else None
+    if identifier is not None:
+        one = await find_by_identifier(b.db, b.cache, identifier)
+        return Page(items=[InstrumentOut.model_validate(one)])
     found = await list_instruments(b.db, query, limit, venue=venue)
     symbol = query.strip().upper()
     if venue == "market" and SYMBOL.fullmatch(symbol) and not any(one.symbol == symbol for one in found):

@@ -64,6 +64,8 @@ class InstrumentRow(SQLModel, table=True):
     data_starts_on: date | None = None
     data_ends_on: date | None = None
     tradable: bool
+    isin: str | None = Field(default=None, sa_column=Column(String(12), nullable=True))
+    figi: str | None = Field(default=None, sa_column=Column(String(12), nullable=True))
 
 
 class MarketSession(SQLModel, table=True):

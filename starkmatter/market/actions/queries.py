@@ -62,10 +62,9 @@ DELETE FROM corporate_dividend
  WHERE symbol = %(symbol)s AND provider = %(provider)s AND ex_on > %(today)s AND ex_on <> ALL (%(days)s::date[])
 """
 
-# An expected date is nothing that has happened: the one that is told now replaces it, even when its day has passed.
 FORGET_EARNINGS: LiteralString = """
 DELETE FROM earnings_date
- WHERE symbol = %(symbol)s AND provider = %(provider)s AND (reports_on > %(today)s OR estimated)
+ WHERE symbol = %(symbol)s AND provider = %(provider)s AND reports_on > %(today)s
    AND reports_on <> ALL (%(days)s::date[])
 """
 

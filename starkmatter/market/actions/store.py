@@ -75,33 +75,30 @@ class ActionStore:
     async def fetch(self, failover: Failover, symbol: str, now: datetime) -> int:
         """Ask for all actions of a symbol and keep them; how many rows are new or changed. NoSource when none answers.
 
-        Dates of earnings are a gift: a source of them that fails spoils nothing.
+        Dates of earnings are a gift: a source of them that fails spoils nothing. Where anything was refused, nothing is
+        forgotten: what is missing may be what could not be read.
         """
-        provider, told = await failover.actions(symbol)
-        earnings_by, earnings = "", list[EarningsDate]()
+        told = await failover.actions(symbol)
+        reports = None
         with suppress(NoSource):
-            earnings_by, earnings = await failover.earnings(symbol)
-        splits = [one for one in told if isinstance(one, Split)]
-        dividends = [one for one in told if isinstance(one, Dividend)]
-        merged = self._merged(failover, dividends, now)
-        about = {"symbol": symbol, "now": now, "today": exchange_day(now)}
-        changed = 0
+            reports = await failover.earnings(symbol)
+        splits = [one for one in told.rows if isinstance(one, Split)]
+        paid = self._merged(failover, [one for one in told.rows if isinstance(one, Dividend)], now)
+        about = {"symbol": symbol, "now": now, "today": exchange_day(now), "provider": told.adapter}
         async with self._db.transaction() as connection:
-            for put, forget, by, rows, days in (
-                (queries.PUT_SPLITS, queries.FORGET_SPLITS, provider, splits, [one.ex_on for one in splits]),
-                (queries.PUT_DIVIDENDS, queries.FORGET_DIVIDENDS, provider, merged, [one.ex_on for one in merged]),
-                (
-                    queries.PUT_EARNINGS,
-                    queries.FORGET_EARNINGS,
-                    earnings_by,
-                    earnings,
-                    [one.reports_on for one in earnings],
-                ),
-            ):
-                if earnings_by or rows is not earnings:
-                    await connection.execute(forget, about | {"provider": by, "days": days})
-                changed += (await connection.execute(put, about | {"rows": _json(rows)})).rowcount
-            await connection.execute(queries.PUT_COVERAGE, about | {"provider": provider, "earnings_by": earnings_by})
+            if told.whole:
+                await connection.execute(queries.FORGET_SPLITS, about | {"days": [one.ex_on for one in splits]})
+                await connection.execute(queries.FORGET_DIVIDENDS, about | {"days": [one.ex_on for one in paid]})
+            changed = (await connection.execute(queries.PUT_SPLITS, about | {"rows": _json(splits)})).rowcount
+            changed += (await connection.execute(queries.PUT_DIVIDENDS, about | {"rows": _json(paid)})).rowcount
+            if reports is not None:
+                days = {"days": [one.reports_on for one in reports.rows], "provider": reports.adapter}
+                if reports.whole:
+                    await connection.execute(queries.FORGET_EARNINGS, about | days)
+                rows = about | {"rows": _json(reports.rows)}
+                changed += (await connection.execute(queries.PUT_EARNINGS, rows)).rowcount
+            earnings_by = reports.adapter if reports is not None else ""
+            await connection.execute(queries.PUT_COVERAGE, about | {"earnings_by": earnings_by})
         return changed
 
     def _merged(self, failover: Failover, dividends: Iterable[Dividend], now: datetime) -> list[Dividend]:

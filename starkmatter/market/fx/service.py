@@ -12,7 +12,7 @@ from starkmatter.egress.excerpt import excerpt_of
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.market.fx import queries
 from starkmatter.market.health import Health, keep_refusals
-from starkmatter.market.providers.ecb import NAME, EcbRates
+from starkmatter.market.ports import RateSource
 
 EURO = "EUR"
 ONE = Decimal(1)
@@ -92,7 +92,7 @@ def refusal_of(one: ReferenceRate, today: date) -> str | None:
     return None
 
 
-async def update(db: Database, source: EcbRates, now: datetime) -> str:
+async def update(db: Database, source: RateSource, now: datetime) -> str:
     """Fetch what is missing: the newest day, or all days when more than that is; one sentence of what came of it.
 
     VendorFailure when the source does not answer. What is no rate is refused, counted and kept as other data is.
@@ -101,17 +101,17 @@ async def update(db: Database, source: EcbRates, now: datetime) -> str:
     if known is not None and known >= due:
         return f"rates are known up to {known}"
     told = await source.newest() if known is not None and _follows(known, due) else await source.history()
-    today, health = now.astimezone(FRANKFURT).date(), Health()
+    today, health, adapter = now.astimezone(FRANKFURT).date(), Health(), source.capability.adapter
     sound = []
     for one in told:
         reason = refusal_of(one, today)
         if reason is None:
             sound.append(one)
         else:
-            health.refuse(NAME, one.currency, "rate", reason, excerpt_of(f"{one.day} {one.per_euro}"), now)
+            health.refuse(adapter, one.currency, "rate", reason, excerpt_of(f"{one.day} {one.per_euro}"), now)
     await keep_refusals(db, health.take_refusals())
-    changed = await _keep(db, sound, now)
-    refused = health.of(NAME).refused
+    changed = await _keep(db, adapter, sound, now)
+    refused = health.of(adapter).refused
     words = f"{changed} rates new or changed, known up to {await newest_day(db)}"
     return f"{words}, {refused} refused" if refused else words
 
@@ -124,11 +124,11 @@ def _follows(known: date, due: date) -> bool:
     return day <= known
 
 
-async def _keep(db: Database, rates: Iterable[ReferenceRate], now: datetime) -> int:
+async def _keep(db: Database, adapter: str, rates: Iterable[ReferenceRate], now: datetime) -> int:
     unique = {(one.day, one.currency): one.per_euro for one in rates}
     columns = {
         "days": [day for day, _ in unique],
         "currencies": [currency for _, currency in unique],
         "rates": list(unique.values()),
     }
-    return await db.run(queries.PUT_RATES, columns | {"source": NAME, "now": now})
+    return await db.run(queries.PUT_RATES, columns | {"source": adapter, "now": now})

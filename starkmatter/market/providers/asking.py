@@ -67,18 +67,24 @@ class JsonVendor:
         """The list of objects at `path`. VendorFailure when there is none."""
         return self.rows({"rows": await self._read(path, params)}, "rows")
 
-    async def _read(self, path: str, params: Mapping[str, str]) -> Any:
-        body = await self.content(path, params)
+    async def post_rows(self, path: str, told: Any) -> list[dict[str, Any]]:
+        """The list of objects that a question in JSON is answered with; it changes nothing there."""
+        return self.rows({"rows": await self._read(path, {}, orjson.dumps(told))}, "rows")
+
+    async def _read(self, path: str, params: Mapping[str, str], told: bytes | None = None) -> Any:
+        body = await self.content(path, params, told)
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             raise self.garbage(body) from None
 
-    async def content(self, path: str, params: Mapping[str, str]) -> bytes:
-        """What is at `path`, whatever it is. VendorFailure when nothing is, or too much."""
+    async def content(self, path: str, params: Mapping[str, str], told: bytes | None = None) -> bytes:
+        """What is at `path`, or is answered to what it is `told` there. VendorFailure when nothing is, or too much."""
         client = await self.ready()
         try:
-            async with client.stream("GET", self._url + path, params=dict(params), headers=self._headers) as response:
+            method, more = ("GET", {}) if told is None else ("POST", {"Content-Type": "application/json"})
+            asked: dict[str, Any] = {"params": dict(params), "headers": self._headers | more, "content": told}
+            async with client.stream(method, self._url + path, **asked) as response:
                 if response.status_code not in self._speaks:
                     quiet = retry_after_secs(response.headers)
                     if response.status_code == 429:

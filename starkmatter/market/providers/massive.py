@@ -25,6 +25,7 @@ from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
+from starkmatter.market.identifiers import FIGI
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers.asking import CONNECT_SECS, MAX_BYTES, QUIET_SECS
 from starkmatter.market.providers.figures import (
@@ -337,7 +338,10 @@ def _found(row: Mapping[str, Any]) -> Found | None:
         return None
     if row.get("locale") != "us" or str(row.get("currency_name", "usd")).lower() != "usd":
         return None
-    return Found(symbol, str(row.get("name") or symbol)[:120], kind, str(row.get("primary_exchange"))[:40], "USD")
+    told = row.get("composite_figi")
+    figi = told if isinstance(told, str) and FIGI.fullmatch(told) else None
+    name, exchange = str(row.get("name") or symbol)[:120], str(row.get("primary_exchange"))[:40]
+    return Found(symbol, name, kind, exchange, "USD", figi=figi)
 
 
 async def test_keys(settings: Settings, keys: Mapping[str, str]) -> str:

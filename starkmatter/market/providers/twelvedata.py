@@ -147,6 +147,8 @@ class TwelveDataProvider:
         """The currency and the rows; none for a symbol it does not know."""
         if not SYMBOL.fullmatch(symbol):
             return "", []
+        if self.plan.per_min < ACTIONS_COST:
+            raise VendorFailure(VENDOR, "refused", f"{VENDOR}: a plan of so few credits does not include this.")
         asked = {"symbol": symbol, **({"range": "full"} if name != "earnings" else {}), **more}
         answer = await self._ask(path, asked, ACTIONS_COST)
         if _is_unknown(answer):

@@ -143,6 +143,8 @@ def _figures() -> rx.Component:
             fact("Currency", about["currency"]),
             fact("Tick size", about["tick"]),
             fact("Lot size", about["lot"]),
+            rx.cond(about["isin"] != "", fact("ISIN", about["isin"])),
+            rx.cond(about["figi"] != "", fact("FIGI", about["figi"])),
             class_name="facts",
         ),
         rx.el.div(

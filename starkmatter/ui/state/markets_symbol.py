@@ -8,7 +8,7 @@ import reflex as rx
 
 from starkmatter.backends import backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.actions import dividend_words, hour_words, pay_words, split_words
+from starkmatter.domain.actions import dividend_words, expected_words, hour_words, pay_words, split_words
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.quotes import Quote, Venue
 from starkmatter.domain.sessions import exchange_day
@@ -36,7 +36,9 @@ NO_FIGURES: Row = dict.fromkeys(
     ("last", "change", "change_pct", "bid", "ask", "volume", "average", "relative", "volatility", "beta", "open"),
     show.NOTHING,
 ) | dict.fromkeys(("dir", "range", "low", "high", "day_low", "day_high", "place", "beta_of", "note", "line"), "")
-NOBODY: Row = dict.fromkeys(("name", "sector", "exchange", "kind", "currency", "tick", "lot", "trade", "data"), "")
+NOBODY: Row = dict.fromkeys(
+    ("name", "sector", "exchange", "kind", "currency", "tick", "lot", "trade", "data", "isin", "figi"), ""
+)
 
 
 class SymbolState(rx.State):
@@ -44,16 +46,7 @@ class SymbolState(rx.State):
 
     ready: bool = False
     symbol: str = ""
-    about: Row = {
-        "name": "",
-        "sector": "",
-        "exchange": "",
-        "kind": "",
-        "currency": "",
-        "tick": "",
-        "lot": "",
-        "trade": "",
-    }
+    about: Row = NOBODY
     figures: Row = NO_FIGURES
     returns: list[Row] = []
     news: list[Row] = []
@@ -146,9 +139,7 @@ def action_rows(known: Actions, today: date) -> list[Row]:
     """What is announced, the nearest last, then what has happened, the newest first; at most ACTIONS of it."""
     found = [(one.ex_on, "Split", split_words(one), "") for one in known.splits]
     found += [(one.ex_on, "Dividend", dividend_words(one), pay_words(one)) for one in known.dividends]
-    found += [
-        (one.reports_on, "Earnings", hour_words(one), "expected" if one.estimated else "") for one in known.earnings
-    ]
+    found += [(one.reports_on, "Earnings", hour_words(one), expected_words(one, today)) for one in known.earnings]
     found.sort(key=itemgetter(0), reverse=True)
     return [
         {"day": f"{on:%b %-d, %Y}", "kind": kind, "text": text, "more": more, "ahead": "yes" if on >= today else ""}
@@ -209,6 +200,8 @@ def _about(one: Instrument) -> Row:
         "lot": show.quantity(one.lot_size),
         "trade": "yes" if one.tradable else "",
         "data": one.data_note,
+        "isin": one.isin or "",
+        "figi": one.figi or "",
     }
 
 

@@ -102,10 +102,10 @@ class PaletteState(rx.State):
             # Asked again and again while nobody answers, each letter would wait for three seconds.
             ask = asking and monotonic_secs() >= self._quiet_until
             hits, self.words = await find_symbols(b.db, b.cache, venue, text, LIMIT, ask_sources=ask)
-            if self.words:
+            if self.words and ask:
                 self._quiet_until = monotonic_secs() + QUIET_SECS
-        except StarkMatterError:
-            hits = []
+        except StarkMatterError as error:
+            hits, self.words = [], error.text
         symbols = [
             {"href": f"/trade/{one.symbol}", "key": one.symbol, "text": one.name, "kind": one.about} for one in hits
         ]
