@@ -27,6 +27,7 @@ INSERT INTO instrument (venue, symbol, name, kind, exchange, currency, tick_size
                         data_note, source, tradable)
 SELECT venue, %s, %s, %s, 'XNYS', 'USD', 0.01, 1, 'Technology', 'ohlcv', '', 'test', %s
   FROM unnest(ARRAY['replay', 'market']) AS venue
+    ON CONFLICT DO NOTHING
 """
 SESSION = "INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)"
 USER = """

@@ -192,23 +192,27 @@ def _cumulative_volume(total: int, weights: Floats) -> Ints:
     return result
 
 
-def path_bars(path: DayPath, bar_secs: int, until_step: int) -> PathBars:
-    """Bars of `bar_secs` of the first `until_step` seconds, counted from the open; the last one may be unfinished."""
+def path_bars(path: DayPath, bar_secs: int, until_step: int, *, after_step: int = 0) -> PathBars:
+    """Bars of `bar_secs` of the first `until_step` seconds, counted from the open; the last one may be unfinished.
+
+    Those that were finished at `after_step` are left out.
+    """
     count = min(until_step, path.steps)
-    first = np.arange(0, count, bar_secs, dtype=np.int64)
+    begin = after_step // bar_secs * bar_secs
+    first = np.arange(begin, count, bar_secs, dtype=np.int64)
     end = np.minimum(first + bar_secs, path.steps)
     last = path.last[:count]
     volume = None
-    if path.volume is not None and count:
+    if path.volume is not None and len(first):
         running = path.volume[np.minimum(end, count) - 1]
-        volume = np.diff(running, prepend=0)
+        volume = np.diff(running, prepend=path.volume[begin - 1] if begin else 0)
     return PathBars(
         first_step=first,
         end_step=end,
         open=last[first],
-        high=np.maximum.reduceat(last, first) if count else last,
-        low=np.minimum.reduceat(last, first) if count else last,
-        close=last[np.minimum(end, count) - 1] if count else last,
+        high=np.maximum.reduceat(last, first) if len(first) else last[:0],
+        low=np.minimum.reduceat(last, first) if len(first) else last[:0],
+        close=last[np.minimum(end, count) - 1] if len(first) else last[:0],
         volume=volume,
     )
 

@@ -125,9 +125,10 @@ def closed_bar_rows(
     for symbol, path in day.paths.items():
         for interval in intervals:
             bar_steps = int(INTERVALS[interval].total_seconds()) // STEP_SECS
-            first = after_step // bar_steps * bar_steps
-            bars = path_bars(path, bar_steps, min(until_step, steps))
-            for i in range(first // bar_steps, len(bars.first_step)):
+            if until_step // bar_steps == after_step // bar_steps and not after_step < path.steps <= until_step:
+                continue  # as in nearly every second: none of this length ended
+            bars = path_bars(path, bar_steps, min(until_step, steps), after_step=after_step)
+            for i in range(len(bars.first_step)):
                 end = int(bars.end_step[i])
                 if after_step < end <= until_step:
                     starts_at = opens_at + timedelta(seconds=int(bars.first_step[i]) * STEP_SECS)
@@ -164,7 +165,8 @@ def forming_bars(day: ReplayDay, until_step: int) -> FormingBars:
     for symbol, path in day.paths.items():
         for interval in (*INTRADAY, "1d"):
             bar_steps = steps if interval == "1d" else int(INTERVALS[interval].total_seconds()) // STEP_SECS
-            bars = path_bars(path, bar_steps, min(until_step, steps))
+            so_far = min(until_step, steps)
+            bars = path_bars(path, bar_steps, so_far, after_step=max(so_far - 1, 0))
             if len(bars.first_step) and bars.end_step[-1] > until_step:
                 formed.symbols.append(symbol)
                 formed.intervals.append(interval)

@@ -121,6 +121,23 @@ def test_bars_until_a_second_do_not_depend_on_what_follows(until, cut):
             assert (getattr(seen, column) == getattr(known, column)).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    until=st.integers(0, FULL_DAY_SECS),
+    after=st.integers(0, FULL_DAY_SECS),
+    bar_secs=st.sampled_from([60, 300, 3600, FULL_DAY_SECS]),
+)
+def test_bars_that_were_known_before_may_be_left_out(until, after, bar_secs):
+    figures = DayFigures(12_000, 12_345, 11_850, 12_200, 90_000_000)
+    path = build_path(7, "AAPL", DAY, figures, FULL_DAY_SECS)
+    whole, newer = path_bars(path, bar_secs, until), path_bars(path, bar_secs, until, after_step=after)
+    for column in ("first_step", "end_step", "open", "high", "low", "close", "volume"):
+        left = getattr(whole, column)
+        left = left if left is None else left[after // bar_secs :]
+        given = getattr(newer, column)
+        assert (given is None and not len(newer.first_step)) or list(given) == list(left), column
+
+
 def test_the_day_is_busier_at_both_ends_than_at_noon():
     path = build_path(7, "AAPL", DAY, DayFigures(12_000, 12_345, 11_850, 12_200, 90_000_000), FULL_DAY_SECS)
     hours = path_bars(path, 3600, FULL_DAY_SECS).volume

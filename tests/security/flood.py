@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.security.wire import HYDRATE, wire
 
 EVENTS_PER_SEC = 5_000
+# While a server gets little of a processor it reads more slowly than a page may send: nobody is over the rate then.
 LONGEST_SECS = 90.0
 WORK = 20
 
