@@ -304,6 +304,7 @@ def test_fees_count_what_the_order_had_before() -> None:
     [
         ("buy 10 opg", "opening", "100", "5000", "10 @ 100 opening_auction", None),
         ("buy 600 opg", "opening", "100", "5000", "500 @ 100 opening_auction", "The opening auction is over."),
+        ("buy 1 opg", "opening", "100", "10", "1 @ 100 opening_auction", None),
         ("buy 600 opg", "opening", "100", None, "600 @ 100 opening_auction", None),
         ("buy 10 limit opg lmt=99.99", "opening", "100", None, "", "beyond its limit of 99.99"),
         ("buy 10 limit opg lmt=100", "opening", "100", None, "10 @ 100 opening_auction", None),
