@@ -254,13 +254,16 @@ def _executions(events: Sequence[OrderEvent], anomalies: list[Anomaly]) -> dict[
 
 
 def _pending(events: Sequence[OrderEvent], what: Literal["cancel", "replace"]) -> bool:
-    """Whether a request has no answer yet. An answer without a reference answers the oldest that waits."""
+    """Whether a request has no answer yet. One without a reference answers the oldest that waited when it came."""
     done = "canceled" if what == "cancel" else "replaced"
-    asked = [event.id for event in events if event.kind == f"{what}_requested"]
-    answers = [event.ref for event in events if event.kind in {done, f"{what}_refused"}]
-    named = {ref for ref in answers if ref is not None}
-    waiting = len([one for one in asked if one not in named])
-    return waiting > answers.count(None)
+    answers = [event for event in events if event.kind in {done, f"{what}_refused"}]
+    named = {event.ref for event in answers}
+    asked = [event for event in events if event.kind == f"{what}_requested" and event.id not in named]
+    waiting = sorted(asked, key=lambda event: event.at)
+    for answer in sorted((event for event in answers if event.ref is None), key=lambda event: event.at):
+        if waiting and waiting[0].at <= answer.at:
+            del waiting[0]
+    return bool(waiting)
 
 
 def _take_execution(state: _State, said: Sequence[OrderEvent]) -> None:

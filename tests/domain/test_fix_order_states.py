@@ -56,6 +56,16 @@ SCENARIOS = {
         rejected | rejected 0 0
         fill A 10 | rejected 0 0 | !
     """,
+    "expired at once": """
+        expired | expired 0 0
+    """,
+    "halted at once": """
+        suspended | suspended 0 10000
+    """,
+    "a bust of what is no execution": """
+        working | working 0 10000
+        bust B of #1 cum=0 | working 0 10000 | !
+    """,
     "expired without a fill": """
         working | working 0 10000
         expired | expired 0 0
@@ -234,6 +244,13 @@ SCENARIOS = {
         superseded | replaced 100 0
         fill B 50 | replaced 150 0
     """,
+    "replaced without being asked": """
+        working | working 0 10000
+        replaced - 9000 | working 0 9000
+        replace? Y | pending_replace 0 9000
+        replaced - 8000 | working 0 8000
+        replaced Y 7000 | working 0 7000
+    """,
     "the broker makes it smaller": """
         working | working 0 10000
         fill A 1000 | partial 1000 9000
@@ -388,7 +405,7 @@ def event_of(words: list[str], number: int, cum: Decimal) -> OrderEvent:
         case "restated":
             qty = Decimal(rest[0])
         case _:
-            ref = rest[0] if rest else None
+            ref = rest[0] if rest and rest[0] != "-" else None
             qty = Decimal(rest[1]) if len(rest) > 1 else None
     cum = Decimal(options["cum"]) if "cum" in options else cum
     return OrderEvent(name, KINDS.get(kind, kind), at, cum, qty, price, ref)  # type: ignore[arg-type]
@@ -500,7 +517,18 @@ def test_what_the_broker_counts_and_nobody_told_is_missing() -> None:
     assert new_order(Decimal(1)).missing_qty == 0
 
 
+def test_one_number_for_two_executions_of_one_instant_is_decided_without_regard_to_who_came_first() -> None:
+    one, other = (event_of(["fill", "A", qty, "cum=9"], 1, Decimal(0)) for qty in ("3", "4"))
+    forth, back = fold_all(new_order(Decimal(9)), [one, other]), fold_all(new_order(Decimal(9)), [other, one])
+    assert forth == back
+    assert (forth.filled_qty, [found.event for found in forth.anomalies]) == (3, [other])
+
+
 def test_what_is_pending_is_told_while_the_order_lives() -> None:
+    fresh = new_order(Decimal(5))
+    assert (fresh.cancel_pending, fresh.replace_pending, fresh.anomalies, fresh.history) == (False, False, (), ())
+    heard = fold(fresh, event_of(["working"], 1, Decimal(0)))
+    assert (heard.cancel_pending, heard.replace_pending) == (False, False)
     order = fold_all(new_order(Decimal(5)), [event_of(["cancel?", "X"], 1, Decimal(0))])
     assert (order.cancel_pending, order.replace_pending, order.status) == (True, False, OrderStatus.SUBMITTING)
     order = fold(order, event_of(["replace?", "Y"], 2, Decimal(0)))

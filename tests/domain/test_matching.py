@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from starkmatter.domain.matching import PRESETS, REALISTIC, collar_price, match
-from starkmatter.domain.orders import OPEN, TERMINAL, TRANSITIONS, OrderStatus, WorkingOrder, may_move
+from starkmatter.domain.orders import OPEN, TERMINAL, TRANSITIONS, OrderStatus, WorkingOrder, may_move, steps_to
 from starkmatter.domain.quotes import Quote
 
 NOW = datetime(2021, 3, 1, 15, 0, tzinfo=UTC)
@@ -91,7 +91,7 @@ def test_nothing_trades_on_a_stale_or_one_sided_quote() -> None:
     assert run(working("buy", "10"), replace(quote(), ask=None)) is None
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=2_000, deadline=None)
 @given(
     side=st.sampled_from(["buy", "sell"]),
     qty=st.integers(1, 100_000).map(Decimal),
@@ -129,6 +129,7 @@ def test_a_fill_is_never_too_much_never_too_good_and_never_past_its_limits(
     assert got.fees == sum((line.charged for line in got.fee_lines), Decimal(0))
 
 
+@settings(deadline=None)
 @given(reference=st.decimals("0.01", "10000", places=2), ratio=st.decimals("0", "0.5", places=3))
 def test_the_collar_lies_on_the_tick_and_never_inside_the_ratio(reference: Decimal, ratio: Decimal) -> None:
     above = collar_price("buy", reference, ratio, TICK)
@@ -136,6 +137,14 @@ def test_the_collar_lies_on_the_tick_and_never_inside_the_ratio(reference: Decim
     assert above % TICK == 0 == below % TICK
     assert above >= reference * (1 + ratio)
     assert below <= reference * (1 - ratio)
+
+
+@pytest.mark.parametrize(
+    ("side", "reference", "worst"),
+    [("buy", "100", "105"), ("sell", "100", "95"), ("buy", "100.01", "105.02"), ("sell", "100.01", "95.00")],
+)
+def test_the_collar_is_the_reference_moved_by_its_ratio(side, reference: str, worst: str) -> None:
+    assert collar_price(side, Decimal(reference), Decimal("0.05"), TICK) == Decimal(worst)
 
 
 def test_every_preset_carries_its_version() -> None:
@@ -167,3 +176,26 @@ def test_no_state_leads_out_of_an_end_but_a_late_fill() -> None:
 )
 def test_the_moves_are_those_of_the_table(current: str, following: str, allowed: bool) -> None:
     assert may_move(OrderStatus(current), OrderStatus(following)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("current", "target", "steps"),
+    [
+        ("working", "working", ""),
+        ("working", "partial", "partial"),
+        ("partial", "partial", ""),
+        ("partial", "working", ""),
+        ("pending_cancel", "working", ""),
+        ("pending_cancel", "accepted", ""),
+        ("pending_cancel", "canceled", "canceled"),
+        ("pending_replace", "working", "working"),
+        ("submitting", "expired", "working expired"),
+        ("unknown", "done_for_day", "working done_for_day"),
+        ("accepted", "done_for_day", "working done_for_day"),
+        ("accepted", "expired", "expired"),
+        ("filled", "working", ""),
+        ("pending_submit", "filled", ""),
+    ],
+)
+def test_a_report_leads_there_by_the_moves_of_the_table(current: str, target: str, steps: str) -> None:
+    assert " ".join(steps_to(OrderStatus(current), OrderStatus(target))) == steps

@@ -30,6 +30,7 @@ def member(text: str) -> Member:
         # a bracket: asleep, awake with the first fill, growing, ended together
         ("entry 0/100 working, target 0/0 held, stop 0/0 held", None, ""),
         ("entry 40/100 partial, target 0/0 held, stop 0/0 held", None, "activate target 40, activate stop 40"),
+        ("entry 1/100 partial, target 0/0 held, stop 0/0 held", None, "activate target 1, activate stop 1"),
         ("entry 70/100 partial, target 0/40 working, stop 0/40 working", None, "resize target 70, resize stop 70"),
         ("entry 100/100 filled, target 0/100 working, stop 0/100 working", None, ""),
         ("entry 100/100 filled, target 30/100 partial, stop 0/100 working", None, "resize stop 70"),
@@ -171,6 +172,21 @@ def test_the_legs_of_an_oco_lie_on_one_side() -> None:
     assert (second, stop.side, stop.type, stop.stop_price, stop.limit_price) == ("stop", "sell", "stop", 95, None)
 
 
+def test_an_oto_has_the_one_leg_it_asked_for() -> None:
+    bare = OrderRequest("AAPL", "buy", "stop", Decimal(10), "gtc", stop_price=Decimal(100), order_class="oto")
+    (_, entry), (role, target) = legs_of(replace(bare, take_profit=TakeProfit(Decimal(110))))
+    assert (entry.type, entry.side, entry.stop_price, entry.order_class) == ("stop", "buy", 100, "simple")
+    assert (role, target.side, target.type, target.limit_price, target.stop_price) == (
+        "target",
+        "sell",
+        "limit",
+        110,
+        None,
+    )
+    (_, _), (role, stop) = legs_of(replace(bare, stop_loss=StopLoss(Decimal(95))))
+    assert (role, stop.side, stop.type, stop.stop_price, stop.limit_price) == ("stop", "sell", "stop", 95, None)
+
+
 def test_a_simple_request_is_its_own_only_leg() -> None:
     request = OrderRequest("AAPL", "buy", "market", Decimal(1))
     assert legs_of(request) == (("entry", request),)
@@ -180,8 +196,10 @@ def test_a_simple_request_is_its_own_only_leg() -> None:
     ("relation", "last", "state", "met"),
     [
         ("at_or_above", "400", "normal", True),
+        ("at_or_above", "400.01", "normal", True),
         ("at_or_above", "399.99", "normal", False),
         ("at_or_below", "400", "normal", True),
+        ("at_or_below", "399.99", "normal", True),
         ("at_or_below", "400.01", "normal", False),
         ("at_or_above", "500", "suspect", False),
         ("at_or_below", "300", "halted", False),

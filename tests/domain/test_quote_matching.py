@@ -176,6 +176,9 @@ def test_a_quote_of_exactly_the_oldest_age_is_used() -> None:
     at = view()
     old = replace(at, quote=replace(at.quote, received_at=NOW - timedelta(seconds=5)))
     assert run("buy 10", old).execution.receipt["quote"]["age_ms"] == 5000
+    assert run("buy 10").execution.receipt["quote"]["age_ms"] == 0
+    ahead = replace(at, quote=replace(at.quote, received_at=NOW + timedelta(seconds=1)))
+    assert run("buy 10", ahead).execution.receipt["quote"]["age_ms"] == 0
 
 
 @pytest.mark.parametrize(
@@ -188,6 +191,12 @@ def test_a_quote_of_exactly_the_oldest_age_is_used() -> None:
         ("buy 10 limit lmt=100.02", FRICTIONLESS, view(), ""),
         ("buy 99999", ALPACA, view(), "99999 @ 100.05 market_at_touch"),
         ("buy 1000", REALISTIC, view(traded_qty=Decimal(20_000)), "1000 @ 100.07 market_at_touch"),
+        # the part beyond the touch would cost 100.07: only what is shown, at the touch
+        ("buy 1000 limit lmt=100.06", REALISTIC, view(traded_qty=Decimal(20_000)), "500 @ 100.05 limit_at_touch"),
+        ("buy 1000 limit lmt=100.07", REALISTIC, view(traded_qty=Decimal(20_000)), "1000 @ 100.07 limit_at_touch"),
+        ("buy 250", REALISTIC, view(size="199", lot_size=Decimal(100)), "100 @ 100.05 market_at_touch"),
+        ("buy 0.75", REALISTIC, view(size="0.7", lot_size=Decimal("0.1")), "0.7 @ 100.05 market_at_touch"),
+        ("buy 99", REALISTIC, view(lot_size=Decimal(100)), ""),
         ("buy 100", HARSH, view(), "100 @ 100.05 market_at_touch"),
         # half of the 500 shown; what is wanted beyond it moves the price: 150/400 of two half-spreads of 0.025
         ("buy 400", HARSH, view(), "250 @ 100.07 market_at_touch"),
@@ -295,6 +304,7 @@ def test_fees_count_what_the_order_had_before() -> None:
     [
         ("buy 10 opg", "opening", "100", "5000", "10 @ 100 opening_auction", None),
         ("buy 600 opg", "opening", "100", "5000", "500 @ 100 opening_auction", "The opening auction is over."),
+        ("buy 1 opg", "opening", "100", "10", "1 @ 100 opening_auction", None),
         ("buy 600 opg", "opening", "100", None, "600 @ 100 opening_auction", None),
         ("buy 10 limit opg lmt=99.99", "opening", "100", None, "", "beyond its limit of 99.99"),
         ("buy 10 limit opg lmt=100", "opening", "100", None, "10 @ 100 opening_auction", None),
@@ -324,6 +334,11 @@ def test_an_auction_leaves_other_orders_and_what_cannot_be_paid_alone() -> None:
         assert (got.execution, got.ends, got.why) == (None, None, "It is not an order for the opening auction.")
     dear = match_auction(order("buy 10 opg"), auction, REALISTIC, lot_size=Decimal(1), max_price=Decimal("99.99"))
     assert dear.ends == "The opening price of 100.00 is more than was set aside for it."
+    for paid in ("100", "100.01"):
+        got = match_auction(order("buy 10 opg"), auction, REALISTIC, lot_size=Decimal(1), max_price=Decimal(paid))
+        assert got.execution.qty == 10
+    sold = match_auction(order("sell 10 opg"), auction, REALISTIC, lot_size=Decimal(1), max_price=Decimal(1))
+    assert sold.execution.qty == 10
     crowded = replace(auction, qty=Decimal(1000), taken_qty=Decimal(95))
     assert match_auction(order("buy 10 opg"), crowded, REALISTIC, lot_size=Decimal(1)).execution.qty == 5
 
