@@ -130,7 +130,7 @@ def test_an_isin_leads_to_its_symbol_and_a_wrong_one_to_words(first: Walk) -> No
     expect(page.locator(".palette .list a").first).to_contain_text("AAPL", timeout=10 * SECS)
     page.keyboard.press("Escape")
     first.open("/markets/AAPL")
-    expect(page.get_by_role("region", name="Key figures")).to_contain_text("US0378331005", timeout=20 * SECS)
+    expect(page.locator("dl.facts")).to_contain_text("US0378331005", timeout=20 * SECS)
 
 
 def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:
