@@ -115,9 +115,10 @@ class ActionStore:
         return list(found.values())
 
     async def refresh(self, failover: Failover, symbols: Sequence[str], now: datetime) -> tuple[int, int, int]:
-        """Ask for each anew: how many symbols were told, how many rows changed, and how many symbols failed."""
+        """Ask for each anew, slowly: how many symbols were told, how many rows changed, and how many symbols failed."""
         told = changed = failed = 0
-        for symbol in symbols:
+        for number, symbol in enumerate(symbols):
+            await asyncio.sleep(self._pace_secs if number else 0)
             try:
                 changed += await self.fetch(failover, symbol, now)
                 told += 1
