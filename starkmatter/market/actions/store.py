@@ -43,7 +43,8 @@ class ActionStore:
     def __init__(self, db: Database, pace_secs: float = 6.0) -> None:
         self._db = db
         self._pace_secs = pace_secs
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(WAITING_MAX)
+        # What was looked at last is what somebody waits for.
+        self._waiting: asyncio.LifoQueue[str] = asyncio.LifoQueue(WAITING_MAX)
         self._seen: set[str] = set()
 
     def saw(self, symbol: str) -> None:
