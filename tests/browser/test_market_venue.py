@@ -114,7 +114,7 @@ def test_the_chart_shows_prices_as_they_were_traded_and_what_the_shares_went_thr
     first.open("/trade/SHOP")
     expect(page.locator(".legend").first).to_contain_text("SHOP · 1d", timeout=20 * SECS)
     expect(page.locator(".chart .wait")).to_have_count(0, timeout=20 * SECS)
-    oldest = "document.querySelector('.chart .canvas').chartView.bars[0].close"
+    oldest = "(document.querySelector('.chart .canvas').chartView.bars[0]?.close ?? 0)"
     adjusted = page.evaluate(oldest)
     page.get_by_role("combobox", name="Price adjustment").select_option("raw")
     expect(page.locator(".legend").first).to_contain_text("Prices as traded", timeout=20 * SECS)
