@@ -32,8 +32,9 @@ from starkmatter.market.forming import MarketForming
 from starkmatter.market.gaps import repair_gaps
 from starkmatter.market.health import Health, keep_refusals, quote_excerpt, tell_sources
 from starkmatter.market.identifiers import Identifier
-from starkmatter.market.listing import FIRST, add_instruments, call_instrument
+from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.market_bars import BarStore
+from starkmatter.market.naming import add_symbol, identify
 from starkmatter.market.ports import IdentifierSource, MarketDataProvider
 from starkmatter.market.service import instruments_named
 from starkmatter.market.ticks import TickStore
@@ -428,9 +429,10 @@ class MarketFeed:
             case "search":
                 return {"found": [asdict(one) for one in await failover.search(str(errand["text"]))]}
             case "add":
-                return {"found": await self._add(failover, str(errand["symbol"]))}
+                return {"found": await add_symbol(self._db, failover, str(errand["symbol"]))}
             case "identify":
-                return await self._identify(failover, Identifier(errand["what"], str(errand["value"])))
+                identifier = Identifier(errand["what"], str(errand["value"]))
+                return await identify(self._db, failover, self._identifiers, identifier)
             case "bars":
                 return {"fetched": await self._look(failover, str(errand["symbol"]), errand["interval"], now)}
             case "refresh":
@@ -445,30 +447,6 @@ class MarketFeed:
             case "gaps":
                 return {"words": await repair_gaps(self._db, self._bars, failover, now)}
         raise InvalidInput("There is no such errand.")
-
-    async def _add(self, failover: Failover, symbol: str) -> bool:
-        """Let a symbol be known from now on; whether any source offers exactly that one."""
-        if await instruments_named(self._db, "market", [symbol]):
-            return True
-        found = [one for one in await failover.search(symbol) if one.symbol == symbol]
-        await add_instruments(self._db, found[:1])
-        return bool(found)
-
-    async def _identify(self, failover: Failover, identifier: Identifier) -> Answer:
-        """Which symbol it stands for, known from now on; else `symbol` is empty and `words` say why."""
-        if self._identifiers is None:
-            raise Unavailable("Nobody is here to ask for identifiers.")
-        named = await self._identifiers.named(identifier)
-        if named is None:
-            words = f"{identifier.words} stands for nothing that is listed in the United States."
-            return {"symbol": "", "words": words}
-        known = await instruments_named(self._db, "market", [named.symbol])
-        if named.symbol not in known and not await self._add(failover, named.symbol):
-            words = f"{identifier.words} is {named.symbol}, {named.name}, which no source of market data offers."
-            return {"symbol": "", "words": words}
-        isin = identifier.value if identifier.kind == "isin" else None
-        await call_instrument(self._db, named.symbol, isin=isin, figi=named.figi)
-        return {"symbol": named.symbol, "words": ""}
 
     async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
         if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):

@@ -101,23 +101,29 @@ def test_the_chart_shows_prices_as_they_were_traded_and_what_the_shares_went_thr
 ) -> None:
     yahoo, page = market.vendors.yahoo, first.page
     split_on = exchange_day(yahoo.days[-20])
-    yahoo.splits = {"NVDA": [(split_on.isoformat(), 10, 1)]}
-    first.open("/trade/NVDA")
+    yahoo.splits = {"SHOP": [(split_on.isoformat(), 10, 1)]}
+    first.open("/trade/SHOP")
     page.get_by_role("group", name="Bar length").get_by_role("button", name="1d", exact=True).click()
-    expect(page.locator(".legend").first).to_contain_text("NVDA · 1d", timeout=20 * SECS)
-    oldest = "document.querySelector('.chart .canvas').chartView.bars[0].close"
+    expect(page.locator(".legend").first).to_contain_text("SHOP · 1d", timeout=20 * SECS)
+    for _ in range(30):  # back-filling lets quotes and bars go first
+        first.open("/markets/SHOP")
+        page.wait_for_timeout(1_500)
+        if "10:1" in page.locator("main").inner_text():
+            break
+    expect(page.get_by_role("region", name="Corporate actions")).to_contain_text("10:1")
+    first.open("/trade/SHOP")
+    expect(page.locator(".legend").first).to_contain_text("SHOP · 1d", timeout=20 * SECS)
     expect(page.locator(".chart .wait")).to_have_count(0, timeout=20 * SECS)
+    oldest = "(document.querySelector('.chart .canvas').chartView.bars[0]?.close ?? 0)"
     adjusted = page.evaluate(oldest)
     page.get_by_role("combobox", name="Price adjustment").select_option("raw")
     expect(page.locator(".legend").first).to_contain_text("Prices as traded", timeout=20 * SECS)
     for _ in range(100):
-        if abs(page.evaluate(oldest) - adjusted * 10) < 0.01:
+        if page.evaluate(f"{oldest} > {adjusted * 9}"):
             break
         page.wait_for_timeout(100)
     assert abs(page.evaluate(oldest) - adjusted * 10) < 0.01
     page.get_by_role("combobox", name="Price adjustment").select_option("splits")
-    first.open("/markets/NVDA")
-    expect(page.get_by_role("region", name="Corporate actions")).to_contain_text("10:1", timeout=20 * SECS)
 
 
 def test_an_isin_leads_to_its_symbol_and_a_wrong_one_to_words(first: Walk) -> None:
@@ -130,7 +136,7 @@ def test_an_isin_leads_to_its_symbol_and_a_wrong_one_to_words(first: Walk) -> No
     expect(page.locator(".palette .list a").first).to_contain_text("AAPL", timeout=10 * SECS)
     page.keyboard.press("Escape")
     first.open("/markets/AAPL")
-    expect(page.get_by_role("region", name="Key figures")).to_contain_text("US0378331005", timeout=20 * SECS)
+    expect(page.locator("dl.facts")).to_contain_text("US0378331005", timeout=20 * SECS)
 
 
 def test_a_company_is_found_at_the_source_and_opened(first: Walk) -> None:

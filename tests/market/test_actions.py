@@ -156,7 +156,7 @@ async def test_a_plan_that_does_not_include_actions_is_not_asked_for_every_symbo
 ) -> None:
     vendors.yahoo.splits = {"AAPL": [("2020-08-31", 4, 1)]}
     vendors.alpaca.fault = 403
-    actions, failover = ActionStore(database), _failover(vendors, alpaca=True)
+    actions, failover = ActionStore(database, 0.0), _failover(vendors, alpaca=True)
     assert await actions.refresh(failover, ["AAPL", "MSFT", "NVDA"], NOW) == (3, 1, 0)
     assert vendors.alpaca.asked.count("/v1/corporate-actions") == 1
 

@@ -43,7 +43,8 @@ class ActionStore:
     def __init__(self, db: Database, pace_secs: float = 6.0) -> None:
         self._db = db
         self._pace_secs = pace_secs
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(WAITING_MAX)
+        # What was looked at last is what somebody waits for.
+        self._waiting: asyncio.LifoQueue[str] = asyncio.LifoQueue(WAITING_MAX)
         self._seen: set[str] = set()
 
     def saw(self, symbol: str) -> None:
@@ -115,9 +116,10 @@ class ActionStore:
         return list(found.values())
 
     async def refresh(self, failover: Failover, symbols: Sequence[str], now: datetime) -> tuple[int, int, int]:
-        """Ask for each anew: how many symbols were told, how many rows changed, and how many symbols failed."""
+        """Ask for each anew, slowly: how many symbols were told, how many rows changed, and how many symbols failed."""
         told = changed = failed = 0
-        for symbol in symbols:
+        for number, symbol in enumerate(symbols):
+            await asyncio.sleep(self._pace_secs if number else 0)
             try:
                 changed += await self.fetch(failover, symbol, now)
                 told += 1

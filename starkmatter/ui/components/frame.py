@@ -362,7 +362,7 @@ def _palette() -> rx.Component:
             class_name="list",
         ),
         rx.cond(
-            PaletteState.found.length() == 0,
+            (PaletteState.found.length() == 0) & (PaletteState.words == ""),
             rx.el.p("No symbol or page is called that. Try a company's name.", class_name="nothing"),
         ),
         rx.cond(PaletteState.words != "", rx.el.p(PaletteState.words, class_name="nothing", role="status")),
