@@ -8,11 +8,13 @@ import pytest
 from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
-from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading import queries
+from starkmatter.trading.brokers import paper
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
 from starkmatter.trading.preview import preview_order
@@ -260,6 +262,37 @@ async def test_a_restarted_broker_reads_its_book_and_goes_on(desk: Desk) -> None
     assert desk.broker.resting == 1
     await desk.tell(quote("AAPL 98.90/98.95"))
     assert (await get_order(desk.b, desk.caller, placed.id)).status == "filled"
+
+
+async def test_a_refused_booking_whose_account_cannot_be_frozen_now_is_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away between the two: the order must not be left aside without anybody being told."""
+    placed = await send(desk, "buy 10 AAPL")
+    refusing = "SELECT 1 / 0 FROM (SELECT %s::jsonb, %s::timestamptz) AS asked"
+
+    async def away(*_: object) -> None:
+        raise Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(queries, "BOOK", refusing)
+        broken.setattr(paper, "freeze_account", away)
+        await desk.broker.drain()
+    assert (await get_order(desk.b, desk.caller, placed.id)).status == "pending_submit"
+    await desk.broker.drain()
+    assert (await get_order(desk.b, desk.caller, placed.id)).status == "filled"
+
+
+async def test_a_booking_that_is_refused_freezes_its_account_in_words(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await send(desk, "buy 10 AAPL")
+    with monkeypatch.context() as broken:
+        broken.setattr(queries, "BOOK", "SELECT 1 / 0 FROM (SELECT %s::jsonb, %s::timestamptz) AS asked")
+        await desk.broker.drain()
+    refused = await send(desk, "buy 1 MSFT", "key-00000002")
+    assert refused.status == "risk_rejected"
+    assert "This account is frozen" in (refused.reject_reason or "")
 
 
 async def test_two_brokers_at_once_book_an_order_once(desk: Desk) -> None:

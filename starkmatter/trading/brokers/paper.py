@@ -123,7 +123,7 @@ class PaperBroker:
         for work in found:
             self._book[work.symbol][work.id] = work
         await self._learn(self._book)
-        self._in_doubt = False
+        self._in_doubt, self._taken_id = False, 0
         log.info("book read", venue=self._venue, resting=self.resting)
 
     async def _learn(self, symbols: Iterable[str]) -> None:
@@ -326,12 +326,20 @@ class PaperBroker:
         )
 
     async def _freeze(self, work: Work, error: DatabaseError) -> None:
-        """A booking the database refuses is a broken invariant: stop that account, keep the rest going, say so."""
+        """A booking the database refuses is a broken invariant: stop that account, keep the rest going, say so.
+
+        An account that cannot be stopped now is asked for again with its booking: only who was told is left aside.
+        """
+        reason = "A booking did not pass its checks. Cancels still work; ask the operator to look at the log."
+        try:
+            await freeze_account(self._db, work.account_id, reason)
+        except Unavailable:
+            self._in_doubt = True
+            log.warning("booking postponed", orders=1, why="the database does not answer")
+            return
         self._broken.add(work.id)
         self._book[work.symbol].pop(work.id, None)
-        reason = "A booking did not pass its checks. Cancels still work; ask the operator to look at the log."
         log.error("account frozen", order_id=str(work.id), account_id=str(work.account_id), error=str(error)[:200])
-        await freeze_account(self._db, work.account_id, reason)
 
 
 def _announcement(entry: _News, booked: bool, status: str | None) -> dict[str, Any]:
