@@ -47,6 +47,16 @@ async def beat(cache: Redis) -> None:
     await cache.set(HEARTBEAT_KEY, utc_now().isoformat(), ex=HEARTBEAT_TTL_SECS)
 
 
+async def has_beaten(cache: Redis) -> bool:
+    """Whether a worker said so within HEARTBEAT_TTL_SECS."""
+    return bool(await cache.exists(HEARTBEAT_KEY))
+
+
+async def forget_beat(cache: Redis) -> None:
+    """A worker has ended: what it last said counts no more. Another one that lives says so again within seconds."""
+    await cache.delete(HEARTBEAT_KEY)
+
+
 async def check_database(database: Database) -> Part:
     """One round trip to PostgreSQL."""
     try:

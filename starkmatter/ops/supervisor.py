@@ -21,7 +21,7 @@ from starkmatter.ops import relay
 from starkmatter.ops.children import Command
 from starkmatter.ops.engines import Engines, engines_of
 from starkmatter.ops.frontend import built_frontend
-from starkmatter.ops.health import HEARTBEAT_KEY
+from starkmatter.ops.health import forget_beat, has_beaten
 from starkmatter.ops.held import HELD, LET_GO
 from starkmatter.ops.home import only_instance
 from starkmatter.ops.leftovers import LeftBehind
@@ -272,6 +272,8 @@ class Supervisor:
         code = await process.wait()
         child.phase = Phase.STOPPED
         readying.cancel()
+        if child.name == "worker":
+            await self._forget_beat()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(relaying, 1.0)
         return code
@@ -315,7 +317,13 @@ class Supervisor:
 
     async def _worker_beats(self) -> bool:
         async with asyncio.timeout(WATCH_EVERY_SECS), Redis.from_url(self.engines.redis_url) as cache:
-            return bool(await cache.exists(HEARTBEAT_KEY))
+            return await has_beaten(cache)
+
+    async def _forget_beat(self) -> None:
+        """The one of a worker that ended says nothing of the next one."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(WATCH_EVERY_SECS), Redis.from_url(self.engines.redis_url) as cache:
+                await forget_beat(cache)
 
     async def _stop(self) -> None:
         """Web and worker first, so that they can still finish their work, then the engines."""

@@ -20,6 +20,10 @@ async def test_worker_is_in_order_while_it_beats_and_not_without_a_heartbeat(cac
     assert part.age_secs is not None
     assert part.age_secs < health.HEARTBEAT_TTL_SECS
     assert 0 < await cache.ttl(health.HEARTBEAT_KEY) <= health.HEARTBEAT_TTL_SECS
+    assert await health.has_beaten(cache)
+    await health.forget_beat(cache)
+    assert not await health.has_beaten(cache)
+    assert not (await health.check_worker(cache)).ok
 
 
 async def test_feed_is_stale_when_its_newest_quote_is_old(cache: Redis) -> None:

@@ -96,6 +96,8 @@ def test_each_killed_child_comes_back_and_the_others_keep_their_process(instance
         ended += [f"{one} ended and is started again" for one in gone]
     assert [event["message"] for event in instance.events if "is started again" in event.get("message", "")] == ended
     assert "Traceback" not in instance.text
+    # No process of Python lives so soon: it would be the beat of the one that ended.
+    assert all(event["after_secs"] > 0.3 for event in instance.events if event.get("message") == "worker is ready")
 
 
 def ends_by(instance: Instance, number: signal.Signals) -> None:
