@@ -12,9 +12,9 @@ from bench.table import Row
 from starkmatter.db.database import Database
 from starkmatter.db.migrate import sqlalchemy_url
 from starkmatter.db.tables.market import BarRow
-from starkmatter.market import queries
-from starkmatter.market.bars import COPY_TIMEOUT, BarTuple, merge_bars
-from starkmatter.market.room import make_room
+from starkmatter.market.history import queries
+from starkmatter.market.history.bars import COPY_TIMEOUT, BarTuple, merge_bars
+from starkmatter.market.history.room import make_room
 from tests.engines import engines_for_tests, fresh_database
 
 ROWS = 1_000_000

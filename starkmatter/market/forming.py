@@ -10,8 +10,8 @@ from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Quote
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import Unavailable
 from starkmatter.market import queries
-from starkmatter.market.bars import merge_bars
-from starkmatter.market.market_bars import VENUE, GridBar, by_provider, place_in
+from starkmatter.market.history.bars import merge_bars
+from starkmatter.market.history.market_bars import VENUE, GridBar, by_provider, place_in
 
 NOTE = "from_quotes"
 WHOLE_WITHIN = timedelta(seconds=15)

@@ -29,15 +29,15 @@ from starkmatter.market.errands import Answer, serve_until
 from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.feed import Feed
 from starkmatter.market.forming import MarketForming
-from starkmatter.market.gaps import repair_gaps
 from starkmatter.market.health import Health, keep_refusals, quote_excerpt, tell_sources
+from starkmatter.market.history.gaps import repair_gaps
+from starkmatter.market.history.market_bars import BarStore
+from starkmatter.market.history.ticks import TickStore
 from starkmatter.market.identifiers import Identifier
 from starkmatter.market.listing import FIRST, add_instruments
-from starkmatter.market.market_bars import BarStore
 from starkmatter.market.naming import add_symbol, identify
 from starkmatter.market.ports import IdentifierSource, MarketDataProvider
 from starkmatter.market.service import instruments_named
-from starkmatter.market.ticks import TickStore
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
 from starkmatter.ops.seldom import Seldom
 

@@ -20,12 +20,13 @@ from starkmatter.domain.replay import price_of
 from starkmatter.domain.replay_clock import ClockAnchor, reanchor, venue_time
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.errors import StarkMatterError, Unavailable
-from starkmatter.market import bars, queries
+from starkmatter.market import queries
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.border import Corridor
 from starkmatter.market.calendar import ensure_sessions, load_calendar
 from starkmatter.market.clocks import replay_clock
 from starkmatter.market.feed import Feed
+from starkmatter.market.history import bars
 from starkmatter.market.providers.replay import EXCHANGE, ReplayDay, ReplayHistory, build_day, load_history
 from starkmatter.market.records import ReplayRunView
 from starkmatter.settings import Settings

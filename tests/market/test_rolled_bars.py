@@ -15,8 +15,8 @@ from starkmatter.domain.indicators.catalog import read_asked
 from starkmatter.domain.indicators.compute import compute
 from starkmatter.domain.quotes import ROLL_UPS
 from starkmatter.errors import InvalidInput
+from starkmatter.market.history.room import SPANS
 from starkmatter.market.indicators import LiveIndicators, columns_of, indicators_json
-from starkmatter.market.room import SPANS
 from starkmatter.market.service import load_bar_columns, load_bars, load_bars_json
 
 FOREVER = datetime(2030, 1, 1, tzinfo=UTC)

@@ -16,12 +16,12 @@ from starkmatter.db.migrate import alembic_config
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.errors import InvalidInput, Unavailable
-from starkmatter.market.bars import BarTuple, merge_bars
 from starkmatter.market.failover import Failover, NoSource
-from starkmatter.market.gaps import TRIES, find_gaps, repair_gaps
-from starkmatter.market.market_bars import KEPT, BarStore, on_grid
-from starkmatter.market.room import SPANS, has_partitions
-from starkmatter.market.ticks import TickStore, load_ticks
+from starkmatter.market.history.bars import BarTuple, merge_bars
+from starkmatter.market.history.gaps import TRIES, find_gaps, repair_gaps
+from starkmatter.market.history.market_bars import KEPT, BarStore, on_grid
+from starkmatter.market.history.room import SPANS, has_partitions
+from starkmatter.market.history.ticks import TickStore, load_ticks
 
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 FIRST_DAY = datetime(2026, 11, 2, 14, 30, tzinfo=UTC)

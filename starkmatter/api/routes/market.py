@@ -21,12 +21,12 @@ from starkmatter.market.actions.reading import bars_json, load_actions, load_adj
 from starkmatter.market.board import QuoteBoard, age_ms
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.fx.service import rate
+from starkmatter.market.history.ticks import KEPT as TICKS_KEPT
+from starkmatter.market.history.ticks import load_ticks
 from starkmatter.market.identifiers import read_identifier
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
 from starkmatter.market.lookup import SYMBOL, add_symbol, find_by_identifier, first_look_at_bars, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
-from starkmatter.market.ticks import KEPT as TICKS_KEPT
-from starkmatter.market.ticks import load_ticks
 from starkmatter.market.wanted import want
 from starkmatter.trading.steering import steer
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Interval
-from starkmatter.market import queries
+from starkmatter.market.history import queries
 
 Span = Literal["day", "month", "year"]
 TICKS = "tick"

@@ -17,13 +17,13 @@ import structlog
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Bar, Interval
 from starkmatter.domain.sessions import Session, SessionCalendar, exchange_day
-from starkmatter.market import queries
-from starkmatter.market.bars import BarTuple, merge_bars
 from starkmatter.market.calendar import load_calendar
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
-from starkmatter.market.rollup import roll_up
-from starkmatter.market.room import drop_room, edge, has_partitions, table_of
+from starkmatter.market.history import queries
+from starkmatter.market.history.bars import BarTuple, merge_bars
+from starkmatter.market.history.rollup import roll_up
+from starkmatter.market.history.room import drop_room, edge, has_partitions, table_of
 
 VENUE = "market"
 HISTORY: dict[Interval, timedelta] = {

@@ -18,7 +18,9 @@ from starkmatter.db.database import Connection, Database
 from starkmatter.domain.quotes import INTERVALS, Interval
 from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
 from starkmatter.domain.sessions import Session, SessionCalendar
-from starkmatter.market import queries
+from starkmatter.market import queries as market_queries
+from starkmatter.market.history import queries
+from starkmatter.market.history.room import make_room, table_of
 from starkmatter.market.providers.replay import (
     NOTE_PATH_SYNTHESIZED,
     NOTE_RANGE_SYNTHESIZED,
@@ -26,7 +28,6 @@ from starkmatter.market.providers.replay import (
     ReplayDay,
     ReplayHistory,
 )
-from starkmatter.market.room import make_room, table_of
 
 VENUE = "replay"
 INTRADAY: tuple[Interval, ...] = ("1m", "5m", "15m", "1h")
@@ -181,7 +182,7 @@ async def store_forming(db: Database, formed: FormingBars) -> None:
         return
     opens, highs, lows, closes, volumes = (list(column) for column in zip(*formed.figures, strict=True))
     await db.run(
-        queries.PUT_FORMING,
+        market_queries.PUT_FORMING,
         {
             "venue": VENUE,
             "provider": PROVIDER,

@@ -8,8 +8,8 @@ from decimal import Decimal
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Quote, QuoteCondition, Venue
 from starkmatter.errors import InvalidInput, Unavailable
-from starkmatter.market import queries
-from starkmatter.market.room import TICKS, drop_room, has_partitions, make_room
+from starkmatter.market.history import queries
+from starkmatter.market.history.room import TICKS, drop_room, has_partitions, make_room
 
 VENUE: Venue = "market"
 KEPT = timedelta(days=7)

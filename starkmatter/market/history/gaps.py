@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Interval
-from starkmatter.market import queries
-from starkmatter.market.bars import merge_bars
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
-from starkmatter.market.market_bars import HISTORY, BarStore, on_grid
+from starkmatter.market.history import queries
+from starkmatter.market.history.bars import merge_bars
+from starkmatter.market.history.market_bars import HISTORY, BarStore, on_grid
 
 TRIES = 3
 AGAIN_AFTER = timedelta(hours=6)

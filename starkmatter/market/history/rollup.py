@@ -4,8 +4,8 @@ from datetime import datetime
 
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Interval
-from starkmatter.market import queries
-from starkmatter.market.room import make_room, table_of
+from starkmatter.market.history import queries
+from starkmatter.market.history.room import make_room, table_of
 
 VENUE = "market"
 INTO: dict[Interval, Interval] = {"1m": "5m", "5m": "15m", "15m": "1h"}
