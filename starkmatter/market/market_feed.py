@@ -18,7 +18,6 @@ from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
-from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
 from starkmatter.market.actions.store import ActionStore
 from starkmatter.market.board import QuoteBoard
@@ -36,8 +35,9 @@ from starkmatter.market.history.ticks import TickStore
 from starkmatter.market.identifiers import Identifier
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.naming import add_symbol, identify
-from starkmatter.market.ports import IdentifierSource, MarketDataProvider
+from starkmatter.market.ports import IdentifierSource
 from starkmatter.market.service import instruments_named
+from starkmatter.market.streaming import Streaming, StreamPace
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
 from starkmatter.ops.seldom import Seldom
 
@@ -75,8 +75,7 @@ class Pace:
     health_secs: float = 2.0
     play_secs: float = 5.0
     store_secs: float = 2.0
-    reconnect_secs: tuple[float, float] = (1.0, 60.0)
-    refused_secs: float = 120.0
+    stream: StreamPace = field(default_factory=StreamPace)
     actions_secs: float = 6.0
 
 
@@ -119,9 +118,9 @@ class MarketFeed:
         self._wanted: list[str] = []
         self._used = False
         self._asked_at: dict[str, float] = {}
-        self._streamed: frozenset[str] = frozenset()
-        self._stream_waits: dict[str, float] = {}
-        self._stream_rests: dict[str, float] = {}
+        self._streaming = Streaming(
+            sources, self._to_stream, self._take, self._health, self._pace.stream, self._pace.look_secs, self._say
+        )
         self._failures = 0
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -134,7 +133,7 @@ class MarketFeed:
             self._feed.publish_until(stop, self._confirm),
             self._tick_until(stop),
             self._ask_until(stop),
-            self._stream_until(stop),
+            self._streaming.run(stop),
             self._store_until(stop),
             self._tell_health_until(stop),
             self._listen_until(stop),
@@ -216,6 +215,11 @@ class MarketFeed:
             self._wake.set()
         self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts
 
+    async def _to_stream(self) -> list[str]:
+        """What is to be streamed now: nothing outside the session."""
+        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
+        return symbols if symbols and (await self._clock()).state == "open" else []
+
     async def _listen_until(self, stop: asyncio.Event) -> None:
         """Look at once when somebody wants something new."""
         while not stop.is_set():
@@ -256,7 +260,7 @@ class MarketFeed:
         usual = min(usual * 2**self._failures, max(usual, self._pace.longest_secs))
 
         def waited(symbol: str) -> float:
-            turn = self._pace.streamed_secs if symbol in self._streamed else usual
+            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else usual
             return (now - self._asked_at.get(symbol, float("-inf"))) / turn
 
         if not any(waited(symbol) >= 1 for symbol in self._wanted):
@@ -278,7 +282,7 @@ class MarketFeed:
         self._failures = 0
         for adapter in failing:
             if self._health.of(adapter).failure is None:
-                self._stream_rests.pop(adapter, None)  # It is back: so may its stream be.
+                self._streaming.welcome(adapter)  # It is back: so may its stream be.
         await self._take(failover, found)
 
     async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
@@ -321,77 +325,6 @@ class MarketFeed:
         """Whether something newer is shown already: an answer may have been on its way while a stream told more."""
         shown = self._feed.newest.get(quote.symbol)
         return shown is not None and quote.observed_at < shown.observed_at
-
-    # --- streaming ----------------------------------------------------------------------------------------------------
-
-    async def _stream_until(self, stop: asyncio.Event) -> None:
-        """One stream while the session is open, of the first source whose stream is not lost just now.
-
-        A source that lost its stream rests with growing patience; then it is the first again.
-        """
-        while not stop.is_set():
-            provider, symbols = await self._to_stream()
-            if provider is None:
-                await self._pause(stop, self._pace.look_secs)
-                continue
-            started = asyncio.get_running_loop().time()
-            try:
-                await self._stream(stop, provider, symbols)
-            except VendorFailure as failure:
-                self._streamed = frozenset()
-                self._rest(provider, failure, started)
-            except Unavailable as error:
-                self._say("market waits", reason=error.text)
-                await self._pause(stop, self._pace.reconnect_secs[0])
-            finally:
-                self._streamed = frozenset()
-
-    def _rest(self, provider: MarketDataProvider, failure: VendorFailure, started: float) -> None:
-        """Its stream is lost: how long nobody tries it again."""
-        self._say("stream lost", kind=failure.kind, reason=failure.text)
-        shortest, longest = self._pace.reconnect_secs
-        adapter, now = provider.capability.adapter, asyncio.get_running_loop().time()
-        if failure.kind == "garbage":
-            self._health.refuse(adapter, "", "answer", failure.text, failure.excerpt, clock.utc_now())
-        wait_secs = shortest if now - started > longest else self._stream_waits.get(adapter, shortest)
-        self._stream_waits[adapter] = min(wait_secs * 2, longest)
-        self._stream_rests[adapter] = now + (self._pace.refused_secs if failure.kind == "refused" else wait_secs)
-
-    async def _to_stream(self) -> tuple[MarketDataProvider | None, list[str]]:
-        """Which source streams which symbols now; none outside the session."""
-        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
-        with suppress(Unavailable):
-            if symbols and (await self._clock()).state == "open":
-                now = asyncio.get_running_loop().time()
-                for one in (await self._sources()).giving("stream"):
-                    if self._stream_rests.get(one.capability.adapter, 0.0) <= now:
-                        return one, symbols
-        return None, []
-
-    async def _stream(self, stop: asyncio.Event, provider: MarketDataProvider, symbols: list[str]) -> None:
-        """Until the connection is lost (VendorFailure), or something else should be streamed."""
-        failover = await self._sources()
-
-        async def on_quotes(quotes: dict[str, Quote]) -> None:
-            # A stand-in's stream spares nobody the question whether the first is back.
-            leads = failover.giving("quotes")[:1] == [provider]
-            self._streamed = frozenset(symbols) if leads else frozenset()
-            self._health.streamed(provider.capability.adapter, clock.utc_now())
-            with suppress(Unavailable):
-                await self._take(failover, quotes)
-
-        streaming = asyncio.create_task(provider.stream(symbols, on_quotes))
-        try:
-            while not stop.is_set() and not streaming.done():
-                await asyncio.wait({streaming}, timeout=self._pace.look_secs)
-                offered, wished = await self._to_stream()
-                if offered is not provider or set(wished) - set(symbols):
-                    return
-            if streaming.done():
-                streaming.result()
-        finally:
-            streaming.cancel()
-            await asyncio.gather(streaming, return_exceptions=True)
 
     # --- data health --------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from starkmatter.market.market_feed import InPlay, MarketFeed, Pace
 from starkmatter.market.providers.alpaca import AlpacaProvider
 from starkmatter.market.providers.yahoo import YahooProvider
 from starkmatter.market.service import list_instruments, load_bars
+from starkmatter.market.streaming import StreamPace
 from starkmatter.market.wanted import want
 from tests.market_hours import Vendors, open_now, vendors_at
 from tests.standins.alpaca_data import KEY_ID, SECRET, alpaca_data
@@ -37,8 +38,7 @@ QUICK = Pace(
     look_secs=0.05,
     play_secs=0.1,
     store_secs=0.1,
-    reconnect_secs=(0.1, 0.2),
-    refused_secs=5.0,
+    stream=StreamPace(reconnect_secs=(0.1, 0.2), refused_secs=5.0),
     actions_secs=0.1,
 )
 WIDE = Plan(per_min=6_000)
@@ -220,7 +220,7 @@ async def test_a_killed_first_source_is_left_for_the_second_and_is_first_again_w
         there = kill.enter_context(alpaca_data())
         urls = {**vendors.settings.vendor_urls, **there.urls}
         vendors.settings = vendors.settings.model_copy(update={"vendor_urls": urls})
-        pace = Pace(reconnect_secs=(0.2, 0.5), play_secs=0.1)
+        pace = Pace(stream=StreamPace(reconnect_secs=(0.2, 0.5)), play_secs=0.1)
         async with running(database, cache, vendors, alpaca=True, play=InPlay(["AAPL"], accounts=True), pace=pace):
             await quote_where(cache, lambda one: one.provider == "alpaca")
             assert await note() == ""
