@@ -179,7 +179,7 @@ class CorrelationsOut(Answer):
     table: list[list[float | None]]
 
 
-class SessionOut(Answer):
+class MarketSessionOut(Answer):
     session_on: date
     opens_at: Instant
     closes_at: Instant
@@ -190,10 +190,10 @@ class ExceptionalDayOut(Answer):
 
     on: date
     name: str
-    session: SessionOut | None
+    session: MarketSessionOut | None
 
 
 class SessionsOut(Answer):
-    coming: list[SessionOut]
+    coming: list[MarketSessionOut]
     exceptions: list[ExceptionalDayOut]
     known_until: date | None

@@ -29,7 +29,7 @@ class NewsOut(Answer):
     sample: bool
 
 
-class SourceOut(Answer):
+class NewsSourceOut(Answer):
     title: str
     enabled: bool
     last_ok_at: Instant | None
@@ -37,7 +37,7 @@ class SourceOut(Answer):
     failure: str
 
 
-class FeedOut(SourceOut):
+class FeedOut(NewsSourceOut):
     id: UUID
     url: str
     shipped: bool

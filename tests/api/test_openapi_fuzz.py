@@ -155,6 +155,11 @@ async def test_no_request_is_a_server_error_and_every_refusal_is_a_problem(
     assert seen[422] > len(OPERATIONS) * 0.5, seen
 
 
+def test_no_two_forms_share_a_name() -> None:
+    """Else both are called by the module they are in, for programs that are generated from the description."""
+    assert [name for name in SCHEMA.raw_schema["components"]["schemas"] if "__" in name] == []
+
+
 def test_no_body_may_have_a_field_that_is_not_described() -> None:
     schemas = SCHEMA.raw_schema["components"]["schemas"]
     open_ended = []

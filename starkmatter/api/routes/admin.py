@@ -5,8 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from starkmatter.accounts import people, reset
-from starkmatter.api.schemas import Invite, JobOut, JobRunOut, Link, Page, PersonChange, PersonOut, ResetLinkFor
+from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_data_health import DataHealthOut, SourceOrder
+from starkmatter.api.schemas_jobs import JobOut, JobRunOut
+from starkmatter.api.schemas_people import Invite, Link, PersonChange, PersonOut, ResetLinkFor
 from starkmatter.api.security import B, Signed
 from starkmatter.connections import data_health
 from starkmatter.jobs import history

@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from starkmatter.alerts import service
-from starkmatter.api.schemas import AlertChange, AlertEventOut, AlertOut, NewAlert, Page
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_alerts import AlertChange, AlertEventOut, AlertOut, NewAlert
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput
 

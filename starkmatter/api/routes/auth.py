@@ -11,7 +11,8 @@ from starkmatter.accounts.devices import remember_device
 from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
-from starkmatter.api.schemas import (
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_people import (
     Code,
     EnrollmentOut,
     FactorOut,
@@ -19,7 +20,6 @@ from starkmatter.api.schemas import (
     Login,
     Me,
     NewPassphrase,
-    Page,
     RecoveryCodes,
     Register,
     Reset,

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from starkmatter.api.schemas import ConnectionOut, ConnectionValues, Page, TestOut
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_people import ConnectionOut, ConnectionValues, TestOut
 from starkmatter.api.security import B, Signed
 from starkmatter.connections import service
 from starkmatter.connections.catalog import BY_KIND

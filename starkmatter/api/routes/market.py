@@ -8,9 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from starkmatter.api.schemas import ClockOut, InstrumentOut, Page, QuoteOut, ReplayOut, Steer, TickOut
+from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_actions import ActionsOut, FxRateOut
 from starkmatter.api.schemas_chart import IndicatorOut
+from starkmatter.api.schemas_market import ClockOut, InstrumentOut, QuoteOut, ReplayOut, Steer, TickOut
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
 from starkmatter.domain.adjusting import Adjustment

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from starkmatter.api.schemas import Page
-from starkmatter.api.schemas_news import FeedChange, FeedOut, NewFeed, NewsOut, SourceOut
+from starkmatter.api.schemas_news import FeedChange, FeedOut, NewFeed, NewsOut, NewsSourceOut
 from starkmatter.api.security import B, Signed
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import InvalidInput
@@ -35,9 +35,9 @@ async def news(
 
 
 @router.get("/sources")
-async def sources(caller: Signed, b: B) -> Page[SourceOut]:
+async def sources(caller: Signed, b: B) -> Page[NewsSourceOut]:
     """How each source of the market's news has answered."""
-    return Page(items=[SourceOut.model_validate(one) for one in await service.list_health(b, caller)])
+    return Page(items=[NewsSourceOut.model_validate(one) for one in await service.list_health(b, caller)])
 
 
 @router.get("/feeds")

@@ -10,8 +10,9 @@ from starkmatter.accounts.oidc.providers import list_providers
 from starkmatter.accounts.oidc.records import Brought, Departure
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, host_cookie, leave_session
 from starkmatter.api.oidc_pages import ENDED, STARTED, refusal_page
-from starkmatter.api.schemas import Me, Page
+from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_oidc import DepartureOut, IdentityOut, ProviderOut, RegisterWish, SecondStep
+from starkmatter.api.schemas_people import Me
 from starkmatter.api.security import B, SameSite, Signed, client_ip, set_session_cookie
 from starkmatter.errors import Conflict, StarkMatterError
 from starkmatter.portfolio.opening import ensure_first_account

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import Cell, csv_text, ratio
-from starkmatter.api.schemas import AllocationOut, PerformanceOut
+from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account

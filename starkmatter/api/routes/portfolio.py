@@ -5,16 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from starkmatter.api.schemas import (
-    AccountOut,
-    BrokerOut,
-    Deposit,
-    EntryOut,
-    EquityPointOut,
-    NewAccount,
-    Page,
-    PositionOut,
-)
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_portfolio import EquityPointOut
+from starkmatter.api.schemas_trading import AccountOut, BrokerOut, Deposit, EntryOut, NewAccount, PositionOut
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.portfolio.accounts import get_account, list_accounts

@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from starkmatter.accounts.sharing import service
-from starkmatter.api.schemas import Page, Said
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_people import Said
 from starkmatter.api.schemas_sharing import ShareOut, ShareWith
 from starkmatter.api.security import B, Signed
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from starkmatter.accounts import step_up
 from starkmatter.accounts.passkeys.use import begin_step_up, step_up_with_passkey
 from starkmatter.accounts.records import Caller
-from starkmatter.api.schemas import Proof
+from starkmatter.api.schemas_people import Proof
 from starkmatter.api.schemas_step_up import Credential, StepUpOut
 from starkmatter.api.security import B, Signed, set_session_cookie
 from starkmatter.backends import Backends

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 
-from starkmatter.api.schemas import FillOut, NewOrder, OrderEventOut, OrderOut, Page, PreviewOut
+from starkmatter.api.schemas import Page
+from starkmatter.api.schemas_trading import FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
 from starkmatter.api.security import B, Signed
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.errors import InvalidInput

@@ -1,0 +1,75 @@
+"""What goes over the wire about returns, drawdowns and what accounts are made of."""
+
+from datetime import date
+from uuid import UUID
+
+from starkmatter.api.schemas import Answer, Instant, Money, Ratio
+
+
+class EquityPointOut(Answer):
+    at: Instant
+    equity: Money
+
+
+class DrawdownOut(Answer):
+    depth: Ratio
+    peak_on: date
+    trough_on: date
+    recovered_on: date | None
+
+
+class MonthOut(Answer):
+    year: int
+    month: int
+    ratio: Ratio
+    whole: bool
+
+
+class BenchmarkOut(Answer):
+    symbol: str
+    name: str
+    twr: Ratio | None
+    drawdown: DrawdownOut | None
+
+
+class PerformanceOut(Answer):
+    """Returns are for the whole period; `*_annual` are null for less than a year. A null is explained in `missing`."""
+
+    account_id: UUID
+    currency: str
+    start_at: Instant
+    end_at: Instant
+    since_opening: bool
+    twr: Ratio | None
+    mwr: Ratio | None
+    simple: Ratio | None
+    twr_annual: Ratio | None
+    mwr_annual: Ratio | None
+    pl: Money
+    flows: Money
+    deposits: Money
+    withdrawals: Money
+    fees: Money
+    dividends: Money
+    start_value: Money
+    end_value: Money
+    benchmark: BenchmarkOut | None
+    drawdown: DrawdownOut | None
+    months: list[MonthOut]
+    missing: list[str]
+
+
+class SliceOut(Answer):
+    name: str
+    value: Money
+    weight: Ratio | None
+
+
+class AllocationOut(Answer):
+    account_id: UUID
+    currency: str
+    equity: Money
+    cash: SliceOut
+    symbols: list[SliceOut]
+    sectors: list[SliceOut]
+    missing: list[str]
