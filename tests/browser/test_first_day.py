@@ -45,6 +45,8 @@ def test_set_up_then_buy_ten_shares(owner: Walk) -> None:
     receipt = page.get_by_role("region", name="Receipt")
     expect(receipt).to_contain_text("ms old, from replay")
     expect(receipt).to_contain_text("Participation cap")
+    expect(receipt.locator("tbody tr")).to_have_count(3)
+    expect(receipt.locator("tbody")).to_contain_text("Frictionless")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert owner.complaints == []

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.performance import PerformanceState
+from starkmatter.ui.state.receipts import alternative_rows
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.trade import TicketState, TradeState
 from tests.builders import Desk, make_account, make_caller, quote
@@ -307,6 +309,17 @@ async def test_the_receipt_of_a_fill_explains_it(tab: Tab) -> None:
     await orders.explain(str(fill.id))
     assert orders.receipt["id"] == str(fill.id)
     assert "ms old" in {line["name"]: line["value"] for line in orders.lines}["Quote's age"]
+    others = {one["name"]: one for one in orders.alternatives}
+    assert set(others) == {"Frictionless", "Alpaca", "Harsh"}
+    assert (others["Frictionless"]["price"], others["Frictionless"]["fees"]) == ("100.03", "0.00")
+
+
+def test_a_receipt_names_why_other_rules_gave_nothing_and_a_brokers_has_no_others() -> None:
+    nothing = {"alternatives": {"harsh": {"why": "The ask of 100.05 has not reached its limit of 100.00."}}}
+    [row] = alternative_rows(SimpleNamespace(receipt=nothing))  # type: ignore[arg-type]
+    assert (row["name"], row["qty"], row["price"]) == ("Harsh", "0", "–")
+    assert row["why"].startswith("The ask")
+    assert alternative_rows(SimpleNamespace(receipt={"rule": "broker"})) == []  # type: ignore[arg-type]
 
 
 async def test_somebody_elses_order_is_as_absent_as_no_order(tab: Tab, desk: Desk) -> None:

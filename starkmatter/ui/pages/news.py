@@ -22,7 +22,7 @@ def news() -> rx.Component:
             rx.el.div(
                 rx.el.div(
                     rx.el.section(
-                        rx.el.h2("Stories", class_name="unseen"), _list(), class_name="panel", aria_label="Stories"
+                        rx.el.h2("Stories", class_name="sr"), _list(), class_name="panel", aria_label="Stories"
                     ),
                     _older(),
                     class_name="grid w8",

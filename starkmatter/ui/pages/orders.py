@@ -150,6 +150,29 @@ def _receipt() -> rx.Component:
             ),
             class_name="body",
         ),
+        rx.cond(OrdersState.alternatives.length() > 0, _alternatives()),
         class_name="panel",
         aria_label="Receipt",
+    )
+
+
+def _alternatives() -> rx.Component:
+    return rx.fragment(
+        rx.el.header(rx.el.h3("By other rules")),
+        table(
+            [th("Rules"), th("Shares", num=True), th("Price", num=True), th("Fees", num=True)],
+            rx.foreach(
+                OrdersState.alternatives,
+                lambda other: rx.el.tr(
+                    td(
+                        other["name"],
+                        rx.cond(other["why"] != "", rx.el.div(other["why"], class_name="muted small")),
+                    ),
+                    td(other["qty"], num=True),
+                    td(other["price"], num=True),
+                    td(other["fees"], num=True),
+                ),
+            ),
+            "What the same order would have got at the same quote by other rules of the paper market",
+        ),
     )

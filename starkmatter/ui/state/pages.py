@@ -21,7 +21,7 @@ from starkmatter.ui.lines import value_chart
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.markets import watch_rows
-from starkmatter.ui.state.receipts import fee_rows, receipt_lines, receipt_row
+from starkmatter.ui.state.receipts import alternative_rows, fee_rows, receipt_lines, receipt_row
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
 
 DASHBOARD_POINTS = 400
@@ -157,6 +157,7 @@ class OrdersState(rx.State):
     receipt: Row = {}
     lines: list[Row] = []
     fees: list[Row] = []
+    alternatives: list[Row] = []
     problem: str = ""
 
     @rx.event
@@ -259,6 +260,7 @@ class OrdersState(rx.State):
 
     def _show(self, fill: FillView) -> None:
         self.receipt, self.lines, self.fees = receipt_row(fill), receipt_lines(fill), fee_rows(fill)
+        self.alternatives = alternative_rows(fill)
 
 
 async def _values(caller: Caller, account_id: UUID, limit: int) -> list[EquityPoint]:

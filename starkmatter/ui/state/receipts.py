@@ -35,6 +35,23 @@ def fee_rows(fill: FillView) -> list[Row]:
     ]
 
 
+def alternative_rows(fill: FillView) -> list[Row]:
+    """What the other rules of the paper market would have given for the same order and quote; none elsewhere."""
+    return [_alternative(name, told) for name, told in fill.receipt.get("alternatives", {}).items()]
+
+
+def _alternative(name: str, told: Row) -> Row:
+    if "why" in told:
+        return {"name": name.capitalize(), "qty": "0", "price": show.NOTHING, "fees": show.NOTHING, "why": told["why"]}
+    return {
+        "name": name.capitalize(),
+        "qty": show.quantity(Decimal(told["qty"])),
+        "price": show.money(Decimal(told["price"])),
+        "fees": show.money(Decimal(told["fees"])),
+        "why": "",
+    }
+
+
 def _paper_lines(receipt: Row) -> list[tuple[str, str]]:
     quote = receipt["quote"]
     bid, ask = _touch(quote["bid"], quote["bid_size"]), _touch(quote["ask"], quote["ask_size"])
