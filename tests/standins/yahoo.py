@@ -26,9 +26,11 @@ NAMES = {
     "SPY": ("SPDR S&P 500 ETF", "ETF", "PCX", "NYSEArca", ""),
     "^GSPC": ("S&P 500", "INDEX", "SNP", "SNP", ""),
     "SHOP": ("Shopify Inc.", "EQUITY", "NMS", "NASDAQ", "Technology"),
+    "TSLA": ("Tesla, Inc.", "EQUITY", "NMS", "NASDAQ", "Consumer Cyclical"),
     "VOD.L": ("Vodafone Group", "EQUITY", "LSE", "London", ""),
 }
 PRICES = {"AAPL": 190.12, "MSFT": 410.5, "NVDA": 120.0, "BRK-B": 440.25, "SPY": 600.1, "^GSPC": 6000.12, "SHOP": 101.5}
+PRICES |= {"TSLA": 250.5}
 
 
 @dataclass
