@@ -1,6 +1,7 @@
 """A million new bars: the product's own way in against a bare binary COPY into the same table, and SQLAlchemy Core."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -39,15 +40,19 @@ def run() -> list[Row]:
 
 
 def _bars(count: int) -> list[BarTuple]:
-    """One symbol's minutes after the other's."""
-    each, found = count // SYMBOLS, []
+    """One symbol's minutes after the other's: prices that walk by cents, volumes without a pattern."""
+    chance, each, found = random.Random(1), count // SYMBOLS, []  # noqa: S311 - made-up prices
     for number in range(SYMBOLS):
-        price = Decimal(100 + number)
-        figures = (price, price + 1, price - 1, price, Decimal(1000))
+        close = 10_000 + 100 * number
         for minute in range(each):
+            opened, close = close, max(close + chance.randint(-5, 5), 100)
+            high, low = max(opened, close) + chance.randint(0, 3), min(opened, close) - chance.randint(0, 3)
+            prices = (Decimal(cents) / 100 for cents in (opened, high, low, close))
             at = FIRST + timedelta(minutes=minute)
-            ends_at = at + timedelta(minutes=1)
-            found.append(("market", f"S{number:03}", "1m", 0, at, ends_at, *figures, "bench", None))
+            volume = Decimal(chance.randint(100, 50_000))
+            found.append(
+                ("market", f"S{number:03}", "1m", 0, at, at + timedelta(minutes=1), *prices, volume, "bench", None)
+            )
     return found
 
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, LiteralString
 
-from psycopg import AsyncCursor
 from psycopg.errors import UniqueViolation
 
+from starkmatter.db.copying import copy_rows
 from starkmatter.db.database import Connection, Database
 from starkmatter.domain.quotes import INTERVALS, Interval
 from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
@@ -48,7 +48,7 @@ async def store_daily_history(db: Database, history: ReplayHistory, calendar: Se
     async with db.transaction() as connection:
         await connection.execute(COPY_TIMEOUT)
         await connection.execute(queries.FORGET_DAILY_BARS, {"venue": VENUE})
-        await _copy(connection, queries.COPY_BARS, _daily_rows(history, calendar))
+        await copy_rows(connection, queries.COPY_BARS, queries.BAR_TYPES, _daily_rows(history, calendar))
 
 
 def _daily_rows(history: ReplayHistory, calendar: SessionCalendar) -> Iterator[BarTuple]:
@@ -61,17 +61,6 @@ def _daily_rows(history: ReplayHistory, calendar: SessionCalendar) -> Iterator[B
             prices = (price_of(ticks) for ticks in (figures.open, figures.high, figures.low, figures.close))
             volume = None if figures.volume is None else Decimal(figures.volume)
             yield (VENUE, symbol, "1d", 0, opens_at, closes_at, *prices, volume, PROVIDER, note)
-
-
-async def _copy(connection: Connection, statement: LiteralString, rows: Iterable[BarTuple]) -> None:
-    cursor: AsyncCursor[tuple[Any, ...]]
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(queries.BAR_TYPES)
-        # Row by row into its buffer, and awaited only when that is full: a quarter less of the processor's time.
-        packed = copy.formatter.write_row
-        for row in rows:
-            if block := packed(row):
-                await copy.write(block)
 
 
 async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True) -> None:
@@ -88,10 +77,10 @@ async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True
         if len(rows) >= STRAIGHT_ROWS and not await _any_stored(connection, rows):
             with suppress(UniqueViolation):
                 async with connection.transaction():
-                    await _copy(connection, queries.COPY_BARS, rows)
+                    await copy_rows(connection, queries.COPY_BARS, queries.BAR_TYPES, rows)
                 return
         await connection.execute(queries.BAR_STAGE)
-        await _copy(connection, queries.COPY_BAR_STAGE, rows)
+        await copy_rows(connection, queries.COPY_BAR_STAGE, queries.BAR_TYPES, rows)
         await connection.execute(queries.MERGE_BAR_STAGE if replace else queries.KEEP_BAR_STAGE)
 
 
