@@ -36,6 +36,7 @@ def owner(product: Product, browser: Browser) -> Walk:
         walk.sign_in()
     else:
         walk.set_up(product.setup_link())
+    walk.rest()
     return walk
 
 

@@ -26,6 +26,7 @@ def row_of(walk: Walk, table: str, *words: str):
 
 def test_set_up_then_buy_ten_shares(owner: Walk) -> None:
     page = owner.page
+    owner.open("/")
     expect(page.get_by_text("Place your first paper trade")).to_be_visible()
     expect(page.locator(".badge.replay")).to_contain_text("REPLAY")
     expect(page.locator(".badge.paper").first).to_be_visible()
@@ -50,6 +51,7 @@ def test_set_up_then_buy_ten_shares(owner: Walk) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert owner.complaints == []
+    owner.rest()
 
 
 def test_a_limit_order_waits_and_can_be_canceled(walk: Walk) -> None:
