@@ -149,7 +149,7 @@ def take(lots: Sequence[Lot], qty: Decimal, method: LotMethod, picks: Sequence[L
     if method == "lifo":
         order.reverse()
     elif method == "hifo":
-        order.sort(key=lambda lot: lot.unit_basis)
+        order.sort(key=lambda lot: -lot.unit_basis)
     taken = []
     for lot in order:
         part = min(qty, abs(lot.signed_qty))

@@ -47,13 +47,18 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def lived_in() -> Iterator[Path]:
-    """A home that was started once and stopped: making one takes longer than most tests here."""
-    with home_folder() as folder:
-        with ready_instance(folder / "home", folder / "run.log") as started:
-            started.wait(lambda: started.get("/readyz") == 200, "a market with quotes")
-            assert started.stop() == 0
-        yield folder / "home"
+def watched() -> Iterator[Instance]:
+    """The first start of a home. Tests look at it, then one kills its children, then one ends it: in this order."""
+    with home_folder() as folder, ready_instance(folder / "home", folder / "run.log") as started:
+        started.wait(lambda: started.get("/readyz") == 200, "a market with quotes")
+        yield started
+
+
+@pytest.fixture
+def lived_in(watched: Instance) -> Path:
+    """A home that was started and is stopped: making one takes longer than most tests here."""
+    watched.stop()
+    return watched.home
 
 
 @pytest.fixture
@@ -62,81 +67,6 @@ def instance(home: Path, tmp_path: Path, lived_in: Path) -> Iterator[Instance]:
     subprocess.run(["cp", "-a", lived_in, home], check=True)
     with ready_instance(home, tmp_path / "run.log") as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def watched(lived_in: Path) -> Iterator[Instance]:
-    """An instance that the tests of this module only look at."""
-    with home_folder() as folder:
-        subprocess.run(["cp", "-a", lived_in, folder / "home"], check=True)
-        with ready_instance(folder / "home", folder / "run.log") as started:
-            yield started
-
-
-def test_each_killed_child_comes_back_and_the_others_keep_their_process(instance: Instance) -> None:
-    ended = []
-    instance.wait(lambda: instance.get("/readyz") == 200, "a market with quotes")
-    url = instance.child("web").environ()["DATABASE_URL"]
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE kept (n int)")
-        connection.execute("INSERT INTO kept VALUES (7)")
-    for name in CHILDREN:
-        before = {other: instance.child(other) for other in CHILDREN}
-        assert all(before.values())
-        # With its database connection the worker has lost the lead: it leaves, and begins anew from what is stored.
-        gone = [name, "worker"] if name == "postgres" else [name]
-        before[name].kill()
-        for one in gone:
-            instance.wait(lambda one=one, old=before[one]: instance.child(one) not in (None, old), f"a new {one}")
-        instance.wait(lambda: instance.get("/readyz") == 200, f"being ready after the death of {name}")
-        for other in set(CHILDREN) - set(gone):
-            assert instance.child(other) == before[other], f"{other} was replaced when {name} died"
-        with psycopg.connect(url) as connection:  # what was committed is there, whoever died
-            assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
-        ended += [f"{one} ended and is started again" for one in gone]
-    assert [event["message"] for event in instance.events if "is started again" in event.get("message", "")] == ended
-    assert "Traceback" not in instance.text
-    # No process of Python lives so soon: it would be the beat of the one that ended.
-    assert all(event["after_secs"] > 0.3 for event in instance.events if event.get("message") == "worker is ready")
-
-
-def ends_by(instance: Instance, number: signal.Signals) -> None:
-    """The signal stops everything within ten seconds and leaves no process."""
-    processes = instance.processes()
-    assert len(processes) > len(CHILDREN)
-    assert instance.stop(number) == 0
-    assert [process for process in processes if process.is_running()] == []
-
-
-def test_a_home_through_its_starts_and_ends(instance: Instance, tmp_path: Path) -> None:
-    """How soon a start answers is measured by `make bench`."""
-    home, memo = instance.home, instance.home / "run" / "schema"
-    kept = memo.read_text()
-    ends_by(instance, signal.SIGINT)
-
-    with running_instance(home, tmp_path / "second.log") as second:
-        second.wait_for_page()
-        second.wait_until_ready()
-        assert "Building" not in second.text
-        assert not any(event.get("process") == "migrate" for event in second.events)
-        assert memo.read_text() == kept
-        memo.write_text("0" * 64 + " 0001_foundation")
-        ends_by(second, signal.SIGTERM)
-
-    # A schema that is not what the last start left is migrated all the same.
-    with running_instance(home, tmp_path / "third.log") as third:
-        third.wait_until_ready()
-        assert "0001_foundation" not in memo.read_text()
-        if sys.platform != "linux":
-            return  # only Linux ends children with a killed parent at once
-        processes = third.processes()
-        third.process.kill()
-        third.process.wait()
-        _, alive = psutil.wait_procs(processes, timeout=10)
-        assert alive == []
-
-    with running_instance(home, tmp_path / "fourth.log") as fourth:
-        fourth.wait_for_page()
 
 
 @pytest.fixture
@@ -208,18 +138,6 @@ def test_doctor_sees_the_running_instance(watched: Instance) -> None:
     assert parts["web"]
     assert parts["database"]
     assert parts["cache"]
-
-
-def test_backup_of_a_running_instance_comes_back_after_it_stopped(instance: Instance, tmp_path: Path) -> None:
-    saved = starkmatter("backup", str(tmp_path / "b.tar"), home=instance.home)
-    assert saved.returncode == 0, saved.stderr
-    refused = starkmatter("restore", str(tmp_path / "b.tar"), "--replace", home=instance.home)
-    assert_refused(refused, "stop it before restoring")
-    assert instance.stop() == 0
-    restored = starkmatter("restore", str(tmp_path / "b.tar"), "--replace", home=instance.home)
-    assert restored.returncode == 0, restored.stderr
-    with running_instance(instance.home, tmp_path / "again.log") as again:
-        again.wait_for_page()
 
 
 def test_no_secret_is_in_an_argument_or_in_the_log(watched: Instance) -> None:
@@ -316,6 +234,84 @@ def test_sockets_are_in_private_folders_of_the_home_and_no_engine_has_a_port(wat
         assert [link for link in watched.child(engine).net_connections("inet") if link.status == "LISTEN"] == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_as_root_only_postgres_is_somebody_else(watched: Instance) -> None:
+    owners = {name: watched.child(name).uids().real for name in CHILDREN}
+    assert owners.pop("postgres") != 0
+    assert set(owners.values()) == {0}
+
+
+def test_each_killed_child_comes_back_and_the_others_keep_their_process(watched: Instance) -> None:
+    ended = []
+    watched.wait(lambda: watched.get("/readyz") == 200, "a market with quotes")
+    url = watched.child("web").environ()["DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+    for name in CHILDREN:
+        before = {other: watched.child(other) for other in CHILDREN}
+        assert all(before.values())
+        # With its database connection the worker has lost the lead: it leaves, and begins anew from what is stored.
+        gone = [name, "worker"] if name == "postgres" else [name]
+        before[name].kill()
+        for one in gone:
+            watched.wait(lambda one=one, old=before[one]: watched.child(one) not in (None, old), f"a new {one}")
+        watched.wait(lambda: watched.get("/readyz") == 200, f"being ready after the death of {name}")
+        for other in set(CHILDREN) - set(gone):
+            assert watched.child(other) == before[other], f"{other} was replaced when {name} died"
+        with psycopg.connect(url) as connection:  # what was committed is there, whoever died
+            assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+        ended += [f"{one} ended and is started again" for one in gone]
+    assert [event["message"] for event in watched.events if "is started again" in event.get("message", "")] == ended
+    assert "Traceback" not in watched.text
+    # No process of Python lives so soon: it would be the beat of the one that ended.
+    assert all(event["after_secs"] > 0.3 for event in watched.events if event.get("message") == "worker is ready")
+
+
+def ends_by(instance: Instance, number: signal.Signals) -> None:
+    """The signal stops everything within ten seconds and leaves no process."""
+    processes = instance.processes()
+    assert len(processes) > len(CHILDREN)
+    assert instance.stop(number) == 0
+    assert [process for process in processes if process.is_running()] == []
+
+
+def test_a_home_through_a_backup_its_starts_and_its_ends(watched: Instance, tmp_path: Path) -> None:
+    """How soon a start answers is measured by `make bench`."""
+    home, memo, saved_at = watched.home, watched.home / "run" / "schema", tmp_path / "b.tar"
+    saved = starkmatter("backup", str(saved_at), home=home)
+    assert saved.returncode == 0, saved.stderr
+    assert_refused(starkmatter("restore", str(saved_at), "--replace", home=home), "stop it before restoring")
+    kept = memo.read_text()
+    ends_by(watched, signal.SIGINT)
+    restored = starkmatter("restore", str(saved_at), "--replace", home=home)
+    assert restored.returncode == 0, restored.stderr
+
+    with running_instance(home, tmp_path / "second.log") as second:
+        second.wait_for_page()
+        second.wait_until_ready()
+        assert "Building" not in second.text
+        assert not any(event.get("process") == "migrate" for event in second.events)
+        assert memo.read_text() == kept
+        memo.write_text("0" * 64 + " 0001_foundation")
+        ends_by(second, signal.SIGTERM)
+
+    # A schema that is not what the last start left is migrated all the same.
+    with running_instance(home, tmp_path / "third.log") as third:
+        third.wait_until_ready()
+        assert "0001_foundation" not in memo.read_text()
+        if sys.platform != "linux":
+            return  # only Linux ends children with a killed parent at once
+        processes = third.processes()
+        third.process.kill()
+        third.process.wait()
+        _, alive = psutil.wait_procs(processes, timeout=10)
+        assert alive == []
+
+    with running_instance(home, tmp_path / "fourth.log") as fourth:
+        fourth.wait_for_page()
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", ["worker", "web"])
 def test_child_that_hangs_is_replaced(instance: Instance, name: str) -> None:
@@ -338,13 +334,6 @@ def test_settings_in_an_env_file_reach_every_process(
         instance.wait_for_page()
         for name in ("worker", "web"):
             assert instance.child(name).environ()["STARKMATTER_METRICS_TOKEN"] == "0123456789abcdef-from-the-file"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_as_root_only_postgres_is_somebody_else(watched: Instance) -> None:
-    owners = {name: watched.child(name).uids().real for name in CHILDREN}
-    assert owners.pop("postgres") != 0
-    assert set(owners.values()) == {0}
 
 
 def ordinary_user() -> tuple[pwd.struct_passwd, str, dict[str, str]]:
