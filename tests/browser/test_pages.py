@@ -18,7 +18,6 @@ PAGES = (
     "/portfolio",
     "/portfolio/performance",
     "/orders",
-    "/assistant",
     "/settings",
     *MORE,
 )
