@@ -5,7 +5,7 @@ part's failure is told in words and tried again; it never ends the others.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -16,6 +16,8 @@ from redis.exceptions import RedisError
 
 from starkmatter import clock
 from starkmatter.db.database import Database
+from starkmatter.domain.instruments import class_of
+from starkmatter.domain.market_hours import clock_of
 from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
@@ -119,7 +121,13 @@ class MarketFeed:
         self._used = False
         self._asked_at: dict[str, float] = {}
         self._streaming = Streaming(
-            sources, self._to_stream, self._take, self._health, self._pace.stream, self._pace.look_secs, self._say
+            sources,
+            self._to_stream,
+            self._take_streamed,
+            self._health,
+            self._pace.stream,
+            self._pace.look_secs,
+            self._say,
         )
         self._failures = 0
         self._wake = asyncio.Event()
@@ -216,9 +224,14 @@ class MarketFeed:
         self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts
 
     async def _to_stream(self) -> list[str]:
-        """What is to be streamed now: nothing outside the session."""
-        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
-        return symbols if symbols and (await self._clock()).state == "open" else []
+        """What is to be streamed now: nothing outside the session of its market."""
+        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")]
+        return (await self._trading(symbols))[:STREAM_MAX] if symbols else []
+
+    async def _trading(self, symbols: Iterable[str]) -> list[str]:
+        """Those whose market is open now."""
+        now = await self._clock()
+        return [symbol for symbol in symbols if clock_of(symbol, now).state == "open"]
 
     async def _listen_until(self, stop: asyncio.Event) -> None:
         """Look at once when somebody wants something new."""
@@ -244,23 +257,28 @@ class MarketFeed:
                 if not self._wanted:
                     continue
                 allowed_secs = (await self._sources()).pace_secs(len(self._wanted))
-                due = self._due((await self._clock()).state, allowed_secs)
+                due = self._due(await self._clock(), allowed_secs)
                 if due:
                     await self._ask(due)
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
 
-    def _due(self, state: SessionState, allowed_secs: float) -> list[str]:
+    def _due(self, shown: VenueClock, allowed_secs: float) -> list[str]:
         """What is to be asked now: everything once anything has waited for its turn, so that it stays one question.
 
         `allowed_secs` is how often the source's plan lets us ask.
         """
         now = asyncio.get_running_loop().time()
-        usual = max(self._pace.quotes_secs[state], min(allowed_secs, self._pace.longest_secs))
-        usual = min(usual * 2**self._failures, max(usual, self._pace.longest_secs))
+
+        def usual(state: SessionState) -> float:
+            turn = max(self._pace.quotes_secs[state], min(allowed_secs, self._pace.longest_secs))
+            longer: float = turn * 2**self._failures
+            return min(longer, max(turn, self._pace.longest_secs))
+
+        turns = {symbol: usual(clock_of(symbol, shown).state) for symbol in self._wanted}
 
         def waited(symbol: str) -> float:
-            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else usual
+            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else turns[symbol]
             return (now - self._asked_at.get(symbol, float("-inf"))) / turn
 
         if not any(waited(symbol) >= 1 for symbol in self._wanted):
@@ -284,6 +302,12 @@ class MarketFeed:
             if self._health.of(adapter).failure is None:
                 self._streaming.welcome(adapter)  # It is back: so may its stream be.
         await self._take(failover, found)
+
+    async def _take_streamed(self, failover: Failover, quotes: dict[str, Quote]) -> None:
+        """A stream goes on while any market is open: what it tells of a closed one is no price of its session."""
+        trading = set(await self._trading(quotes))
+        if told := {symbol: quote for symbol, quote in quotes.items() if symbol in trading}:
+            await self._take(failover, told)
 
     async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
         """Judge, admit, show and hand over."""
@@ -384,7 +408,8 @@ class MarketFeed:
     async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
         if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):
             return False
-        self._actions.saw(symbol)
+        if class_of(symbol) not in {"fx", "crypto"}:
+            self._actions.saw(symbol)
         growing = await self._bars.look(failover, symbol, interval, now)
         calendar: SessionCalendar = await self._bars.calendar(now)
         for bar in growing or []:
