@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection, Database
+from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import Conflict, InvalidInput, NotFound, Unavailable
 from starkmatter.market.lookup import SYMBOL, add_symbol
@@ -212,7 +213,7 @@ def checked_name(name: str) -> str:
 
 
 async def _all_known(db: Database, cache: Redis, venue: Venue, symbols: Sequence[str]) -> list[str]:
-    wanted = list(dict.fromkeys(symbol.strip().upper() for symbol in symbols))
+    wanted = list(dict.fromkeys(meant_by(symbol) for symbol in symbols))
     if len(wanted) > MAX_SYMBOLS:
         raise InvalidInput(f"A watchlist has {MAX_SYMBOLS} symbols at most.")
     _, problems = await known_symbols(db, cache, venue, wanted)
