@@ -51,6 +51,7 @@ async def find_gaps(db: Database, now: datetime) -> int:
                 "opens": [one.opens_at for one in sessions],
                 "closes": [one.closes_at for one in sessions],
                 "longest": max(SHORTEST_HOLE, 4 * step),
+                "unbroken": kind in RULED,
                 "limit": MAX_FOUND,
             }
             found += await db.tuples(queries.FIND_GAPS, asked)

@@ -164,7 +164,8 @@ PRUNE_TICKS: LiteralString = "DELETE FROM tick WHERE at < %(before)s"
 
 COVERED_SYMBOLS: LiteralString = "SELECT symbol FROM bar_coverage WHERE interval = %(interval)s"
 
-# Sessions of which a series that was fetched has no bar at all, and holes in others that are longer than `longest`.
+# Sessions of which a series that was fetched has no bar at all, and holes in others that are longer than `longest`;
+# at the beginning of one only where sessions follow each other unbroken: a share may open late.
 FIND_GAPS: LiteralString = """
 WITH series AS (
     SELECT c.symbol, c.until_at,
@@ -189,8 +190,16 @@ WITH series AS (
               JOIN bar b ON b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
                         AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at) AS told
      WHERE next_at - ends_at > %(longest)s
+), late AS (
+    SELECT series.symbol, opens_at AS starts_at, min(b.starts_at) AS ends_at
+      FROM series JOIN sessions ON opens_at >= since AND closes_at <= until_at
+      JOIN bar b ON b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
+                AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at
+     WHERE %(unbroken)s
+     GROUP BY series.symbol, opens_at HAVING min(b.starts_at) - opens_at > %(longest)s
 )
 SELECT symbol, starts_at, ends_at FROM empty UNION ALL SELECT symbol, starts_at, ends_at FROM holes
+ UNION ALL SELECT symbol, starts_at, ends_at FROM late
  ORDER BY starts_at DESC, symbol LIMIT %(limit)s
 """
 

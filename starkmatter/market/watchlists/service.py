@@ -151,7 +151,8 @@ async def move_symbol_in(db: Database, user_id: UUID, list_id: UUID, symbol: str
 async def import_symbols(db: Database, cache: Redis, user_id: UUID, list_id: UUID, text: str) -> Imported:
     """Add what a text names, CSV or plain; whatever is not taken is named with its line and the reason."""
     before = await get_watchlist(db, user_id, list_id)
-    lines, refused = parse_symbols(text)
+    parsed, refused = parse_symbols(text)
+    lines = [(line, meant_by(symbol)) for line, symbol in parsed]
     known, problems = await known_symbols(db, cache, before.venue, [symbol for _, symbol in lines])
     added: list[str] = []
     async with _locked(db, user_id, list_id) as (connection, one):

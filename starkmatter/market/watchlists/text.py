@@ -66,7 +66,8 @@ def _gather(cells: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[R
     for line, cell in cells:
         said = cell.strip()
         # A table of ours puts an apostrophe before what a spreadsheet could take for a formula.
-        symbol = meant_by(said.removeprefix("'").rpartition(":")[2])
+        symbol = said.removeprefix("'").rpartition(":")[2].strip().upper()
+        symbol = meant_by(symbol) if "/" in symbol else symbol
         if not SYMBOL.fullmatch(symbol):
             refused.append(RefusedLine(line, _short(said), "it is no symbol" if said else "the cell is empty"))
         elif symbol in seen:
