@@ -11,6 +11,12 @@ InstrumentKind = Literal["equity", "etf", "index", "fx", "crypto"]
 AssetClass = Literal["share", "index", "fx", "crypto"]
 DataQuality = Literal["ohlcv", "close_only"]
 
+CLASS_WORDS: dict[AssetClass, str] = {
+    "share": "shares and funds",
+    "index": "indices",
+    "fx": "currency pairs",
+    "crypto": "coins",
+}
 CENTS = 2
 # Neither has one exchange: banks trade with each other, and each of a coin's exchanges has a price of its own.
 PAIR_MARKET, COIN_MARKET = "Currencies", "Coins"

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
-from starkmatter.domain.instruments import AssetClass, class_of
+from starkmatter.domain.instruments import CLASS_WORDS, class_of
 from starkmatter.domain.quotes import Bar, Interval
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.failures import FailureKind, VendorFailure
@@ -322,14 +322,6 @@ class _Asking:
 def _slow(provider: MarketDataProvider) -> VendorFailure:
     vendor = provider.capability.vendor
     return VendorFailure(vendor, "unreachable", f"{vendor} is slow to answer.")
-
-
-CLASS_WORDS: dict[AssetClass, str] = {
-    "share": "shares and funds",
-    "index": "indices",
-    "fx": "currency pairs",
-    "crypto": "coins",
-}
 
 
 def serves(provider: MarketDataProvider, symbol: str) -> bool:

@@ -114,7 +114,7 @@ async def test_key_figures_count_by_the_years_of_their_market_and_know_no_beta(
             await open_instrument(database, cache, "market", symbol)
             await first_look_at_bars(cache, symbol, "1d")
     now = utc_now()
-    coin, pair = (await key_figures(database, "market", one, now) for one in ("BTC-USD", "EUR-USD"))
+    coin, pair = [await key_figures(database, "market", one, now) for one in ("BTC-USD", "EUR-USD")]
     assert (coin.beta, coin.beta_of, pair.beta) == (None, "", None)
     assert coin.sessions > pair.sessions > 30
     assert coin.returns["1 month"] is not None
