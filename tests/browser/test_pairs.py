@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,14 @@ def test_euro_leads_to_the_pair_and_its_chart_with_every_decimal(market: MarketT
     expect(page.locator(".quotehead h1")).to_have_text("EUR-USD")
     expect(page.locator(".quotehead .name")).to_contain_text("Euro / US dollar")
     expect(page.locator(".quotehead .last")).to_have_text("1.08345", timeout=20 * SECS)
-    expect(page.locator(".ownhours")).to_contain_text("in New York", timeout=10 * SECS)
+    expect(page.locator(".ownhours")).to_contain_text("17:00 ET", timeout=10 * SECS)
     expect(page.locator(".sheet")).to_contain_text("orders for pairs are not offered yet")
     expect(page.locator(".legend").first).to_contain_text("C 1.08345", timeout=20 * SECS)
     bars_of(first, "1h")
     weekend = page.evaluate(f"{BARS}.filter((bar) => [6].includes(new Date(bar.time * 1000).getUTCDay())).length")
     assert weekend == 0
     bars_of(first, "1d")
+    page.wait_for_function(f"{BARS}.length > 30", timeout=20 * SECS)
     days = page.evaluate(f"{BARS}.map((bar) => new Date(bar.time * 1000).getUTCDay())")
     assert len(days) > 30
     assert set(days) == {1, 2, 3, 4, 5}
@@ -107,17 +109,23 @@ def test_a_coin_is_always_open_and_counts_its_days_by_utc(market: MarketToday, f
     market.vendors.yahoo.prices["BTC-USD"] = 64311.25
     expect(page.locator(".quotehead .last")).to_have_text("64,311.25", timeout=20 * SECS)
     bars_of(first, "4h")
+    page.wait_for_function(f"{BARS}.length > 12", timeout=20 * SECS)
     hours = page.evaluate(f"{BARS}.map((bar) => new Date(bar.starts * 1000).getUTCHours() % 4)")
     assert set(hours) == {0}
     bars_of(first, "1d")
+    page.wait_for_function(f"{BARS}.length > 30", timeout=20 * SECS)
     assert set(page.evaluate(f"{BARS}.map((bar) => new Date(bar.time * 1000).getUTCDay())")) == set(range(7))
     bars_of(first, "15m")
     expect(page.locator(".legend").first).to_contain_text("UTC")
-    before = page.evaluate(f"{BARS}.length")
+    bars_of(first, "5m")
+    page.wait_for_function(f"{BARS}.length >= 300", timeout=20 * SECS)
     page.locator(".chart .canvas").focus()
-    page.keyboard.press("Home")
-    page.wait_for_timeout(1_500)
-    assert page.evaluate(f"{BARS}.length") >= before
+    page.keyboard.press("Home")  # The past as one scrolls into it.
+    page.wait_for_function(f"{BARS}.length > 600", timeout=20 * SECS)
+    starts = page.evaluate(f"{BARS}.map((bar) => bar.starts)")
+    assert {after - before for before, after in pairwise(starts)} == {300}
+    page.keyboard.press("End")
+    page.wait_for_timeout(500)
     picture(first, "coin-chart")
 
 

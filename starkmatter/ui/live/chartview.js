@@ -19,6 +19,7 @@ const REFRESH_MS = 30_000;
 const FOLLOW_MS = 5_000;
 const TAIL = 50;
 const NEAR = 40;
+const FEW = 3;
 const STYLES = { candles: CandlestickSeries, bars: BarSeries, line: LineSeries, area: AreaSeries, heikin_ashi: CandlestickSeries };
 const MODES = { linear: 0, log: 1, percent: 2, indexed: 3 };
 
@@ -177,6 +178,8 @@ export class ChartView {
       this.events.read();
       this.tell.loaded();
       this.say();
+      // Quotes make the first bars before a source has told of those before them.
+      if (bars.length && bars.length < FEW && tries > 0) again(1500);
     } catch (error) {
       if (turn !== this.turn) return;
       this.tell.words(error.message);

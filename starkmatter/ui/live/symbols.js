@@ -48,5 +48,5 @@ export function hoursOf(symbol, at) {
   const kind = classOf(symbol);
   if (kind === "crypto") return "Always open";
   if (kind !== "fx") return "";
-  return { open: "Open until Friday 17:00 in New York", pre: "Opens at 17:00 in New York", closed: "Closed until Sunday 17:00 in New York" }[stateOf(symbol, null, at)];
+  return { open: "Open · closes Fri 17:00 ET", pre: "Opens at 17:00 ET", closed: "Closed · opens Sun 17:00 ET" }[stateOf(symbol, null, at)];
 }

@@ -74,7 +74,7 @@ def _quote_head() -> rx.Component:
             "small",
         ),
         figure("Open", about["open"], "small", "wideonly"),
-        figure("Volume", live(symbol, "volume", "–", still=""), "small"),
+        rx.cond(about["fx"] == "", figure("Volume", live(symbol, "volume", "–", still=""), "small")),
         class_name="quotehead",
     )
 

@@ -16,6 +16,7 @@ NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", 
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
     "tradable": "yes",
     "why_not": "",
+    "fx": "",
 }
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING

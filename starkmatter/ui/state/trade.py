@@ -83,6 +83,7 @@ class TradeState(rx.State):
             "exchange": one.exchange,
             "note": one.data_note,
             "tradable": "yes" if one.tradable else "no",
+            "fx": "yes" if one.kind == "fx" else "",
             "why_not": "" if one.tradable else untradable_words(one.symbol),
             "last": price(quote.last if quote else None),
             "bid": price(quote.bid if quote else None),
