@@ -1,6 +1,7 @@
 """What pages and API have looked up at the sources of market data: symbols and bars. The worker does the asking."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -13,6 +14,7 @@ from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market import queries
 from starkmatter.market.errands import ask, tell
 from starkmatter.market.identifiers import Identifier, read_identifier
+from starkmatter.market.listing import add_instruments, described
 from starkmatter.market.service import get_instrument, list_instruments
 
 SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
@@ -113,7 +115,7 @@ async def open_instrument(db: Database, cache: Redis, venue: Venue, symbol: str)
     except NotFound:
         if venue != "market" and pair_of(symbol) is not None:
             raise NotFound(f"{symbol[:20]} is on the market of today: the replay has shares and an index.") from None
-        if venue != "market" or not await add_symbol(cache, symbol):
+        if venue != "market" or not await know_symbol(db, cache, symbol):
             raise
     return await get_instrument(db, symbol, venue=venue)
 
@@ -121,6 +123,21 @@ async def open_instrument(db: Database, cache: Redis, venue: Venue, symbol: str)
 async def add_symbol(cache: Redis, symbol: str) -> bool:
     """Have a source asked for exactly this symbol, and known from then on; whether there is one. May be Unavailable."""
     return bool((await ask(cache, {"kind": "add", "symbol": symbol}))["found"])
+
+
+async def know_symbol(db: Database, cache: Redis, symbol: str) -> bool:
+    """Let exactly this symbol be known from now on; whether there is one. May be Unavailable.
+
+    Pairs are known by name without asking anybody; of a coin a source is asked what it costs, if one answers.
+    """
+    known = described(symbol)
+    if known is None:
+        return await add_symbol(cache, symbol)
+    if known.kind == "crypto":
+        with suppress(Unavailable):
+            return await add_symbol(cache, symbol)
+    await add_instruments(db, [known])
+    return True
 
 
 async def look_at_bars(cache: Redis, symbol: str, interval: Interval) -> None:

@@ -67,6 +67,15 @@ def bars_of(walk: Walk, length: str) -> None:
     expect(walk.page.locator(".chart .wait")).to_have_count(0, timeout=20 * SECS)
 
 
+def bars_reach(walk: Walk, count: int) -> None:
+    """Until the chart has so many bars: the first are made by quotes, a source tells of those before them."""
+    for _ in range(200):
+        if walk.page.evaluate(f"{BARS}.length") >= count:
+            return
+        walk.page.wait_for_timeout(100)
+    raise AssertionError(f"{walk.page.evaluate(f'{BARS}.length')} bars, not {count}")
+
+
 def test_euro_leads_to_the_pair_and_its_chart_with_every_decimal(market: MarketToday, first: Walk) -> None:
     page = first.page
     find(first, "euro", "EUR-USD")
@@ -80,7 +89,7 @@ def test_euro_leads_to_the_pair_and_its_chart_with_every_decimal(market: MarketT
     weekend = page.evaluate(f"{BARS}.filter((bar) => [6].includes(new Date(bar.time * 1000).getUTCDay())).length")
     assert weekend == 0
     bars_of(first, "1d")
-    page.wait_for_function(f"{BARS}.length > 30", timeout=20 * SECS)
+    bars_reach(first, 31)
     days = page.evaluate(f"{BARS}.map((bar) => new Date(bar.time * 1000).getUTCDay())")
     assert len(days) > 30
     assert set(days) == {1, 2, 3, 4, 5}
@@ -109,19 +118,19 @@ def test_a_coin_is_always_open_and_counts_its_days_by_utc(market: MarketToday, f
     market.vendors.yahoo.prices["BTC-USD"] = 64311.25
     expect(page.locator(".quotehead .last")).to_have_text("64,311.25", timeout=20 * SECS)
     bars_of(first, "4h")
-    page.wait_for_function(f"{BARS}.length > 12", timeout=20 * SECS)
+    bars_reach(first, 13)
     hours = page.evaluate(f"{BARS}.map((bar) => new Date(bar.starts * 1000).getUTCHours() % 4)")
     assert set(hours) == {0}
     bars_of(first, "1d")
-    page.wait_for_function(f"{BARS}.length > 30", timeout=20 * SECS)
+    bars_reach(first, 31)
     assert set(page.evaluate(f"{BARS}.map((bar) => new Date(bar.time * 1000).getUTCDay())")) == set(range(7))
     bars_of(first, "15m")
     expect(page.locator(".legend").first).to_contain_text("UTC")
     bars_of(first, "5m")
-    page.wait_for_function(f"{BARS}.length >= 300", timeout=20 * SECS)
+    bars_reach(first, 300)
     page.locator(".chart .canvas").focus()
     page.keyboard.press("Home")  # The past as one scrolls into it.
-    page.wait_for_function(f"{BARS}.length > 600", timeout=20 * SECS)
+    bars_reach(first, 601)
     starts = page.evaluate(f"{BARS}.map((bar) => bar.starts)")
     assert {after - before for before, after in pairwise(starts)} == {300}
     page.keyboard.press("End")

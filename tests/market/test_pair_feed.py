@@ -130,3 +130,8 @@ def test_stories_are_linked_by_what_pairs_and_coins_are_called() -> None:
     assert linker.symbols_in("EUR/USD holds above 1.08", "and $BTC falls") == ("EUR-USD", "BTC-USD")
     assert linker.symbols_in("Euro zone inflation slows") == ()
     assert Linker([("BTC", "A fund"), ("BTC-USD", "Bitcoin / US dollar")]).symbols_in("$BTC") == ("BTC",)
+
+
+async def test_a_pair_is_known_although_nobody_answers(database: Database, cache: Redis) -> None:
+    assert (await open_instrument(database, cache, "market", "EURUSD")).symbol == "EUR-USD"
+    assert (await open_instrument(database, cache, "market", "BTCUSD")).kind == "crypto"

@@ -27,7 +27,7 @@ from starkmatter.market.history.ticks import KEPT as TICKS_KEPT
 from starkmatter.market.history.ticks import load_ticks
 from starkmatter.market.identifiers import read_identifier
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
-from starkmatter.market.lookup import SYMBOL, add_symbol, find_by_identifier, first_look_at_bars, look_at_bars
+from starkmatter.market.lookup import SYMBOL, find_by_identifier, first_look_at_bars, know_symbol, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.wanted import want
 from starkmatter.trading.steering import steer
@@ -63,7 +63,7 @@ async def instruments(
     found = await list_instruments(b.db, query, limit, venue=venue)
     if venue == "market" and SYMBOL.fullmatch(symbol) and not any(one.symbol == symbol for one in found):
         with suppress(Unavailable):
-            if await add_symbol(b.cache, symbol):
+            if await know_symbol(b.db, b.cache, symbol):
                 found = await list_instruments(b.db, query, limit, venue=venue)
     return Page(items=[InstrumentOut.model_validate(one) for one in found])
 

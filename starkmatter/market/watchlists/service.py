@@ -15,7 +15,7 @@ from starkmatter.db.database import Connection, Database
 from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import Conflict, InvalidInput, NotFound, Unavailable
-from starkmatter.market.lookup import SYMBOL, add_symbol
+from starkmatter.market.lookup import SYMBOL, know_symbol
 from starkmatter.market.service import instruments_named
 from starkmatter.market.watchlists import queries
 from starkmatter.market.watchlists.records import (
@@ -196,7 +196,7 @@ async def known_symbols(
             problems[symbol] = "it is not known here yet; look it up with the search"
             continue
         try:
-            if await add_symbol(cache, symbol):
+            if await know_symbol(db, cache, symbol):
                 known.add(symbol)
                 del problems[symbol]
         except Unavailable as error:
