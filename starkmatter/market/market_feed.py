@@ -7,7 +7,7 @@ part's failure is told in words and tried again; it never ends the others.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import structlog
@@ -18,7 +18,7 @@ from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import class_of
 from starkmatter.domain.market_hours import clock_of
-from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, VenueClock
+from starkmatter.domain.quotes import INTERVALS, Interval, Quote, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
 from starkmatter.market.actions.store import ActionStore
@@ -37,9 +37,10 @@ from starkmatter.market.history.ticks import TickStore
 from starkmatter.market.identifiers import Identifier
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.naming import add_symbol, identify
+from starkmatter.market.pace import InPlay, Pace
 from starkmatter.market.ports import IdentifierSource
 from starkmatter.market.service import instruments_named
-from starkmatter.market.streaming import Streaming, StreamPace
+from starkmatter.market.streaming import Streaming
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
 from starkmatter.ops.seldom import Seldom
 
@@ -49,36 +50,6 @@ OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
 Confirm = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger("market")
-
-
-@dataclass(frozen=True, slots=True)
-class InPlay:
-    """What accounts of the venue hold or have ordered, and whether there are any."""
-
-    symbols: list[str]
-    accounts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often is asked, by the state of the session; `streamed_secs` for what a stream tells of anyway.
-
-    While the session is open, a first source that dies is left within `quotes_secs` + `due_secs` + `HEDGE_SECS` of
-    `market.failover`: less than five seconds, and the second one's answer.
-    """
-
-    quotes_secs: Mapping[SessionState, float] = field(
-        default_factory=lambda: {"open": 3.0, "pre": 15.0, "closed": 60.0, "ended": 600.0}
-    )
-    streamed_secs: float = 60.0
-    longest_secs: float = 120.0
-    look_secs: float = 1.0
-    due_secs: float = 0.25
-    health_secs: float = 2.0
-    play_secs: float = 5.0
-    store_secs: float = 2.0
-    stream: StreamPace = field(default_factory=StreamPace)
-    actions_secs: float = 6.0
 
 
 async def _alone() -> None:
@@ -269,13 +240,10 @@ class MarketFeed:
         `allowed_secs` is how often the source's plan lets us ask.
         """
         now = asyncio.get_running_loop().time()
-
-        def usual(state: SessionState) -> float:
-            turn = max(self._pace.quotes_secs[state], min(allowed_secs, self._pace.longest_secs))
-            longer: float = turn * 2**self._failures
-            return min(longer, max(turn, self._pace.longest_secs))
-
-        turns = {symbol: usual(clock_of(symbol, shown).state) for symbol in self._wanted}
+        turns = {
+            symbol: self._pace.turn_secs(clock_of(symbol, shown).state, allowed_secs, self._failures)
+            for symbol in self._wanted
+        }
 
         def waited(symbol: str) -> float:
             turn = self._pace.streamed_secs if symbol in self._streaming.streamed else turns[symbol]
