@@ -1,6 +1,7 @@
 """What every source must do with a currency pair and a coin: its own spelling, exact figures, bars in sessions."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from starkmatter.domain.instruments import class_of
 from starkmatter.domain.market_hours import RULED, rule_of
 from starkmatter.domain.quotes import Interval
 from starkmatter.domain.sessions import SessionCalendar
+from starkmatter.egress.failures import VendorFailure
 from starkmatter.market.border import bar_refusal_of, refusal_of
 from starkmatter.market.history.market_bars import on_grid
 from starkmatter.market.ports import Quotes
@@ -113,3 +115,15 @@ async def test_a_plan_without_pairs_leaves_them_to_the_next_source(tmp_path: Pat
         provider = FinnhubProvider(settings, {"api_key": FINNHUB_KEY}, tries=1, plan=WIDE)
         assert set(await provider.quotes(["EUR-USD", "BTC-USD", "AAPL"])) == {"BTC-USD", "AAPL"}
         assert await provider.quotes(["EUR-USD"]) == {}
+
+
+async def test_a_price_that_is_none_is_handed_to_the_border_and_not_dropped(vendor: Vendor) -> None:  # noqa: F811
+    """A parser neither leaves a broken figure out silently nor makes one up: the border counts it."""
+    price = re.compile(rb'"?64250\.50*"?')
+    vendor.there.spoil = lambda body: price.sub(b"null", body)
+    found = await vendor.provider.quotes(["BTC-USD"])
+    assert set(found) == {"BTC-USD"}
+    assert refusal_of(found["BTC-USD"], venue_now=datetime.now(UTC), asked="BTC-USD") is not None
+    vendor.there.spoil = lambda body: b'{"surprise": [1, 2, 3]}'
+    with pytest.raises(VendorFailure):
+        await vendor.provider.quotes(["BTC-USD"])
