@@ -87,7 +87,6 @@ class Failover:
         asking = _Asking(tuple(dict.fromkeys(symbols)))
         asked = [one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but]
         offering = [one for one in asked if any(serves(one, symbol) for symbol in asking.symbols)]
-        asking.failures += [_lacks(one, asking.symbols) for one in asked if one not in offering]
         first = offering[0].capability.adapter if offering else ""
         waiting = deque(self._awake(offering))
         await self._prepare(waiting)
@@ -117,8 +116,9 @@ class Failover:
             lead = asking.lead(offering[0]) if offering else ""
             self._lead = lead or self._lead
             self.health.told(first, lead)
-        if asking.failures and not asking.answered:
-            raise _none(asking.failures)
+        lacking = [_lacks(one, asking.symbols) for one in asked if one not in offering]
+        if not asking.answered and (asking.failures or (lacking and not offering)):
+            raise _none([*asking.failures, *lacking])
         return asking.found
 
     def _awake(self, offering: Sequence[MarketDataProvider]) -> list[MarketDataProvider]:

@@ -14,6 +14,7 @@ from starkmatter.market.health import Health
 from starkmatter.market.key_figures import correlations, key_figures
 from starkmatter.market.lookup import find_symbols, first_look_at_bars, open_instrument
 from starkmatter.market.providers.alpaca import AlpacaProvider
+from starkmatter.market.providers.yahoo import YahooProvider
 from starkmatter.market.service import list_instruments, load_bars
 from starkmatter.market.wanted import want
 from starkmatter.market.watchlists.lines import mini_lines
@@ -135,3 +136,14 @@ def test_stories_are_linked_by_what_pairs_and_coins_are_called() -> None:
 async def test_a_pair_is_known_although_nobody_answers(database: Database, cache: Redis) -> None:
     assert (await open_instrument(database, cache, "market", "EURUSD")).symbol == "EUR-USD"
     assert (await open_instrument(database, cache, "market", "BTCUSD")).kind == "crypto"
+
+
+async def test_what_no_source_knows_is_no_failure_of_theirs(vendors: Vendors) -> None:  # noqa: F811
+    """Asked for again within the minute nobody is asked, which is an answer of nothing and no silence."""
+    yahoo = YahooProvider(vendors.settings, tries=1, plan=WIDE)
+    failover = Failover([AlpacaProvider(vendors.settings, KEYS, tries=1, plan=WIDE), yahoo])
+    for _ in range(2):
+        assert await failover.quotes(["EUR-ZAR"]) == {}
+    vendors.yahoo.fault = 500
+    with pytest.raises(NoSource, match=r"Yahoo Finance.*Alpaca market data has no currency pairs here"):
+        await failover.quotes(["EUR-USD"])
