@@ -13,6 +13,8 @@ from starkmatter.alerts.records import AlertEventView, AlertView
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.alerts import KINDS, AlertKind, AlertRule, starts_armed
+from starkmatter.domain.money import to_micros
+from starkmatter.domain.pairs import meant_by, pair_of
 from starkmatter.domain.quotes import Quote, Venue
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
@@ -55,9 +57,9 @@ async def make_alert(
 
     InvalidInput for what cannot be watched, NotFound for an unknown symbol.
     """
-    symbol = symbol.strip().upper()
+    symbol = meant_by(symbol)
     await get_instrument(b.db, symbol, venue=venue)
-    rule = AlertRule(_kind(kind), _threshold(kind, threshold))
+    rule = AlertRule(_kind(kind), _threshold(symbol, kind, threshold))
     if await b.db.value(queries.COUNT_ALERTS, (caller.user_id,)) >= MAX_ALERTS:
         raise InvalidInput(f"One person can have {MAX_ALERTS} alerts. Delete some first.")
     alert_id = uuid4()
@@ -93,7 +95,9 @@ async def change_alert(
 ) -> AlertView:
     """Change what is given; an alert that is changed or switched on again waits for its next crossing."""
     before = await get_alert(b, caller, alert_id)
-    rule = before.rule if threshold is None else AlertRule(before.kind, _threshold(before.kind, threshold))
+    rule = (
+        before.rule if threshold is None else AlertRule(before.kind, _threshold(before.symbol, before.kind, threshold))
+    )
     armed = before.armed
     if threshold is not None or (active and not before.active):
         armed = starts_armed(rule, await _quote(b, before.venue, before.symbol))
@@ -166,11 +170,15 @@ def _kind(kind: str) -> AlertKind:
     return kind  # type: ignore[return-value]
 
 
-def _threshold(kind: str, threshold: Decimal) -> Decimal:
+def _threshold(symbol: str, kind: str, threshold: Decimal) -> Decimal:
     highest, unit = (MAX_PCT, " percent") if kind.endswith("_pct") else (MAX_PRICE, "")
     if not threshold.is_finite() or not 0 < threshold <= highest:
         raise InvalidInput(f"The level must be more than zero and at most {highest:,}{unit}.")
-    return threshold.quantize(Decimal("0.0001"))
+    if pair_of(symbol) is None or kind.endswith("_pct"):
+        return threshold.quantize(Decimal("0.0001"))
+    if to_micros(threshold) != threshold:
+        raise InvalidInput("The level of a pair or coin has six decimals at most.")
+    return to_micros(threshold)
 
 
 def _note(note: str) -> str:

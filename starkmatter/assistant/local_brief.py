@@ -12,7 +12,9 @@ from decimal import Decimal
 from starkmatter.assistant.toolbox import Fact, as_json
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.instruments import Instrument, price_decimals, tick_of
+from starkmatter.domain.market_hours import SHARES, DayRule, clock_of, rule_of
+from starkmatter.domain.pairs import coin_of
 from starkmatter.domain.price_statistics import (
     PERIODS,
     SESSIONS_PER_YEAR,
@@ -74,7 +76,7 @@ class SymbolStatistics:
         }
         fact |= {name: as_json(value.quantize(RATIO)) for name, value in ratios.items() if value is not None}
         fact |= {
-            f"average_{count}_sessions": as_json(value.quantize(RATIO))
+            f"average_{count}_sessions": as_json(value.quantize(min(RATIO, tick_of(self.symbol, value))))
             for count, value in self.averages.items()
             if value is not None
         }
@@ -90,33 +92,35 @@ async def last_session_on(b: Backends, venue: Venue, symbol: str) -> date | None
     await get_instrument(b.db, symbol, venue=venue)
     clock = await venue_clock(b.db, b.cache, venue, utc_now())
     days = await _finished_days(b, venue, symbol, clock, 2)
-    return exchange_day(days[-1].starts_at) if days else None
+    return rule_of(symbol).day_of(days[-1].starts_at) if days else None
 
 
 async def statistics_of(b: Backends, venue: Venue, symbol: str) -> SymbolStatistics | None:
     """The symbol's figures at the venue's now; None without two finished days. NotFound for an unknown symbol."""
     instrument = await get_instrument(b.db, symbol, venue=venue)
     clock = await venue_clock(b.db, b.cache, venue, utc_now())
-    count = SESSIONS_PER_YEAR + 2
+    rule = rule_of(symbol)
+    count = rule.sessions_a_year + 2
     days = await _finished_days(b, venue, symbol, clock, count)
     if len(days) < 2:
         return None
-    index = await _finished_days(b, venue, INDEX, clock, count) if symbol != INDEX else []
+    index = await _finished_days(b, venue, INDEX, clock, count) if symbol != INDEX and rule is SHARES else []
     # Logarithms in decimals take milliseconds: not on the loop that serves everybody.
     return await asyncio.to_thread(_measure, instrument, days, index)
 
 
 def _measure(instrument: Instrument, days: Sequence[Bar], index: Sequence[Bar]) -> SymbolStatistics:
-    closes, year = [day.close for day in days], days[-SESSIONS_PER_YEAR:]
+    rule = rule_of(instrument.symbol)
+    closes, year = [day.close for day in days], days[-rule.sessions_a_year :]
     year_closes = [day.close for day in year]
     traded = [day.volume for day in days[-VOLUME_SESSIONS - 1 : -1] if day.volume is not None]
     return SymbolStatistics(
         symbol=instrument.symbol,
         name=instrument.name,
-        session_on=exchange_day(days[-1].starts_at),
+        session_on=rule.day_of(days[-1].starts_at),
         close=closes[-1],
-        returns={name: period_return(closes, sessions) for name, sessions in PERIODS.items()},
-        volatility=annual_volatility(year_closes),
+        returns={name: period_return(closes, _sessions(sessions, rule)) for name, sessions in PERIODS.items()},
+        volatility=annual_volatility(year_closes, rule.sessions_a_year),
         high=max(day.high for day in year),
         low=min(day.low for day in year),
         sessions=len(year),
@@ -132,9 +136,15 @@ def _measure(instrument: Instrument, days: Sequence[Bar], index: Sequence[Bar]) 
 
 async def _finished_days(b: Backends, venue: Venue, symbol: str, clock: VenueClock, count: int) -> list[Bar]:
     days = await load_bars(b.db, venue, symbol, "1d", limit=count, until=clock.venue_now)
-    if days and clock.state == "open" and exchange_day(days[-1].starts_at) == clock.session_on:
+    own = clock_of(symbol, clock)
+    if days and own.state == "open" and rule_of(symbol).day_of(days[-1].starts_at) == own.session_on:
         days.pop()  # today's bar still grows
     return days
+
+
+def _sessions(of_shares: int, rule: DayRule) -> int:
+    """How many sessions a period has that has so many of the exchange's."""
+    return round(Decimal(of_shares) * rule.sessions_a_year / SESSIONS_PER_YEAR)
 
 
 def _together(days: Sequence[Bar], index: Sequence[Bar]) -> Comovement | None:
@@ -147,20 +157,21 @@ def write_brief(one: SymbolStatistics) -> str:
     """The figures as sentences, in markdown."""
     known = {name: value for name, value in one.returns.items() if value is not None}
     day = f"{one.session_on:%B} {one.session_on.day}, {one.session_on.year}"
-    lines = [f"**{one.name}** closed at **{_money(one.close)}** on {day}."]
+    lines = [f"**{one.name}** closed at **{_price(one.symbol, one.close)}** on {day}."]
     if known:
         lines.append(f"Price change: {', '.join(f'{_percent(value)} over {name}' for name, value in known.items())}.")
-    span = "52 weeks" if one.sessions >= SESSIONS_PER_YEAR else f"{one.sessions} sessions"
+    span = "52 weeks" if one.sessions >= rule_of(one.symbol).sessions_a_year else f"{one.sessions} sessions"
+    high, low = _price(one.symbol, one.high), _price(one.symbol, one.low)
     lines.append(
-        f"It stands {_percent(one.close / one.high - 1)} from the highest price of {span}, {_money(one.high)}, and "
-        f"{_percent(one.close / one.low - 1)} from the lowest, {_money(one.low)}."
+        f"It stands {_percent(one.close / one.high - 1)} from the highest price of {span}, {high}, and "
+        f"{_percent(one.close / one.low - 1)} from the lowest, {low}."
     )
     if one.max_drawdown is not None:
         lines.append(f"The deepest fall between closes in that time was {_percent(one.max_drawdown)}.")
     if one.volatility is not None:
         lines.append(f"Its daily moves amount to {one.volatility * 100:.1f} % a year (volatility).")
     averages = [
-        f"{'above' if one.close >= value else 'below'} its {count}-session average of {_money(value)}"
+        f"{'above' if one.close >= value else 'below'} its {count}-session average of {_price(one.symbol, value)}"
         for count, value in one.averages.items()
         if value is not None
     ]
@@ -173,8 +184,9 @@ def write_brief(one: SymbolStatistics) -> str:
             f"over {moves.sessions} sessions."
         )
     if one.volume is not None and one.volume_mean:
+        of_what = "coins" if coin_of(one.symbol) else "shares"
         lines.append(
-            f"{one.volume:,.0f} shares traded, {one.volume / one.volume_mean:.2f} times the mean of the "
+            f"{one.volume:,.0f} {of_what} traded, {one.volume / one.volume_mean:.2f} times the mean of the "
             f"{VOLUME_SESSIONS} sessions before."
         )
     if one.synthesized:
@@ -182,8 +194,8 @@ def write_brief(one: SymbolStatistics) -> str:
     return "\n".join(f"* {line}" for line in lines)
 
 
-def _money(value: Decimal) -> str:
-    return f"{value:,.2f}"
+def _price(symbol: str, value: Decimal) -> str:
+    return f"{value:,.{price_decimals(symbol, value)}f}"
 
 
 def _percent(ratio: Decimal) -> str:

@@ -4,6 +4,7 @@ from starkmatter.accounts.oidc.connections import CAPABILITIES as SIGN_IN
 from starkmatter.alerts.notifiers.smtp import CAPABILITY as SMTP
 from starkmatter.assistant.models.claude import CAPABILITY as CLAUDE
 from starkmatter.connections.catalog import BY_KIND
+from starkmatter.domain.instruments import CLASS_WORDS
 from starkmatter.egress.capability import Capability, Port
 from starkmatter.market.providers.alpaca import CAPABILITY as ALPACA_DATA
 from starkmatter.market.providers.alphavantage import CAPABILITY as ALPHAVANTAGE
@@ -68,7 +69,9 @@ def providers_page() -> str:
 
 def _row(one: Capability) -> str:
     key = "none" if one.connection is None else BY_KIND[one.connection].title
-    cells = (f"`{one.adapter}`", one.vendor, one.client, key, ", ".join(one.gives), one.limits, one.notes)
+    kinds = ", ".join(words for kind, words in CLASS_WORDS.items() if kind in one.classes)
+    gives = ", ".join(one.gives) + (f"; of {kinds}" if one.port == "market data" else "")
+    cells = (f"`{one.adapter}`", one.vendor, one.client, key, gives, one.limits, one.notes)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
 
 

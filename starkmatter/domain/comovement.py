@@ -5,14 +5,14 @@ one of them does not move.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
 
 LEAST_COMMON = 10
 
-Closes = Sequence[tuple[datetime, Decimal]]
+Closes = Sequence[tuple[date, Decimal]]
 
 
 def correlation_table(closes: Mapping[str, Closes]) -> list[list[float | None]]:
@@ -30,7 +30,7 @@ def correlation_table(closes: Mapping[str, Closes]) -> list[list[float | None]]:
     return table
 
 
-def _correlation(one: Mapping[datetime, Decimal], other: Mapping[datetime, Decimal]) -> float | None:
+def _correlation(one: Mapping[date, Decimal], other: Mapping[date, Decimal]) -> float | None:
     common = sorted(one.keys() & other.keys())
     first = _returns([float(one[day]) for day in common])
     second = _returns([float(other[day]) for day in common])

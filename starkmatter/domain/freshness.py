@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 
+from starkmatter.domain.market_hours import clock_of
 from starkmatter.domain.quotes import Quote, VenueClock
 
 LATE = timedelta(seconds=15)
@@ -15,9 +16,10 @@ ROUND_LOT = Decimal(100)
 def age_of(quote: Quote, clock: VenueClock) -> timedelta | None:
     """How long ago the source saw the price; None where age says nothing.
 
-    That is on the replay, which makes its own quotes, and outside the session: the last close is the newest there is.
+    That is on the replay, which makes its own quotes, and outside the session of the symbol's own market: the last
+    close is the newest there is.
     """
-    if clock.venue != "market" or clock.state != "open":
+    if clock.venue != "market" or clock_of(quote.symbol, clock).state != "open":
         return None
     return clock.venue_now - quote.observed_at
 

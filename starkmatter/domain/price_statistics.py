@@ -34,8 +34,8 @@ def daily_returns(closes: Sequence[Decimal]) -> list[Decimal]:
     return [after / before - 1 for before, after in pairwise(closes) if before > 0]
 
 
-def annual_volatility(closes: Sequence[Decimal]) -> Decimal | None:
-    """Sample standard deviation of daily log returns times the root of 252.
+def annual_volatility(closes: Sequence[Decimal], sessions_a_year: int = SESSIONS_PER_YEAR) -> Decimal | None:
+    """Sample standard deviation of daily log returns times the root of the sessions of a year.
 
     Hull, Options, Futures, and Other Derivatives, "Estimating volatility from historical data". None for fewer than
     twenty returns, or when a price is not positive.
@@ -45,7 +45,7 @@ def annual_volatility(closes: Sequence[Decimal]) -> Decimal | None:
     returns = [(after / before).ln() for before, after in pairwise(closes)]
     mean = sum(returns, Decimal(0)) / len(returns)
     variance = sum(((one - mean) ** 2 for one in returns), Decimal(0)) / (len(returns) - 1)
-    return (variance * SESSIONS_PER_YEAR).sqrt()
+    return (variance * sessions_a_year).sqrt()
 
 
 def below_peak(closes: Sequence[Decimal]) -> Decimal | None:

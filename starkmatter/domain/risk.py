@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
-from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.instruments import Instrument, untradable_words
 from starkmatter.domain.matching import Preset, collar_price
 from starkmatter.domain.money import ZERO, is_multiple, plain, up_to_cents
 from starkmatter.domain.order_rules import problems
@@ -76,7 +76,7 @@ def refusals(
         return [f"There is no instrument {request.symbol} on this market."]
     found: list[str] = []
     if not instrument.tradable:
-        found.append(f"{instrument.symbol} is an index: it can be watched but not traded.")
+        found.append(untradable_words(instrument.symbol))
     found += problems(request, lot_size=instrument.lot_size, tick_size=instrument.tick_size)
     if not _is_offered(request):
         found.append("This kind of order is not offered here yet.")

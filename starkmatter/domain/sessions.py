@@ -47,6 +47,7 @@ class SessionCalendar:
     def __init__(self, sessions: Sequence[Session]) -> None:
         self._sessions = tuple(sessions)
         self._opens = [session.opens_at for session in self._sessions]
+        self._of_day = {session.session_on: session for session in self._sessions}
         for before, after in pairwise(self._sessions):
             if after.opens_at < before.closes_at:
                 raise ValueError(f"sessions {before.session_on} and {after.session_on} overlap or are out of order")
@@ -61,6 +62,20 @@ class SessionCalendar:
     def index_at(self, at: datetime) -> int:
         """Index of the last session that has opened by `at`; -1 before the first open."""
         return bisect_right(self._opens, at) - 1
+
+    def session_on(self, day: date) -> Session | None:
+        """The session dated `day`; None when there is none."""
+        return self._of_day.get(day)
+
+    def session_at(self, at: datetime) -> Session | None:
+        """The session that trades at `at`; None when none does."""
+        last = self.last_session(at)
+        return last if last is not None and at < last.closes_at else None
+
+    def last_session(self, at: datetime) -> Session | None:
+        """The last session that has opened by `at`; None before the first open."""
+        index = self.index_at(at)
+        return self._sessions[index] if index >= 0 else None
 
     def on_or_after(self, day: date) -> Session | None:
         """The first session dated `day` or later."""

@@ -12,7 +12,8 @@ class Capability:
 
     `connection` is the kind of the connection that holds its keys (None: it needs none). `gives` are short nouns,
     `limits` the vendor's own figures with their source's date where they have one, `notes` what a person should know
-    before relying on it. `client` names the SDK or library behind the adapter.
+    before relying on it. `client` names the SDK or library behind the adapter. `classes` are what kinds of symbols a
+    source of market data serves, `streams` those of them that its stream tells of.
     """
 
     port: Port
@@ -23,3 +24,5 @@ class Capability:
     gives: tuple[str, ...]
     limits: str
     notes: str
+    classes: tuple[str, ...] = ("share", "index")
+    streams: tuple[str, ...] = ("share",)

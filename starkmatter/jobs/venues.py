@@ -13,7 +13,8 @@ from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
 from starkmatter.jobs.sources import MarketSources
-from starkmatter.market.market_feed import InPlay, MarketFeed
+from starkmatter.market.market_feed import MarketFeed
+from starkmatter.market.pace import InPlay
 from starkmatter.market.providers.openfigi import OpenFigi
 from starkmatter.market.replay_feed import run_replay_feed
 from starkmatter.news.samples import SampleWriter

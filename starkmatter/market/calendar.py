@@ -7,8 +7,10 @@ process reads the table.
 import asyncio
 import warnings
 from datetime import date, timedelta
+from typing import Any
 
 from starkmatter.db.database import Database
+from starkmatter.domain.market_hours import rule_of
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.market import queries
 
@@ -33,6 +35,17 @@ async def ensure_sessions(db: Database, exchange: str, today: date) -> None:
         async with connection.cursor() as cursor, cursor.copy(queries.COPY_SESSIONS) as copy:
             for one in sessions:
                 await copy.write_row((exchange, one.session_on, one.opens_at, one.closes_at))
+
+
+def day_params(symbol: str) -> dict[str, Any]:
+    """How statements tell the symbol's trading days apart: calendar, zone, shift of the wall clock, weekdays."""
+    rule = rule_of(symbol)
+    return {
+        "exchange": rule.name,
+        "zone": rule.zone_name,
+        "shift": rule.shift,
+        "weekdays": sorted(rule.weekdays),
+    }
 
 
 def published_sessions(exchange: str, start_on: date, end_on: date) -> list[Session]:

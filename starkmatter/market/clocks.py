@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from starkmatter.clock import monotonic_secs
 from starkmatter.db.database import Database
+from starkmatter.domain.market_hours import EXCHANGE as EXCHANGE
 from starkmatter.domain.quotes import Venue, VenueClock
 from starkmatter.domain.replay_clock import ClockAnchor, venue_time
 from starkmatter.domain.sessions import Session, SessionCalendar
@@ -15,7 +16,6 @@ from starkmatter.market import queries
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.records import ReplayRunView
 
-EXCHANGE = "XNYS"
 NEARBY = timedelta(days=15)
 CALENDAR_KEPT_SECS = 600.0
 

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.instruments import CLASS_WORDS, class_of
 from starkmatter.domain.quotes import Bar, Interval
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.failures import FailureKind, VendorFailure
@@ -83,10 +84,11 @@ class Failover:
 
     async def quotes(self, symbols: Sequence[str], *, but: str = "") -> Quotes:
         """The newest quote of each symbol that any source knows; `but` is an adapter that is not asked."""
-        offering = [one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but]
+        asking = _Asking(tuple(dict.fromkeys(symbols)))
+        asked = [one for one in self.for_quotes(len(symbols)) if one.capability.adapter != but]
+        offering = [one for one in asked if any(serves(one, symbol) for symbol in asking.symbols)]
         first = offering[0].capability.adapter if offering else ""
         waiting = deque(self._awake(offering))
-        asking = _Asking(tuple(dict.fromkeys(symbols)))
         await self._prepare(waiting)
         running: dict[asyncio.Task[Quotes], MarketDataProvider] = {}
         slow, ended = False, False
@@ -111,10 +113,12 @@ class Failover:
         for task, provider in running.items():
             self._leave(asking, provider, task)
         if not but:
-            self._lead = asking.lead or self._lead
-            self.health.told(first, asking.lead)
-        if asking.failures and not asking.answered:
-            raise _none(asking.failures)
+            lead = asking.lead(offering[0]) if offering else ""
+            self._lead = lead or self._lead
+            self.health.told(first, lead)
+        lacking = [_lacks(one, asking.symbols) for one in asked if one not in offering]
+        if not asking.answered and (asking.failures or (lacking and not offering)):
+            raise _none([*asking.failures, *lacking])
         return asking.found
 
     def _awake(self, offering: Sequence[MarketDataProvider]) -> list[MarketDataProvider]:
@@ -138,7 +142,11 @@ class Failover:
             return
         now = asyncio.get_running_loop().time()
         adapter = provider.capability.adapter
-        known = [symbol for symbol in asking.missing if self._unknown.get((adapter, symbol), 0.0) <= now]
+        known = [
+            symbol
+            for symbol in asking.missing
+            if serves(provider, symbol) and self._unknown.get((adapter, symbol), 0.0) <= now
+        ]
         if not known:
             return
         task = asyncio.create_task(provider.quotes(known))
@@ -201,6 +209,9 @@ class Failover:
         offering = self.giving("bars")
         for provider in offering:
             adapter = provider.capability.adapter
+            if not serves(provider, symbol):
+                failures.append(_lacks(provider, [symbol]))
+                continue
             try:
                 bars = await provider.bars(symbol, interval, start, end)
             except VendorFailure as failure:
@@ -302,16 +313,27 @@ class _Asking:
     def missing(self) -> list[str]:
         return [symbol for symbol in self.symbols if symbol not in self.found]
 
-    @property
-    def lead(self) -> str:
-        """Who gave most of it."""
-        counts = Counter(quote.provider for quote in self.found.values())
+    def lead(self, first: MarketDataProvider) -> str:
+        """Who gave most of what the first source might have given: nobody stands in for who has no such thing."""
+        counts = Counter(quote.provider for symbol, quote in self.found.items() if serves(first, symbol))
         return counts.most_common(1)[0][0] if counts else ""
 
 
 def _slow(provider: MarketDataProvider) -> VendorFailure:
     vendor = provider.capability.vendor
     return VendorFailure(vendor, "unreachable", f"{vendor} is slow to answer.")
+
+
+def serves(provider: MarketDataProvider, symbol: str) -> bool:
+    """Whether the source has symbols of this kind at all."""
+    return class_of(symbol) in provider.capability.classes
+
+
+def _lacks(provider: MarketDataProvider, symbols: Sequence[str]) -> VendorFailure:
+    """Why a source is skipped, in words."""
+    vendor = provider.capability.vendor
+    kinds = " and ".join(dict.fromkeys(CLASS_WORDS[class_of(one)] for one in symbols))
+    return VendorFailure(vendor, "refused", f"{vendor} has no {kinds} here.")
 
 
 def _none(failures: Sequence[VendorFailure]) -> NoSource:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from starkmatter.db.database import Database
+from starkmatter.domain.market_hours import hours_of
 from starkmatter.domain.quotes import INTERVALS, Bar, Interval, Quote
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import Unavailable
@@ -28,7 +29,10 @@ class _Growing:
 
 
 class MarketForming:
-    """The growing bar of each symbol and interval. Quotes out of the session or in doubt make no bars."""
+    """The growing bar of each symbol and interval. Quotes out of their market's session or in doubt make no bars.
+
+    `calendar` has the sessions of the exchange.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -44,10 +48,10 @@ class MarketForming:
 
     def seed(self, bar: Bar, calendar: SessionCalendar) -> None:
         """What a source says of a bar that still grows: it has seen what we have not."""
-        index = calendar.index_at(bar.starts_at)
-        if index < 0:
+        session = hours_of(bar.symbol, calendar).last_session(bar.starts_at)
+        if session is None:
             return
-        starts_at, ends_at = place_in(calendar.sessions[index], bar.interval, bar.starts_at)
+        starts_at, ends_at = place_in(session, bar.interval, bar.starts_at)
         key = (bar.symbol, bar.interval)
         ours = self._growing.get(key)
         seeded = bar._replace(starts_at=starts_at)
@@ -62,11 +66,8 @@ class MarketForming:
     def take(self, quotes: Mapping[str, Quote], calendar: SessionCalendar) -> None:
         """Let these quotes grow their bars."""
         for quote in quotes.values():
-            index = calendar.index_at(quote.observed_at)
-            if quote.condition != "normal" or index < 0:
-                continue
-            session = calendar.sessions[index]
-            if quote.observed_at >= session.closes_at:
+            session = hours_of(quote.symbol, calendar).session_at(quote.observed_at)
+            if quote.condition != "normal" or session is None:
                 continue
             for interval in INTERVALS:
                 starts_at, ends_at = place_in(session, interval, quote.observed_at)

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from decimal import Decimal
 
 from starkmatter.db.database import Database
-from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.instruments import COIN_MARKET, PAIR_MARKET, Instrument, class_of, tick_of
+from starkmatter.domain.pairs import name_of, pair_of
 from starkmatter.market import queries
 from starkmatter.market.ports import Found
 
-TICK = Decimal("0.01")
+COIN_STEP = Decimal("0.00000001")
 
 FIRST = (
     Found("SPY", "SPDR S&P 500 ETF Trust", "etf", "NYSE Arca", "USD"),
@@ -26,8 +27,21 @@ FIRST = (
 )
 
 
-async def add_instruments(db: Database, found: Sequence[Found]) -> None:
-    """Store what a source describes; an index can be watched but not traded."""
+def described(symbol: str) -> Found | None:
+    """A pair or coin that is known by name here, whatever any source offers; None for every other symbol."""
+    pair, name = pair_of(symbol), name_of(symbol)
+    if pair is None or name is None:
+        return None
+    if class_of(symbol) == "fx":
+        return Found(symbol, name, "fx", PAIR_MARKET, pair.quote)
+    return Found(symbol, name, "crypto", COIN_MARKET, pair.quote)
+
+
+async def add_instruments(db: Database, found: Sequence[Found], last: Decimal | None = None) -> None:
+    """Store what a source describes; only shares and funds can be traded.
+
+    `last` is what one costs where that is known: the steps of a coin's price follow from it.
+    """
     for one in found:
         instrument = Instrument(
             symbol=one.symbol,
@@ -35,15 +49,15 @@ async def add_instruments(db: Database, found: Sequence[Found]) -> None:
             kind=one.kind,
             exchange=one.exchange,
             currency=one.currency,
-            tick_size=TICK,
-            lot_size=Decimal(1),
+            tick_size=tick_of(one.symbol, last),
+            lot_size=COIN_STEP if one.kind == "crypto" else Decimal(1),
             sector=one.sector,
             data_quality="ohlcv",
             data_note="",
             source="",
             data_starts_on=None,
             data_ends_on=None,
-            tradable=one.kind != "index",
+            tradable=class_of(one.symbol) == "share",
             isin=one.isin,
             figi=one.figi,
         )

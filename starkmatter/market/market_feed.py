@@ -5,9 +5,9 @@ part's failure is told in words and tried again; it never ends the others.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import structlog
@@ -16,7 +16,9 @@ from redis.exceptions import RedisError
 
 from starkmatter import clock
 from starkmatter.db.database import Database
-from starkmatter.domain.quotes import INTERVALS, Interval, Quote, SessionState, VenueClock
+from starkmatter.domain.instruments import class_of
+from starkmatter.domain.market_hours import clock_of
+from starkmatter.domain.quotes import INTERVALS, Interval, Quote, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
 from starkmatter.market.actions.store import ActionStore
@@ -35,9 +37,10 @@ from starkmatter.market.history.ticks import TickStore
 from starkmatter.market.identifiers import Identifier
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.naming import add_symbol, identify
+from starkmatter.market.pace import InPlay, Pace
 from starkmatter.market.ports import IdentifierSource
 from starkmatter.market.service import instruments_named
-from starkmatter.market.streaming import Streaming, StreamPace
+from starkmatter.market.streaming import Streaming
 from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
 from starkmatter.ops.seldom import Seldom
 
@@ -47,36 +50,6 @@ OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
 Confirm = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger("market")
-
-
-@dataclass(frozen=True, slots=True)
-class InPlay:
-    """What accounts of the venue hold or have ordered, and whether there are any."""
-
-    symbols: list[str]
-    accounts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often is asked, by the state of the session; `streamed_secs` for what a stream tells of anyway.
-
-    While the session is open, a first source that dies is left within `quotes_secs` + `due_secs` + `HEDGE_SECS` of
-    `market.failover`: less than five seconds, and the second one's answer.
-    """
-
-    quotes_secs: Mapping[SessionState, float] = field(
-        default_factory=lambda: {"open": 3.0, "pre": 15.0, "closed": 60.0, "ended": 600.0}
-    )
-    streamed_secs: float = 60.0
-    longest_secs: float = 120.0
-    look_secs: float = 1.0
-    due_secs: float = 0.25
-    health_secs: float = 2.0
-    play_secs: float = 5.0
-    store_secs: float = 2.0
-    stream: StreamPace = field(default_factory=StreamPace)
-    actions_secs: float = 6.0
 
 
 async def _alone() -> None:
@@ -119,7 +92,13 @@ class MarketFeed:
         self._used = False
         self._asked_at: dict[str, float] = {}
         self._streaming = Streaming(
-            sources, self._to_stream, self._take, self._health, self._pace.stream, self._pace.look_secs, self._say
+            sources,
+            self._to_stream,
+            self._take_streamed,
+            self._health,
+            self._pace.stream,
+            self._pace.look_secs,
+            self._say,
         )
         self._failures = 0
         self._wake = asyncio.Event()
@@ -216,9 +195,14 @@ class MarketFeed:
         self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts
 
     async def _to_stream(self) -> list[str]:
-        """What is to be streamed now: nothing outside the session."""
-        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")][:STREAM_MAX]
-        return symbols if symbols and (await self._clock()).state == "open" else []
+        """What is to be streamed now: nothing outside the session of its market."""
+        symbols = [symbol for symbol in self._wanted if not symbol.startswith("^")]
+        return (await self._trading(symbols))[:STREAM_MAX] if symbols else []
+
+    async def _trading(self, symbols: Iterable[str]) -> list[str]:
+        """Those whose market is open now."""
+        now = await self._clock()
+        return [symbol for symbol in symbols if clock_of(symbol, now).state == "open"]
 
     async def _listen_until(self, stop: asyncio.Event) -> None:
         """Look at once when somebody wants something new."""
@@ -244,23 +228,25 @@ class MarketFeed:
                 if not self._wanted:
                     continue
                 allowed_secs = (await self._sources()).pace_secs(len(self._wanted))
-                due = self._due((await self._clock()).state, allowed_secs)
+                due = self._due(await self._clock(), allowed_secs)
                 if due:
                     await self._ask(due)
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
 
-    def _due(self, state: SessionState, allowed_secs: float) -> list[str]:
+    def _due(self, shown: VenueClock, allowed_secs: float) -> list[str]:
         """What is to be asked now: everything once anything has waited for its turn, so that it stays one question.
 
         `allowed_secs` is how often the source's plan lets us ask.
         """
         now = asyncio.get_running_loop().time()
-        usual = max(self._pace.quotes_secs[state], min(allowed_secs, self._pace.longest_secs))
-        usual = min(usual * 2**self._failures, max(usual, self._pace.longest_secs))
+        turns = {
+            symbol: self._pace.turn_secs(clock_of(symbol, shown).state, allowed_secs, self._failures)
+            for symbol in self._wanted
+        }
 
         def waited(symbol: str) -> float:
-            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else usual
+            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else turns[symbol]
             return (now - self._asked_at.get(symbol, float("-inf"))) / turn
 
         if not any(waited(symbol) >= 1 for symbol in self._wanted):
@@ -284,6 +270,12 @@ class MarketFeed:
             if self._health.of(adapter).failure is None:
                 self._streaming.welcome(adapter)  # It is back: so may its stream be.
         await self._take(failover, found)
+
+    async def _take_streamed(self, failover: Failover, quotes: dict[str, Quote]) -> None:
+        """A stream goes on while any market is open: what it tells of a closed one is no price of its session."""
+        trading = set(await self._trading(quotes))
+        if told := {symbol: quote for symbol, quote in quotes.items() if symbol in trading}:
+            await self._take(failover, told)
 
     async def _take(self, failover: Failover, quotes: dict[str, Quote]) -> None:
         """Judge, admit, show and hand over."""
@@ -384,7 +376,8 @@ class MarketFeed:
     async def _look(self, failover: Failover, symbol: str, interval: Interval, now: datetime) -> bool:
         if interval not in INTERVALS or not await instruments_named(self._db, "market", [symbol]):
             return False
-        self._actions.saw(symbol)
+        if class_of(symbol) not in {"fx", "crypto"}:
+            self._actions.saw(symbol)
         growing = await self._bars.look(failover, symbol, interval, now)
         calendar: SessionCalendar = await self._bars.calendar(now)
         for bar in growing or []:

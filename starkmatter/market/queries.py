@@ -168,22 +168,36 @@ UNION ALL
   LIMIT %(limit)s)
 """
 
+# Which trading day a bar belongs to, and where the day of pairs and coins begins: see `domain.market_hours`.
+_SHIFTED: LiteralString = "(starts_at AT TIME ZONE %(zone)s::text + %(shift)s::interval)"
+_TURN: LiteralString = "((date_trunc('day', " + _SHIFTED + ") - %(shift)s::interval) AT TIME ZONE %(zone)s::text)"
+
 # Bars inside a day are joined on their session's grid, where no session is known on the day's; days by week and month.
 _ROLLED: LiteralString = (
     """
 , part AS (
     SELECT known.*,
            CASE %(shown)s
-           WHEN '1w' THEN date_trunc('week', known.starts_at AT TIME ZONE 'America/New_York') AT TIME ZONE 'UTC'
-           WHEN '1mo' THEN date_trunc('month', known.starts_at AT TIME ZONE 'America/New_York') AT TIME ZONE 'UTC'
-           ELSE date_bin(%(span)s, known.starts_at, coalesce(session.opens_at, date_trunc('day', known.starts_at)))
+           WHEN '1w' THEN date_trunc('week', """
+    + _SHIFTED
+    + """) AT TIME ZONE 'UTC'
+           WHEN '1mo' THEN date_trunc('month', """
+    + _SHIFTED
+    + """) AT TIME ZONE 'UTC'
+           ELSE date_bin(%(span)s, known.starts_at,
+                         CASE WHEN %(exchange)s = 'XNYS' THEN coalesce(session.opens_at, date_trunc('day', starts_at))
+                              ELSE """
+    + _TURN
+    + """ END)
            END AS bucket
       FROM ("""
     + _KNOWN
     + """) AS known
       LEFT JOIN market_session AS session
-        ON session.exchange = 'XNYS'
-       AND session.session_on = (known.starts_at AT TIME ZONE 'America/New_York')::date
+        ON session.exchange = %(exchange)s
+       AND session.session_on = """
+    + _SHIFTED
+    + """::date
        AND known.starts_at >= session.opens_at
 ), rolled AS (
     SELECT CASE WHEN %(shown)s IN ('1w', '1mo') THEN min(starts_at) ELSE bucket END AS starts_at,
@@ -209,16 +223,20 @@ SELECT '[' || coalesce(string_agg(
          ',' ORDER BY starts_at), '') || ']'
   FROM ("""
 
-_COLUMNS_HEAD: LiteralString = """
+_COLUMNS_HEAD: LiteralString = (
+    """
 SELECT coalesce(array_agg(extract(epoch FROM starts_at)::float8 ORDER BY starts_at), '{}'),
        coalesce(array_agg(open::float8 ORDER BY starts_at), '{}'),
        coalesce(array_agg(high::float8 ORDER BY starts_at), '{}'),
        coalesce(array_agg(low::float8 ORDER BY starts_at), '{}'),
        coalesce(array_agg(close::float8 ORDER BY starts_at), '{}'),
        coalesce(array_agg(volume::float8 ORDER BY starts_at), '{}'),
-       coalesce(array_agg((starts_at AT TIME ZONE 'America/New_York')::date - DATE '1970-01-01' ORDER BY starts_at),
+       coalesce(array_agg("""
+    + _SHIFTED
+    + """::date - DATE '1970-01-01' ORDER BY starts_at),
                 '{}')
   FROM ("""
+)
 
 _NEWEST: LiteralString = "SELECT * FROM (" + _KNOWN + ") AS known ORDER BY starts_at DESC LIMIT %(limit)s"
 

@@ -18,7 +18,7 @@ from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market import queries
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.calendar import load_calendar
+from starkmatter.market.calendar import day_params, load_calendar
 from starkmatter.market.records import BarColumns, ReplayRunView, ReplayStatus
 
 MAX_BARS = 20_000
@@ -72,7 +72,7 @@ def _bar_params(
         if at is not None and at.tzinfo is None:
             raise InvalidInput(f"{name}: give the instant with a time zone, such as 2021-03-01T14:30:00Z.")
     bars = max(1, min(limit, MAX_BARS))
-    plain = {"venue": venue, "symbol": symbol, "interval": interval, "until": until}
+    plain = {"venue": venue, "symbol": symbol, "interval": interval, "until": until, **day_params(symbol)}
     rolled = ROLL_UPS.get(interval)
     if rolled is None:
         return plain | {"start": start or "-infinity", "end": end or "infinity", "limit": bars}

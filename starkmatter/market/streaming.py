@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from starkmatter import clock
+from starkmatter.domain.instruments import class_of
 from starkmatter.domain.quotes import Quote
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import Unavailable
@@ -86,13 +87,14 @@ class Streaming:
             await asyncio.wait_for(stop.wait(), secs)
 
     async def _offered(self) -> tuple[MarketDataProvider | None, list[str]]:
-        """Which source streams which symbols now."""
+        """Which source streams which symbols now: the first that has a stream of any of them."""
         with suppress(Unavailable):
             if symbols := await self._wanted():
                 now = asyncio.get_running_loop().time()
                 for one in (await self._sources()).giving("stream"):
-                    if self._rests.get(one.capability.adapter, 0.0) <= now:
-                        return one, symbols
+                    served = [symbol for symbol in symbols if class_of(symbol) in one.capability.streams]
+                    if served and self._rests.get(one.capability.adapter, 0.0) <= now:
+                        return one, served
         return None, []
 
     def _rest(self, provider: MarketDataProvider, failure: VendorFailure, started: float) -> None:

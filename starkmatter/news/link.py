@@ -6,6 +6,8 @@ Rather a missed link than a wrong one: what is also an ordinary word counts only
 import re
 from collections.abc import Iterable, Sequence
 
+from starkmatter.domain.pairs import COINS, DOLLAR, pair_of
+
 MAX_SYMBOLS = 8
 BARE_TICKER_CHARS = 3
 
@@ -36,6 +38,8 @@ NOT_BEFORE = _set(
     "practice price"
 )
 NOT_AFTER = frozenset({"big"})
+# Coins whose name is a word even with a capital letter.
+COINS_ALSO_WORDS = frozenset({"Avalanche", "Stellar", "Cosmos"})
 SHORT_NAMES = {
     "GOOG": ("Google",),
     "AMZN": ("Amazon",),
@@ -60,6 +64,16 @@ def company_name(name: str) -> str:
     return LEGAL.sub("", plain).strip(" ,.&") or plain
 
 
+def written_as(symbol: str) -> tuple[str, ...]:
+    """How a pair or coin stands in a text; nothing for every other symbol."""
+    pair = pair_of(symbol)
+    if pair is None:
+        return ()
+    name = COINS.get(pair.base, "")
+    written = (f"{pair.base}/{pair.quote}", f"{pair.base}{pair.quote}")
+    return (*written, name) if name and name not in COINS_ALSO_WORDS else written
+
+
 class Linker:
     """Knows the instruments (symbol and name) once and reads many texts."""
 
@@ -68,7 +82,7 @@ class Linker:
         names: dict[str, str] = {}
         for symbol, name in instruments:
             self._symbols.add(symbol)
-            for one in (company_name(name), *SHORT_NAMES.get(symbol, ())):
+            for one in written_as(symbol) or (company_name(name), *SHORT_NAMES.get(symbol, ())):
                 if len(one) >= BARE_TICKER_CHARS:
                     names.setdefault(one, symbol)
         self._names = names
@@ -89,8 +103,9 @@ class Linker:
 
     def _tagged(self, text: str) -> list[tuple[int, str]]:
         hits = [(one.start(), one[1].upper()) for one in CASHTAG.finditer(text)]
+        coins = self._coins(hits)
         hits += [(one.start(), one[1]) for one in LISTED.finditer(text)]
-        return self._known(hits)
+        return [*self._known(hits), *coins]
 
     def _tickers(self, text: str) -> list[tuple[int, str]]:
         if not any(char.islower() for char in text):
@@ -113,6 +128,11 @@ class Linker:
         before = _words(text[: hit.start()])[-1:]
         after = _words(text[hit.end() :])[:1]
         return not (set(before) & NOT_AFTER or set(after) & NOT_BEFORE)
+
+    def _coins(self, hits: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+        """A cashtag of a coin, where no share has it."""
+        priced = [(at, f"{tag}-{DOLLAR}") for at, tag in hits if tag not in self._symbols]
+        return [hit for hit in priced if hit[1] in self._symbols]
 
     def _known(self, hits: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
         spelled = [(at, symbol, symbol.replace("-", ".")) for at, symbol in hits]

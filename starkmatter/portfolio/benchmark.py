@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from starkmatter.backends import Backends
 from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.market_hours import rule_of
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.sessions import exchange_day
 from starkmatter.market.service import MAX_BARS, get_instrument, list_instruments, load_bars
 
 ALL_INSTRUMENTS = 500
@@ -58,7 +58,7 @@ async def load_benchmark(
         chosen = await get_instrument(b.db, symbol, venue=venue)
     start = datetime.combine(base_on, time(), UTC) - LOOK_BACK
     bars = await load_bars(b.db, venue, chosen.symbol, "1d", start, None, MAX_BARS, until=until)
-    closes = {exchange_day(bar.starts_at): bar.close for bar in bars}
+    closes = {rule_of(chosen.symbol).day_of(bar.starts_at): bar.close for bar in bars}
     days = sorted(closes)
     latest = base_on if with_base_day else base_on - timedelta(days=1)
     at = bisect_right(days, latest) - 1

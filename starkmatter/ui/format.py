@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from starkmatter.domain.instruments import price_decimals
 from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 
 MINUS = "−"
@@ -23,6 +24,16 @@ def change(value: Decimal | None, decimals: int = 2) -> str:
         return NOTHING
     text = money(value, decimals)
     return f"+{text}" if value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN) > 0 else text
+
+
+def price(symbol: str, value: Decimal | None) -> str:
+    """A price of the symbol with as many decimals as it is quoted with: `190.12`, `1.08345`, `0.00000812`."""
+    return money(value, price_decimals(symbol, value))
+
+
+def price_change(symbol: str, value: Decimal | None, at: Decimal | None) -> str:
+    """By how much a price has moved that is `at` now, with its decimals and its sign."""
+    return change(value, price_decimals(symbol, at))
 
 
 def percent(value: Decimal | None, decimals: int = 2) -> str:

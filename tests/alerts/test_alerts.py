@@ -36,6 +36,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.jobs.summary import post_summaries
+from starkmatter.market.listing import add_instruments, described
 from starkmatter.settings import load_settings
 from tests.builders import Desk, make_caller, make_desk, open_clock, order, quote
 from tests.standins.smtp import PASSWORD, USER, Mailbox, mail_server
@@ -293,3 +294,14 @@ async def test_old_crossings_and_mails_are_forgotten(desk: Desk, watch: AlertWat
     later = utc_now() + timedelta(days=1)
     assert await desk.b.db.run(queries.FORGET_EVENTS, (later,)) == 1
     assert await desk.b.db.run(queries.FORGET_MAILS, (later,)) == 1
+
+
+async def test_an_alert_on_a_pair_keeps_every_decimal_of_its_level(desk: Desk) -> None:
+    await add_instruments(desk.b.db, [one for one in (described("EUR-USD"), described("SHIB-USD")) if one])
+    rule = {"venue": "market", "kind": "price_above", "threshold": Decimal("1.08345")}
+    made = await make_alert(desk.b, desk.caller, symbol="eur/usd", **rule)
+    assert (made.symbol, made.threshold) == ("EUR-USD", Decimal("1.08345"))
+    changed = await change_alert(desk.b, desk.caller, made.id, threshold=Decimal("1.083455"))
+    assert changed.threshold == Decimal("1.083455")
+    with pytest.raises(InvalidInput, match="six decimals at most"):
+        await make_alert(desk.b, desk.caller, symbol="SHIB-USD", **rule | {"threshold": Decimal("0.00000812")})

@@ -7,14 +7,21 @@ import psycopg
 import pytest
 
 from starkmatter.assistant import service
-from starkmatter.assistant.local_brief import statistics_of
+from starkmatter.assistant.local_brief import statistics_of, write_brief
 from starkmatter.clock import utc_now
-from starkmatter.domain.quotes import VenueClock
+from starkmatter.domain.instruments import class_of
+from starkmatter.domain.market_hours import RULED
+from starkmatter.domain.quotes import Bar, VenueClock
+from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import NotFound, Refused
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.history.bars import merge_bars
+from starkmatter.market.history.market_bars import on_grid
+from starkmatter.market.listing import add_instruments, described
 from starkmatter.trading.submit import submit_order
 from tests.assistant.conftest import connect
 from tests.builders import OPENS_AT, Desk, closed_clock, open_clock, order
+from tests.market_hours import open_now
 from tests.portfolio.history import give_bars
 from tests.standins.claude import ClaudeStandIn, Reply, say
 
@@ -112,3 +119,27 @@ async def test_no_brief_is_bought_without_budget(desk: Desk, claude: ClaudeStand
     with pytest.raises(Refused, match="budget"):
         await service.ask_for_brief(desk.b, desk.caller, "replay", "AAPL")
     assert claude.asked == []
+
+
+@pytest.mark.parametrize(("symbol", "digits"), [("EUR-USD", 5), ("SHIB-USD", 8)])
+async def test_a_brief_of_a_pair_ends_with_its_own_day_and_has_its_decimals(
+    desk: Desk, symbol: str, digits: int
+) -> None:
+    """Its day is over when its own market says so, not at the exchange's close; no index is held against it."""
+    await open_now(desk.b.db)
+    await add_instruments(desk.b.db, [one for one in [described(symbol)] if one is not None])
+    now, hours = utc_now(), RULED[class_of(symbol)]
+    days = [one for one in hours.between(now - timedelta(days=400), now + timedelta(days=8)) if one.opens_at <= now]
+    step = Decimal(1).scaleb(-digits)
+    bars = [Bar(symbol, "1d", one.opens_at, *[(1_000 + n) * step] * 4, None, "test") for n, one in enumerate(days)]
+    placed = on_grid(bars, SessionCalendar([]))
+    await merge_bars(desk.b.db, [one.row for one in placed])
+    seen = await statistics_of(desk.b, "market", symbol)
+    assert seen is not None
+    finished = [one for one in days if one.closes_at <= now]
+    assert seen.session_on == finished[-1].session_on
+    assert seen.close == (1_000 + len(finished) - 1) * step
+    assert (seen.with_index, seen.volume) == (None, None)
+    said = write_brief(seen)
+    assert f"**{seen.close:.{digits}f}**" in said
+    assert "beta" not in said

@@ -294,3 +294,19 @@ async def test_every_indicator_of_days_gives_what_it_gives_for_one_series(databa
             alone = run(indicator, settled, {name: matrix[row, span] for name, matrix in universe.columns.items()})
             for name, values in alone.items():
                 np.testing.assert_array_equal(lines[name][:, row][-len(values[-2:]) :], values[-2:], err_msg=name)
+
+
+async def test_pairs_and_coins_are_neither_screened_nor_on_the_map(database: Database) -> None:
+    """Nor does a coin's growing day, which no weekend ends, make all shares look old or count as a change."""
+    await make_small(database)
+    await database.run(LIST, ("BTC-USD", "Bitcoin / US dollar", "crypto", ""))
+    await put_bar(database, "BTC-USD", 41, 64_000)
+    universe = Universe(database, "market")
+    until = opens(39) + timedelta(days=5)
+    await universe.refresh(until, None)
+    assert set(universe.row) == {"UP", "DOWN", "OLD", "FLAT", "NONE"}
+    before = universe.generation
+    await database.run(GROWING, ("BTC-USD", opens(43), 1, 1, 1, 1, 1))
+    await universe.refresh(until, None)
+    assert universe.generation == before
+    assert {tile["symbol"] for tile in overview(Figures(universe))["tiles"]} == {"UP", "DOWN"}

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.errors import Conflict, InvalidInput, NotFound
+from starkmatter.market.listing import add_instruments, described
 from starkmatter.market.watchlists import service
 from starkmatter.market.watchlists.lines import mini_lines
 from starkmatter.market.watchlists.records import MAX_LISTS, MAX_SYMBOLS
@@ -165,3 +166,13 @@ async def test_small_lines_show_today_then_the_last_session_then_days(database: 
     early = await mini_lines(database, "replay", ["AAPL"], OPENS_AT + 2 * step)
     assert early["AAPL"].words == "Last session"
     assert len(early["AAPL"].closes) == 4
+
+
+async def test_an_import_takes_pairs_however_they_are_written(database: Database, cache: Redis, person: UUID) -> None:
+    await add_instruments(database, [one for symbol in ("EUR-USD", "BTC-USD") if (one := described(symbol))])
+    one = await service.make_watchlist(database, cache, person, "market", "World", [])
+    done = await service.import_symbols(database, cache, person, one.id, "EUR/USD, BTCUSD\nEURUSD=X")
+    assert done.added == ["EUR-USD", "BTC-USD"]
+    assert [(refused.line, refused.said, refused.why) for refused in done.refused] == [
+        (2, "EUR-USD", "it is in the list already")
+    ]

@@ -14,10 +14,17 @@ import msgpack
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.standins import pairs
 from tests.standins.yahoo import opens_before
 
 KEY_ID, SECRET = "PKDATACANARY118", "alpaca-data-canary-secret-9034"
-PRICES = {"AAPL": 190.3, "MSFT": 410.7, "NVDA": 120.2, "BRK.B": 440.4, "SPY": 600.3}
+PRICES = {"AAPL": 190.3, "MSFT": 410.7, "NVDA": 120.2, "BRK.B": 440.4, "SPY": 600.3, **pairs.PRICES}
+
+
+def ours(symbol: str) -> str:
+    """Our spelling of a coin; what is no coin of theirs has none."""
+    spelled = symbol.replace("/", "-")
+    return spelled if spelled in pairs.COINS else ""
 
 
 @dataclass
@@ -58,6 +65,25 @@ class AlpacaData:
             "dailyBar": bar,
             "prevDailyBar": bar | {"c": round(price * 0.98, 2)},
         }
+
+    def snapshot_of_coin(self, symbol: str) -> dict[str, Any]:
+        price = self.prices[symbol]
+        told = self.snapshot(symbol)
+        told["latestQuote"] |= {"bp": price * 0.9999, "ap": price * 1.0001, "bs": 0.5, "as": 0.75}
+        told["prevDailyBar"] |= {"c": price * 0.98}
+        return told
+
+    def bars_of_coin(self, symbol: str, asked: dict[str, str]) -> list[dict[str, Any]]:
+        start, end = (datetime.fromisoformat(asked[name]) for name in ("start", "end"))
+        start, end = (at.replace(tzinfo=UTC) if at.tzinfo is None else at for at in (start, end))
+        now, close = datetime.now(UTC), self.prices[symbol]
+        mins = {"1Min": 1, "5Min": 5, "15Min": 15, "1Hour": 60}
+        if asked["timeframe"] == "1Day":
+            stamps = pairs.days(symbol, now)
+        else:
+            stamps = pairs.steps(symbol, mins[asked["timeframe"]], now)
+        figures = {"o": close, "h": close * 1.01, "l": close * 0.99, "c": close, "v": 0.25}
+        return [{"t": at.isoformat().replace("+00:00", "Z"), **figures} for at in stamps if start <= at < end]
 
     def bars(self, symbol: str, asked: dict[str, str]) -> list[dict[str, Any]]:
         start, end = (datetime.fromisoformat(asked[name]) for name in ("start", "end"))
@@ -196,6 +222,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/v2/stocks/bars":
             name = asked["symbols"]
             found = there.bars(name, asked) if name in there.prices and there.fault != "empty" else []
+            self._say(200, self._spoilt({"bars": {name: found} if found else {}, "next_page_token": None}))
+        elif parts.path == "/v1beta3/crypto/us/snapshots":
+            names = (
+                []
+                if there.fault == "empty"
+                else [one for one in asked["symbols"].split(",") if ours(one) in there.prices]
+            )
+            self._say(200, self._spoilt({"snapshots": {name: there.snapshot_of_coin(ours(name)) for name in names}}))
+        elif parts.path == "/v1beta3/crypto/us/bars":
+            name = asked["symbols"]
+            found = (
+                there.bars_of_coin(ours(name), asked) if ours(name) in there.prices and there.fault != "empty" else []
+            )
             self._say(200, self._spoilt({"bars": {name: found} if found else {}, "next_page_token": None}))
         elif parts.path == "/v1/corporate-actions":
             known = {} if there.fault == "empty" else there.actions(asked["symbols"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.standins import pairs
 from tests.standins.json_vendor import JsonVendor, serving
 from tests.standins.yahoo import NEW_YORK
 
@@ -38,6 +39,13 @@ class AlphaVantage(JsonVendor):
             case "GLOBAL_QUOTE":
                 known = symbol in self.prices and self.fault != "empty"
                 return 200, {"Global Quote": self.one(symbol) if known else {}}
+            case "CURRENCY_EXCHANGE_RATE":
+                return 200, self.rate(f"{asked['from_currency']}-{asked['to_currency']}")
+            case "FX_DAILY":
+                return 200, self.days_of_pair(f"{asked['from_symbol']}-{asked['to_symbol']}", "Time Series FX (Daily)")
+            case "DIGITAL_CURRENCY_DAILY":
+                name = "Time Series (Digital Currency Daily)"
+                return 200, self.days_of_pair(f"{asked['symbol']}-{asked['market']}", name)
             case "TIME_SERIES_DAILY":
                 return 200, self.days_of(symbol, asked)
             case "SPLITS":
@@ -82,6 +90,38 @@ class AlphaVantage(JsonVendor):
             "09. change": "1.0",
             "10. change percent": "0.5%",
         }
+
+    def rate(self, symbol: str) -> dict[str, Any]:
+        if symbol not in pairs.PRICES or self.fault == "empty":
+            return {"Error Message": "Invalid API call. Please retry or visit the documentation."}
+        price = self.prices[symbol]
+        bid, ask = (f"{price * 0.9999:.8f}", f"{price * 1.0001:.8f}") if symbol in pairs.PAIRS else ("-", "-")
+        return {
+            "Realtime Currency Exchange Rate": {
+                "1. From_Currency Code": symbol[:-4],
+                "2. From_Currency Name": "a currency",
+                "3. To_Currency Code": symbol[-3:],
+                "4. To_Currency Name": "another",
+                "5. Exchange Rate": f"{price:.8f}",
+                "6. Last Refreshed": f"{self.now():%Y-%m-%d %H:%M:%S}",
+                "7. Time Zone": "UTC",
+                "8. Bid Price": bid,
+                "9. Ask Price": ask,
+            }
+        }
+
+    def days_of_pair(self, symbol: str, name: str) -> dict[str, Any]:
+        if symbol not in pairs.PRICES or self.fault == "empty":
+            return {"Error Message": "Invalid API call. Please retry or visit the documentation."}
+        rows = {}
+        for on in pairs.dates(symbol, datetime.now(UTC))[::-1]:
+            close = self.prices[symbol]
+            reach = self.range_of(close)
+            figures = {"1. open": close, "2. high": close + reach, "3. low": close - reach, "4. close": close}
+            rows[f"{on}"] = {name: f"{one:.8f}" for name, one in figures.items()}
+            if symbol in pairs.COINS:
+                rows[f"{on}"]["5. volume"] = "12.5"
+        return {"Meta Data": {"1. Information": "days"}, name: rows}
 
     def days_of(self, symbol: str, asked: dict[str, str]) -> dict[str, Any]:
         if symbol not in self.prices:

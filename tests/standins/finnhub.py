@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.sync.server import ServerConnection
 
+from tests.standins import pairs
 from tests.standins.json_vendor import JsonVendor, serving
 
 KEY = "finnhub-canary-key-7703"
+OURS = {f"OANDA:{one.replace('-', '_')}": one for one in pairs.PAIRS} | {f"COINBASE:{one}": one for one in pairs.COINS}
 MINS = {"1": 1, "5": 5, "15": 15, "30": 30}
 
 
@@ -21,6 +23,7 @@ class Finnhub(JsonVendor):
     """A symbol it does not know has zeros for figures."""
 
     key: str = KEY
+    paid: bool = True
 
     @property
     def urls(self) -> dict[str, str]:
@@ -34,9 +37,14 @@ class Finnhub(JsonVendor):
 
     def answer(self, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         if path == "/api/v1/quote":
-            return 200, self.one(asked["symbol"])
-        if path == "/api/v1/stock/candle":
-            return 200, self.candles(asked)
+            if asked["symbol"].startswith("OANDA:") and not self.paid:
+                return 403, {"error": "You don't have access to this resource."}
+            return 200, self.one(OURS.get(asked["symbol"], asked["symbol"]))
+        if path in {f"/api/v1/{kind}/candle" for kind in ("stock", "forex", "crypto")}:
+            there = asked["symbol"]
+            kind = "forex" if there.startswith("OANDA:") else "crypto" if there.startswith("COINBASE:") else "stock"
+            right = path == f"/api/v1/{kind}/candle"
+            return 200, self.candles(asked | {"symbol": OURS.get(there, there)}) if right else {"s": "no_data"}
         if path == "/api/v1/search":
             rows = [] if self.fault == "empty" else [self.match(*one) for one in self.found(asked["q"])]
             return 200, {"count": len(rows), "result": rows}
@@ -73,7 +81,7 @@ class Finnhub(JsonVendor):
         if symbol not in self.prices or self.fault == "empty":
             return {"c": 0, "d": None, "dp": None, "h": 0, "l": 0, "o": 0, "pc": 0, "t": 0}
         price = self.prices[symbol]
-        moved = {"d": 1.2, "dp": 0.6, "h": price, "l": price, "o": price, "pc": round(price * 0.98, 2)}
+        moved = {"d": 1.2, "dp": 0.6, "h": price, "l": price, "o": price, "pc": round(price * 0.98, 8)}
         return {"c": price, **moved, "t": int(self.now().timestamp())}
 
     def candles(self, asked: dict[str, str]) -> dict[str, Any]:
@@ -81,14 +89,14 @@ class Finnhub(JsonVendor):
         start, end = (datetime.fromtimestamp(int(asked[name]), UTC) for name in ("from", "to"))
         stamps: list[datetime] = []
         if symbol in self.prices:
-            stamps = self.stamps("1d" if resolution == "D" else resolution, MINS.get(resolution, 1), start, end)
+            stamps = self.stamps("1d" if resolution == "D" else resolution, MINS.get(resolution, 1), start, end, symbol)
         if not stamps:
             return {"s": "no_data"}
         closes = [self.close(symbol, at, adjusted=True) for at in stamps]
         return {
             "c": closes,
-            "h": [one + 1 for one in closes],
-            "l": [one - 1 for one in closes],
+            "h": [one + self.range_of(one) for one in closes],
+            "l": [one - self.range_of(one) for one in closes],
             "o": closes,
             "s": "ok",
             "t": [int(at.timestamp()) for at in stamps],
@@ -120,7 +128,7 @@ class Finnhub(JsonVendor):
 
     def trade(self, symbol: str, price: float, size: int = 100) -> None:
         """Tell of a trade on the stream, and remember its price."""
-        self.prices[symbol] = price
+        self.prices[OURS.get(symbol, symbol)] = price
         at = int(datetime.now(UTC).timestamp() * 1_000)
         self.tell({"type": "trade", "data": [{"c": ["1"], "p": price, "s": symbol, "t": at, "v": size}]})
 

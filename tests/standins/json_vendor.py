@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.standins import pairs
 from tests.standins.yahoo import NAMES, opens_before
 
 Splits = dict[str, list[tuple[str, int, int]]]
 Dividends = dict[str, list[tuple[str, str | None, float]]]
 Earnings = dict[str, list[tuple[str, str]]]
-PRICES = {"AAPL": 190.2, "MSFT": 410.6, "NVDA": 120.1, "BRK.B": 440.3, "SPY": 600.2}
+PRICES = {"AAPL": 190.2, "MSFT": 410.6, "NVDA": 120.1, "BRK.B": 440.3, "SPY": 600.2, **pairs.PRICES}
 KINDS = {"EQUITY": "equity", "ETF": "etf"}
 
 
@@ -61,14 +62,21 @@ class JsonVendor:
     def now(self) -> datetime:
         return datetime.now(UTC) - timedelta(seconds=self.late_secs)
 
-    def stamps(self, interval: str, step_mins: int, start: datetime, end: datetime) -> list[datetime]:
+    def stamps(self, interval: str, step_mins: int, start: datetime, end: datetime, symbol: str = "") -> list[datetime]:
         """Starts of bars between the two: each day's open, or the steps of the newest days' sessions."""
-        if interval == "1d":
+        if symbol in pairs.PRICES:
+            now = datetime.now(UTC)
+            found = pairs.days(symbol, now) if interval == "1d" else pairs.steps(symbol, step_mins, now)
+        elif interval == "1d":
             found = self.days
         else:
             steps = range(0, 390, step_mins)
             found = [at + timedelta(minutes=step) for at in self.days[-3:] for step in steps]
         return [at for at in found if start <= at < end and self.fault != "empty"]
+
+    def range_of(self, close: float) -> float:
+        """How far a bar reaches to either side: of a small price a hundredth of it."""
+        return 1.0 if close > 2 else close / 100
 
     def close(self, symbol: str, at: datetime, *, adjusted: bool) -> float:
         """The close of a bar: as it was, or in shares of today."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from websockets.sync.server import ServerConnection
 
+from tests.standins import pairs
 from tests.standins.json_vendor import JsonVendor, serving
 
 KEY = "massive-canary-key-4471"
+OURS = {f"{'C' if one in pairs.PAIRS else 'X'}:{one.replace('-', '')}": one for one in pairs.PRICES}
 
 
 @dataclass
@@ -34,6 +36,11 @@ class Massive(JsonVendor):
         if path == "/v2/snapshot/locale/us/markets/stocks/tickers":
             names = [name for name in asked["tickers"].split(",") if name in self.prices and self.fault != "empty"]
             return 200, {"status": "OK", "count": len(names), "tickers": [self.snapshot(name) for name in names]}
+        if path in {f"/v2/snapshot/locale/global/markets/{market}/tickers" for market in ("forex", "crypto")}:
+            letter = "C:" if "forex" in path else "X:"
+            names = [name for name in asked["tickers"].split(",") if name in OURS and name.startswith(letter)]
+            names = [] if self.fault == "empty" else names
+            return 200, {"status": "OK", "count": len(names), "tickers": [self.snapshot_of_pair(one) for one in names]}
         if path.startswith("/v2/aggs/ticker/"):
             return 200, self.aggregates(path.split("/"), asked)
         if path == "/v3/reference/tickers":
@@ -82,18 +89,30 @@ class Massive(JsonVendor):
             "prevDay": bar | {"c": round(price * 0.98, 2)},
         }
 
+    def snapshot_of_pair(self, ticker: str) -> dict[str, Any]:
+        """Instants in milliseconds; a pair has a quote, a coin a trade."""
+        price, at = self.prices[OURS[ticker]], int(self.now().timestamp() * 1_000)
+        bar = {"o": price, "h": price, "l": price, "c": price, "v": 5_000.25}
+        quote = {"a": price * 1.0001, "b": price * 0.9999, "t": at, "x": 48}
+        told = {"lastTrade": {"c": [1], "i": "1", "p": price, "s": 0.5, "t": at, "x": 1}}
+        told = {"lastQuote": quote} if ticker.startswith("C:") else told
+        return {"ticker": ticker, "day": bar, "min": bar, "prevDay": bar | {"c": price * 0.98}, "updated": at, **told}
+
     def aggregates(self, parts: list[str], asked: dict[str, str]) -> dict[str, Any]:
-        _, _, _, _, symbol, _, count, unit, since, until = parts
+        _, _, _, _, ticker, _, count, unit, since, until = parts
+        ticker = ticker.replace("%3A", ":")
+        symbol = OURS.get(ticker, ticker)
         start, end = (datetime.fromtimestamp(int(text) / 1_000, UTC) for text in (since, until))
         adjusted = asked.get("adjusted") == "true"
         answer = {"ticker": symbol, "adjusted": adjusted, "status": "OK", "request_id": "1"}
         if symbol not in self.prices or self.fault == "empty":
             return answer | {"queryCount": 0, "resultsCount": 0}
-        stamps = self.stamps("1d" if unit == "day" else unit, int(count), start, end)
+        stamps = self.stamps("1d" if unit == "day" else unit, int(count), start, end, symbol)
         rows = []
         for at in stamps:
             close = self.close(symbol, at, adjusted=adjusted)
-            figures = {"o": close, "h": close + 1, "l": close - 1, "c": close, "v": 500, "vw": close, "n": 7}
+            reach = self.range_of(close)
+            figures = {"o": close, "h": close + reach, "l": close - reach, "c": close, "v": 500, "vw": close, "n": 7}
             rows.append(figures | {"t": int(at.timestamp() * 1_000)})
         return answer | {"queryCount": len(rows), "resultsCount": len(rows), "results": rows}
 

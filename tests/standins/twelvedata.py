@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.standins import pairs
 from tests.standins.json_vendor import JsonVendor, serving
 from tests.standins.yahoo import NEW_YORK
 
@@ -35,7 +36,7 @@ class TwelveData(JsonVendor):
     def answer(self, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         if path == "/quote":
             names = asked["symbol"].split(",")
-            answers = {name: self.one(name) for name in names}
+            answers = {name: self.one(name.replace("/", "-")) for name in names}
             if len(names) == 1:
                 return (404 if "code" in answers[names[0]] else 200), answers[names[0]]
             return 200, answers
@@ -52,6 +53,17 @@ class TwelveData(JsonVendor):
         if symbol not in self.prices or self.fault == "empty":
             return {"code": 404, "message": f"**symbol** not found: {symbol}", "status": "error"}
         price, at = self.prices[symbol], int(self.now().timestamp())
+        if symbol in pairs.PRICES:
+            return {
+                "symbol": symbol.replace("-", "/"),
+                "name": "a pair",
+                "exchange": "Forex",
+                "timestamp": at,
+                "last_quote_at": at,
+                "close": f"{price:.8f}",
+                "previous_close": f"{price * 0.98:.8f}",
+                "is_market_open": True,
+            }
         return {
             "symbol": symbol,
             "name": symbol,
@@ -70,21 +82,24 @@ class TwelveData(JsonVendor):
         }
 
     def series(self, asked: dict[str, str]) -> tuple[int, Any]:
-        symbol, interval = asked["symbol"], asked["interval"]
+        symbol, interval = asked["symbol"].replace("/", "-"), asked["interval"]
         if symbol not in self.prices:
             return 404, {"code": 404, "message": f"**symbol** not found: {symbol}", "status": "error"}
         start, end = (datetime.fromisoformat(asked[name]).replace(tzinfo=UTC) for name in ("start_date", "end_date"))
         daily = interval == "1day"
-        stamps = self.stamps("1d" if daily else interval, MINS.get(interval, 1), start, end)
+        stamps = self.stamps("1d" if daily else interval, MINS.get(interval, 1), start, end, symbol)
         if not stamps:
             said = "No data is available on the specified dates. Try setting different start/end dates."
             return 400, {"code": 400, "message": said, "status": "error"}
         rows = []
         for at in stamps[::-1]:
             close = self.close(symbol, at, adjusted=asked.get("adjust") == "splits")
-            figures = {"open": close, "high": close + 1, "low": close - 1, "close": close}
-            text = f"{at.astimezone(NEW_YORK):%Y-%m-%d}" if daily else f"{at:%Y-%m-%d %H:%M:%S}"
-            rows.append({"datetime": text, **{name: f"{one:.5f}" for name, one in figures.items()}, "volume": "500"})
+            reach, pair = self.range_of(close), symbol in pairs.PRICES
+            figures = {"open": close, "high": close + reach, "low": close - reach, "close": close}
+            on = at if pair else at.astimezone(NEW_YORK)
+            text = f"{on:%Y-%m-%d}" if daily else f"{at:%Y-%m-%d %H:%M:%S}"
+            told = {name: f"{one:.{8 if pair else 5}f}" for name, one in figures.items()}
+            rows.append({"datetime": text, **told, **({} if pair else {"volume": "500"})})
         meta = {"symbol": symbol, "interval": interval, "currency": "USD", "exchange": "NASDAQ"}
         return 200, {"meta": meta, "values": rows, "status": "ok"}
 

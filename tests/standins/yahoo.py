@@ -2,6 +2,7 @@
 
 import base64
 import json
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
+
+from tests.standins import pairs
 
 NEW_YORK = ZoneInfo("America/New_York")
 CRUMB = "crumb.test"
@@ -31,6 +34,12 @@ NAMES = {
 }
 PRICES = {"AAPL": 190.12, "MSFT": 410.5, "NVDA": 120.0, "BRK-B": 440.25, "SPY": 600.1, "^GSPC": 6000.12, "SHOP": 101.5}
 PRICES |= {"TSLA": 250.5}
+# Its own spelling of pairs and coins: `EURUSD=X`, `JPY=X`, `BTC-USD`.
+THEIRS = {one: one if one in pairs.COINS else f"{one.removeprefix('USD-').replace('-', '')}=X" for one in pairs.PRICES}
+PAIRS = {theirs: ours for ours, theirs in THEIRS.items()}
+PRICES |= {THEIRS[ours]: price for ours, price in pairs.PRICES.items()}
+# Another name of the same.
+ALSO = {"USDJPY=X": "JPY=X"}
 
 
 @dataclass
@@ -109,10 +118,13 @@ class Yahoo:
     def quotes(self, symbols: list[str]) -> list[dict[str, Any]]:
         at = int(time.time() - self.late_secs)
         found = []
-        for symbol in symbols:
+        for symbol in (ALSO.get(one, one) for one in symbols):
             if symbol not in self.prices:
                 continue
             price = self.prices[symbol]
+            if symbol in PAIRS:
+                found.append(self.pair(symbol, price, at))
+                continue
             earnings = [_noon(on, *HOURS[hour]) for on, hour in self.earnings.get(symbol, [])]
             one: dict[str, Any] = {
                 **({"earningsTimestamp": earnings[0], "isEarningsDateEstimate": True} if earnings else {}),
@@ -130,7 +142,23 @@ class Yahoo:
             found.append(one)
         return found
 
+    def pair(self, symbol: str, price: float, at: int) -> dict[str, Any]:
+        """A pair has no sizes, and a volume of nothing; a coin's is in dollars and it has no bid and ask."""
+        coin = PAIRS[symbol] in pairs.COINS
+        one: dict[str, Any] = {
+            "symbol": symbol,
+            "quoteType": "CRYPTOCURRENCY" if coin else "CURRENCY",
+            "currency": PAIRS[symbol][-3:],
+            "regularMarketPrice": price,
+            "regularMarketTime": at,
+            "regularMarketPreviousClose": price * 0.99,
+            "regularMarketVolume": 31_000_000_000 if coin else 0,
+            "marketState": "REGULAR",
+        }
+        return one if coin else one | {"bid": price * 0.9999, "ask": price * 1.0001, "bidSize": 0, "askSize": 0}
+
     def chart(self, symbol: str, asked: dict[str, str]) -> dict[str, Any]:
+        symbol = ALSO.get(symbol, symbol)
         if symbol not in self.prices:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return {"chart": {"result": None, "error": error}}
@@ -140,23 +168,27 @@ class Yahoo:
             nothing = {"quote": [{}], "adjclose": [{}]}
             return {"chart": {"result": [{"meta": meta, **events, "indicators": nothing}], "error": None}}
         start, end = int(asked.get("period1", 0)), int(asked.get("period2", time.time()))
-        stamps = [at for at in self.stamps(asked["interval"]) if start <= at < end and self.fault != "empty"]
+        every = (
+            self.stamps_of_pair(PAIRS[symbol], asked["interval"]) if symbol in PAIRS else self.stamps(asked["interval"])
+        )
+        stamps = [at for at in every if start <= at < end and self.fault != "empty"]
         closes = [self.prices[symbol] * (1 - 0.0001 * i) for i in range(len(stamps))][::-1]
+        single = _single if symbol not in PAIRS else _float32
         row = {
-            "open": [_single(close * 0.999) for close in closes],
-            "high": [_single(close * 1.01) for close in closes],
-            "low": [_single(close * 0.99) for close in closes],
-            "close": [_single(close) for close in closes],
+            "open": [single(close * 0.999) for close in closes],
+            "high": [single(close * 1.01) for close in closes],
+            "low": [single(close * 0.99) for close in closes],
+            "close": [single(close) for close in closes],
             "volume": [1000 + i for i in range(len(closes))],
         }
         meta = {
-            "currency": "USD",
+            "currency": PAIRS.get(symbol, "USD")[-3:],
             "symbol": symbol,
-            "exchangeName": "NMS",
-            "instrumentType": "EQUITY",
-            "exchangeTimezoneName": "America/New_York",
-            "timezone": "EST",
-            "gmtoffset": -18000,
+            "exchangeName": "NMS" if symbol not in PAIRS else "CCY",
+            "instrumentType": "EQUITY" if symbol not in PAIRS else "CURRENCY",
+            "exchangeTimezoneName": self.zone_of(symbol),
+            "timezone": "EST" if symbol not in PAIRS else "UTC",
+            "gmtoffset": -18000 if symbol not in PAIRS else 0,
             "priceHint": 2,
             "dataGranularity": asked["interval"],
             "range": asked.get("range", ""),
@@ -168,17 +200,10 @@ class Yahoo:
             "validRanges": ["1d", "5d", "1mo", "max"],
         }
         if asked["interval"] != "1d":
-            meta["tradingPeriods"] = [
-                [
-                    {
-                        "timezone": "EST",
-                        "gmtoffset": -18000,
-                        "start": int(at.timestamp()),
-                        "end": int(at.timestamp()) + 23_400,
-                    }
-                ]
-                for at in self.days[-3:]
-            ]
+            opens, length = (self.days[-3:], 23_400) if symbol not in PAIRS else (_midnights(), 86_340)
+            zone = {"timezone": meta["timezone"], "gmtoffset": meta["gmtoffset"]}
+            periods = [(int(at.timestamp()), int(at.timestamp()) + length) for at in opens]
+            meta["tradingPeriods"] = [[zone | {"start": start, "end": end}] for start, end in periods]
         indicators = {"quote": [row], "adjclose": [{"adjclose": row["close"]}]}
         result = {"meta": meta, "timestamp": stamps, "indicators": indicators}
         if not stamps:
@@ -210,6 +235,21 @@ class Yahoo:
         step = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600}[interval]
         return [int(at.timestamp()) + i for at in self.days[-3:] for i in range(0, 23_400, step)]
 
+    def zone_of(self, symbol: str) -> str:
+        """Where the days of a symbol begin."""
+        if symbol not in PAIRS:
+            return "America/New_York"
+        return "UTC" if PAIRS[symbol] in pairs.COINS else "Europe/London"
+
+    def stamps_of_pair(self, ours: str, interval: str) -> list[int]:
+        """Days begin at midnight: London's, or of coins UTC's."""
+        now = datetime.now(UTC)
+        if interval == "1d":
+            found = pairs.days(ours, now, None if ours in pairs.COINS else ZoneInfo("Europe/London"))
+        else:
+            found = pairs.steps(ours, {"1m": 1, "5m": 5, "15m": 15, "1h": 60}[interval], now)
+        return [int(at.timestamp()) for at in found]
+
     def search(self, text: str) -> list[dict[str, Any]]:
         return [
             {
@@ -238,6 +278,11 @@ def opens_before(now: datetime, count: int) -> list[datetime]:
     return found[::-1]
 
 
+def _midnights() -> list[datetime]:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [today - timedelta(days=back) for back in range(pairs.INSIDE, -1, -1)]
+
+
 HOURS = {"bmo": (7, 0), "amc": (16, 30), "": (0, 0)}
 
 
@@ -247,10 +292,13 @@ def _noon(on: str, hour: int, minute: int) -> int:
 
 
 def _single(value: float) -> float:
-    """As Yahoo writes bars: the double that stands for a single-precision figure."""
-    import struct
+    """As Yahoo writes bars, of a figure in cents."""
+    return _float32(round(value, 2))
 
-    found: float = struct.unpack("f", struct.pack("f", round(value, 2)))[0]
+
+def _float32(value: float) -> float:
+    """The double that stands for a single-precision figure."""
+    found: float = struct.unpack("f", struct.pack("f", value))[0]
     return found
 
 

@@ -16,6 +16,7 @@ from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
 from starkmatter.domain.adjusting import Adjustment
 from starkmatter.domain.indicators.catalog import CATALOG, MAX_TEXT_CHARS, read_asked
+from starkmatter.domain.pairs import meant_by, name_of
 from starkmatter.domain.quotes import ShownInterval, Venue, base_of
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.actions.reading import bars_json, load_actions, load_adjusted
@@ -26,7 +27,7 @@ from starkmatter.market.history.ticks import KEPT as TICKS_KEPT
 from starkmatter.market.history.ticks import load_ticks
 from starkmatter.market.identifiers import read_identifier
 from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_json
-from starkmatter.market.lookup import SYMBOL, add_symbol, find_by_identifier, first_look_at_bars, look_at_bars
+from starkmatter.market.lookup import SYMBOL, find_by_identifier, first_look_at_bars, know_symbol, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.wanted import want
 from starkmatter.trading.steering import steer
@@ -50,16 +51,19 @@ async def instruments(
 
     On the wall-clock market a symbol that is asked for exactly is looked up at a source and known from then on. So is
     an ISIN or a FIGI, which ends at its symbol: 422 for a wrong check digit, 404 where it stands for none, in words.
+    A currency pair or coin is found however it is written: `EUR/USD` and `EURUSD` are EUR-USD.
     """
     identifier = read_identifier(query) if venue == "market" else None
     if identifier is not None:
         one = await find_by_identifier(b.db, b.cache, identifier)
         return Page(items=[InstrumentOut.model_validate(one)])
+    symbol = meant_by(query)
+    if venue == "market" and name_of(symbol) is not None:
+        query = symbol
     found = await list_instruments(b.db, query, limit, venue=venue)
-    symbol = query.strip().upper()
     if venue == "market" and SYMBOL.fullmatch(symbol) and not any(one.symbol == symbol for one in found):
         with suppress(Unavailable):
-            if await add_symbol(b.cache, symbol):
+            if await know_symbol(b.db, b.cache, symbol):
                 found = await list_instruments(b.db, query, limit, venue=venue)
     return Page(items=[InstrumentOut.model_validate(one) for one in found])
 

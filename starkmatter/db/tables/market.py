@@ -45,7 +45,7 @@ class InstrumentRow(SQLModel, table=True):
 
     __tablename__ = "instrument"
     __table_args__ = (
-        CheckConstraint("kind IN ('equity', 'etf', 'index')", name="instrument_kind_known"),
+        CheckConstraint("kind IN ('equity', 'etf', 'index', 'fx', 'crypto')", name="instrument_kind_known"),
         CheckConstraint("tick_size > 0 AND lot_size > 0", name="instrument_steps_positive"),
     )
 

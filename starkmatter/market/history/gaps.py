@@ -3,12 +3,16 @@
 A hole that no source fills is a halt, a day before the listing, or a source's own; it stays on the list as what it is.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from starkmatter.db.database import Database
+from starkmatter.domain.instruments import AssetClass, class_of
+from starkmatter.domain.market_hours import EXCHANGE, RULED
 from starkmatter.domain.quotes import INTERVALS, Interval
-from starkmatter.market.clocks import EXCHANGE
+from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.market.calendar import load_calendar
 from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.history import queries
 from starkmatter.market.history.bars import merge_bars
@@ -23,7 +27,7 @@ SHORTEST_HOLE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """No bar of `interval` in [starts_at, ends_at), though the exchange was open."""
+    """No bar of `interval` in [starts_at, ends_at), though the symbol's market was open."""
 
     symbol: str
     interval: Interval
@@ -33,20 +37,36 @@ class Gap:
 
 async def find_gaps(db: Database, now: datetime) -> int:
     """Look through everything that was fetched; how many holes there are. Those that have closed are forgotten."""
+    exchange = await load_calendar(db, EXCHANGE)
     for interval, step in INTERVALS.items():
-        asked = {
-            "interval": interval,
-            "exchange": EXCHANGE,
-            "oldest": now - HISTORY[interval],
-            "now": now,
-            "longest": max(SHORTEST_HOLE, 4 * step),
-            "limit": MAX_FOUND,
-        }
-        found = await db.tuples(queries.FIND_GAPS, asked)
+        kinds: dict[AssetClass, list[str]] = defaultdict(list)
+        for (symbol,) in await db.tuples(queries.COVERED_SYMBOLS, {"interval": interval}):
+            kinds[class_of(symbol)].append(symbol)
+        found = []
+        for kind, of_kind in kinds.items():
+            sessions = _sessions(kind, exchange, now - HISTORY[interval], now)
+            asked = {
+                "interval": interval,
+                "symbols": of_kind,
+                "opens": [one.opens_at for one in sessions],
+                "closes": [one.closes_at for one in sessions],
+                "longest": max(SHORTEST_HOLE, 4 * step),
+                "unbroken": kind in RULED,
+                "limit": MAX_FOUND,
+            }
+            found += await db.tuples(queries.FIND_GAPS, asked)
         symbols, starts, ends = (list(column) for column in zip(*found, strict=True)) if found else ([], [], [])
         put = {"interval": interval, "now": now, "symbol": symbols, "starts_at": starts, "ends_at": ends}
         await db.run(queries.PUT_GAPS, put)
     return int(await db.value(queries.COUNT_GAPS))
+
+
+def _sessions(kind: AssetClass, exchange: SessionCalendar, oldest: datetime, now: datetime) -> list[Session]:
+    """The finished sessions of a kind of symbol's market."""
+    hours = RULED.get(kind)
+    if hours is not None:
+        return hours.between(oldest, now)
+    return [one for one in exchange.sessions if one.opens_at >= oldest and one.closes_at <= now]
 
 
 async def repair_gaps(db: Database, bars: BarStore, failover: Failover, now: datetime) -> str:

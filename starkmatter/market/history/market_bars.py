@@ -15,10 +15,10 @@ from itertools import groupby
 import structlog
 
 from starkmatter.db.database import Database
+from starkmatter.domain.market_hours import EXCHANGE, hours_of, rule_of
 from starkmatter.domain.quotes import INTERVALS, Bar, Interval
-from starkmatter.domain.sessions import Session, SessionCalendar, exchange_day
+from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.market.calendar import load_calendar
-from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.failover import Failover, NoSource
 from starkmatter.market.history import queries
 from starkmatter.market.history.bars import BarTuple, merge_bars
@@ -89,16 +89,15 @@ def place_in(session: Session, interval: Interval, at: datetime) -> tuple[dateti
 
 
 def on_grid(bars: Iterable[Bar], calendar: SessionCalendar) -> list[GridBar]:
-    """The bars inside sessions in their places, finer ones merged, in order; what lies outside is left out."""
-    of_day = {one.session_on: one for one in calendar.sessions}
+    """The bars of a symbol inside its sessions in their places, finer ones merged, in order; what lies outside is left
+    out. `calendar` has the exchange's sessions."""
     found: dict[datetime, GridBar] = {}
     for bar in sorted(bars, key=lambda one: one.starts_at):
+        hours = hours_of(bar.symbol, calendar)
         if bar.interval == "1d":
-            session = of_day.get(exchange_day(bar.starts_at))
+            session = hours.session_on(rule_of(bar.symbol).day_of(bar.starts_at))
         else:
-            index = calendar.index_at(bar.starts_at)
-            session = calendar.sessions[index] if index >= 0 else None
-            session = session if session is not None and bar.starts_at < session.closes_at else None
+            session = hours.session_at(bar.starts_at)
         if session is None:
             continue
         starts_at, ends_at = place_in(session, bar.interval, bar.starts_at)
@@ -221,12 +220,13 @@ def _complete(known: Coverage, calendar: SessionCalendar, now: datetime) -> bool
 
     While a session is open its days are asked for once: for the growing one, and for splits of this morning.
     """
-    index = calendar.index_at(now)
-    if calendar.at(now).state == "open":
-        return known.interval == "1d" and known.fetched_at >= calendar.sessions[index].opens_at + SETTLES_AFTER
-    if index < 0:
+    hours = hours_of(known.symbol, calendar)
+    session = hours.last_session(now)
+    if session is None:
         return False
-    closes_at = calendar.sessions[index].closes_at
+    if now < session.closes_at:
+        return known.interval == "1d" and known.fetched_at >= session.opens_at + SETTLES_AFTER
+    closes_at = session.closes_at
     return known.until_at >= closes_at and known.fetched_at >= closes_at + SETTLES_AFTER
 
 

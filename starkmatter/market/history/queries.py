@@ -105,9 +105,15 @@ SELECT %(venue)s, %(symbol)s, %(into)s, 0, bucket, least(bucket + %(span)s, max(
        CASE WHEN count(volume) = count(*) THEN sum(volume) END, (array_agg(provider ORDER BY starts_at DESC))[1],
        max(note)
   FROM (SELECT b.*, s.closes_at, date_bin(%(span)s, b.starts_at, s.opens_at) AS bucket
-          FROM bar b JOIN market_session s
-            ON s.exchange = 'XNYS' AND b.starts_at >= s.opens_at AND b.starts_at < s.closes_at
-           AND s.session_on = (b.starts_at AT TIME ZONE 'America/New_York')::date
+          FROM bar b CROSS JOIN LATERAL (
+               SELECT opens_at, closes_at FROM market_session
+                WHERE exchange = %(exchange)s AND b.starts_at >= opens_at AND b.starts_at < closes_at
+                  AND session_on = (b.starts_at AT TIME ZONE 'America/New_York')::date
+               UNION ALL
+               SELECT (day - %(shift)s::interval) AT TIME ZONE %(zone)s::text,
+                      (day + interval '1 day' - %(shift)s::interval) AT TIME ZONE %(zone)s::text
+                 FROM date_trunc('day', b.starts_at AT TIME ZONE %(zone)s::text + %(shift)s::interval) AS day
+                WHERE %(exchange)s <> 'XNYS' AND extract(isodow FROM day)::int - 1 = ANY (%(weekdays)s)) AS s
          WHERE b.venue = %(venue)s AND b.symbol = %(symbol)s AND b.interval = %(finer)s AND b.seed = 0
            AND b.starts_at < %(before)s) AS part
  GROUP BY bucket
@@ -156,16 +162,19 @@ PRUNE_TICKS: LiteralString = "DELETE FROM tick WHERE at < %(before)s"
 
 # --- holes in the market's bars ---------------------------------------------------------------------------------------
 
-# Sessions of which a series that was fetched has no bar at all, and holes in others that are longer than `longest`.
+COVERED_SYMBOLS: LiteralString = "SELECT symbol FROM bar_coverage WHERE interval = %(interval)s"
+
+# Sessions of which a series that was fetched has no bar at all, and holes in others that are longer than `longest`;
+# at the beginning of one only where sessions follow each other unbroken: a share may open late.
 FIND_GAPS: LiteralString = """
 WITH series AS (
     SELECT c.symbol, c.until_at,
            (SELECT min(b.starts_at) FROM bar b
              WHERE b.venue = 'market' AND b.symbol = c.symbol AND b.interval = %(interval)s AND b.seed = 0) AS since
-      FROM bar_coverage c WHERE c.interval = %(interval)s
+      FROM bar_coverage c WHERE c.interval = %(interval)s AND c.symbol = ANY (%(symbols)s)
 ), sessions AS (
-    SELECT opens_at, closes_at FROM market_session
-     WHERE exchange = %(exchange)s AND opens_at >= %(oldest)s AND closes_at <= %(now)s
+    SELECT opens_at, closes_at FROM unnest(%(opens)s::timestamptz[], %(closes)s::timestamptz[])
+                                 AS told (opens_at, closes_at)
 ), empty AS (
     SELECT series.symbol, opens_at AS starts_at, closes_at AS ends_at
       FROM series JOIN sessions ON opens_at >= since AND closes_at <= until_at
@@ -181,8 +190,16 @@ WITH series AS (
               JOIN bar b ON b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
                         AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at) AS told
      WHERE next_at - ends_at > %(longest)s
+), late AS (
+    SELECT series.symbol, opens_at AS starts_at, min(b.starts_at) AS ends_at
+      FROM series JOIN sessions ON opens_at >= since AND closes_at <= until_at
+      JOIN bar b ON b.venue = 'market' AND b.symbol = series.symbol AND b.interval = %(interval)s
+                AND b.seed = 0 AND b.starts_at >= opens_at AND b.starts_at < closes_at
+     WHERE %(unbroken)s
+     GROUP BY series.symbol, opens_at HAVING min(b.starts_at) - opens_at > %(longest)s
 )
 SELECT symbol, starts_at, ends_at FROM empty UNION ALL SELECT symbol, starts_at, ends_at FROM holes
+ UNION ALL SELECT symbol, starts_at, ends_at FROM late
  ORDER BY starts_at DESC, symbol LIMIT %(limit)s
 """
 

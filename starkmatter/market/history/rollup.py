@@ -4,6 +4,7 @@ from datetime import datetime
 
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import INTERVALS, Interval
+from starkmatter.market.calendar import day_params
 from starkmatter.market.history import queries
 from starkmatter.market.history.room import make_room, table_of
 
@@ -23,5 +24,6 @@ async def roll_up(db: Database, finer: Interval, before: datetime) -> int:
     told = 0
     for symbol, first, last in await db.tuples(queries.SYMBOLS_BEFORE, asked):
         await make_room(db, table_of(into), first, last)
-        told += await db.run(queries.ROLL_UP, {**asked, "symbol": symbol, "into": into, "span": INTERVALS[into]})
+        of = {"symbol": symbol, "into": into, "span": INTERVALS[into], **day_params(symbol)}
+        told += await db.run(queries.ROLL_UP, asked | of)
     return told

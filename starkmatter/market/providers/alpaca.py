@@ -15,6 +15,7 @@ import httpx
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.pairs import coin_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
@@ -25,6 +26,7 @@ from starkmatter.egress.plan import Plan, plan_of
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
+from starkmatter.market.providers import alpaca_coins
 from starkmatter.market.providers.alpaca_actions import actions_of, ask_actions
 from starkmatter.market.providers.alpaca_rest import (
     CONNECT_SECS,
@@ -33,15 +35,17 @@ from starkmatter.market.providers.alpaca_rest import (
     garbage,
     make_actions_client,
     make_bars_client,
+    make_coins_client,
     object_of,
     translated,
 )
-from starkmatter.market.providers.figures import NEVER, number, price, touch
+from starkmatter.market.providers.figures import NEVER, asked_for, number, price, touch
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
 
 if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
+    from alpaca.data.historical.crypto import CryptoHistoricalDataClient
     from alpaca.data.historical.stock import StockHistoricalDataClient
     from alpaca.data.live.stock import StockDataStream
 
@@ -67,7 +71,9 @@ CAPABILITY = Capability(
     connection=KIND,
     gives=("quotes", "bars", "actions", "stream"),
     limits="free plan: 200 requests a minute, one stream with 30 symbols, quotes of one exchange (IEX)",
-    notes="Stocks and ETFs only, no indices. On the free plan volume and last trade of a quote are IEX's alone.",
+    notes="Stocks, ETFs and coins, no indices and no currency pairs. On the free plan volume and last trade of a quote "
+    "are IEX's alone. Coins are those of Alpaca's own market and are asked for, not streamed.",
+    classes=("share", "crypto"),
 )
 
 T = TypeVar("T")
@@ -97,6 +103,7 @@ class AlpacaProvider:
         self._line = Line(VENDOR, plan=self.plan, tries=tries, timeout_secs=read_secs + CONNECT_SECS)
         self._client: StockHistoricalDataClient | None = None
         self._actions_client: CorporateActionsClient | None = None
+        self._coins_client: CryptoHistoricalDataClient | None = None
 
     def every_secs(self, symbols: int) -> float:
         """See the port."""
@@ -107,6 +114,7 @@ class AlpacaProvider:
         if self._client is None:
             made = (self._url, self._keys, self._read_secs)
             self._actions_client = await asyncio.to_thread(make_actions_client, *made)
+            self._coins_client = await asyncio.to_thread(make_coins_client, *made)
             self._client = await asyncio.to_thread(make_bars_client, *made)
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
@@ -119,10 +127,23 @@ class AlpacaProvider:
             received_at = utc_now()
             for symbol, fields in object_of(raw).items():
                 found[symbol] = _quote(symbol, fields, received_at)
-        return found
+        coins = [symbol for symbol in symbols if coin_of(symbol) is not None]
+        return found | await self._quotes_of_coins(coins) if coins else found
+
+    async def _quotes_of_coins(self, coins: Sequence[str]) -> Quotes:
+        await self.ready()
+        client = self._coins_client
+        assert client is not None
+        raw = object_of(await self._ask(lambda: alpaca_coins.snapshots(client, coins), QUOTE_WAIT_SECS))
+        received_at = utc_now()
+        rows = object_of(raw.get("snapshots", raw))
+        found = ((alpaca_coins.ours(there), fields) for there, fields in rows.items())
+        return {symbol: _quote(symbol, fields, received_at) for symbol, fields in found}
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
-        """See the port. An hour comes as two halves, since Alpaca counts hours from midnight."""
+        """See the port. An hour of shares comes as two halves, since Alpaca counts hours from midnight."""
+        if coin_of(symbol) is not None:
+            return await self._bars_of_coin(symbol, interval, start, end)
         if not SYMBOL.fullmatch(symbol):
             return []
         consolidated = self._feed != "sip"
@@ -136,6 +157,16 @@ class AlpacaProvider:
         if not isinstance(rows, list):
             raise garbage("bars")
         return [_bar(symbol, interval, object_of(row)) for row in rows]
+
+    async def _bars_of_coin(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        await self.ready()
+        client = self._coins_client
+        assert client is not None
+        raw = object_of(await self._ask(lambda: alpaca_coins.bars(client, symbol, interval, start, end)))
+        rows = raw.get(alpaca_coins.theirs(symbol), [])
+        if not isinstance(rows, list):
+            raise garbage("bars")
+        return asked_for([_bar(symbol, interval, object_of(row)) for row in rows], start)
 
     async def actions(self, symbol: str) -> list[CorporateAction]:
         """See the port. Since 2020."""

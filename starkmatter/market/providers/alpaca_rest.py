@@ -10,11 +10,13 @@ from starkmatter.egress.sdk import load
 
 if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
+    from alpaca.data.historical.crypto import CryptoHistoricalDataClient
     from alpaca.data.historical.stock import StockHistoricalDataClient
 
 SDK = (
     "alpaca.data.historical.stock",
     "alpaca.data.historical.corporate_actions",
+    "alpaca.data.historical.crypto",
     "alpaca.data.live.stock",
     "alpaca.data.requests",
     "alpaca.data.timeframe",
@@ -32,6 +34,16 @@ def make_bars_client(url: str, keys: Mapping[str, str], read_secs: float) -> "St
     from alpaca.data.historical.stock import StockHistoricalDataClient
 
     client = StockHistoricalDataClient(keys["key_id"], keys["secret"], raw_data=True, url_override=url)
+    _limit(client, read_secs)
+    return client
+
+
+def make_coins_client(url: str, keys: Mapping[str, str], read_secs: float) -> "CryptoHistoricalDataClient":
+    """The SDK's client of coins."""
+    load(*SDK)
+    from alpaca.data.historical.crypto import CryptoHistoricalDataClient
+
+    client = CryptoHistoricalDataClient(keys["key_id"], keys["secret"], raw_data=True, url_override=url)
     _limit(client, read_secs)
     return client
 

@@ -15,6 +15,7 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, Split
 from starkmatter.domain.adjusting import Factor, split_factor
 from starkmatter.domain.money import to_micros
+from starkmatter.domain.pairs import coin_of, pair_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
@@ -28,10 +29,13 @@ from starkmatter.market.providers.figures import (
     CLOSE,
     NEVER,
     NO_DAY,
+    asked_for,
     day_instant,
+    instant_of_text,
     may_day,
     must_day,
     price,
+    touch,
     written,
 )
 from starkmatter.settings import Settings
@@ -45,6 +49,7 @@ SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
 KINDS: dict[str, Any] = {"Equity": "equity", "ETF": "etf"}
 # The newest hundred days come in a short answer.
 SHORT = timedelta(days=130)
+PAIR_DAYS = ("Time Series FX (Daily)", "Time Series (Digital Currency Daily)")
 PAID = re.compile(r"premium", re.IGNORECASE)
 LIMITED = re.compile(r"rate limit|per day|per minute|per second|call frequency", re.IGNORECASE)
 
@@ -56,7 +61,10 @@ CAPABILITY = Capability(
     connection=KIND,
     gives=("quotes", "bars", "actions", "search"),
     limits="free plan: 25 requests a day, 5 a minute",
-    notes="US stocks and ETFs: a quote is the last close, bars are days. Asked last for quotes: the plan is too small.",
+    notes="US stocks and ETFs: a quote is the last close, bars are days. Pairs and coins with their rate of now. "
+    "Asked last for quotes: the plan is too small.",
+    classes=("share", "fx", "crypto"),
+    streams=(),
 )
 
 
@@ -93,24 +101,43 @@ class AlphaVantageProvider:
         """See the port. One question for each symbol; `observed_at` is the close of the day it is of."""
         found: Quotes = {}
         for symbol in symbols:
-            if not SYMBOL.fullmatch(symbol):
+            if pair_of(symbol) is None and not SYMBOL.fullmatch(symbol):
                 continue
             try:
-                answer = await self._ask("GLOBAL_QUOTE", QUOTE_WAIT_SECS, symbol=_theirs(symbol))
+                quote = await (self._share(symbol) if pair_of(symbol) is None else self._rate(symbol))
             except VendorFailure:
                 if found:
                     break  # What was learned is learned; the next source is asked for the others.
                 raise
-            fields = answer.get("Global Quote")
-            if not isinstance(fields, dict):
-                raise self._there.garbage(answer)
-            if fields:
-                found[symbol] = _quote(fields, utc_now())
+            if quote is not None:
+                found[symbol] = quote
         return found
+
+    async def _share(self, symbol: str) -> Quote | None:
+        answer = await self._ask("GLOBAL_QUOTE", QUOTE_WAIT_SECS, symbol=_theirs(symbol))
+        fields = answer.get("Global Quote")
+        if not isinstance(fields, dict):
+            raise self._there.garbage(answer)
+        return _quote(fields, utc_now()) if fields else None
+
+    async def _rate(self, symbol: str) -> Quote | None:
+        """What a pair or coin is at now. It tells no volume and no close of before."""
+        base, priced_in = symbol.split("-")
+        answer = await self._ask("CURRENCY_EXCHANGE_RATE", QUOTE_WAIT_SECS, from_currency=base, to_currency=priced_in)
+        if not answer or "Error Message" in answer:
+            return None
+        fields = answer.get("Realtime Currency Exchange Rate")
+        if not isinstance(fields, dict):
+            raise self._there.garbage(answer)
+        return _quote_of_rate(fields, utc_now()) if fields else None
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """See the port. Days only: inside a day there are none."""
-        if interval != "1d" or not SYMBOL.fullmatch(symbol):
+        if interval != "1d":
+            return []
+        if pair_of(symbol) is not None:
+            return await self._days_of_pair(symbol, start)
+        if not SYMBOL.fullmatch(symbol):
             return []
         size = "compact" if utc_now() - start < SHORT else "full"
         answer = await self._ask("TIME_SERIES_DAILY", symbol=_theirs(symbol), outputsize=size)
@@ -125,6 +152,21 @@ class AlphaVantageProvider:
         shares = split_factor(splits, exchange_day(utc_now()))
         bars = [_bar(symbol, on, fields, shares) for on, fields in days.items()]
         return sorted((bar for bar in bars if start <= bar.starts_at), key=lambda bar: bar.starts_at)
+
+    async def _days_of_pair(self, symbol: str, start: datetime) -> list[Bar]:
+        base, priced_in = symbol.split("-")
+        if coin_of(symbol) is not None:
+            answer = await self._ask("DIGITAL_CURRENCY_DAILY", symbol=base, market=priced_in)
+        else:
+            size = "compact" if utc_now() - start < SHORT else "full"
+            answer = await self._ask("FX_DAILY", from_symbol=base, to_symbol=priced_in, outputsize=size)
+        if not answer or "Error Message" in answer:
+            return []
+        days = next((answer[name] for name in PAIR_DAYS if name in answer), None)
+        if not isinstance(days, dict) or not all(isinstance(one, dict) for one in days.values()):
+            raise self._there.garbage(answer)
+        bars = [_bar(symbol, on, fields, lambda _: Fraction(1)) for on, fields in days.items()]
+        return asked_for(bars, start)
 
     async def _splits(self, symbol: str) -> list[Split]:
         answer = await self._ask("SPLITS", symbol=_theirs(symbol))
@@ -192,6 +234,26 @@ def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote:
         received_at=received_at,
         provider=NAME,
         prev_close=written(fields.get("08. previous close")),
+    )
+
+
+def _quote_of_rate(fields: Mapping[str, Any], received_at: datetime) -> Quote:
+    """One rate. What is not told of bid and ask is a dash."""
+    bid, ask = (
+        None if fields.get(name) == "-" else written(fields.get(name)) for name in ("8. Bid Price", "9. Ask Price")
+    )
+    known = touch(bid, ask)
+    return Quote(
+        symbol=f"{fields.get('1. From_Currency Code')}-{fields.get('3. To_Currency Code')}"[:20],
+        bid=known[0],
+        ask=known[1],
+        last=price(written(fields.get("5. Exchange Rate"))),
+        bid_size=None,
+        ask_size=None,
+        volume=None,
+        observed_at=instant_of_text(fields.get("6. Last Refreshed")),
+        received_at=received_at,
+        provider=NAME,
     )
 
 

@@ -15,6 +15,8 @@ import orjson
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, ReportHour, Split
+from starkmatter.domain.instruments import class_of
+from starkmatter.domain.pairs import pair_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
@@ -43,6 +45,11 @@ INTERVALS: dict[Interval, str] = {"1m": "1", "5m": "5", "15m": "15", "1h": "30",
 HOURS: dict[str, ReportHour] = {"bmo": "before_open", "amc": "after_close"}
 ACTIONS_SINCE = date(1980, 1, 1)
 EARNINGS_BACK = timedelta(days=400)
+CANDLES = {
+    "share": "/api/v1/stock/candle",
+    "fx": "/api/v1/forex/candle",
+    "crypto": "/api/v1/crypto/candle",
+}
 KINDS: dict[str, Any] = {"Common Stock": "equity", "ADR": "equity", "ETP": "etf"}
 
 CAPABILITY = Capability(
@@ -54,7 +61,10 @@ CAPABILITY = Capability(
     gives=("quotes", "bars", "actions", "earnings", "search", "stream"),
     limits="free plan: 60 requests a minute, one for each symbol, and a stream with 50 symbols; bars, splits and "
     "dividends need a paid plan",
-    notes="US stocks and ETFs. Quotes have neither bid and ask nor volume; the stream tells of trades.",
+    notes="US stocks and ETFs, coins at Coinbase, currency pairs at OANDA. Quotes have neither bid and ask nor volume; "
+    "the stream tells of trades. Over REST pairs need a paid plan; the stream has them on every one.",
+    classes=("share", "fx", "crypto"),
+    streams=("share", "crypto"),
 )
 
 
@@ -96,11 +106,16 @@ class FinnhubProvider:
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. One question for each symbol, a few at once."""
         places = asyncio.Semaphore(AT_ONCE)
-        asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
+        asked = [symbol for symbol in symbols if _theirs(symbol) is not None]
 
         async def one(symbol: str) -> Quote | None:
-            async with places:
-                fields = await self._ask("/api/v1/quote", {"symbol": symbol}, QUOTE_WAIT_SECS)
+            try:
+                async with places:
+                    fields = await self._ask("/api/v1/quote", {"symbol": _theirs(symbol) or ""}, QUOTE_WAIT_SECS)
+            except VendorFailure as failure:
+                if failure.kind == "refused" and class_of(symbol) == "fx":
+                    return None  # Not in this plan, which says nothing of the others: the next source is asked.
+                raise
             if "c" not in fields:
                 raise self._there.garbage(fields)
             return _quote(symbol, fields, utc_now())
@@ -121,15 +136,16 @@ class FinnhubProvider:
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """See the port. An hour comes as two halves. Only with a paid plan."""
-        if not SYMBOL.fullmatch(symbol):
+        there = _theirs(symbol)
+        if there is None:
             return []
         asked = {
-            "symbol": symbol,
+            "symbol": there,
             "resolution": INTERVALS[interval],
             "from": str(int(start.timestamp())),
             "to": str(int(end.timestamp())),
         }
-        answer = await self._ask("/api/v1/stock/candle", asked)
+        answer = await self._ask(CANDLES[class_of(symbol)], asked)
         if answer.get("s") == "no_data":
             return []
         columns = [answer.get(name) for name in ("t", "o", "h", "l", "c", "v")]
@@ -168,15 +184,17 @@ class FinnhubProvider:
 
     async def stream(self, symbols: Sequence[str], on_quotes: OnQuotes) -> None:
         """See the port. Trades of at most STREAM_SYMBOLS symbols."""
-        wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
+        ours = {there: one for one in symbols if (there := _theirs(one)) is not None}
+        ours = dict(list(ours.items())[:STREAM_SYMBOLS])
+        wanted = list(ours.values())
         tape = Tape()
 
         async def begin(socket: Socket) -> None:
-            for symbol in wanted:
-                await socket.send(orjson.dumps({"type": "subscribe", "symbol": symbol}).decode())
+            for there in ours:
+                await socket.send(orjson.dumps({"type": "subscribe", "symbol": there}).decode())
 
         def take(raw: bytes) -> None:
-            self._take(tape, raw)
+            self._take(tape, raw, ours)
 
         address = f"{self._stream_url}/?token={escaped(self._key, safe='')}"
         await streamed(
@@ -190,7 +208,7 @@ class FinnhubProvider:
             mute_secs=self._mute_secs,
         )
 
-    def _take(self, tape: Tape, raw: bytes) -> None:
+    def _take(self, tape: Tape, raw: bytes, ours: Mapping[str, str]) -> None:
         message = orjson.loads(raw)
         if not isinstance(message, dict):
             raise self._there.garbage(raw)
@@ -203,8 +221,10 @@ class FinnhubProvider:
         if kind != "trade":
             raise self._there.garbage(raw)
         for trade in self._there.rows(message, "data"):
-            at = instant(trade.get("t"), 1_000)
-            tape.take_trade(str(trade.get("s")), at, price(number(trade.get("p"))), number(trade.get("v")), alone=True)
+            at, there = instant(trade.get("t"), 1_000), str(trade.get("s"))
+            tape.take_trade(
+                ours.get(there, there), at, price(number(trade.get("p"))), number(trade.get("v")), alone=True
+            )
 
     async def _rows(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
         await self.ready()
@@ -236,7 +256,16 @@ def _quote(symbol: str, fields: Mapping[str, Any], received_at: datetime) -> Quo
 
 def _bar(symbol: str, interval: Interval, row: Sequence[Any]) -> Bar:
     opened, high, low, close = (price(number(one)) for one in row[1:5])
-    return Bar(symbol, interval, instant(row[0]), opened, high, low, close, number(row[5]), NAME)
+    volume = number(row[5]) if class_of(symbol) != "fx" else None  # It counts changes of the price, not money.
+    return Bar(symbol, interval, instant(row[0]), opened, high, low, close, volume, NAME)
+
+
+def _theirs(symbol: str) -> str | None:
+    """Pairs and coins have the name of a market before them. None for what it is never asked for."""
+    pair = pair_of(symbol)
+    if pair is None:
+        return symbol if SYMBOL.fullmatch(symbol) else None
+    return f"OANDA:{pair.base}_{pair.quote}" if class_of(symbol) == "fx" else f"COINBASE:{symbol}"
 
 
 def _split(row: Mapping[str, Any]) -> Split:

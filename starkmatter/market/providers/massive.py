@@ -6,7 +6,6 @@ taken as they came, so that every figure is judged here; it retries nothing and 
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +15,8 @@ import orjson
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, Split
+from starkmatter.domain.instruments import class_of
+from starkmatter.domain.pairs import pair_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.excerpt import excerpt_of
@@ -40,6 +41,7 @@ from starkmatter.market.providers.figures import (
     touch,
 )
 from starkmatter.market.providers.massive_stream import stream_until_lost
+from starkmatter.market.providers.massive_symbols import SYMBOL, by_market, ours, part, quote_of_pair, theirs
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
 
@@ -58,7 +60,6 @@ MAX_ROWS = 50_000
 MAX_ACTIONS = 1_000
 STREAM_SYMBOLS = 100
 NANOS = 1_000_000_000
-SYMBOL = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
 INTERVALS: dict[Interval, tuple[int, str]] = {
     "1m": (1, "minute"),
     "5m": (5, "minute"),
@@ -76,7 +77,9 @@ CAPABILITY = Capability(
     connection=KIND,
     gives=("quotes", "bars", "actions", "search", "stream"),
     limits="free plan: 5 requests a minute, bars of finished days; quotes and the stream need a paid plan",
-    notes="Polygon.io's present name. US stocks and ETFs; bid and ask where the plan has them.",
+    notes="Polygon.io's present name. US stocks and ETFs, currency pairs and coins (each kind is a plan of its own); "
+    "bid and ask where the plan has them. The stream has stocks and ETFs.",
+    classes=("share", "fx", "crypto"),
 )
 
 
@@ -114,12 +117,24 @@ class MassiveProvider:
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. `last` is the last trade, or the last minute's close on plans that have no trades."""
-        asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
+        found: Quotes = {}
+        failures = []
+        for market, asked in by_market(symbols).items():
+            try:
+                found |= await self._snapshots(market, asked)
+            except VendorFailure as failure:
+                failures.append(failure)
+        if failures and not found:
+            raise failures[0]
+        return found
+
+    async def _snapshots(self, market: str, asked: Sequence[str]) -> Quotes:
+        """Each kind of symbol has a market of its own there, and a plan that may not include it."""
         found: Quotes = {}
         for start in range(0, len(asked), BATCH):
             batch = asked[start : start + BATCH]
             answer = await self._ask(
-                lambda client, batch=batch: client.get_snapshot_all("stocks", tickers=batch, raw=True),  # type: ignore[misc]
+                lambda client, batch=batch: client.get_snapshot_all(market, tickers=batch, raw=True),  # type: ignore[misc]
                 QUOTE_WAIT_SECS,
             )
             received_at = utc_now()
@@ -130,13 +145,14 @@ class MassiveProvider:
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """See the port. An hour comes as two halves, since hours are counted from midnight."""
-        if not SYMBOL.fullmatch(symbol):
+        there = theirs(symbol)
+        if there is None:
             return []
         count, unit = INTERVALS[interval]
         since, until = (int(at.timestamp() * 1_000) for at in (start, end))
         answer = await self._ask(
             lambda client: client.get_aggs(
-                symbol, count, unit, since, until, adjusted=True, sort="asc", limit=MAX_ROWS, raw=True
+                there, count, unit, since, until, adjusted=True, sort="asc", limit=MAX_ROWS, raw=True
             )
         )
         if answer.get("results") is None and answer.get("resultsCount", answer.get("queryCount")) == 0:
@@ -274,10 +290,11 @@ def _garbage(sent: bytes | str, key: str) -> VendorFailure:
 
 
 def _quote(row: Mapping[str, Any], received_at: datetime) -> Quote:
-    trade, minute, day, before, best = (
-        _part(row, name) for name in ("lastTrade", "min", "day", "prevDay", "lastQuote")
-    )
+    trade, minute, day, before, best = (part(row, name) for name in ("lastTrade", "min", "day", "prevDay", "lastQuote"))
     bid, ask = touch(number(best.get("p")), number(best.get("P")))
+    symbol = ours(str(row.get("ticker"))[:20])
+    if pair_of(symbol) is not None:
+        return quote_of_pair(NAME, symbol, row, received_at)
     if trade:
         last, at = price(number(trade.get("p"))), instant(trade.get("t"), NANOS)
     else:
@@ -285,7 +302,7 @@ def _quote(row: Mapping[str, Any], received_at: datetime) -> Quote:
     if bid is not None and at != NEVER:
         at = max(at, instant(best.get("t"), NANOS))
     return Quote(
-        symbol=str(row.get("ticker"))[:20],
+        symbol=symbol,
         bid=bid,
         ask=ask,
         last=last,
@@ -299,11 +316,6 @@ def _quote(row: Mapping[str, Any], received_at: datetime) -> Quote:
     )
 
 
-def _part(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = row.get(name)
-    return part if isinstance(part, dict) else {}
-
-
 def _lots(value: Any) -> Decimal | None:
     """Shares of a size that is counted in round lots."""
     lots = number(value)
@@ -313,7 +325,8 @@ def _lots(value: Any) -> Decimal | None:
 def _bar(symbol: str, interval: Interval, row: Mapping[str, Any]) -> Bar:
     opened, high, low, close = (price(number(row.get(name))) for name in ("o", "h", "l", "c"))
     at = instant(row.get("t"), 1_000).astimezone(UTC)
-    return Bar(symbol, interval, at, opened, high, low, close, number(row.get("v")), NAME)
+    volume = number(row.get("v")) if class_of(symbol) != "fx" else None  # It counts changes of the price, not money.
+    return Bar(symbol, interval, at, opened, high, low, close, volume, NAME)
 
 
 def _split(row: Mapping[str, Any]) -> Split:

@@ -12,6 +12,7 @@ from typing import Any
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, ReportHour, Split
+from starkmatter.domain.pairs import pair_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.capability import Capability
@@ -58,7 +59,10 @@ CAPABILITY = Capability(
     connection=KIND,
     gives=("quotes", "bars", "actions", "earnings", "search"),
     limits="free plan: 8 credits a minute and 800 a day, one for each symbol; actions and earnings need a paid plan",
-    notes="US stocks and ETFs. Quotes have no bid and ask; on the free plan few symbols can be followed live.",
+    notes="US stocks and ETFs, currency pairs and coins. Quotes have no bid and ask; on the free plan few symbols can "
+    "be followed live.",
+    classes=("share", "fx", "crypto"),
+    streams=(),
 )
 
 
@@ -97,27 +101,29 @@ class TwelveDataProvider:
 
     async def quotes(self, symbols: Sequence[str]) -> Quotes:
         """See the port. As many symbols at once as the plan lets out; bid and ask are never known."""
-        asked = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)]
+        asked = {there: symbol for symbol in symbols if (there := _theirs(symbol)) is not None}
         found: Quotes = {}
         size = max(1, min(BATCH, int(self.plan.burst)))
         for start in range(0, len(asked), size):
-            batch = asked[start : start + size]
+            batch = list(asked)[start : start + size]
             answer = await self._ask("/quote", {"symbol": ",".join(batch)}, len(batch), QUOTE_WAIT_SECS)
             received_at = utc_now()
             rows = {batch[0]: answer} if (len(batch) == 1 and "symbol" in answer) or "code" in answer else answer
-            for symbol, fields in rows.items():
+            for there, fields in rows.items():
                 if not isinstance(fields, dict):
                     raise self._there.garbage(answer)
                 if not _is_unknown(fields):
-                    found[symbol] = _quote(fields, received_at)
+                    quote = _quote(fields, received_at)
+                    found[asked.get(there, there)] = quote
         return found
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """See the port. At most MAX_ROWS, the newest ones."""
-        if not SYMBOL.fullmatch(symbol):
+        there = _theirs(symbol)
+        if there is None:
             return []
         asked = {
-            "symbol": symbol,
+            "symbol": there,
             "interval": INTERVALS[interval],
             "start_date": f"{start.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
             "end_date": f"{end.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
@@ -196,7 +202,7 @@ def _is_unknown(fields: Mapping[str, Any]) -> bool:
 def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote:
     at = fields.get("last_quote_at")
     return Quote(
-        symbol=str(fields.get("symbol"))[:20],
+        symbol=_ours(str(fields.get("symbol"))[:20]),
         bid=None,
         ask=None,
         last=price(written(fields.get("close"))),
@@ -215,6 +221,19 @@ def _bar(symbol: str, interval: Interval, row: Mapping[str, Any]) -> Bar:
     starts_at = day_instant(at) if interval == "1d" else instant_of_text(at)
     opened, high, low, close = (price(written(row.get(name))) for name in ("open", "high", "low", "close"))
     return Bar(symbol, interval, starts_at, opened, high, low, close, written(row.get("volume")), NAME)
+
+
+def _ours(symbol: str) -> str:
+    """Pairs and coins are written with a slash."""
+    return symbol.replace("/", "-")
+
+
+def _theirs(symbol: str) -> str | None:
+    """None for what it is never asked for."""
+    pair = pair_of(symbol)
+    if pair is not None:
+        return f"{pair.base}/{pair.quote}"
+    return symbol if SYMBOL.fullmatch(symbol) else None
 
 
 def _split(symbol: str, row: Mapping[str, Any]) -> Split:

@@ -1,5 +1,6 @@
 """Yahoo Finance without a key: quotes in batches, bars, actions, search, stream, through yfinance with hard time-outs.
 
+Pairs are `EURUSD=X` there, coins `BTC-USD` as here. A pair's day is London's, which begins two hours after ours.
 Vendor addresses (STARKMATTER_VENDOR_URLS): `yahoo`, which stands for each of Yahoo's hosts, and `yahoo-stream`. The SDK
 blocks in threads where it is no stream. It is imported on first
 use and only by the worker: it brings pandas. The session given to it tells a limit or a failure at once, so that the
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.instruments import COIN_MARKET, class_of
+from starkmatter.domain.pairs import DOLLAR, coin_of, currencies_of, pair_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.egress.capability import Capability
@@ -48,6 +51,10 @@ STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 INTERVALS: dict[Interval, str] = {"1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "1d": "1d"}
 KINDS: dict[str, Any] = {"EQUITY": "equity", "ETF": "etf", "INDEX": "index"}
+COIN = "CRYPTOCURRENCY"
+# Whose midnight the days of a kind of symbol begin at.
+ZONES = {"fx": "Europe/London", "crypto": "UTC"}
+PAIR = re.compile(r"([A-Z]{3})?([A-Z]{3})=X")
 US_EXCHANGES = frozenset(
     {"NMS", "NYQ", "PCX", "NGM", "NCM", "ASE", "BTS", "SNP", "DJI", "NIM", "CBO", "WCB", "NYS", "CXI"}
 )
@@ -64,7 +71,9 @@ CAPABILITY = Capability(
     gives=("quotes", "bars", "actions", "earnings", "search", "stream"),
     limits="no contract: bursts are answered with 429 for minutes to hours; minute bars of the last days only",
     notes="Needs no key, for personal use. Some quotes come without bid and ask or late; each shows its age. "
-    "The stream tells of trades.",
+    "The stream tells of trades. Coins come without volume, which Yahoo counts in dollars.",
+    classes=("share", "index", "fx", "crypto"),
+    streams=("share", "fx", "crypto"),
 )
 
 T = TypeVar("T")
@@ -175,7 +184,9 @@ class YahooProvider:
         from yfinance.exceptions import YFPricesMissingError
 
         ticker = yfinance.Ticker(_theirs(symbol), session=self._ready())
-        ticker._tz = EXCHANGE_ZONE.key  # else it asks for each symbol's zone first, and thrice for an unknown one
+        ticker._tz = ZONES.get(
+            class_of(symbol), EXCHANGE_ZONE.key
+        )  # else it asks for each symbol's zone first, and thrice for an unknown one
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the SDK's own, about its use of pandas
@@ -244,19 +255,22 @@ def _results(raw: Any, name: str) -> list[Mapping[str, Any]]:
 
 
 def _quote(fields: Mapping[str, Any], received_at: datetime) -> Quote | None:
-    """One result; None when it is not priced in dollars."""
-    if fields.get("currency", "USD") != "USD":
+    """One result; None when it is not priced in dollars, or a pair not in its second currency."""
+    symbol = _ours(str(fields.get("symbol"))[:20])
+    pair = pair_of(symbol)
+    priced_in = pair.quote if pair is not None else DOLLAR
+    if fields.get("currency", priced_in) != priced_in:
         return None
     bid, ask = touch(number(fields.get("bid")), number(fields.get("ask")))
     known = bid is not None
     return Quote(
-        symbol=_ours(str(fields.get("symbol"))[:20]),
+        symbol=symbol,
         bid=bid,
         ask=ask,
         last=price(number(fields.get("regularMarketPrice"))),
-        bid_size=_size(fields, "bidSize") if known else None,
-        ask_size=_size(fields, "askSize") if known else None,
-        volume=number(fields.get("regularMarketVolume")),
+        bid_size=_size(fields, "bidSize") if known and pair is None else None,
+        ask_size=_size(fields, "askSize") if known and pair is None else None,
+        volume=number(fields.get("regularMarketVolume")) if pair is None else None,
         observed_at=instant(fields.get("regularMarketTime")),
         received_at=received_at,
         provider=NAME,
@@ -276,7 +290,8 @@ def _bar(symbol: str, interval: Interval, at: datetime, *figures: float) -> Bar 
         return None
     try:
         opened, high, low, close = (Decimal(f"{value:.{SIGNIFICANT_DIGITS}g}") for value in figures[:4])
-        volume = Decimal(int(figures[4])) if figures[4] == figures[4] else None
+        told = figures[4] == figures[4] and pair_of(symbol) is None
+        volume = Decimal(int(figures[4])) if told else None
     except (InvalidOperation, ValueError, OverflowError, TypeError):
         opened = high = low = close = NAN
         volume = None
@@ -286,6 +301,9 @@ def _bar(symbol: str, interval: Interval, at: datetime, *figures: float) -> Bar 
 def _found(fields: Mapping[str, Any]) -> Found | None:
     symbol, kind = fields.get("symbol"), KINDS.get(str(fields.get("quoteType")))
     exchange = str(fields.get("exchange", ""))
+    if isinstance(symbol, str) and fields.get("quoteType") == COIN and coin_of(symbol) is not None:
+        name = str(fields.get("longname") or fields.get("shortname") or symbol)
+        return Found(symbol, name[:120], "crypto", COIN_MARKET, DOLLAR)
     if not isinstance(symbol, str) or kind is None or exchange not in US_EXCHANGES:
         return None
     name = fields.get("longname") or fields.get("shortname") or symbol
@@ -294,9 +312,13 @@ def _found(fields: Mapping[str, Any]) -> Found | None:
 
 
 def _ours(symbol: str) -> str:
-    """Yahoo writes classes of shares with a hyphen."""
-    return symbol.replace("-", ".")
+    """Yahoo writes classes of shares with a hyphen, and pairs of the dollar without it: `JPY=X`."""
+    pair = PAIR.fullmatch(symbol)
+    if pair is not None:
+        return f"{pair[1] or DOLLAR}-{pair[2]}"
+    return symbol if coin_of(symbol) is not None else symbol.replace("-", ".")
 
 
 def _theirs(symbol: str) -> str:
-    return symbol.replace(".", "-")
+    pair = currencies_of(symbol)
+    return f"{pair.base}{pair.quote}=X" if pair is not None else symbol.replace(".", "-")

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from starkmatter.domain.pairs import DOLLAR, pair_of
 from starkmatter.market.ports import OnQuotes, Quotes
 from starkmatter.market.providers.figures import NAN, NEVER, WRITTEN, instant, number, price, touch
 from starkmatter.market.providers.sockets import Socket, open_socket, streamed
@@ -103,7 +104,10 @@ def _decoded(sdk: Any, raw: bytes) -> Mapping[str, Any]:
 
 def _take(tape: Tape, symbols: Mapping[str, str], fields: Mapping[str, Any]) -> None:
     symbol = symbols.get(str(fields.get("id")))
-    if symbol is None or fields.get("currency", "USD") not in {"USD", ""}:
+    if symbol is None:
+        return
+    pair = pair_of(symbol)
+    if fields.get("currency", "") not in {pair.quote if pair is not None else DOLLAR, ""}:
         return  # A subscription of before, or one of the same name elsewhere.
     at = _whole(fields.get("time"))
     observed_at = NEVER if at is None or at != at else instant(int(at), 1_000)
@@ -111,7 +115,8 @@ def _take(tape: Tape, symbols: Mapping[str, str], fields: Mapping[str, Any]) -> 
     best = touch(number(fields.get("bid")), number(fields.get("ask")))
     if best[0] is not None:
         tape.take_touch(symbol, observed_at, best, (_whole(fields.get("bid_size")), _whole(fields.get("ask_size"))))
-    tape.take_trade(symbol, observed_at, last, volume=_whole(fields.get("day_volume")), alone=best[0] is None)
+    volume = _whole(fields.get("day_volume")) if pair is None else None
+    tape.take_trade(symbol, observed_at, last, volume=volume, alone=best[0] is None)
 
 
 def _whole(value: Any) -> Any:

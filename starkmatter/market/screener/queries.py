@@ -49,11 +49,14 @@ SELECT symbol, {_FIGURES}
                       AND later.starts_at >= forming.starts_at AND later.ends_at <= %(until)s)
 """
 
-LISTED: LiteralString = """
-SELECT symbol, name, kind, exchange, currency, sector, tradable FROM instrument WHERE venue = %(venue)s ORDER BY symbol
+# Without pairs and coins: their days end at other hours, and a value traded in dollars nobody tells of them.
+_SCREENED: LiteralString = "venue = %(venue)s AND kind NOT IN ('fx', 'crypto')"
+
+LISTED: LiteralString = f"""
+SELECT symbol, name, kind, exchange, currency, sector, tradable FROM instrument WHERE {_SCREENED} ORDER BY symbol
 """
 
-COUNT_LISTED: LiteralString = "SELECT count(*) FROM instrument WHERE venue = %(venue)s"
+COUNT_LISTED: LiteralString = f"SELECT count(*) FROM instrument WHERE {_SCREENED}"
 
 # Whose days a source has told anew: corrections, a split, a first look.
 FETCHED_SINCE: LiteralString = """

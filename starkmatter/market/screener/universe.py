@@ -150,25 +150,25 @@ class Universe:
 
     async def _grow(self, until: datetime) -> None:
         """Put the growing days behind the finished ones, in place of those of the last look."""
-        found = await self._db.tuples(queries.GROWING, {"venue": self.venue, "until": until})
+        told = await self._db.tuples(queries.GROWING, {"venue": self.venue, "until": until})
+        found = [one for one in told if one[0] in self.row]
         same = found == self._grows and bool(np.any(self.ends > self._finished)) == bool(found)
         self._grows = found
         if same:
             return
         self.ends[:] = self._finished
         self.generation += 1
-        known = [one for one in found if one[0] in self.row]
-        if not known:
+        if not found:
             return
-        rows = np.array([self.row[one[0]] for one in known])
-        days = np.array([one[1] for one in known], dtype=np.int32)
+        rows = np.array([self.row[one[0]] for one in found])
+        days = np.array([one[1] for one in found], dtype=np.int32)
         for row in rows[self._finished[rows] >= self.width + SPARE - 1]:
             self._shift(int(row))
         places = self._finished[rows]
         newer = (places == self.starts[rows]) | (self.days[rows, places - 1] < days)
         rows, places = rows[newer], places[newer]
         for number, name in enumerate(COLUMNS, 2):
-            values = np.array([one[number] for one in known], dtype=np.float64)
+            values = np.array([one[number] for one in found], dtype=np.float64)
             self.columns[name][rows, places] = values[newer]
         self.days[rows, places] = days[newer]
         self.ends[rows] = places + 1

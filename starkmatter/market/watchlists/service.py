@@ -12,9 +12,10 @@ from redis.asyncio import Redis
 
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection, Database
+from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import Conflict, InvalidInput, NotFound, Unavailable
-from starkmatter.market.lookup import SYMBOL, add_symbol
+from starkmatter.market.lookup import SYMBOL, know_symbol
 from starkmatter.market.service import instruments_named
 from starkmatter.market.watchlists import queries
 from starkmatter.market.watchlists.records import (
@@ -150,7 +151,8 @@ async def move_symbol_in(db: Database, user_id: UUID, list_id: UUID, symbol: str
 async def import_symbols(db: Database, cache: Redis, user_id: UUID, list_id: UUID, text: str) -> Imported:
     """Add what a text names, CSV or plain; whatever is not taken is named with its line and the reason."""
     before = await get_watchlist(db, user_id, list_id)
-    lines, refused = parse_symbols(text)
+    parsed, refused = parse_symbols(text)
+    lines = [(line, meant_by(symbol)) for line, symbol in parsed]
     known, problems = await known_symbols(db, cache, before.venue, [symbol for _, symbol in lines])
     added: list[str] = []
     async with _locked(db, user_id, list_id) as (connection, one):
@@ -194,7 +196,7 @@ async def known_symbols(
             problems[symbol] = "it is not known here yet; look it up with the search"
             continue
         try:
-            if await add_symbol(cache, symbol):
+            if await know_symbol(db, cache, symbol):
                 known.add(symbol)
                 del problems[symbol]
         except Unavailable as error:
@@ -212,7 +214,7 @@ def checked_name(name: str) -> str:
 
 
 async def _all_known(db: Database, cache: Redis, venue: Venue, symbols: Sequence[str]) -> list[str]:
-    wanted = list(dict.fromkeys(symbol.strip().upper() for symbol in symbols))
+    wanted = list(dict.fromkeys(meant_by(symbol) for symbol in symbols))
     if len(wanted) > MAX_SYMBOLS:
         raise InvalidInput(f"A watchlist has {MAX_SYMBOLS} symbols at most.")
     _, problems = await known_symbols(db, cache, venue, wanted)

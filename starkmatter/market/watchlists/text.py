@@ -7,6 +7,7 @@ number of lines are bounded, and whatever is no symbol is refused by its line.
 import csv
 import re
 
+from starkmatter.domain.pairs import meant_by
 from starkmatter.errors import InvalidInput
 from starkmatter.market.lookup import SYMBOL
 from starkmatter.market.watchlists.records import RefusedLine
@@ -66,6 +67,7 @@ def _gather(cells: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[R
         said = cell.strip()
         # A table of ours puts an apostrophe before what a spreadsheet could take for a formula.
         symbol = said.removeprefix("'").rpartition(":")[2].strip().upper()
+        symbol = meant_by(symbol) if "/" in symbol else symbol
         if not SYMBOL.fullmatch(symbol):
             refused.append(RefusedLine(line, _short(said), "it is no symbol" if said else "the cell is empty"))
         elif symbol in seen:

@@ -29,6 +29,11 @@ def fresh_dot(symbol: Text) -> rx.Component:
     )
 
 
+def own_hours(symbol: Text) -> rx.Component:
+    """When a pair or coin trades, in words the live script writes; empty for what trades with the exchange."""
+    return rx.el.span(class_name="muted small ownhours", custom_attrs={"data-hours": symbol})
+
+
 def figure(name: Text, value: rx.Component | Text, size: str = "", class_name: str = "") -> rx.Component:
     """A headline figure under its name."""
     return rx.el.div(

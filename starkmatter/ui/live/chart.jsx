@@ -6,6 +6,7 @@ import { guess, when } from "./chartbars.js";
 import { Legend } from "./chartlegend.jsx";
 import { ChartView } from "./chartview.js";
 import { save } from "./chartpicture.js";
+import { isPair } from "./symbols.js";
 
 const Menu = lazy(() => import("./chartmenus.jsx").then((found) => ({ default: found.Menu })));
 const LOOK = "starkmatter.chart.look";
@@ -55,8 +56,8 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
   const known = useRef(false);
   known.current ||= !!(symbol && venue);
   const asked = symbol && venue ? { symbol, venue, interval } : known.current ? null : guessed;
-  // The replay's history has one series.
-  const ask = asked && { ...asked, adjustment: asked.venue === "market" ? look.adjustment : "splits" };
+  // The replay's history has one series, and nothing splits a pair or pays on it.
+  const ask = asked && { ...asked, adjustment: asked.venue === "market" && !isPair(asked.symbol) ? look.adjustment : "splits" };
 
   useEffect(() => {
     const chart = new ChartView(host.current, {
@@ -129,7 +130,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
       <div className="chartbar" role="group" aria-label="Chart settings">
         <Choice label="Chart style" value={look.style} options={STYLES} onChange={(style) => change({ style })} />
         <Choice label="Price scale" value={look.scale} options={SCALES} onChange={(scale) => change({ scale })} />
-        {ask?.venue === "market" ? <Choice label="Price adjustment" value={look.adjustment} options={ADJUSTMENTS} onChange={(adjustment) => change({ adjustment })} /> : null}
+        {ask?.venue === "market" && !isPair(ask.symbol) ? <Choice label="Price adjustment" value={look.adjustment} options={ADJUSTMENTS} onChange={(adjustment) => change({ adjustment })} /> : null}
         {button("indicators", "Indicators", look.indicators.length)}
         {button("compare", "Compare", compared.length)}
         {button("templates", "Templates")}
@@ -149,7 +150,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         </div>
         <div className="chartplace">
           <div className="canvas" ref={host} tabIndex={0} role="application" aria-roledescription="price chart" aria-label={`Price chart of ${ask?.symbol ?? ""}, ${ask?.interval ?? ""}. ${summary}`} aria-describedby="chart-keys" onKeyDown={press} />
-          <span id="chart-keys" className="unseen">{KEYS}</span>
+          <span id="chart-keys" className="sr">{KEYS}</span>
           <Legend ask={ask} view={view} host={host} say={legend} look={look} compared={compared} onIndicators={(indicators) => change({ indicators })} />
           {words ? <div className="wait" role="status">{words}</div> : null}
           {problem ? <button type="button" className="note bad chartproblem" onClick={() => setProblem("")}>{problem}</button> : null}
@@ -204,5 +205,5 @@ function told(view) {
   if (!bars.length) return "";
   const [first, last] = [bars[0], bars.at(-1)];
   const [high, low] = [Math.max(...bars.map((bar) => bar.high)), Math.min(...bars.map((bar) => bar.low))];
-  return `${bars.length} bars from ${when(first.starts, view.ask.interval)} to ${when(last.starts, view.ask.interval)}, last ${last.close}, highest ${high}, lowest ${low}, ${((last.close / first.close - 1) * 100).toFixed(1)} % over all.`;
+  return `${bars.length} bars from ${when(first.starts, view.ask.interval, view.ask.symbol)} to ${when(last.starts, view.ask.interval, view.ask.symbol)}, last ${last.close}, highest ${high}, lowest ${low}, ${((last.close / first.close - 1) * 100).toFixed(1)} % over all.`;
 }

@@ -1,4 +1,6 @@
-// Bars, indicators and events from REST, and time as the chart draws it: the exchange's wall clock.
+// Bars, indicators and events from REST, and time as the chart draws it: the exchange's wall clock, of coins UTC.
+import { NEW_YORK, shiftOf, zoneOf } from "./symbols.js";
+
 export const STEPS = { "1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400, "1w": 604800, "1mo": 2592000 };
 export const PAGE = 300;
 export const MOST = 5000;
@@ -8,14 +10,16 @@ export const seconds = (text) => Math.floor(Date.parse(text) / 1000);
 export const instant = (at) => new Date(at * 1000).toISOString();
 
 // The library draws UTC: shift to the exchange's wall clock so that 09:30 reads 09:30. Clocks change on Sundays, when
-// nobody trades, so that one answer serves a day; asking for each bar would take longer than drawing it.
+// nobody trades but in coins, which keep UTC, so that one answer serves a day; asking for each bar would take longer
+// than drawing it. Currencies begin on such a Sunday, after the change: their days have answers of their own.
 const zone = new Intl.DateTimeFormat("en-US", {
-  timeZone: "America/New_York", hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric",
+  timeZone: NEW_YORK, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric",
   minute: "numeric", second: "numeric",
 });
 const offsets = new Map();
-function offset(at) {
-  const day = Math.floor(at / 86400);
+function offset(at, symbol) {
+  if (zoneOf(symbol) === "UTC") return 0;
+  const day = Math.floor((at + shiftOf(symbol)) / 86400) + (shiftOf(symbol) ? 0.5 : 0);
   let found = offsets.get(day);
   if (found === undefined) {
     const part = Object.fromEntries(zone.formatToParts(at * 1000).map((one) => [one.type, +one.value]));
@@ -24,11 +28,16 @@ function offset(at) {
   }
   return found;
 }
-export const shown = (at, interval) => (isDaily(interval) ? at - (at % 86400) : at + offset(at));
+const midnight = (at) => at - (at % 86400);
+// The trading day's date: a day of currencies carries the date it ends on.
+export const dayOf = (at, symbol) => (shiftOf(symbol) ? midnight(at + offset(at, symbol) + shiftOf(symbol)) : midnight(at));
+export const shown = (at, interval, symbol) => (isDaily(interval) ? dayOf(at, symbol) : at + offset(at, symbol));
 
-const WORDS = new Intl.DateTimeFormat("en-US", { timeZone: "America/New_York", weekday: "short", month: "short", day: "numeric", year: "numeric" });
-const CLOCK = new Intl.DateTimeFormat("en-US", { timeZone: "America/New_York", weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-export const when = (at, interval) => (isDaily(interval) ? WORDS : CLOCK).format(at * 1000);
+const WORDS = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", weekday: "short", month: "short", day: "numeric", year: "numeric" });
+const CLOCK = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+export const when = (at, interval, symbol) =>
+  isDaily(interval) ? WORDS.format(dayOf(at, symbol) * 1000)
+    : `${CLOCK.format(shown(at, interval, symbol) * 1000)}${zoneOf(symbol) === "UTC" ? " UTC" : ""}`;
 
 async function get(path, query) {
   const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { credentials: "same-origin" });
@@ -37,10 +46,10 @@ async function get(path, query) {
   return told;
 }
 
-function barOf(row, interval) {
+function barOf(row, interval, symbol) {
   const starts = seconds(row.starts_at);
   return {
-    starts, time: shown(starts, interval), open: +row.open, high: +row.high, low: +row.low, close: +row.close,
+    starts, time: shown(starts, interval, symbol), open: +row.open, high: +row.high, low: +row.low, close: +row.close,
     volume: row.volume === null ? null : +row.volume,
   };
 }
@@ -49,7 +58,7 @@ const series = (adjustment) => (adjustment && adjustment !== "splits" ? { adjust
 
 export async function loadBars({ symbol, venue, interval, adjustment }, limit = PAGE, end = null) {
   const query = { symbol, venue, interval, limit, ...series(adjustment), ...(end ? { end: instant(end) } : {}) };
-  return (await get("/api/v1/bars", query)).items.map((row) => barOf(row, interval));
+  return (await get("/api/v1/bars", query)).items.map((row) => barOf(row, interval, symbol));
 }
 
 export async function loadIndicators({ symbol, venue, interval, adjustment }, names, limit, end = null) {

@@ -1,6 +1,6 @@
 // Other symbols on the same chart: lines that tell how each moved.
 import { LineSeries } from "lightweight-charts";
-import { MOST, loadBars } from "./chartbars.js";
+import { MOST, isDaily, loadBars, shown } from "./chartbars.js";
 
 export class Compared {
   constructor(view) {
@@ -33,14 +33,17 @@ export class Compared {
       for (let left = limit, end = null; left > 0; left -= MOST) {
         const bars = await loadBars({ ...view.ask, symbol: one.symbol }, Math.min(left, MOST), end);
         if (turn !== view.turn || !bars.length) break;
-        for (const bar of bars) one.bars.set(bar.time, bar.close);
+        // On the clock of the chart's own symbol: coins keep another.
+        for (const bar of bars) one.bars.set(isDaily(view.ask.interval) ? bar.time : shown(bar.starts, view.ask.interval, view.ask.symbol), bar.close);
         end = bars[0].starts;
       }
       one.problem = one.bars.size ? "" : "no bars";
     } catch (error) { one.problem = error.message; }
     if (turn !== view.turn || !this.list.includes(one)) return;
     // Only where the chart's own symbol has a bar: another exchange's hours would stretch the time axis.
-    one.series.setData(view.bars.filter((bar) => one.bars.has(bar.time)).map(({ time }) => ({ time, value: one.bars.get(time) })));
+    const common = view.bars.filter((bar) => one.bars.has(bar.time));
+    if (one.bars.size && !common.length) one.problem = "no bars at the same times";
+    one.series.setData(common.map(({ time }) => ({ time, value: one.bars.get(time) })));
     view.say();
   }
 }

@@ -211,7 +211,7 @@ export class Drawings {
     context.lineWidth = item.width;
     const [a, b] = ends;
     const line = (x1, y1, x2, y2) => { context.beginPath(); context.moveTo(x1, y1); context.lineTo(x2, y2); context.stroke(); };
-    if (item.kind === "horizontal") { line(0, a.y, size.width, a.y); context.fillText(price(item.points[0].price), 6, a.y - 5); }
+    if (item.kind === "horizontal") { line(0, a.y, size.width, a.y); context.fillText(price(item.points[0].price, this.view.ask?.symbol), 6, a.y - 5); }
     else if (item.kind === "text") {
       const w = context.measureText(item.words).width;
       item.box = { x: a.x - 4, y: a.y - 18, w: w + 12, h: 24 };
@@ -246,7 +246,7 @@ export class Drawings {
       const y = b.y + (a.y - b.y) * level;
       context.globalAlpha = level === 0 || level === 1 || level === 0.5 || level === 0.618 ? 1 : 0.65;
       line(left, y, right, y);
-      context.fillText(`${level}  ${price(to.price + (from.price - to.price) * level)}`, left + 4, y - 4);
+      context.fillText(`${level}  ${price(to.price + (from.price - to.price) * level, this.view.ask?.symbol)}`, left + 4, y - 4);
     }
     context.globalAlpha = 0.45;
     context.setLineDash([4, 4]);

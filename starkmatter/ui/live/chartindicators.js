@@ -102,7 +102,8 @@ export class Indicators {
         const seen = own || !relative;
         const common = { lastValueVisible: own, priceLineVisible: false, visible: seen, color: paint };
         const last = line.values.findLast((value) => value !== null) ?? 1;
-        const format = item.unit === "shares" ? { type: "volume" } : { type: "price", precision: digitsOf(last), minMove: 10 ** -digitsOf(last) };
+        const digits = digitsOf(last, item.unit === "price" ? this.view.ask?.symbol : "");
+        const format = item.unit === "shares" ? { type: "volume" } : { type: "price", precision: digits, minMove: 10 ** -digits };
         const series = line.drawn === "histogram"
           ? chart.addSeries(HistogramSeries, { ...common, priceFormat: format }, one.pane)
           : chart.addSeries(LineSeries, {
@@ -135,7 +136,7 @@ export class Indicators {
   // Values at a bar, for the legend and the table.
   at(starts) {
     return this.shown.flatMap((one) => one.lines.map((line) => ({
-      key: `${one.name}/${line.id}`, title: line.title, color: line.color, text: line.seen ? figure(line.values.get(starts), line.unit) : "not on this scale",
+      key: `${one.name}/${line.id}`, title: line.title, color: line.color, text: line.seen ? figure(line.values.get(starts), line.unit, this.view.ask?.symbol) : "not on this scale",
     })));
   }
 }

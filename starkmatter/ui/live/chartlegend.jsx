@@ -48,8 +48,8 @@ export function Legend({ ask, view, host, say, look, compared, onIndicators }) {
       <div className="legend">
         <div className="row">
           <span className="title">{ask.symbol} · {ask.interval}</span>
-          <span className="soft">{when(bar.starts, ask.interval)}</span>
-          <span>O <b>{price(bar.open)}</b></span><span>H <b>{price(bar.high)}</b></span><span>L <b>{price(bar.low)}</b></span><span>C <b>{price(bar.close)}</b></span>
+          <span className="soft">{when(bar.starts, ask.interval, ask.symbol)}</span>
+          <span>O <b>{price(bar.open, ask.symbol)}</b></span><span>H <b>{price(bar.high, ask.symbol)}</b></span><span>L <b>{price(bar.low, ask.symbol)}</b></span><span>C <b>{price(bar.close, ask.symbol)}</b></span>
           {change === null ? null : <b className={dir(change)}>{signed(change)}</b>}
           {bar.volume === null || !look.volume ? null : <span>V <b>{size(bar.volume)}</b></span>}
           {ADJUSTED[ask.adjustment] ? <span className="soft">{ADJUSTED[ask.adjustment]}</span> : null}
@@ -58,7 +58,7 @@ export function Legend({ ask, view, host, say, look, compared, onIndicators }) {
         {others.map((one, i) => (
           <div className="row" key={one.symbol}>
             <span className="title" style={{ color: view.current?.inkOf(i) }}>{one.symbol}</span>
-            <b>{one.problem || (one.value === undefined ? "–" : price(one.value))}</b>
+            <b>{one.problem || (one.value === undefined ? "–" : price(one.value, one.symbol))}</b>
           </div>
         ))}
         {shown.map((one, i) => (one.own ? null : row(one, i)))}

@@ -170,7 +170,7 @@ function ObjectMenu({ drawings }) {
     <div className="body"><div className="list">
       {items.map((one, i) => (
         <div className="pair" key={one.id ?? i}>
-          <button type="button" aria-pressed={drawings.chosen === one} onClick={() => { drawings.chosen = one; drawings.changed(); }}><span>{one.words || NAMES[one.kind]}</span><span className="soft">{price(one.points[0].price)}</span></button>
+          <button type="button" aria-pressed={drawings.chosen === one} onClick={() => { drawings.chosen = one; drawings.changed(); }}><span>{one.words || NAMES[one.kind]}</span><span className="soft">{price(one.points[0].price, drawings.view?.ask?.symbol)}</span></button>
           <button type="button" className="charttool" aria-label={`Remove ${one.words || NAMES[one.kind]}`} onClick={() => drawings.remove(one)}>×</button>
         </div>
       ))}
@@ -187,15 +187,15 @@ function TableMenu({ view }) {
   return (
     <div className="body scroll" tabIndex={0} role="region" aria-label="Figures of the chart">
       <table className="data">
-        <caption className="unseen">The newest {rows.length} bars of {asked.symbol}, {asked.interval}</caption>
+        <caption className="sr">The newest {rows.length} bars of {asked.symbol}, {asked.interval}</caption>
         <thead><tr><th scope="col">When</th>{["Open", "High", "Low", "Close", "Change", "Volume", ...names].map((name) => <th key={name} scope="col" className="num">{name}</th>)}<th scope="col">Events</th></tr></thead>
         <tbody>
           {rows.map((bar, i) => {
             const before = bars[bars.length - 2 - i]?.close;
             return (
               <tr key={bar.starts}>
-                <td>{when(bar.starts, asked.interval)}</td>
-                {[bar.open, bar.high, bar.low, bar.close].map((value, j) => <td key={j} className="num">{price(value)}</td>)}
+                <td>{when(bar.starts, asked.interval, asked.symbol)}</td>
+                {[bar.open, bar.high, bar.low, bar.close].map((value, j) => <td key={j} className="num">{price(value, asked.symbol)}</td>)}
                 <td className="num">{before ? signed((bar.close / before - 1) * 100) : "–"}</td>
                 <td className="num">{bar.volume === null ? "–" : size(bar.volume)}</td>
                 {lines.map((line, j) => <td key={j} className="num">{figure(line.values.get(bar.starts), line.unit)}</td>)}

@@ -24,7 +24,7 @@ export function save(view, look) {
   paint.fillStyle = view.look.text;
   paint.font = "12px Inter, sans-serif";
   const names = view.indicators.shown.map((one) => one.title).join(" · ");
-  paint.fillText([`${price(last.close)} on ${when(last.starts, ask.interval)}`, ask.venue === "replay" ? "REPLAY" : "", look.style === "heikin_ashi" ? "Heikin-Ashi" : "", names, "StarkMatter"].filter(Boolean).join("   "), title + 28, 25);
+  paint.fillText([`${price(last.close, ask.symbol)} on ${when(last.starts, ask.interval, ask.symbol)}`, ask.venue === "replay" ? "REPLAY" : "", look.style === "heikin_ashi" ? "Heikin-Ashi" : "", names, "StarkMatter"].filter(Boolean).join("   "), title + 28, 25);
   paint.setTransform(1, 0, 0, 1, 0, 0);
   paint.drawImage(drawn, 0, HEAD * ratio);
   canvas.toBlob((blob) => {

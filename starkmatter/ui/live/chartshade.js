@@ -1,5 +1,6 @@
 // What is painted behind the candles: every other session a little darker, so that days are told apart at a glance.
 import { isDaily } from "./chartbars.js";
+import { shiftOf } from "./symbols.js";
 
 export class SessionShade {
   constructor(view) {
@@ -14,11 +15,11 @@ export class SessionShade {
   paneViews() { return this.on ? this.views : []; }
 
   // First index of each session, oldest first.
-  count(bars, interval) {
+  count(bars, ask) {
     this.days = [];
-    if (!isDaily(interval))
+    if (ask && !isDaily(ask.interval))
       for (let i = 0, day = null; i < bars.length; i++) {
-        const of = Math.floor(bars[i].time / 86400);
+        const of = Math.floor((bars[i].time + shiftOf(ask.symbol)) / 86400);
         if (of !== day) { this.days.push([i, of]); day = of; }
       }
     this.update?.();

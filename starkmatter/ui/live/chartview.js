@@ -13,11 +13,13 @@ import { digitsOf, faint, looks } from "./chartlooks.js";
 import { OrderLines } from "./chartorders.js";
 import { Pointer } from "./chartpointer.js";
 import { SessionShade } from "./chartshade.js";
+import { isPair } from "./symbols.js";
 
 const REFRESH_MS = 30_000;
 const FOLLOW_MS = 5_000;
 const TAIL = 50;
 const NEAR = 40;
+const FEW = 3;
 const STYLES = { candles: CandlestickSeries, bars: BarSeries, line: LineSeries, area: AreaSeries, heikin_ashi: CandlestickSeries };
 const MODES = { linear: 0, log: 1, percent: 2, indexed: 3 };
 
@@ -86,7 +88,7 @@ export class ChartView {
       grid: { vertLines: { color: grid }, horzLines: { color: grid } },
       crosshair: { vertLine: { labelBackgroundColor: line, color: text }, horzLine: { labelBackgroundColor: line, color: text } },
     });
-    const digits = digitsOf(this.bars.at(-1)?.close ?? 1);
+    const digits = digitsOf(this.bars.at(-1)?.close ?? 1, this.ask?.symbol);
     this.main.applyOptions({
       priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits },
       ...({
@@ -176,6 +178,8 @@ export class ChartView {
       this.events.read();
       this.tell.loaded();
       this.say();
+      // Quotes make the first bars before a source has told of those before them.
+      if (bars.length && bars.length < FEW && tries > 0) again(1500);
     } catch (error) {
       if (turn !== this.turn) return;
       this.tell.words(error.message);
@@ -192,7 +196,7 @@ export class ChartView {
     const [up, down] = [faint(look.up), faint(look.down)];
     this.volume.setData(bars.filter((bar) => bar.volume !== null).map((bar) => ({ time: bar.time, value: bar.volume, color: bar.close >= bar.open ? up : down })));
     this.byTime = new Map(bars.map((bar, i) => [bar.time, i]));
-    this.shade.count(bars, this.ask?.interval);
+    this.shade.count(bars, this.ask);
     this.drawings?.update?.();
   }
 
@@ -240,20 +244,20 @@ export class ChartView {
   }
 
   follow() {
-    if (document.hidden || window.starkmatterStream?.clock?.state !== "open") return;
+    if (document.hidden || window.starkmatterStream?.stateOf(this.ask?.symbol) !== "open") return;
     this.indicators.follow().catch(() => {});
   }
 
   take(quote, live) {
     const { bars, ask } = this;
-    if (!bars.length || live.clock?.state !== "open") return;
+    if (!bars.length || live.stateOf(ask.symbol) !== "open") return;
     const at = seconds(quote.observed_at), price = +quote.last, last = bars.at(-1), step = STEPS[ask.interval];
     const daily = isDaily(ask.interval);
-    if (ask.interval === "1d" && at - last.starts > 43200) return;
+    if (ask.interval === "1d" && at - last.starts > (isPair(ask.symbol) ? 86400 : 43200)) return;
     // From one bar's start to the next in whole steps: an hour begins with the session, not with the clock's hour.
     const starts = daily ? last.starts : last.starts + Math.floor((at - last.starts) / step) * step;
     if (at < last.starts) return;
-    if (starts > last.starts) bars.push({ starts, time: shown(starts, ask.interval), open: price, high: price, low: price, close: price, volume: null });
+    if (starts > last.starts) bars.push({ starts, time: shown(starts, ask.interval, ask.symbol), open: price, high: price, low: price, close: price, volume: null });
     else Object.assign(last, { close: price, high: Math.max(last.high, price), low: Math.min(last.low, price) });
     this.drawLast();
     this.say();

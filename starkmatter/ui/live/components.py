@@ -20,7 +20,7 @@ _CHART_PARTS = (
     "chartshade.js",
     "chartview.js",
 )
-_IMPORTED = ("rest.js", "keys.js", *_CHART_PARTS)  # by those below
+_IMPORTED = ("rest.js", "keys.js", "symbols.js", *_CHART_PARTS)  # by those below
 
 
 def _shared(*names: str) -> list[str]:

@@ -1,6 +1,7 @@
 // One socket per page to /api/v1/stream. It owns the text of every element with data-live: ticks never pass through
 // Reflex. Protocol: docs/stream.md. Money is computed only for display, from the server's own figures.
 import { useEffect } from "react";
+import { decimalsOf, hoursOf, stateOf } from "./symbols.js";
 
 const MIN_WAIT_MS = 500;
 const MAX_WAIT_MS = 10_000;
@@ -214,12 +215,13 @@ class Stream {
     const last = Number(quote.last);
     const field = cell.dataset.field;
     const { qty, cost, base } = cell.dataset;
+    const digits = decimalsOf(quote.symbol, last);
     if (field === "fresh") return this.freshness(cell, quote);
     if (field === "change" || field === "changepct") {
       if (quote.prev_close === null) return;
       const before = Number(quote.prev_close);
       const value = field === "change" ? last - before : ((last - before) / before) * 100;
-      return this.put(cell, signed(value, 2) + (field === "change" ? "" : " %"), value, true);
+      return this.put(cell, field === "change" ? signed(value, digits) : `${signed(value, 2)} %`, value, true);
     }
     if (field === "value") return this.put(cell, fixed(cents(Number(qty) * last), 2), Number(qty) * last);
     if (field === "pl") { const pl = cents(Number(qty) * last - Number(cost)); return this.put(cell, signed(pl, 2), pl, true); }
@@ -233,12 +235,12 @@ class Stream {
       }
       cell.smLow = Math.min(cell.smLow, last);
       cell.smHigh = Math.max(cell.smHigh, last);
-      return this.put(cell, `${fixed(cell.smLow, 2)} – ${fixed(cell.smHigh, 2)}`, last);
+      return this.put(cell, `${fixed(cell.smLow, digits)} – ${fixed(cell.smHigh, digits)}`, last);
     }
     const raw = quote[field];
     if (raw === null || raw === undefined) return this.put(cell, "–", 0);
     const size = field.endsWith("_size") || field === "volume";
-    this.put(cell, fixed(Number(raw), size ? 0 : 2), Number(raw));
+    this.put(cell, fixed(Number(raw), size ? 0 : digits), Number(raw));
   }
 
   total(cell) {
@@ -291,13 +293,15 @@ class Stream {
     return this.venue === "market" ? Math.max(0, this.venueNow() - quote.observed) : Date.now() - quote.seen;
   }
 
+  stateOf(symbol) { return this.venue === "market" ? stateOf(symbol, this.clock, this.venueNow()) : this.clock?.state; }
+
   venueNow() {
     return this.clock ? new Date(this.clock.venue_now).getTime() + Date.now() - this.clockAt : Date.now();
   }
 
   freshness(cell, quote) {
     const age = this.age(quote);
-    const quiet = this.clock && this.clock.state !== "open";
+    const quiet = this.clock && this.stateOf(quote.symbol) !== "open";
     cell.dataset.fresh = quiet ? "live" : this.grade(age);
     const words = quiet ? "The market is closed: last price" : `${aged(age)} old`;
     cell.title = `${words} · ${quote.provider}`;
@@ -316,12 +320,16 @@ class Stream {
     }
     const age = this.clockAt ? Date.now() - this.clockAt : null;
     const up = this.socket?.readyState === WebSocket.OPEN;
+    for (const cell of document.querySelectorAll("[data-hours]")) {
+      const words = this.venue === "market" && this.clock ? hoursOf(cell.dataset.hours, this.venueNow()) : "";
+      if (cell.textContent !== words) print(cell, words);
+    }
     this.set("[data-strip=connection]", up ? "Connected" : "Reconnecting …");
     const silent = age === null || age >= 5000;
     let [feed, grade] = [silent ? (age === null ? "Feed –" : `Feed silent for ${Math.round(age / 1000)} s`) : "Feed live", silent ? "delayed" : "live"];
     let latency = this.latency === null ? "" : `Quote age ${this.latency} ms`;
     if (this.venue === "market" && !silent) {
-      const open = this.clock.state === "open";
+      const open = this.newest ? this.stateOf(this.newest.symbol) === "open" : this.clock.state === "open";
       const old = this.newest ? this.age(this.newest) : null;
       grade = !open ? "live" : old === null ? "delayed" : this.grade(old);
       feed = old === null ? "No price yet: no source has answered" : !open ? `Last prices from ${this.newest.provider}` : `Prices ${grade} · ${this.newest.provider}`;

@@ -8,6 +8,7 @@ from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.parts import download, empty, problem_note, skeleton_rows, table, tabs, td, th
 from starkmatter.ui.pages.markets import PAGES, dialog, name_form
+from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.markets_screener import NEW_LIST, NUMBER, ScreenerState
 from starkmatter.ui.state.screened import PRESETS
 
@@ -132,6 +133,12 @@ def _result_head() -> rx.Component:
     return rx.el.header(
         rx.el.h2("Symbols"),
         rx.el.span(state.words, class_name="muted small", role="status"),
+        rx.cond(
+            FrameState.account["venue"] == "market",
+            rx.el.span(
+                "Without currency pairs and coins: their days end at other hours.", class_name="muted small wideonly"
+            ),
+        ),
         rx.el.span(class_name="push"),
         rx.el.select(
             rx.el.option("All kinds", value=""),

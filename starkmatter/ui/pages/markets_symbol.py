@@ -8,6 +8,7 @@ from starkmatter.ui.components.parts import (
     empty,
     fresh_dot,
     live,
+    own_hours,
     panel,
     problem_note,
     skeleton_rows,
@@ -57,6 +58,7 @@ def _head() -> rx.Component:
         rx.el.div(
             rx.el.div(fresh_dot(symbol), " ", rx.el.h2(symbol, class_name="symbolname")),
             rx.el.span(state.about["name"], class_name="soft small"),
+            own_hours(symbol),
             class_name="name",
         ),
         rx.el.span(live(symbol, "last", figures["last"]), class_name="last mono"),
@@ -129,16 +131,26 @@ def _figures() -> rx.Component:
                 "Day range",
                 live(symbol, "range", figures["range"], low=figures["day_low"], high=figures["day_high"], still=""),
             ),
-            fact("Volume", live(symbol, "volume", figures["volume"], still="")),
-            fact("Avg. volume, 20 d", figures["average"]),
-            fact("Volume / average", figures["relative"]),
-            fact("Volatility, 63 d", figures["volatility"]),
-            fact(
-                rx.cond(figures["beta_of"] != "", "Beta against " + figures["beta_of"], "Beta"),
-                figures["beta"],
+            rx.cond(
+                about["kind"] != "Currency pair",
+                rx.fragment(
+                    fact("Volume", live(symbol, "volume", figures["volume"], still="")),
+                    fact("Avg. volume, 20 d", figures["average"]),
+                    fact("Volume / average", figures["relative"]),
+                ),
             ),
-            fact("Sector", rx.cond(about["sector"] != "", about["sector"], "–")),
-            fact("Exchange", about["exchange"]),
+            fact("Volatility, 63 d", figures["volatility"]),
+            rx.cond(
+                about["pair"] == "",
+                rx.fragment(
+                    fact(
+                        rx.cond(figures["beta_of"] != "", "Beta against " + figures["beta_of"], "Beta"),
+                        figures["beta"],
+                    ),
+                    fact("Sector", rx.cond(about["sector"] != "", about["sector"], "–")),
+                ),
+            ),
+            fact(rx.cond(about["pair"] == "", "Exchange", "Market"), about["exchange"]),
             fact("Kind", about["kind"]),
             fact("Currency", about["currency"]),
             fact("Tick size", about["tick"]),

@@ -10,6 +10,7 @@ from starkmatter.ui.components.parts import (
     figure,
     fresh_dot,
     live,
+    own_hours,
     panel,
     problem_note,
     segment,
@@ -56,6 +57,7 @@ def _quote_head() -> rx.Component:
         rx.el.div(
             rx.el.div(fresh_dot(symbol), " ", rx.el.h1(symbol, style={"display": "inline"})),
             rx.el.span(about["name"], class_name="soft small"),
+            own_hours(symbol),
             class_name="name",
         ),
         live(symbol, "last", about["last"], "last mono"),
@@ -72,7 +74,7 @@ def _quote_head() -> rx.Component:
             "small",
         ),
         figure("Open", about["open"], "small", "wideonly"),
-        figure("Volume", live(symbol, "volume", "–", still=""), "small"),
+        rx.cond(about["fx"] == "", figure("Volume", live(symbol, "volume", "–", still=""), "small")),
         class_name="quotehead",
     )
 
@@ -152,7 +154,7 @@ def _ticket_panel() -> rx.Component:
             rx.cond(
                 TradeState.about["tradable"] != "no",
                 rx.cond(TicketState.review, _review(), _ticket()),
-                empty("Not for sale", "An index can be watched and charted, but not traded."),
+                empty("Not for sale", TradeState.about["why_not"]),
             ),
         ),
         class_name="panel sheet",
@@ -421,8 +423,9 @@ def _fills() -> rx.Component:
 
 
 def _phone_bar() -> rx.Component:
-    return rx.el.div(
+    bar = rx.el.div(
         rx.el.button("Buy", type="button", class_name="btn buy wide", on_click=TicketState.open_sheet("buy")),
         rx.el.button("Sell", type="button", class_name="btn sell wide", on_click=TicketState.open_sheet("sell")),
         class_name="buybar phonegrid",
     )
+    return rx.cond(TradeState.about["tradable"] != "no", bar)

@@ -165,13 +165,17 @@ def event_row(one: AlertEventView) -> Row:
         "symbol": one.symbol,
         "words": one.words,
         "note": one.note,
-        "price": show.money(one.price),
+        "price": show.price(one.symbol, one.price),
         "at": show.exchange_time(one.venue_at),
         "venue": one.venue,
         "new": "" if one.seen_at else "yes",
         "mail": MAILS.get(one.mail or "", ""),
         "mail_words": one.mail_words or "",
     }
+
+
+def _level(one: AlertView) -> str:
+    return f"{show.money(one.threshold)} %" if one.kind.endswith("_pct") else show.price(one.symbol, one.threshold)
 
 
 async def _alert_row(one: AlertView) -> Row:
@@ -185,8 +189,8 @@ async def _alert_row(one: AlertView) -> Row:
         "symbol": one.symbol,
         "venue": one.venue,
         "condition": KINDS[one.kind],
-        "level": f"{show.money(one.threshold)} %" if one.kind.endswith("_pct") else show.money(one.threshold),
-        "last": show.money(quote.last if quote else None),
+        "level": _level(one),
+        "last": show.price(one.symbol, quote.last if quote else None),
         "note": one.note,
         "ways": " · ".join(["page", *(["mail"] if one.by_mail else []), "every crossing" if one.repeats else "once"]),
         "state": state,

@@ -5,6 +5,8 @@ from typing import Any
 import reflex as rx
 
 from starkmatter.backends import backends
+from starkmatter.domain.pairs import meant_by
+from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import EXCHANGE_ZONE, Session
 from starkmatter.errors import StarkMatterError, Unavailable
 from starkmatter.market.exceptional_days import ExceptionalDay, coming_sessions
@@ -56,7 +58,7 @@ class CorrelationState(rx.State):
     @allow("user")
     async def add(self, form: dict[str, str]) -> None:
         """One more symbol."""
-        symbol = form.get("symbol", "").strip().upper()
+        symbol = meant_by(form.get("symbol", ""))
         b = backends()
         if len(self.symbols) >= MAX_SYMBOLS:
             self.problem = f"A table has {MAX_SYMBOLS} symbols at most. Take one out first."
@@ -160,11 +162,17 @@ class SessionsState(rx.State):
             self.coming = [_session_row(one) for one in found.coming]
             self.exceptions = [_exception_row(one) for one in found.exceptions]
             until = f" Known until {show.day(found.known_until)}." if found.known_until else ""
-            self.words = f"New York Stock Exchange, in New York's time.{until}"
+            self.words = f"New York Stock Exchange, in New York's time.{until}{_others(clock.venue)}"
             self.problem = ""
         except StarkMatterError as error:
             self.problem = error.text
         self.ready = True
+
+
+def _others(venue: Venue) -> str:
+    if venue != "market":
+        return ""
+    return " Currencies trade from Sunday 17:00 to Friday 17:00 in New York, coins always; a coin's day is UTC's."
 
 
 def _session_row(one: Session) -> Row:

@@ -257,20 +257,21 @@ def _row(symbol: str, name: str, quote: Quote | None, line: MiniLine) -> Row:
     moved = quote.last - quote.prev_close if quote and quote.prev_close else None
     pct = moved / quote.prev_close * 100 if quote and quote.prev_close and moved is not None else None
     drawn = line.closes[-1] - line.closes[0] if line.closes else None
+    last = quote.last if quote else None
     way = drawn if moved is None or line.days else moved
     return {
         "symbol": symbol,
         "name": name,
-        "last": show.money(quote.last if quote else None),
-        "change": show.change(moved),
+        "last": show.price(symbol, last),
+        "change": show.price_change(symbol, moved, last),
         "change_pct": show.percent(pct),
         "dir": show.direction(moved),
-        "bid": show.money(quote.bid if quote else None),
-        "ask": show.money(quote.ask if quote else None),
+        "bid": show.price(symbol, quote.bid if quote else None),
+        "ask": show.price(symbol, quote.ask if quote else None),
         "volume": show.money(quote.volume if quote else None, 0),
         "spark": line_points(line.closes, SPARK_WIDTH, SPARK_HEIGHT),
         "spark_dir": show.direction(way),
-        "spark_words": f"{line.words}: {show.change(drawn)}" if line.closes else "No bars yet",
+        "spark_words": f"{line.words}: {show.price_change(symbol, drawn, last)}" if line.closes else "No bars yet",
     }
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from operator import itemgetter
 
 import reflex as rx
@@ -10,6 +11,7 @@ from starkmatter.backends import backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import dividend_words, expected_words, hour_words, pay_words, split_words
 from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import Quote, Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import NotFound, StarkMatterError
@@ -37,8 +39,9 @@ NO_FIGURES: Row = dict.fromkeys(
     show.NOTHING,
 ) | dict.fromkeys(("dir", "range", "low", "high", "day_low", "day_high", "place", "beta_of", "note", "line"), "")
 NOBODY: Row = dict.fromkeys(
-    ("name", "sector", "exchange", "kind", "currency", "tick", "lot", "trade", "data", "isin", "figi"), ""
+    ("name", "sector", "exchange", "kind", "pair", "currency", "tick", "lot", "trade", "data", "isin", "figi"), ""
 )
+KIND_WORDS = {"equity": "Share", "etf": "Fund", "index": "Index", "fx": "Currency pair", "crypto": "Coin"}
 
 
 class SymbolState(rx.State):
@@ -61,7 +64,7 @@ class SymbolState(rx.State):
     @allow("user")
     async def load(self):
         """Read everything about the symbol."""
-        asked = str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].upper().replace("%5E", "^")
+        asked = meant_by(str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].replace("%5E", "^"))
         self.said = ""
         if not SYMBOL.fullmatch(asked):
             return rx.redirect("/markets")
@@ -102,14 +105,14 @@ class SymbolState(rx.State):
         if venue == "market":
             await look_at_bars(b.cache, one.symbol, "1d")
         known = await load_actions(b.db, venue, one.symbol)
-        self.actions, self.actions_note = action_rows(known, exchange_day(utc_now())), _told(known, venue)
+        self.actions, self.actions_note = action_rows(known, exchange_day(utc_now())), _told(one, known, venue)
         if clock is None:
             self.figures, self.returns = NO_FIGURES, []
             return
         until = clock.venue_now
         figures = await key_figures(b.db, venue, one.symbol, until)
         closes = [bar.close for bar in await load_bars(b.db, venue, one.symbol, "1d", limit=YEAR, until=until)]
-        self.figures = figure_row(figures, quote) | {"line": line_points(closes, LINE_WIDTH, LINE_HEIGHT)}
+        self.figures = figure_row(one.symbol, figures, quote) | {"line": line_points(closes, LINE_WIDTH, LINE_HEIGHT)}
         self.returns = [
             {"period": name, "text": show.percent(_pct(value)), "dir": show.direction(value)}
             for name, value in figures.returns.items()
@@ -147,7 +150,9 @@ def action_rows(known: Actions, today: date) -> list[Row]:
     ]
 
 
-def _told(known: Actions, venue: Venue) -> str:
+def _told(one: Instrument, known: Actions, venue: Venue) -> str:
+    if one.kind in {"fx", "crypto"}:
+        return "Currency pairs and coins have no splits, dividends or earnings."
     if venue != "market":
         return "The replay's history came adjusted and names no splits, dividends or earnings."
     if known.asked_at is None:
@@ -155,7 +160,7 @@ def _told(known: Actions, venue: Venue) -> str:
     return "No source knows of any."
 
 
-def figure_row(found: KeyFigures, quote: Quote | None) -> Row:
+def figure_row(symbol: str, found: KeyFigures, quote: Quote | None) -> Row:
     """The figures in words and numbers; `place` is where the last price lies in the 52 weeks, 0 to 100."""
     day, last = found.day, quote.last if quote else (found.day.close if found.day else None)
     before = quote.prev_close if quote and quote.prev_close else found.before
@@ -165,19 +170,20 @@ def figure_row(found: KeyFigures, quote: Quote | None) -> Row:
     place = (last - low) / (high - low) * 100 if last is not None and high and low and high > low else None
     volume = quote.volume if quote and quote.volume is not None else (day.volume if day else None)
     average = found.average_volume
+    price = partial(show.price, symbol)
     return NO_FIGURES | {
-        "last": show.money(last),
-        "change": show.change(moved),
+        "last": price(last),
+        "change": show.price_change(symbol, moved, last),
         "change_pct": show.percent(moved / before * 100 if moved is not None and before else None),
         "dir": show.direction(moved),
-        "bid": show.money(quote.bid if quote else None),
-        "ask": show.money(quote.ask if quote else None),
-        "open": show.money(day.open if day else None),
-        "range": f"{show.money(day.low)} – {show.money(day.high)}" if day else show.NOTHING,
+        "bid": price(quote.bid if quote else None),
+        "ask": price(quote.ask if quote else None),
+        "open": price(day.open if day else None),
+        "range": f"{price(day.low)} – {price(day.high)}" if day else show.NOTHING,
         "day_low": show.plain_number(day.low) if day else "",
         "day_high": show.plain_number(day.high) if day else "",
-        "low": show.money(low),
-        "high": show.money(high),
+        "low": price(low),
+        "high": price(high),
         "place": f"{float(place):.1f}" if place is not None else "",
         "volume": show.money(volume, 0),
         "average": show.money(average, 0),
@@ -194,7 +200,8 @@ def _about(one: Instrument) -> Row:
         "name": one.name,
         "sector": one.sector,
         "exchange": one.exchange,
-        "kind": {"equity": "Share", "etf": "Fund", "index": "Index"}.get(one.kind, one.kind),
+        "kind": KIND_WORDS.get(one.kind, one.kind),
+        "pair": "yes" if one.kind in {"fx", "crypto"} else "",
         "currency": one.currency,
         "tick": show.quantity(one.tick_size),
         "lot": show.quantity(one.lot_size),

@@ -13,7 +13,11 @@ NO_ACCOUNT: Row = dict.fromkeys(
     ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
 )
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
-NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {"tradable": "yes"}
+NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
+    "tradable": "yes",
+    "why_not": "",
+    "fx": "",
+}
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING
 ) | {"cost_name": "Est. cost", "has_realized": ""}

@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal
+from functools import partial
 from uuid import UUID, uuid4
 
 import reflex as rx
@@ -11,7 +12,9 @@ from starkmatter.accounts.vault import stored_secrets
 from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
 from starkmatter.backends import Backends, backends
 from starkmatter.connections.market_data import ALPACA_DATA
+from starkmatter.domain.instruments import untradable_words
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
+from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import SHOWN_INTERVALS, Bar, Venue
 from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
@@ -53,7 +56,7 @@ class TradeState(rx.State):
     @allow("user")
     async def load(self):
         """Read the symbol of the address and everything the person has in it."""
-        asked = str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].upper().replace("%5E", "^")
+        asked = meant_by(str(self.router.url.path).rstrip("/").rsplit("/", 1)[-1].replace("%5E", "^"))
         if not SYMBOL.fullmatch(asked):
             return rx.redirect("/trade/AAPL")
         b, venue = backends(), await chosen_venue(self)
@@ -72,6 +75,7 @@ class TradeState(rx.State):
             day = await _day_bar(venue, one.symbol)
         except StarkMatterError as error:
             quote, day, self.problem = None, None, error.text
+        price = partial(show.price, one.symbol)
         self.about = {
             "venue": venue,
             "name": one.name,
@@ -79,14 +83,16 @@ class TradeState(rx.State):
             "exchange": one.exchange,
             "note": one.data_note,
             "tradable": "yes" if one.tradable else "no",
-            "last": show.money(quote.last if quote else None),
-            "bid": show.money(quote.bid if quote else None),
-            "ask": show.money(quote.ask if quote else None),
-            "open": show.money(day.open if day else None),
-            "range": f"{show.money(day.low)} – {show.money(day.high)}" if day else show.NOTHING,
+            "fx": "yes" if one.kind == "fx" else "",
+            "why_not": "" if one.tradable else untradable_words(one.symbol),
+            "last": price(quote.last if quote else None),
+            "bid": price(quote.bid if quote else None),
+            "ask": price(quote.ask if quote else None),
+            "open": price(day.open if day else None),
+            "range": f"{price(day.low)} – {price(day.high)}" if day else show.NOTHING,
             "low": show.plain_number(day.low) if day else "",
             "high": show.plain_number(day.high) if day else "",
-            "polled": "yes" if venue == "market" and not await _streams(b) else "",
+            "polled": "yes" if venue == "market" and one.tradable and not await _streams(b) else "",
         }
         await self._read_own()
         ticket = await self.get_state(TicketState)

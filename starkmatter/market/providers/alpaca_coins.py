@@ -1,0 +1,44 @@
+"""Coins from Alpaca through its SDK's client of them: `BTC/USD` there. Their stream is another one, not used here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from starkmatter.domain.pairs import DOLLAR, coin_of
+from starkmatter.domain.quotes import Interval
+
+if TYPE_CHECKING:
+    from alpaca.data.historical.crypto import CryptoHistoricalDataClient
+
+
+def theirs(symbol: str) -> str:
+    """Alpaca's spelling of a coin."""
+    return f"{coin_of(symbol)}/{DOLLAR}"
+
+
+def ours(symbol: str) -> str:
+    """Our spelling of Alpaca's."""
+    return symbol.replace("/", "-")
+
+
+def snapshots(client: "CryptoHistoricalDataClient", symbols: Sequence[str]) -> Any:
+    """The newest of each coin, as the vendor tells it, by its own spelling."""
+    from alpaca.data.requests import CryptoSnapshotRequest
+
+    return client.get_crypto_snapshot(CryptoSnapshotRequest(symbol_or_symbols=[theirs(one) for one in symbols]))
+
+
+def bars(client: "CryptoHistoricalDataClient", symbol: str, interval: Interval, start: datetime, end: datetime) -> Any:
+    """Bars of a coin, by its own spelling. Its hours are whole ones, as ours are."""
+    from alpaca.data.requests import CryptoBarsRequest
+    from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+
+    frames = {
+        "1m": TimeFrame(1, TimeFrameUnit.Minute),
+        "5m": TimeFrame(5, TimeFrameUnit.Minute),
+        "15m": TimeFrame(15, TimeFrameUnit.Minute),
+        "1h": TimeFrame(1, TimeFrameUnit.Hour),
+        "1d": TimeFrame(1, TimeFrameUnit.Day),
+    }
+    asked = CryptoBarsRequest(symbol_or_symbols=theirs(symbol), timeframe=frames[interval], start=start, end=end)
+    return client.get_crypto_bars(asked)
