@@ -1,5 +1,6 @@
 """What goes over the wire about accounts, orders, fills and the ledger."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.domain.orders import OrderType, TimeInForce
 from starkmatter.domain.quotes import Venue
 
 
@@ -66,10 +68,26 @@ class NewOrder(Request):
     account_id: UUID
     symbol: str = Field(min_length=1, max_length=20)
     side: Literal["buy", "sell"]
-    type: Literal["market", "limit"]
-    qty: Figure
+    type: OrderType
+    qty: Figure | None = Field(None, description="Shares; left out when the order is by `notional`.")
+    notional: Figure | None = Field(None, description="Money to spend or to receive before fees, instead of `qty`.")
     limit_price: Figure | None = None
-    time_in_force: Literal["day", "gtc"] = "day"
+    stop_price: Figure | None = None
+    trail_amount: Figure | None = Field(None, description="How far a trailing stop follows, in money per share.")
+    trail_percent: Figure | None = Field(None, description="How far a trailing stop follows: 1.5 is 1.5 %.")
+    time_in_force: TimeInForce = "day"
+    expires_on: date | None = Field(None, description="The last day of an order that is good till a date (`gtd`).")
+    extended_hours: bool = False
+
+
+class ChangedOrder(Request):
+    """What is left out stays as it is."""
+
+    qty: Figure | None = Field(None, description="The new whole quantity, what has filled included.")
+    limit_price: Figure | None = None
+    stop_price: Figure | None = None
+    trail_amount: Figure | None = None
+    trail_percent: Figure | None = None
 
 
 class OrderOut(Answer):
@@ -80,17 +98,24 @@ class OrderOut(Answer):
     side: str
     type: str
     qty: Qty
-    notional: Money | None = None
+    notional: Money | None
     filled_qty: Qty
     avg_price: Money | None
     limit_price: Money | None
-    stop_price: Money | None = None
+    stop_price: Money | None
+    trail_amount: Money | None
+    trail_percent: Qty | None
+    water: Money | None = Field(description="The best trade that a trailing stop has followed.")
+    triggered_at: Instant | None = Field(description="When the stop was reached, in the venue's time.")
     time_in_force: str
+    expires_on: date | None
+    extended_hours: bool
     status: str
     reject_reason: str | None
     reserved: Money
     created_at: Instant
     updated_at: Instant
+    revision: int
 
 
 class OrderEventOut(Answer):

@@ -8,6 +8,10 @@ SELECT id, user_id, venue, broker, mode, currency, preset FROM account WHERE id 
 
 SUBMIT = "SELECT order_id, outcome, reason FROM submit_orders(%s::jsonb, %s)"
 
+KEEP_WATCHES = "SELECT keep_watches(%s::jsonb)"
+
+REPLACE = "SELECT outcome, reason FROM replace_order(%s, %s, %s::jsonb, %s, %s)"
+
 BOOK = "SELECT order_id, booked, status FROM book_executions(%s::jsonb, %s)"
 
 REQUEST_CANCEL = "SELECT outcome FROM request_cancel(%s, %s, %s, %s)"
@@ -17,7 +21,8 @@ FREEZE = "UPDATE account SET frozen_reason = %s WHERE id = %s AND frozen_reason 
 _ORDER_COLUMNS = """
        o.id, 'sm-' || o.id AS client_order_id, o.account_id, o.symbol, o.side, o.type, o.qty, o.filled_qty,
        CASE WHEN o.filled_qty > 0 THEN round(o.filled_value / o.filled_qty, 6) END AS avg_price, o.limit_price,
-       o.time_in_force, o.status, o.reject_reason, o.reserved, o.created_at, o.updated_at
+       o.time_in_force, o.status, o.reject_reason, o.reserved, o.created_at, o.updated_at, o.stop_price, o.trail_amount,
+       o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
@@ -56,7 +61,8 @@ SELECT {_FILL_COLUMNS}
 _WORK_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, a.preset, o.symbol, o.side, o.type,
        o.qty - o.filled_qty AS leaves_qty, o.qty, o.limit_price, o.time_in_force, o.session_on, o.status,
-       o.reserve_per_share, o.submitted_venue_at, o.sequence
+       o.reserve_per_share, o.submitted_venue_at, o.sequence, o.filled_qty, o.filled_value, o.stop_price,
+       o.trail_amount, o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision
 """
 
 # The first rows are found before anything is joined: in a burst there are thousands behind them.
@@ -108,7 +114,8 @@ VALUES (%(account)s, %(kind)s, %(description)s, %(order)s, %(fill)s, %(venue_at)
 _BROKERED_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, o.symbol, o.side, o.type, o.qty, o.limit_price, o.time_in_force,
        o.session_on, o.status, o.sequence, o.filled_qty, o.filled_value, o.reserved, o.reserve_per_share,
-       o.cancel_requested_at, o.created_at
+       o.cancel_requested_at, o.created_at, o.stop_price, o.trail_amount, o.trail_percent, o.notional, o.expires_on,
+       o.extended_hours
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
@@ -143,7 +150,9 @@ UPDATE account SET cash = cash + %(cash)s, reserved = reserved - %(release)s WHE
 FILL_ORDER = """
 UPDATE trade_order
    SET filled_qty = filled_qty + %(qty)s, filled_value = filled_value + %(value)s, reserved = reserved - %(release)s,
-       updated_at = %(now)s
+       updated_at = %(now)s,
+       qty = CASE WHEN notional IS NOT NULL AND (%(ends)s OR filled_qty + %(qty)s > qty) THEN filled_qty + %(qty)s
+                  ELSE qty END
  WHERE id = %(order)s
 """
 

@@ -1,17 +1,22 @@
 """What the order pages and the API show: orders, fills with receipts, and the ticket's preview."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from starkmatter.domain.orders import OrderType, Side, TimeInForce
+from starkmatter.domain.money import ZERO
+from starkmatter.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """One order. Quantities in shares, prices per share; `avg_price` is None until something filled."""
+    """One order. Quantities in shares, prices per share; `avg_price` is None until something filled.
+
+    `stop_price` of a trailing stop is where it lies now, `water` the best trade it followed. The quantity of an order
+    by `notional` is what the newest price makes of the amount. `revision` counts how often its terms were set.
+    """
 
     id: UUID
     client_order_id: str
@@ -29,6 +34,33 @@ class OrderView:
     reserved: Decimal
     created_at: datetime
     updated_at: datetime
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    water: Decimal | None = None
+    triggered_at: datetime | None = None
+    notional: Decimal | None = None
+    expires_on: date | None = None
+    extended_hours: bool = False
+    revision: int = 1
+
+    @property
+    def request(self) -> OrderRequest:
+        """The order as it would be asked for with its present terms."""
+        return OrderRequest(
+            self.symbol,
+            self.side,
+            self.type,
+            self.qty if self.notional is None else ZERO,
+            self.time_in_force,
+            limit_price=self.limit_price,
+            stop_price=None if self.type == "trailing_stop" else self.stop_price,
+            trail_amount=self.trail_amount,
+            trail_percent=self.trail_percent,
+            notional=self.notional,
+            expires_on=self.expires_on,
+            extended_hours=self.extended_hours,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -70,13 +71,29 @@ class AccountShare(SQLModel, table=True):
 
 
 class TradeOrder(SQLModel, table=True):
-    """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself."""
+    """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself.
+
+    `water` is the best trade that a trailing stop followed, `stop_price` of one where its stop lies now. The quantity
+    of an order by `notional` is what the newest price makes of the amount. `revision` grows with every change of terms.
+    """
 
     __tablename__ = "trade_order"
     __table_args__ = (
-        CheckConstraint("qty > 0", name="trade_order_qty_positive"),
+        CheckConstraint("qty > 0 OR status = 'risk_rejected'", name="trade_order_qty_positive"),
         CheckConstraint("filled_qty >= 0 AND filled_qty <= qty", name="trade_order_filled_within_qty"),
-        CheckConstraint("(type = 'limit') = (limit_price IS NOT NULL)", name="trade_order_limit_price_fits_type"),
+        CheckConstraint(
+            "(type IN ('limit', 'stop_limit')) = (limit_price IS NOT NULL) OR status = 'risk_rejected'",
+            name="trade_order_limit_price_fits_type",
+        ),
+        CheckConstraint(
+            "type = 'trailing_stop' OR (type IN ('stop', 'stop_limit')) = (stop_price IS NOT NULL) "
+            "OR status = 'risk_rejected'",
+            name="trade_order_stop_price_fits_type",
+        ),
+        CheckConstraint(
+            "(type = 'trailing_stop') = (num_nonnulls(trail_amount, trail_percent) = 1) OR status = 'risk_rejected'",
+            name="trade_order_trail_fits_type",
+        ),
         Index("trade_order_account_created", "account_id", text("created_at DESC")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
@@ -105,6 +122,15 @@ class TradeOrder(SQLModel, table=True):
     created_at: datetime = instant_column()
     updated_at: datetime = instant_column()
     placed_by: UUID | None = None
+    stop_price: Decimal | None = price_column(nullable=True)
+    trail_amount: Decimal | None = price_column(nullable=True)
+    trail_percent: Decimal | None = price_column(nullable=True)
+    water: Decimal | None = price_column(nullable=True)
+    triggered_at: datetime | None = instant_column(nullable=True)
+    notional: Decimal | None = money_column(nullable=True)
+    expires_on: date | None = None
+    extended_hours: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    revision: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False, server_default="1"))
 
 
 class OrderEvent(SQLModel, table=True):
