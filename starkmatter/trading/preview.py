@@ -25,15 +25,23 @@ class _Held:
     reserved_qty: Decimal = ZERO
 
 
-async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> OrderPreview:
-    """Estimate at the newest quote; nothing is stored. NotFound when the account is not the caller's."""
+async def preview_order(
+    b: Backends, caller: Caller, account_id: UUID, request: OrderRequest, *, in_place: bool = False
+) -> OrderPreview:
+    """Estimate at the newest quote; nothing is stored. NotFound when the account is not the caller's.
+
+    `in_place`: it takes a resting order's place, so what it needs is not held against what is free; whether that is
+    enough is said when the change is asked for.
+    """
     ticket = await open_ticket(b, caller, account_id, request)
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
-    return estimate(request, ticket, held, free)
+    return estimate(request, ticket, held, free, in_place=in_place)
 
 
-def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal) -> OrderPreview:
+def estimate(
+    request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal, *, in_place: bool = False
+) -> OrderPreview:
     """The preview from what is known; figures that need a price are None without one."""
     refusals = refusals_of(request, ticket)
     warnings = risk.warnings(request, ticket.quote, ticket.clock)
@@ -49,7 +57,7 @@ def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Deci
     cash = book_fill(request.side, request.symbol, qty, price, fees, ticket.account.currency).cash
     reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     realized = None
-    sellable = held.signed_qty - held.reserved_qty
+    sellable = held.signed_qty - (ZERO if in_place else held.reserved_qty)
     if request.side == "sell":
         if qty > sellable:
             refusals = [
@@ -60,7 +68,7 @@ def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Deci
         else:
             before = HoldingState(held.signed_qty, held.cost_basis)
             realized = after_fill(before, "sell", qty, cash).realized_pl
-    elif reservation.total > free_cash:
+    elif reservation.total > free_cash and not in_place:
         refusals = [
             *refusals,
             f"Buying power is {free_cash:,.2f} {ticket.account.currency} and this order needs "

@@ -1,5 +1,6 @@
 """Stops, trails, times in force, amounts and changes, from the request to the books, on the real database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 from datetime import date, timedelta
@@ -18,7 +19,7 @@ from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.orders import get_fill, get_order, list_fills, order_events
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.replace import Terms, replace_order
+from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import submit_order
 from tests.builders import CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
 
@@ -478,3 +479,36 @@ async def test_a_key_is_bound_to_every_field(desk: Desk) -> None:
     for text in ("sell 10 AAPL stp=94.00", "sell 10 AAPL trl=5", "sell 10 AAPL stp=95.00 gtc"):
         with pytest.raises(Exception, match="already used for another order"):
             await send(desk, text)
+
+
+# --- another order in place of one at a broker ------------------------------------------------------------------------
+
+
+async def test_an_order_is_canceled_for_certain_before_another_is_sent(desk: Desk) -> None:
+    placed = await send(desk, "buy 10 AAPL @ 90.00 gtc")
+
+    async def work() -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            await desk.broker.drain()
+
+    working = asyncio.create_task(work())
+    try:
+        gone = await cancel_before_replacing(desk.b, desk.caller, placed.id, Decimal(0))
+    finally:
+        working.cancel()
+    assert gone.status == "canceled"
+
+
+async def test_an_order_that_fills_before_its_cancel_is_through_is_not_replaced(desk: Desk) -> None:
+    placed = await send(desk, "buy 10 AAPL @ 90.00 gtc")
+    await desk.tell(quote("AAPL 89.00/89.05"))
+    with pytest.raises(Conflict, match="Nothing was sent in its place"):
+        await cancel_before_replacing(desk.b, desk.caller, placed.id, Decimal(0))
+
+
+async def test_while_a_cancel_is_not_certain_nothing_is_sent_in_its_place(desk: Desk) -> None:
+    placed = await send(desk, "buy 10 AAPL @ 90.00 gtc")
+    with pytest.raises(Unavailable, match="not certain yet"):
+        await cancel_before_replacing(desk.b, desk.caller, placed.id, Decimal(0), wait_secs=0.2)
+    assert (await now(desk, placed)).status == "pending_cancel"
