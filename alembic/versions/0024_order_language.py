@@ -1,4 +1,4 @@
-"""Stops, trails, amounts, dates and extended hours of orders; what a stop remembers; orders changed in their place."""
+"""Stops, trails, amounts, dates and hours of orders, groups and conditions; what a stop remembers; changes in place."""
 
 from pathlib import Path
 
@@ -19,6 +19,10 @@ CHECKS = {
     "trade_order_stop_price_fits_type": (
         f"type = 'trailing_stop' OR (type IN ('stop', 'stop_limit')) = (stop_price IS NOT NULL) OR {REFUSED}"
     ),
+    "trade_order_group_has_roles": (
+        "(group_id IS NULL) = (role IS NULL) AND (role IS NULL OR role IN ('entry', 'target', 'stop'))"
+    ),
+    "trade_order_condition_is_whole": "num_nonnulls(cond_symbol, cond_relation, cond_price) IN (0, 3)",
     "trade_order_trail_fits_type": (
         f"(type = 'trailing_stop') = (num_nonnulls(trail_amount, trail_percent) = 1) OR {REFUSED}"
     ),
@@ -33,6 +37,7 @@ def upgrade() -> None:
     for column in _columns():
         op.add_column("trade_order", column)
     _checks(FORMER, CHECKS)
+    op.create_index("trade_order_group", "trade_order", ["group_id"], postgresql_where=sa.text("group_id IS NOT NULL"))
     _run((SQL_DIR / "0024_language.sql").read_text(encoding="utf-8"))
 
 
@@ -40,13 +45,20 @@ def downgrade() -> None:
     # What the former language has no word for is not thrown away in silence.
     op.execute(
         "DO $$ BEGIN IF EXISTS (SELECT FROM trade_order WHERE type NOT IN ('market', 'limit') OR notional IS NOT NULL "
-        "OR qty <= 0 OR time_in_force NOT IN ('day', 'gtc')) THEN "
+        "OR qty <= 0 OR held OR group_id IS NOT NULL OR time_in_force NOT IN ('day', 'gtc')) THEN "
         "RAISE EXCEPTION 'there are orders that the former version cannot keep'; END IF; END $$"
     )
     op.execute("DROP FUNCTION replace_order(uuid, uuid, jsonb, timestamptz, timestamptz)")
     op.execute("DROP FUNCTION keep_watches(jsonb)")
-    _run(_function("0015_sharing.sql", "submit_orders"))
+    op.execute("DROP FUNCTION follow_groups(jsonb, timestamptz, timestamptz)")
+    for name in ("submit_orders", "request_cancel"):
+        _run(_function("0015_sharing.sql", name))
+    _run(_function("0001_orders.sql", "release_reservation"))
     _run(_function("0010_booking.sql", "book_executions"))
+    op.execute("DROP FUNCTION add_legs(uuid, jsonb, timestamptz)")
+    op.execute("DROP FUNCTION group_left(uuid)")
+    op.execute("DROP FUNCTION group_sells(uuid, uuid)")
+    op.drop_index("trade_order_group", "trade_order")
     _checks(CHECKS, FORMER)
     for column in reversed(_columns()):
         op.drop_column("trade_order", column.name)
@@ -63,6 +75,13 @@ def _columns() -> list[sa.Column]:
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("extended_hours", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("revision", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("group_id", sa.Uuid(), nullable=True),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("shared_qty", sa.Numeric(24, 9), nullable=True),
+        sa.Column("cond_symbol", sa.String(), nullable=True),
+        sa.Column("cond_relation", sa.String(), nullable=True),
+        sa.Column("cond_price", PRICE, nullable=True),
     ]
 
 

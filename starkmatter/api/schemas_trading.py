@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
-from starkmatter.domain.orders import OrderType, TimeInForce
+from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
 from starkmatter.domain.quotes import Venue
 
 
@@ -64,6 +64,21 @@ class AccountOut(Answer):
     owner_name: str
 
 
+class TakeProfitIn(Request):
+    limit_price: Figure
+
+
+class StopLossIn(Request):
+    stop_price: Figure
+    limit_price: Figure | None = None
+
+
+class ConditionIn(Request):
+    symbol: str = Field(min_length=1, max_length=20)
+    relation: Relation
+    price: Figure
+
+
 class NewOrder(Request):
     account_id: UUID
     symbol: str = Field(min_length=1, max_length=20)
@@ -78,6 +93,14 @@ class NewOrder(Request):
     time_in_force: TimeInForce = "day"
     expires_on: date | None = Field(None, description="The last day of an order that is good till a date (`gtd`).")
     extended_hours: bool = False
+    order_class: OrderClass = Field(
+        "simple",
+        description="`bracket` (target and stop) and `oto` (one of them) follow the order as it fills; an `oco` is a "
+        "limit order with a stop beside it, which share their shares.",
+    )
+    take_profit: TakeProfitIn | None = None
+    stop_loss: StopLossIn | None = None
+    condition: ConditionIn | None = Field(None, description="Send it once another symbol's last trade is there.")
 
 
 class ChangedOrder(Request):
@@ -88,6 +111,12 @@ class ChangedOrder(Request):
     stop_price: Figure | None = None
     trail_amount: Figure | None = None
     trail_percent: Figure | None = None
+
+
+class ConditionOut(Answer):
+    symbol: str
+    relation: str
+    price: Money
 
 
 class OrderOut(Answer):
@@ -116,6 +145,10 @@ class OrderOut(Answer):
     created_at: Instant
     updated_at: Instant
     revision: int
+    group_id: UUID | None = Field(description="The first order of its group.")
+    role: str | None
+    held: bool = Field(description="Not sent yet: it waits for its group or its condition.")
+    condition: ConditionOut | None
 
 
 class OrderEventOut(Answer):
@@ -138,6 +171,7 @@ class PreviewOut(Answer):
     realized_pl: Money | None
     refusals: list[str]
     warnings: list[str]
+    notes: list[str]
 
 
 class FillOut(Answer):

@@ -127,6 +127,8 @@ async def open_proposal(b: Backends, caller: Caller, proposal_id: UUID) -> Propo
 
 async def use_proposal(b: Backends, caller: Caller, proposal_id: UUID, order: OrderView) -> bool:
     """Mark it as taken by the order; False when the order is not exactly what was proposed, or another one took it."""
+    if order.group_id is not None:
+        return False  # A proposal is of one order.
     params = {
         "proposal": proposal_id,
         "owner": caller.user_id,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import Preset, collar_price
-from starkmatter.domain.money import CENT, ZERO, is_multiple, plain, up_to_cents
+from starkmatter.domain.money import CENT, ZERO, is_multiple, money_text, plain, up_to_cents
 from starkmatter.domain.order_rules import SHARE_STEP, WHOLE, problems
 from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderRequest, qty_for
 from starkmatter.domain.quotes import Quote, VenueClock
@@ -126,11 +126,50 @@ def _not_offered(request: OrderRequest) -> list[str]:
     found = []
     if request.allow_short:
         found.append("Short selling is not offered on this account.")
-    if request.order_class != "simple" or request.condition is not None:
-        found.append("Orders in groups and orders with a condition are not offered here yet.")
+    if request.order_class in {"bracket", "oto"} and request.side == "sell":
+        found.append("A sale with orders behind it would open a short position, which is not offered on this account.")
+    if request.order_class == "oco" and request.side == "buy":
+        found.append("An OCO is a way out of what you hold: a sale.")
+    if request.order_class == "oco" and request.condition is not None:
+        found.append("An OCO works at once: it waits for no condition.")
     if request.notional is not None and request.notional > 0 and not is_multiple(request.notional, CENT):
         found.append("An amount has whole cents.")
     return found
+
+
+def consequences(request: OrderRequest, qty: Decimal, price: Decimal | None) -> list[str]:
+    """What else the order sets in motion, in words: the orders behind it and what they would bring."""
+    found = []
+    target, stop = request.take_profit, request.stop_loss
+    if request.condition is not None:
+        one = request.condition
+        relation = one.relation.replace("_", " ")
+        found.append(f"It is sent once the last trade of {one.symbol} is {relation} {money_text(one.price)}.")
+    ways = []
+    if request.order_class == "oco" and request.limit_price is not None:
+        ways.append(("the target", request.limit_price))
+    if target is not None:
+        ways.append(("the target", target.limit_price))
+    if stop is not None:
+        ways.append(("the stop", stop.stop_price))
+    if ways and request.order_class != "oco":
+        found.append("As it fills, sales of as many shares follow: " + _ways(ways, qty, price) + ".")
+    elif ways:
+        found.append("Two sales share the shares: " + _ways(ways, qty, None) + ".")
+    if len(ways) > 1:
+        found.append("What one sells the other no longer has; one that is canceled leaves the other alone.")
+    return found
+
+
+def _ways(ways: list[tuple[str, Decimal]], qty: Decimal, price: Decimal | None) -> str:
+    def told(name: str, at: Decimal) -> str:
+        if price is None:
+            return f"{name} at {money_text(at)}"
+        result = (at - price) * qty
+        sign = "+" if result > 0 else ""
+        return f"{name} at {money_text(at)} ({sign}{result:,.2f} before fees)"
+
+    return " and ".join(told(name, at) for name, at in ways)
 
 
 def _needs_price_now(request: OrderRequest) -> bool:

@@ -86,6 +86,7 @@ def estimate(
         realized_pl=realized,
         refusals=refusals,
         warnings=warnings,
+        notes=risk.consequences(request, qty, price),
     )
 
 

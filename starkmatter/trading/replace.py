@@ -55,6 +55,8 @@ async def replace_order(b: Backends, caller: Caller, order_id: UUID, terms: Term
     ticket = await open_ticket(b, caller, order.account_id, request)
     if ticket.account.broker != PAPER:
         raise Refused("An order at a broker is changed by canceling it and sending another.")
+    if order.group_id is not None and terms.qty is not None:
+        raise Refused("Orders of a group share their quantity: change its prices, or cancel it and send another.")
     if order.notional is not None:
         raise Refused("An order by an amount of money trades at once: it cannot be changed.")
     if terms.stop_price not in {None, order.stop_price} and order.triggered_at is not None:

@@ -11,6 +11,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain import risk
 from starkmatter.domain.money import plain
+from starkmatter.domain.order_groups import legs_of
 from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
@@ -61,6 +62,7 @@ async def submit_order(
         "notional": _text(request.notional),
         "expires_on": request.expires_on,
         "extended_hours": request.extended_hours,
+        **_group_of(order_id, request),
         "time_in_force": request.time_in_force,
         "session_on": ticket.session_on(now.date(), request.time_in_force),
         "reserve": plain(reservation.total),
@@ -104,6 +106,12 @@ async def submit_order(
         notional=request.notional,
         expires_on=request.expires_on,
         extended_hours=request.extended_hours,
+        group_id=order_id if taken and "legs" in item else None,
+        role=item.get("role") if taken else None,
+        held=taken and bool(item.get("held")),
+        cond_symbol=item.get("cond_symbol"),
+        cond_relation=item.get("cond_relation"),
+        cond_price=None if request.condition is None else request.condition.price,
     )
     if taken:
         wake_worker(b.cache, ticket.account.venue)
@@ -137,3 +145,33 @@ def _risk_record(ticket: Ticket, request: OrderRequest, request_hash: str, reaso
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
+
+
+def _group_of(order_id: UUID, request: OrderRequest) -> dict[str, Any]:
+    """What the stored order says of its group and condition: nothing for most."""
+    found: dict[str, Any] = {}
+    if request.condition is not None:
+        condition = request.condition
+        found |= {"cond_symbol": condition.symbol, "cond_relation": condition.relation, "held": True}
+        found["cond_price"] = plain(condition.price)
+    legs = legs_of(request)
+    if len(legs) == 1:
+        return found
+    shared = plain(request.qty) if request.order_class == "oco" else None
+    found |= {"role": legs[0][0], "shared_qty": shared}
+    found["legs"] = [
+        {
+            "id": uuid5(order_id, role),
+            "role": role,
+            "side": leg.side,
+            "type": leg.type,
+            "qty": plain(leg.qty),
+            "limit_price": _text(leg.limit_price),
+            "stop_price": _text(leg.stop_price),
+            "time_in_force": leg.time_in_force,
+            "held": request.order_class != "oco",
+            "shared_qty": shared,
+        }
+        for role, leg in legs[1:]
+    ]
+    return found

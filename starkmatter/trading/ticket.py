@@ -29,7 +29,8 @@ PAPER = "paper"
 class Ticket:
     """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer.
 
-    `held_back` says why the account's broker can take no order now, None when it can.
+    `held_back` says why the account's broker can take no order now, None when it can. `condition_known`: the symbol
+    whose price the order waits for is one of this market.
     """
 
     account: AccountFacts
@@ -38,6 +39,7 @@ class Ticket:
     clock: VenueClock | None
     preset: Preset
     held_back: str | None = None
+    condition_known: bool = True
 
     def session_on(self, today: date, time_in_force: TimeInForce = "day") -> date:
         """The trading day an order belongs to: the open one, else the next; for an opening auction the next to open."""
@@ -55,7 +57,10 @@ async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: Or
     instrument = await _instrument(b.db, account.venue, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
     held_back = None if account.broker == PAPER else await _held_back(b.db, account_id)
-    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back)
+    known = True
+    if request.condition is not None:
+        known = await _instrument(b.db, account.venue, request.condition.symbol) is not None
+    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back, known)
 
 
 def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
@@ -63,6 +68,8 @@ def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
     if ticket.account.broker in REFUSALS:
         found += REFUSALS[ticket.account.broker](request)
+    if not ticket.condition_known and request.condition is not None:
+        found.append(f"There is no instrument {request.condition.symbol} on this market to wait for.")
     return [*found, ticket.held_back] if ticket.held_back else found
 
 

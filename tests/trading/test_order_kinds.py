@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.domain.orders import Condition, OrderRequest, StopLoss, TakeProfit, parts_of
-from starkmatter.errors import Conflict, NotFound, Refused, Unavailable
+from starkmatter.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
@@ -477,7 +477,7 @@ def test_what_is_said_inside_a_name_is_not_taken_for_another_field() -> None:
 async def test_a_key_is_bound_to_every_field(desk: Desk) -> None:
     await send(desk, "sell 10 AAPL stp=95.00")
     for text in ("sell 10 AAPL stp=94.00", "sell 10 AAPL trl=5", "sell 10 AAPL stp=95.00 gtc"):
-        with pytest.raises(Exception, match="already used for another order"):
+        with pytest.raises(InvalidInput, match="already used for another order"):
             await send(desk, text)
 
 

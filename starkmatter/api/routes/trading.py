@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_trading import ChangedOrder, FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
 from starkmatter.api.security import B, Signed
-from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
+from starkmatter.domain.orders import OPEN, Condition, OrderRequest, OrderStatus, StopLoss, TakeProfit
 from starkmatter.errors import InvalidInput
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
@@ -32,6 +32,7 @@ def _request(body: NewOrder) -> OrderRequest:
     trails = (body.trail_amount is not None) + (body.trail_percent is not None)
     if trails != (body.type == "trailing_stop"):
         raise InvalidInput("trail_amount or trail_percent: one is needed for a trailing_stop, and for no other.")
+    when = body.condition
     return OrderRequest(
         body.symbol.upper(),
         body.side,
@@ -45,6 +46,10 @@ def _request(body: NewOrder) -> OrderRequest:
         notional=body.notional,
         expires_on=body.expires_on,
         extended_hours=body.extended_hours,
+        order_class=body.order_class,
+        take_profit=None if body.take_profit is None else TakeProfit(body.take_profit.limit_price),
+        stop_loss=None if body.stop_loss is None else StopLoss(body.stop_loss.stop_price, body.stop_loss.limit_price),
+        condition=None if when is None else Condition(when.symbol.upper(), when.relation, when.price),
     )
 
 

@@ -75,6 +75,7 @@ class TradeOrder(SQLModel, table=True):
 
     `water` is the best trade that a trailing stop followed, `stop_price` of one where its stop lies now. The quantity
     of an order by `notional` is what the newest price makes of the amount. `revision` grows with every change of terms.
+    A group is named by its first order. `held`: no broker knows it yet, it waits for its group or its condition.
     """
 
     __tablename__ = "trade_order"
@@ -94,6 +95,14 @@ class TradeOrder(SQLModel, table=True):
             "(type = 'trailing_stop') = (num_nonnulls(trail_amount, trail_percent) = 1) OR status = 'risk_rejected'",
             name="trade_order_trail_fits_type",
         ),
+        CheckConstraint(
+            "(group_id IS NULL) = (role IS NULL) AND (role IS NULL OR role IN ('entry', 'target', 'stop'))",
+            name="trade_order_group_has_roles",
+        ),
+        CheckConstraint(
+            "num_nonnulls(cond_symbol, cond_relation, cond_price) IN (0, 3)", name="trade_order_condition_is_whole"
+        ),
+        Index("trade_order_group", "group_id", postgresql_where=text("group_id IS NOT NULL")),
         Index("trade_order_account_created", "account_id", text("created_at DESC")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
@@ -130,6 +139,13 @@ class TradeOrder(SQLModel, table=True):
     notional: Decimal | None = money_column(nullable=True)
     expires_on: date | None = None
     extended_hours: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    group_id: UUID | None = None
+    role: str | None = None
+    held: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    shared_qty: Decimal | None = qty_column(nullable=True)
+    cond_symbol: str | None = None
+    cond_relation: str | None = None
+    cond_price: Decimal | None = price_column(nullable=True)
     revision: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False, server_default="1"))
 
 

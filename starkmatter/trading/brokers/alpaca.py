@@ -308,6 +308,8 @@ def refusals(request: OrderRequest) -> list[str]:
     fraction = request.notional is not None or request.qty != request.qty.to_integral_value()
     if request.time_in_force == "gtd":
         found.append(f"{VENDOR} knows no orders that are good till a date: use good till canceled.")
+    if request.order_class != "simple" or request.condition is not None:
+        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
     if request.extended_hours and request.time_in_force != "day":
         found.append(f"{VENDOR} takes orders for extended hours for the day only.")
     if request.notional is not None and request.side == "sell":

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.money import plain
+from starkmatter.domain.order_groups import Action
 from starkmatter.domain.orders import AUCTION_TIMES, TERMINAL
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
@@ -27,6 +28,7 @@ from starkmatter.market.calendar import load_calendar
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.service import instruments_named
 from starkmatter.trading import queries
+from starkmatter.trading.brokers.paper_groups import carry_out, met_words, open_groups, settle_groups
 from starkmatter.trading.brokers.paper_market import PaperMarket
 from starkmatter.trading.brokers.paper_work import (
     RESTING,
@@ -38,7 +40,7 @@ from starkmatter.trading.brokers.paper_work import (
     moved,
     triggered_words,
 )
-from starkmatter.trading.events import announce_orders
+from starkmatter.trading.events import announce_orders, wake_worker
 from starkmatter.trading.freeze import freeze_account
 from starkmatter.trading.listeners import listeners_of
 
@@ -59,6 +61,8 @@ class PaperBroker:
         self._book: dict[str, dict[UUID, Work]] = defaultdict(dict)
         self._broken: set[UUID] = set()
         self._unkept: dict[UUID, Work] = {}
+        self._waiting: dict[UUID, Work] = {}
+        self._unsettled: set[UUID] = set()
         self._hour: tuple[date | None, str] | None = None
         self._turn = asyncio.Lock()
         self._in_doubt = False
@@ -80,9 +84,12 @@ class PaperBroker:
     async def _read_book(self) -> None:
         found = await self._db.all(Work, queries.RESTING_WORK, (self._venue,))
         self._book.clear()
+        self._waiting = {work.id: work for work in found if work.held}
         for work in found:
-            self._book[work.symbol][work.id] = work.remembering(self._unkept.get(work.id))
-        await self._learn(self._book)
+            if not work.held:
+                self._book[work.symbol][work.id] = work.remembering(self._unkept.get(work.id))
+        self._unsettled |= await open_groups(self._db, self._venue)
+        await self._learn({work.symbol for work in found})
         self._in_doubt, self._taken_id, self._hour = False, 0, None
         log.info("book read", venue=self._venue, resting=self.resting)
 
@@ -98,17 +105,21 @@ class PaperBroker:
             self._market.take(clock, quotes)
             if self._in_doubt:
                 await self._read_book()
+            await self._settle(clock)  # Whatever a crash or a lost connection left undone comes first.
             news = list(self._timed(clock))
-            done = {entry.work.id for entry in news}
+            done = {entry.work.turn for entry in news}
             for symbol in quotes:
                 for work in tuple(self._book.get(symbol, {}).values()):
-                    if work.id in done or work.time_in_force in AUCTION_TIMES:
+                    if work.turn in done or work.time_in_force in AUCTION_TIMES:
                         continue
                     if (found := self._look(work, clock, resting=True)) is not None:
                         news.append(found)
+                        done.add(work.turn)
             await self._keep_watches()
             for start in range(0, len(news), MAX_BATCH):
                 await self._book_news(news[start : start + MAX_BATCH])
+            await self._settle(clock)
+            await self._wake_those(work for work in self._waiting.values() if work.cond_symbol in quotes)
 
     async def drain(self) -> int:
         """Work through the outbox; the number of rows taken. Nothing is taken before the venue's clock is known."""
@@ -119,20 +130,25 @@ class PaperBroker:
                     await self._read_book()
                 asked = (self._venue, self._look_after(), MAX_BATCH)
                 rows = await self._db.all(Work, queries.PENDING_WORK, asked)
-                # A batch names an order once: what else is asked of it is next.
-                first = list({work.id: work for work in reversed(rows)}.values())
+                # A batch names an order once, and one order of a group: what else is asked is next.
+                first = list({work.turn: work for work in reversed(rows)}.values())
                 first = [work for work in reversed(first) if work.id not in self._broken]
+                more = False
                 if first:
                     await self._learn({work.symbol for work in first})
+                    asked_for = {work.id for work in first}
                     news = [self._answer(work.remembering(self._unkept.get(work.id)), clock) for work in first]
                     await self._keep_watches()
                     await self._book_news(news)
+                    more = await self._settle(clock)
+                    heard = [work for work in self._waiting.values() if work.id in asked_for]
+                    more = await self._wake_those(heard) or more
             later = {work.outbox for work in rows if work.id not in self._broken} - {work.outbox for work in first}
             self._taken_id = max([self._taken_id, *(work.outbox or 0 for work in first)])
             if later:
                 self._taken_id = min(outbox or 0 for outbox in later) - 1
             taken += len(first)
-            if not later and len(rows) < MAX_BATCH:
+            if not later and not more and len(rows) < MAX_BATCH:
                 break
         return taken
 
@@ -151,8 +167,8 @@ class PaperBroker:
         """What an outbox row leads to: a cancel is confirmed, a new or changed order fills or goes into the book."""
         if work.kind == "cancel":
             return moved(work, clock, ["canceled"], ["pending_cancel"])
-        if not work.fresh and work.kind == "submit":
-            return moved(work, clock, ["submitting"], [])
+        if work.held or work.kind == "group" or (work.kind == "submit" and not work.fresh):
+            return moved(work, clock, ["submitting"], [])  # Nothing to be sent: only heard of.
         if self._market.over(work) is not None:
             self._hour = None  # It came too late: the next batch ends it.
         found = self._look(work, clock, resting=False)
@@ -188,6 +204,10 @@ class PaperBroker:
         """Orders whose auction was held or whose time is over, and everything when the venue's history has ended."""
         hour = (clock.session_on, clock.state)
         changed, self._hour = hour != self._hour, hour
+        if changed:
+            for work in self._waiting.values():
+                if (end := self._market.over(work)) is not None:
+                    yield ended(work, clock, *end)
         for orders in self._book.values():
             for work in tuple(orders.values()):
                 at_auction = work.time_in_force in AUCTION_TIMES
@@ -250,11 +270,62 @@ class PaperBroker:
         announce_orders(self._cache, told)
 
     def _follow(self, entry: News, booked: bool, status: str | None) -> None:
-        orders = self._book[entry.work.symbol]
-        if status is None or status in TERMINAL:
-            orders.pop(entry.work.id, None)
-        else:
-            orders[entry.work.id] = entry.work.after(entry, booked, status)
+        work, orders = entry.work, self._book[entry.work.symbol]
+        over = status is None or status in TERMINAL
+        if work.group_id is not None and (over or (booked and entry.execution is not None)):
+            self._unsettled.add(work.group_id)
+        if over:
+            orders.pop(work.id, None)
+            self._waiting.pop(work.id, None)
+        elif not work.held:
+            orders[work.id] = work.after(entry, booked, str(status))
+        elif work.cond_symbol is not None:
+            self._waiting[work.id] = work
+
+    async def _settle(self, clock: VenueClock) -> bool:
+        """Let groups follow what happened to one of theirs; whether anything was to be done.
+
+        What cannot be written now is looked at again.
+        """
+        if not self._unsettled or self._in_doubt:
+            return False
+        try:
+            touched = await settle_groups(self._db, self._unsettled, clock.venue_now)
+            found = await self._db.all(Work, queries.WORK_OF, (list(touched),)) if touched else []
+        except Unavailable:
+            self._in_doubt = True
+            return False
+        self._unsettled.clear()
+        if not touched:
+            return False
+        for orders in self._book.values():
+            for order_id in touched & orders.keys():
+                del orders[order_id]
+        for work in found:
+            self._book[work.symbol][work.id] = work
+        wake_worker(self._cache, self._venue)
+        return True
+
+    async def _wake_those(self, waiting: Iterable[Work]) -> bool:
+        """Send the orders whose condition was met on their way; whether there were any."""
+        clock = self._market.clock
+        met = [(work, quote) for work in waiting if (quote := self._market.met(work)) is not None]
+        if clock is None or not met:
+            return False
+        actions = [
+            Action("activate", str(work.id), work.qty, met_words(work.condition, quote))
+            for work, quote in met
+            if work.condition is not None
+        ]
+        try:
+            await carry_out(self._db, actions, clock.venue_now)
+        except Unavailable:
+            self._in_doubt = True
+            return False
+        for work, _ in met:
+            self._waiting.pop(work.id, None)
+        wake_worker(self._cache, self._venue)
+        return True
 
     async def _freeze(self, work: Work, error: DatabaseError) -> None:
         """A booking the database refuses is a broken invariant: stop that account, keep the rest going, say so.

@@ -16,6 +16,7 @@ from starkmatter.domain.freshness import STALE, is_stale, with_touch
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import PRESETS, Outcome, Preset, View, match_quote
 from starkmatter.domain.money import ZERO, is_multiple
+from starkmatter.domain.order_groups import is_met
 from starkmatter.domain.order_rules import SHARE_STEP
 from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderStatus, qty_for
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
@@ -126,6 +127,16 @@ class PaperMarket:
         if found.execution is not None:
             tape.taken_qty[work.side] += found.execution.qty
         return found
+
+    def met(self, work: Work) -> Quote | None:
+        """The quote whose last trade met the order's condition; None while it waits."""
+        condition, clock = work.condition, self.clock
+        tape = None if condition is None else self._tapes.get(condition.symbol)
+        if condition is None or tape is None or clock is None or not is_met(condition, tape.quote):
+            return None
+        if self._venue == "market" and is_stale(tape.quote, replace(clock, venue_now=utc_now())):
+            return None
+        return tape.quote
 
     def over(self, work: Work) -> tuple[OrderStatus, str] | None:
         """How and why the order's time is over; None while it may still fill. Ask after `match`."""

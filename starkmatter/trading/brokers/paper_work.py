@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.matching import PRESETS, Execution
 from starkmatter.domain.money import ZERO, money_text, plain
-from starkmatter.domain.orders import OrderStatus, OrderType, Side, TimeInForce, WorkingOrder
+from starkmatter.domain.orders import Condition, OrderStatus, OrderType, Relation, Side, TimeInForce, WorkingOrder
 from starkmatter.domain.quotes import Venue, VenueClock
 from starkmatter.domain.triggers import STOPS, Watch
 
@@ -50,6 +50,24 @@ class Work:
     expires_on: date | None
     extended_hours: bool
     revision: int
+    group_id: UUID | None
+    role: str | None
+    held: bool
+    cond_symbol: str | None
+    cond_relation: Relation | None
+    cond_price: Decimal | None
+
+    @property
+    def condition(self) -> Condition | None:
+        """What has to happen before any broker gets it."""
+        if self.cond_symbol is None or self.cond_relation is None or self.cond_price is None:
+            return None
+        return Condition(self.cond_symbol, self.cond_relation, self.cond_price)
+
+    @property
+    def turn(self) -> UUID:
+        """Orders with the same take turns: what one of a group did decides what the others may."""
+        return self.group_id or self.id
 
     @property
     def fresh(self) -> bool:
@@ -158,7 +176,9 @@ def moved(work: Work, clock: VenueClock, steps: list[str], come_from: list[str],
 
 
 def ended(work: Work, clock: VenueClock, end: OrderStatus, why: str) -> News:
-    """The order ends without a fill. One that no broker has yet is taken into the book first."""
+    """The order ends without a fill. One that no broker has yet is taken into the book first, unless it is held."""
+    if work.held:
+        return moved(work, clock, [OrderStatus.NOT_SENT], ["pending_submit"], why)
     if not work.fresh:
         return moved(work, clock, [end], [*RESTING, "pending_cancel"], why)
     steps = ["submitting", end] if end is OrderStatus.CANCELED else ["submitting", "working", end]
