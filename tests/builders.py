@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import get_args
 from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
@@ -11,7 +12,7 @@ from starkmatter.accounts.records import Caller, Role
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.orders import OrderRequest, TimeInForce
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.opening import create_account
@@ -56,17 +57,34 @@ def quote(text: str, *, size: str = "500", volume: str | None = None, at: dateti
 
 
 def order(text: str) -> OrderRequest:
-    """`"buy 10 AAPL"`, `"sell 5 AAPL @ 101.50 gtc"`: market without a price, day unless it ends in gtc."""
-    words = text.split()
-    side, qty, symbol = words[:3]
+    """`"buy 10 AAPL"`, `"sell 5 AAPL @ 101.50 gtc"`: market without a price, for the day unless a time is said.
+
+    `stp=`, `trl=` and `pct=` make it a stop or trailing stop, `usd=` an order by amount, `until=` one that is good till
+    that date, `ext` one for extended hours.
+    """
+    side, qty, symbol, *words = text.split()
+    said = dict(word.split("=") for word in words if "=" in word)
+    figure = {name: Decimal(said[name]) for name in ("stp", "trl", "pct", "usd") if name in said}
     limit = Decimal(words[words.index("@") + 1]) if "@" in words else None
+    kind = "market" if limit is None else "limit"
+    if "stp" in said:
+        kind = "stop" if limit is None else "stop_limit"
+    elif "trl" in said or "pct" in said:
+        kind = "trailing_stop"
+    times = [word for word in words if word in get_args(TimeInForce)]
     return OrderRequest(
         symbol=symbol,
         side="buy" if side == "buy" else "sell",
-        type="limit" if limit is not None else "market",
+        type=kind,  # type: ignore[arg-type]
         qty=Decimal(qty),
-        time_in_force="gtc" if words[-1] == "gtc" else "day",
+        time_in_force="gtd" if "until" in said else times[-1] if times else "day",  # type: ignore[arg-type]
         limit_price=limit,
+        stop_price=figure.get("stp"),
+        trail_amount=figure.get("trl"),
+        trail_percent=figure.get("pct"),
+        notional=figure.get("usd"),
+        expires_on=date.fromisoformat(said["until"]) if "until" in said else None,
+        extended_hours="ext" in words,
     )
 
 

@@ -114,6 +114,7 @@ RULES: dict[str, Rule] = {
     "GET /orders": Rule("user", "read", "view"),
     "GET /orders/{order_id}": Rule("user", "read", "view"),
     "DELETE /orders/{order_id}": Rule("trader", "trade", "trade"),
+    "PATCH /orders/{order_id}": Rule("trader", "trade", "trade"),
     "GET /orders/{order_id}/events": Rule("user", "read", "view"),
     "GET /orders/{order_id}/fills": Rule("user", "read", "view"),
     "GET /fills/{fill_id}/receipt": Rule("user", "read", "view"),

@@ -1,5 +1,6 @@
 """What goes over the wire about accounts, orders, fills and the ledger."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
 from starkmatter.domain.quotes import Venue
 
 
@@ -62,14 +64,59 @@ class AccountOut(Answer):
     owner_name: str
 
 
+class TakeProfitIn(Request):
+    limit_price: Figure
+
+
+class StopLossIn(Request):
+    stop_price: Figure
+    limit_price: Figure | None = None
+
+
+class ConditionIn(Request):
+    symbol: str = Field(min_length=1, max_length=20)
+    relation: Relation
+    price: Figure
+
+
 class NewOrder(Request):
     account_id: UUID
     symbol: str = Field(min_length=1, max_length=20)
     side: Literal["buy", "sell"]
-    type: Literal["market", "limit"]
-    qty: Figure
+    type: OrderType
+    qty: Figure | None = Field(None, description="Shares; left out when the order is by `notional`.")
+    notional: Figure | None = Field(None, description="Money to spend or to receive before fees, instead of `qty`.")
     limit_price: Figure | None = None
-    time_in_force: Literal["day", "gtc"] = "day"
+    stop_price: Figure | None = None
+    trail_amount: Figure | None = Field(None, description="How far a trailing stop follows, in money per share.")
+    trail_percent: Figure | None = Field(None, description="How far a trailing stop follows: 1.5 is 1.5 %.")
+    time_in_force: TimeInForce = "day"
+    expires_on: date | None = Field(None, description="The last day of an order that is good till a date (`gtd`).")
+    extended_hours: bool = False
+    order_class: OrderClass = Field(
+        "simple",
+        description="`bracket` (target and stop) and `oto` (one of them) follow the order as it fills; an `oco` is a "
+        "limit order with a stop beside it, which share their shares.",
+    )
+    take_profit: TakeProfitIn | None = None
+    stop_loss: StopLossIn | None = None
+    condition: ConditionIn | None = Field(None, description="Send it once another symbol's last trade is there.")
+
+
+class ChangedOrder(Request):
+    """What is left out stays as it is."""
+
+    qty: Figure | None = Field(None, description="The new whole quantity, what has filled included.")
+    limit_price: Figure | None = None
+    stop_price: Figure | None = None
+    trail_amount: Figure | None = None
+    trail_percent: Figure | None = None
+
+
+class ConditionOut(Answer):
+    symbol: str
+    relation: str
+    price: Money
 
 
 class OrderOut(Answer):
@@ -80,17 +127,28 @@ class OrderOut(Answer):
     side: str
     type: str
     qty: Qty
-    notional: Money | None = None
+    notional: Money | None
     filled_qty: Qty
     avg_price: Money | None
     limit_price: Money | None
-    stop_price: Money | None = None
+    stop_price: Money | None
+    trail_amount: Money | None
+    trail_percent: Qty | None
+    water: Money | None = Field(description="The best trade that a trailing stop has followed.")
+    triggered_at: Instant | None = Field(description="When the stop was reached, in the venue's time.")
     time_in_force: str
+    expires_on: date | None
+    extended_hours: bool
     status: str
     reject_reason: str | None
     reserved: Money
     created_at: Instant
     updated_at: Instant
+    revision: int
+    group_id: UUID | None = Field(description="The first order of its group.")
+    role: str | None
+    held: bool = Field(description="Not sent yet: it waits for its group or its condition.")
+    condition: ConditionOut | None
 
 
 class OrderEventOut(Answer):
@@ -113,6 +171,7 @@ class PreviewOut(Answer):
     realized_pl: Money | None
     refusals: list[str]
     warnings: list[str]
+    notes: list[str]
 
 
 class FillOut(Answer):

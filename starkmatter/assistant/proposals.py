@@ -22,8 +22,7 @@ from starkmatter.assistant.records import Proposal
 from starkmatter.assistant.toolbox import Args, Symbol, as_json, schema_of
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.money import plain
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.orders import OrderRequest, parts_of
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.market.service import get_instrument
 from starkmatter.trading.facts import account_facts
@@ -128,12 +127,13 @@ async def open_proposal(b: Backends, caller: Caller, proposal_id: UUID) -> Propo
 
 async def use_proposal(b: Backends, caller: Caller, proposal_id: UUID, order: OrderView) -> bool:
     """Mark it as taken by the order; False when the order is not exactly what was proposed, or another one took it."""
-    request = OrderRequest(order.symbol, order.side, order.type, order.qty, order.time_in_force, order.limit_price)
+    if order.group_id is not None:
+        return False  # A proposal is of one order.
     params = {
         "proposal": proposal_id,
         "owner": caller.user_id,
         "order": order.id,
-        "hash": ticket_hash(order.account_id, request),
+        "hash": ticket_hash(order.account_id, order.request),
         "now": utc_now(),
     }
     return await b.db.run(queries.USE_PROPOSAL, params) == 1
@@ -146,6 +146,4 @@ async def forget_proposals(b: Backends) -> int:
 
 def ticket_hash(account_id: UUID, request: OrderRequest) -> str:
     """SHA-256 over everything a ticket says."""
-    limit = "" if request.limit_price is None else plain(request.limit_price)
-    parts = (str(account_id), request.symbol, request.side, request.type, plain(request.qty), limit)
-    return sha256("|".join((*parts, request.time_in_force)).encode()).hexdigest()
+    return sha256("|".join((str(account_id), *parts_of(request))).encode()).hexdigest()

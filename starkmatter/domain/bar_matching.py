@@ -24,9 +24,9 @@ from decimal import ROUND_CEILING, Decimal
 from starkmatter.domain import receipts
 from starkmatter.domain.auctions import Auction, AuctionKind, match_auction
 from starkmatter.domain.fees import FeeLine
-from starkmatter.domain.matching import AT_ONCE, Execution, Outcome, fee_lines
+from starkmatter.domain.matching import Execution, Outcome, fee_lines
 from starkmatter.domain.money import ZERO, money_text
-from starkmatter.domain.orders import WorkingOrder
+from starkmatter.domain.orders import IMMEDIATE_TIMES, WorkingOrder
 from starkmatter.domain.presets import PRESETS, Preset
 from starkmatter.domain.quotes import Bar
 from starkmatter.domain.sessions import exchange_day
@@ -78,7 +78,7 @@ def match_bar(
         return Outcome(watch=watch, why="Nothing traded in this bar.")
     before = watch
     touch, watch = _touch_of(order, view, preset, resting, before)
-    at_once = order.time_in_force in AT_ONCE
+    at_once = order.time_in_force in IMMEDIATE_TIMES
     if isinstance(touch, str):
         return Outcome(watch=watch, why=touch, ends=touch if at_once else None)
     found = _take(order, touch, view, preset, max_price)
@@ -130,7 +130,7 @@ def _touch_of(
         return _Touch(bar.open, "at_open"), watch
     if _within(order, bar.open) and not resting:
         return _Touch(bar.open, "at_open"), watch
-    if order.time_in_force in AT_ONCE:
+    if order.time_in_force in IMMEDIATE_TIMES:
         return "The bar did not open within its limit.", watch
     beyond = preset.bar_through_ticks * view.tick_size
     best = bar.low if order.side == "buy" else bar.high

@@ -20,7 +20,7 @@ from typing import Any
 from starkmatter.domain import receipts
 from starkmatter.domain.fees import FeeLine, total
 from starkmatter.domain.money import ZERO
-from starkmatter.domain.orders import Side, WorkingOrder
+from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, Side, WorkingOrder
 from starkmatter.domain.presets import PRESETS, REALISTIC, Preset
 from starkmatter.domain.quotes import Quote
 from starkmatter.domain.sessions import exchange_day
@@ -40,9 +40,6 @@ __all__ = [
     "match",
     "match_quote",
 ]
-
-AT_ONCE = frozenset({"ioc", "fok"})
-AUCTIONS = frozenset({"opg", "cls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +123,10 @@ def match_quote(
     purchase was reserved for, per share; above it nothing is bought. `month_qty`: what the account traded in this
     month, for commissions in tiers.
     """
-    if order.time_in_force in AUCTIONS:
+    if order.time_in_force in AUCTION_TIMES:
         return Outcome(watch=watch, why="It waits for its auction.")
     if not may_trade(order, view.phase):
-        ends = "The market is closed: nothing can be had at once." if order.time_in_force in AT_ONCE else None
+        ends = "The market is closed: nothing can be had at once." if order.time_in_force in IMMEDIATE_TIMES else None
         return Outcome(watch=watch, why="The market is not open for it.", ends=ends)
     unusable = _unusable(view, preset)
     if unusable is not None:
@@ -150,7 +147,7 @@ def match_quote(
     )
     market = _market(order.side, view)
     found = take(want, market, preset)
-    at_once = order.time_in_force in AT_ONCE
+    at_once = order.time_in_force in IMMEDIATE_TIMES
     if isinstance(found, str):
         return Outcome(watch=watch, why=found, ends=found if at_once else None)
     on = exchange_day(view.quote.observed_at)

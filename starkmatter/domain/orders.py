@@ -4,18 +4,20 @@ Two words go over the wire for a side: `buy` and `sell`. A sale beyond what is h
 says `allow_short`; without it such a sale is refused, so that a slip of the finger never borrows shares.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from starkmatter.domain.money import ZERO
+from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.quotes import Venue
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "gtd", "ioc", "fok", "opg", "cls"]
+IMMEDIATE_TIMES: frozenset[TimeInForce] = frozenset({"ioc", "fok"})
+AUCTION_TIMES: frozenset[TimeInForce] = frozenset({"opg", "cls"})
 OrderClass = Literal["simple", "bracket", "oco", "oto"]
 Relation = Literal["at_or_above", "at_or_below"]
 AccountMode = Literal["paper", "live"]
@@ -217,6 +219,35 @@ class WorkingOrder:
     extended_hours: bool = False
     filled_qty: Decimal = ZERO
     filled_value: Decimal = ZERO
+
+
+_SAID_FIRST = ("symbol", "side", "type", "qty", "limit_price", "time_in_force")
+
+
+def parts_of(request: OrderRequest) -> tuple[str, ...]:
+    """Everything that makes the request what it is, as texts to be hashed: two that differ in anything differ in these.
+
+    The first six are always there, the others as `name=value` where they are not as usual.
+    """
+    said = [_part(getattr(request, name)) for name in _SAID_FIRST]
+    more = [field for field in fields(request) if field.name not in _SAID_FIRST]
+    usual = {field.name: field.default for field in more}
+    return (
+        *said,
+        *(f"{name}={_part(value)}" for name in usual if (value := getattr(request, name)) != usual[name]),
+    )
+
+
+def _part(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, TakeProfit | StopLoss | Condition):
+        return ",".join(_part(getattr(value, field.name)) for field in fields(value))
+    return str(value).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def opposite(side: Side) -> Side:

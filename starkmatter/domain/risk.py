@@ -6,18 +6,16 @@ from decimal import Decimal
 from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument, untradable_words
 from starkmatter.domain.matching import Preset, collar_price
-from starkmatter.domain.money import ZERO, is_multiple, plain, up_to_cents
-from starkmatter.domain.order_rules import problems
-from starkmatter.domain.orders import OrderRequest, OrderType, TimeInForce
+from starkmatter.domain.money import CENT, ZERO, is_multiple, money_text, plain, up_to_cents
+from starkmatter.domain.order_rules import SHARE_STEP, WHOLE, problems
+from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderRequest, qty_for
 from starkmatter.domain.quotes import Quote, VenueClock
+from starkmatter.domain.sessions import exchange_day
 
 MARKET_COLLAR_RATIO = Decimal("0.05")
 LIMIT_COLLAR_RATIO = Decimal("0.20")
 MAX_ORDER_QTY = Decimal(1_000_000)
 CROWDED_RATIO = Decimal("0.10")
-# What the brokers behind this carry out so far; the rest of the language of orders is refused here, in words.
-OFFERED_TYPES: frozenset[OrderType] = frozenset({"market", "limit"})
-OFFERED_TIMES: frozenset[TimeInForce] = frozenset({"day", "gtc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,19 @@ def reference_price(request: OrderRequest, quote: Quote | None) -> Decimal | Non
         return None
     touch = quote.ask if request.side == "buy" else quote.bid
     return touch if touch is not None else quote.last
+
+
+def trades_in_parts(instrument: Instrument) -> bool:
+    """Whether parts of a share are traded: of what is sold by the single share, not of what comes in larger lots."""
+    return instrument.tradable and instrument.lot_size == WHOLE
+
+
+def sized_qty(request: OrderRequest, quote: Quote | None) -> Decimal:
+    """The quantity that is asked for; of an order by amount what the amount buys or sells now, zero without a price."""
+    if request.notional is None:
+        return request.qty
+    price = reference_price(request, quote)
+    return ZERO if price is None else qty_for(request.notional, price, SHARE_STEP)
 
 
 def worst_price(request: OrderRequest, quote: Quote | None, instrument: Instrument) -> Decimal | None:
@@ -77,22 +88,30 @@ def refusals(
     found: list[str] = []
     if not instrument.tradable:
         found.append(untradable_words(instrument.symbol))
-    found += problems(request, lot_size=instrument.lot_size, tick_size=instrument.tick_size)
-    if not _is_offered(request):
-        found.append("This kind of order is not offered here yet.")
+    found += problems(
+        request,
+        lot_size=instrument.lot_size,
+        tick_size=instrument.tick_size,
+        fractional=trades_in_parts(instrument),
+        today=None if clock is None else exchange_day(clock.venue_now),
+        quote=quote,
+    )
+    found += _not_offered(request)
     if request.qty > MAX_ORDER_QTY and is_multiple(request.qty, instrument.lot_size):
         found.append(f"One order may have {plain(MAX_ORDER_QTY)} shares at most.")
     if clock is None:
         found.append("The market's clock is not known right now: the feed does not answer.")
     elif clock.state == "ended":
         found.append("This replay has reached the end of its data. An admin can start a new run.")
+    elif clock.state != "open" and request.time_in_force in IMMEDIATE_TIMES:
+        found.append("The market is closed: an order that is to fill at once would end at once.")
     if quote is None:
         found.append(f"There is no quote for {instrument.symbol} right now.")
     elif quote.condition == "halted":
         found.append(f"{instrument.symbol} is halted: its price history is over in this run.")
     elif quote.condition == "suspect":
         found.append(f"The last price of {instrument.symbol} jumped and is not confirmed: no orders are taken on it.")
-    elif clock is not None and request.limit_price is None and is_stale(quote, clock):
+    elif clock is not None and _needs_price_now(request) and is_stale(quote, clock):
         found.append(
             f"The newest price of {instrument.symbol} is {_age(quote, clock)} old ({quote.provider}): no market order "
             "is taken on it. A limit order can wait for a fresh one."
@@ -102,11 +121,61 @@ def refusals(
     return found
 
 
-def _is_offered(request: OrderRequest) -> bool:
-    plainly = OrderRequest(
-        request.symbol, request.side, request.type, request.qty, request.time_in_force, request.limit_price
-    )
-    return request == plainly and request.type in OFFERED_TYPES and request.time_in_force in OFFERED_TIMES
+def _not_offered(request: OrderRequest) -> list[str]:
+    """What the language of orders has and nothing here carries out yet."""
+    found = []
+    if request.allow_short:
+        found.append("Short selling is not offered on this account.")
+    if request.order_class in {"bracket", "oto"} and request.side == "sell":
+        found.append("A sale with orders behind it would open a short position, which is not offered on this account.")
+    if request.order_class == "oco" and request.side == "buy":
+        found.append("An OCO is a way out of what you hold: a sale.")
+    if request.order_class == "oco" and request.condition is not None:
+        found.append("An OCO works at once: it waits for no condition.")
+    if request.notional is not None and request.notional > 0 and not is_multiple(request.notional, CENT):
+        found.append("An amount has whole cents.")
+    return found
+
+
+def consequences(request: OrderRequest, qty: Decimal, price: Decimal | None) -> list[str]:
+    """What else the order sets in motion, in words: the orders behind it and what they would bring."""
+    found = []
+    target, stop = request.take_profit, request.stop_loss
+    if request.condition is not None:
+        one = request.condition
+        relation = one.relation.replace("_", " ")
+        found.append(f"It is sent once the last trade of {one.symbol} is {relation} {money_text(one.price)}.")
+    ways = []
+    if request.order_class == "oco" and request.limit_price is not None:
+        ways.append(("the target", request.limit_price))
+    if target is not None:
+        ways.append(("the target", target.limit_price))
+    if stop is not None:
+        ways.append(("the stop", stop.stop_price))
+    if ways and request.order_class != "oco":
+        found.append("As it fills, sales of as many shares follow: " + _ways(ways, qty, price) + ".")
+    elif ways:
+        found.append("Two sales share the shares: " + _ways(ways, qty, None) + ".")
+    if len(ways) > 1:
+        found.append("What one sells the other no longer has; one that is canceled leaves the other alone.")
+    return found
+
+
+def _ways(ways: list[tuple[str, Decimal]], qty: Decimal, price: Decimal | None) -> str:
+    def told(name: str, at: Decimal) -> str:
+        if price is None:
+            return f"{name} at {money_text(at)}"
+        result = (at - price) * qty
+        sign = "+" if result > 0 else ""
+        return f"{name} at {money_text(at)} ({sign}{result:,.2f} before fees)"
+
+    return " and ".join(told(name, at) for name, at in ways)
+
+
+def _needs_price_now(request: OrderRequest) -> bool:
+    """Whether its worth hangs on the newest price: it has no price of its own and no auction to wait for."""
+    priced = request.limit_price is not None or request.stop_price is not None
+    return not priced and request.time_in_force not in AUCTION_TIMES
 
 
 def _limit_refusals(limit: Decimal, request: OrderRequest, instrument: Instrument, quote: Quote | None) -> list[str]:
@@ -128,9 +197,16 @@ def _limit_refusals(limit: Decimal, request: OrderRequest, instrument: Instrumen
 def warnings(request: OrderRequest, quote: Quote | None, clock: VenueClock | None) -> list[str]:
     """What to think about before sending; none of it stops the order."""
     found: list[str] = []
-    if clock is not None and clock.state in {"closed", "pre"}:
+    at_auction = request.time_in_force in AUCTION_TIMES
+    if clock is not None and clock.state in {"closed", "pre"} and not at_auction:
         found.append("The market is closed: the order waits for the open and may meet another price there.")
-    refused = quote is not None and clock is not None and request.limit_price is None and is_stale(quote, clock)
+    if at_auction:
+        found.append("An auction has one price, which nobody knows before; what it does not fill ends with it.")
+    if request.type in {"stop", "trailing_stop"}:
+        found.append("A stop trades at the market once it is reached: in a gap the price may be far from it.")
+    if request.extended_hours and clock is not None and clock.venue == "replay":
+        found.append("The replay has no early and late trading: the order fills in regular hours or not at all.")
+    refused = quote is not None and clock is not None and _needs_price_now(request) and is_stale(quote, clock)
     if quote is not None and clock is not None and is_late(quote, clock) and not refused:
         found.append(f"The newest price is {_age(quote, clock)} old ({quote.provider}): the market may be elsewhere.")
     if quote is not None and quote.volume and request.qty > quote.volume * CROWDED_RATIO:

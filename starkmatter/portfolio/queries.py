@@ -184,9 +184,16 @@ WITH posted AS (
 ), open_buys AS (
     SELECT account_id, sum(reserved) AS reserved FROM trade_order GROUP BY 1
 ), open_sells AS (
-    SELECT account_id, symbol, sum(qty - filled_qty) AS qty FROM trade_order
-     WHERE side = 'sell' AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected',
-                                            'not_sent') GROUP BY 1, 2
+    SELECT account_id, symbol, sum(qty) AS qty FROM (
+        SELECT account_id, symbol, qty - filled_qty AS qty FROM trade_order
+         WHERE side = 'sell' AND role IS NULL
+           AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
+        UNION ALL
+        SELECT account_id, symbol, group_left(group_id) FROM trade_order WHERE group_id IS NOT NULL
+         GROUP BY 1, 2, group_id
+        HAVING bool_or(role <> 'entry' AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced',
+                                                          'rejected', 'not_sent'))
+    ) AS sales GROUP BY 1, 2
 )
 SELECT 'I1' AS rule, 'entry ' || entry_id AS subject, commodity || ' off by ' || sum(amount) AS detail
   FROM ledger_posting GROUP BY entry_id, commodity HAVING sum(amount) <> 0
@@ -216,6 +223,9 @@ UNION ALL
 SELECT 'I5', 'order ' || id, 'ended as ' || status || ' but still holds ' || reserved
   FROM trade_order
  WHERE reserved <> 0 AND status IN ('risk_rejected', 'filled', 'canceled', 'expired', 'rejected', 'not_sent')
+UNION ALL
+SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
+  FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0
 UNION ALL
 SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills sum to ' || coalesce(sum(f.qty), 0)
   FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id

@@ -16,7 +16,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.money import ZERO, money_text, plain
-from starkmatter.domain.orders import TERMINAL, OrderRequest, OrderStatus
+from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
@@ -125,10 +125,9 @@ class OrderDesk:
 
     async def _send(self, order: BrokeredOrder) -> None:
         """One attempt on the wire, and its outcome in the books."""
-        request = OrderRequest(order.symbol, order.side, order.type, order.qty, order.time_in_force, order.limit_price)
         await self._confirm()
         try:
-            report = await self._broker.submit(order.client_order_id, request)
+            report = await self._broker.submit(order.client_order_id, order.request)
         except OrderRefused as refusal:
             await self._end_sending(order.id, OrderStatus.REJECTED, refusal.text)
         except VendorFailure as failure:

@@ -10,7 +10,7 @@ from starkmatter.domain import risk
 from starkmatter.domain.fees import total
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
-from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.money import ZERO, plain, to_micros
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
@@ -25,35 +25,41 @@ class _Held:
     reserved_qty: Decimal = ZERO
 
 
-async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> OrderPreview:
-    """Estimate at the newest quote; nothing is stored. NotFound when the account is not the caller's."""
+async def preview_order(
+    b: Backends, caller: Caller, account_id: UUID, request: OrderRequest, *, in_place: bool = False
+) -> OrderPreview:
+    """Estimate at the newest quote; nothing is stored. NotFound when the account is not the caller's.
+
+    `in_place`: it takes a resting order's place, so what it needs is not held against what is free; whether that is
+    enough is said when the change is asked for.
+    """
     ticket = await open_ticket(b, caller, account_id, request)
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
-    return estimate(request, ticket, held, free)
+    return estimate(request, ticket, held, free, in_place=in_place)
 
 
-def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal) -> OrderPreview:
+def estimate(
+    request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal, *, in_place: bool = False
+) -> OrderPreview:
     """The preview from what is known; figures that need a price are None without one."""
     refusals = refusals_of(request, ticket)
     warnings = risk.warnings(request, ticket.quote, ticket.clock)
-    price = risk.reference_price(request, ticket.quote)
-    if price is not None and request.limit_price is not None:
-        better = min if request.side == "buy" else max
-        price = better(price, request.limit_price)
-    signed = request.qty if request.side == "buy" else -request.qty
-    if price is None or ticket.instrument is None or not _can_be_priced(price, request):
+    price = _expected_price(request, ticket)
+    qty = risk.sized_qty(request, ticket.quote)
+    signed = qty if request.side == "buy" else -qty
+    if price is None or ticket.instrument is None or not (price > 0 and 0 < qty <= risk.MAX_ORDER_QTY):
         return OrderPreview(
             None, None, None, None, free_cash, None, held.signed_qty, held.signed_qty + signed, None, refusals, warnings
         )
     on = None if ticket.clock is None else exchange_day(ticket.clock.venue_now)
-    fees = total(ticket.preset.fees.lines(request.side, request.qty, price, on=on))
-    cash = book_fill(request.side, request.symbol, request.qty, price, fees, ticket.account.currency).cash
+    fees = total(ticket.preset.fees.lines(request.side, qty, price, on=on))
+    cash = book_fill(request.side, request.symbol, qty, price, fees, ticket.account.currency).cash
     reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     realized = None
-    sellable = held.signed_qty - held.reserved_qty
+    sellable = held.signed_qty - (ZERO if in_place else held.reserved_qty)
     if request.side == "sell":
-        if request.qty > sellable:
+        if qty > sellable:
             refusals = [
                 *refusals,
                 f"You can sell {plain(max(sellable, ZERO))} {request.symbol} at most: "
@@ -61,8 +67,8 @@ def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Deci
             ]
         else:
             before = HoldingState(held.signed_qty, held.cost_basis)
-            realized = after_fill(before, "sell", request.qty, cash).realized_pl
-    elif reservation.total > free_cash:
+            realized = after_fill(before, "sell", qty, cash).realized_pl
+    elif reservation.total > free_cash and not in_place:
         refusals = [
             *refusals,
             f"Buying power is {free_cash:,.2f} {ticket.account.currency} and this order needs "
@@ -80,9 +86,20 @@ def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Deci
         realized_pl=realized,
         refusals=refusals,
         warnings=warnings,
+        notes=risk.consequences(request, qty, price),
     )
 
 
-def _can_be_priced(price: Decimal, request: OrderRequest) -> bool:
-    """Whether the figures mean anything: a positive quantity at a positive price."""
-    return price > 0 and 0 < request.qty <= risk.MAX_ORDER_QTY
+def _expected_price(request: OrderRequest, ticket: Ticket) -> Decimal | None:
+    """What a share would cost or bring: the touch now, of a stop where it lies, and no worse than the limit."""
+    price = risk.reference_price(request, ticket.quote)
+    if price is None or ticket.quote is None:
+        return None
+    if request.stop_price is not None:
+        price = request.stop_price
+    elif request.type == "trailing_stop":
+        away = request.trail_amount or ticket.quote.last * (request.trail_percent or ZERO) / 100
+        price = to_micros(ticket.quote.last + away if request.side == "buy" else ticket.quote.last - away)
+    if request.limit_price is not None:
+        price = (min if request.side == "buy" else max)(price, request.limit_price)
+    return price

@@ -8,6 +8,10 @@ SELECT id, user_id, venue, broker, mode, currency, preset FROM account WHERE id 
 
 SUBMIT = "SELECT order_id, outcome, reason FROM submit_orders(%s::jsonb, %s)"
 
+KEEP_WATCHES = "SELECT keep_watches(%s::jsonb)"
+
+REPLACE = "SELECT outcome, reason FROM replace_order(%s, %s, %s::jsonb, %s, %s)"
+
 BOOK = "SELECT order_id, booked, status FROM book_executions(%s::jsonb, %s)"
 
 REQUEST_CANCEL = "SELECT outcome FROM request_cancel(%s, %s, %s, %s)"
@@ -17,7 +21,9 @@ FREEZE = "UPDATE account SET frozen_reason = %s WHERE id = %s AND frozen_reason 
 _ORDER_COLUMNS = """
        o.id, 'sm-' || o.id AS client_order_id, o.account_id, o.symbol, o.side, o.type, o.qty, o.filled_qty,
        CASE WHEN o.filled_qty > 0 THEN round(o.filled_value / o.filled_qty, 6) END AS avg_price, o.limit_price,
-       o.time_in_force, o.status, o.reject_reason, o.reserved, o.created_at, o.updated_at
+       o.time_in_force, o.status, o.reject_reason, o.reserved, o.created_at, o.updated_at, o.stop_price, o.trail_amount,
+       o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision, o.group_id,
+       o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
@@ -56,7 +62,9 @@ SELECT {_FILL_COLUMNS}
 _WORK_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, a.preset, o.symbol, o.side, o.type,
        o.qty - o.filled_qty AS leaves_qty, o.qty, o.limit_price, o.time_in_force, o.session_on, o.status,
-       o.reserve_per_share, o.submitted_venue_at, o.sequence
+       o.reserve_per_share, o.submitted_venue_at, o.sequence, o.filled_qty, o.filled_value, o.stop_price,
+       o.trail_amount, o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision,
+       o.group_id, o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price
 """
 
 # The first rows are found before anything is joined: in a burst there are thousands behind them.
@@ -74,8 +82,27 @@ RESTING_WORK = f"""
 SELECT NULL::bigint AS outbox, 'rest' AS kind, {_WORK_COLUMNS}
   FROM trade_order o JOIN account a ON a.id = o.account_id
  WHERE o.venue = %s AND a.broker = 'paper'
-   AND o.status IN ('working', 'partial', 'accepted', 'unknown', 'submitting') ORDER BY o.created_at, o.id
+   AND (o.status IN ('working', 'partial', 'accepted', 'unknown', 'submitting') AND NOT o.held
+        OR o.status = 'pending_submit' AND o.held AND o.cond_symbol IS NOT NULL) ORDER BY o.created_at, o.id
 """
+
+WORK_OF = f"""
+SELECT NULL::bigint AS outbox, 'rest' AS kind, {_WORK_COLUMNS}
+  FROM trade_order o JOIN account a ON a.id = o.account_id
+ WHERE o.id = ANY (%s) AND o.status IN ('working', 'partial', 'accepted', 'pending_cancel') AND NOT o.held
+"""
+
+OPEN_GROUPS = """
+SELECT DISTINCT o.group_id FROM trade_order o JOIN account a ON a.id = o.account_id
+ WHERE o.group_id IS NOT NULL AND o.venue = %s AND a.broker = 'paper'
+   AND o.status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
+"""
+
+GROUP_MEMBERS = """
+SELECT id, group_id, role, qty, filled_qty, status, held, shared_qty FROM trade_order WHERE group_id = ANY (%s)
+"""
+
+FOLLOW_GROUPS = "SELECT follow_groups(%s::jsonb, %s, %s)"
 
 HOLDING_OF = """
 SELECT h.signed_qty, h.cost_basis, h.reserved_qty FROM holding h WHERE h.account_id = %s AND h.symbol = %s
@@ -89,7 +116,7 @@ SELECT DISTINCT used.symbol FROM account a
   LEFT JOIN LATERAL (
        SELECT h.symbol FROM holding h WHERE h.account_id = a.id AND h.signed_qty <> 0
        UNION
-       SELECT o.symbol FROM trade_order o
+       SELECT unnest(ARRAY[o.symbol, o.cond_symbol]) FROM trade_order o
         WHERE o.account_id = a.id
           AND o.status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
   ) AS used ON true
@@ -108,7 +135,8 @@ VALUES (%(account)s, %(kind)s, %(description)s, %(order)s, %(fill)s, %(venue_at)
 _BROKERED_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, o.symbol, o.side, o.type, o.qty, o.limit_price, o.time_in_force,
        o.session_on, o.status, o.sequence, o.filled_qty, o.filled_value, o.reserved, o.reserve_per_share,
-       o.cancel_requested_at, o.created_at
+       o.cancel_requested_at, o.created_at, o.stop_price, o.trail_amount, o.trail_percent, o.notional, o.expires_on,
+       o.extended_hours
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
@@ -143,7 +171,9 @@ UPDATE account SET cash = cash + %(cash)s, reserved = reserved - %(release)s WHE
 FILL_ORDER = """
 UPDATE trade_order
    SET filled_qty = filled_qty + %(qty)s, filled_value = filled_value + %(value)s, reserved = reserved - %(release)s,
-       updated_at = %(now)s
+       updated_at = %(now)s,
+       qty = CASE WHEN notional IS NOT NULL AND (%(ends)s OR filled_qty + %(qty)s > qty) THEN filled_qty + %(qty)s
+                  ELSE qty END
  WHERE id = %(order)s
 """
 

@@ -1,17 +1,24 @@
 """What the order pages and the API show: orders, fills with receipts, and the ticket's preview."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from starkmatter.domain.orders import OrderType, Side, TimeInForce
+from starkmatter.domain.money import ZERO
+from starkmatter.domain.order_groups import Role
+from starkmatter.domain.orders import Condition, OrderRequest, OrderType, Relation, Side, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """One order. Quantities in shares, prices per share; `avg_price` is None until something filled."""
+    """One order. Quantities in shares, prices per share; `avg_price` is None until something filled.
+
+    `stop_price` of a trailing stop is where it lies now, `water` the best trade it followed. The quantity of an order
+    by `notional` is what the newest price makes of the amount. `revision` counts how often its terms were set. A group
+    is named by its first order; one that is `held` waits for its group or its condition.
+    """
 
     id: UUID
     client_order_id: str
@@ -29,6 +36,47 @@ class OrderView:
     reserved: Decimal
     created_at: datetime
     updated_at: datetime
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    water: Decimal | None = None
+    triggered_at: datetime | None = None
+    notional: Decimal | None = None
+    expires_on: date | None = None
+    extended_hours: bool = False
+    revision: int = 1
+    group_id: UUID | None = None
+    role: Role | None = None
+    held: bool = False
+    cond_symbol: str | None = None
+    cond_relation: Relation | None = None
+    cond_price: Decimal | None = None
+
+    @property
+    def condition(self) -> Condition | None:
+        """What has to happen before it is sent."""
+        if self.cond_symbol is None or self.cond_relation is None or self.cond_price is None:
+            return None
+        return Condition(self.cond_symbol, self.cond_relation, self.cond_price)
+
+    @property
+    def request(self) -> OrderRequest:
+        """The order as it would be asked for with its present terms."""
+        return OrderRequest(
+            self.symbol,
+            self.side,
+            self.type,
+            self.qty if self.notional is None else ZERO,
+            self.time_in_force,
+            limit_price=self.limit_price,
+            stop_price=None if self.type == "trailing_stop" else self.stop_price,
+            trail_amount=self.trail_amount,
+            trail_percent=self.trail_percent,
+            notional=self.notional,
+            expires_on=self.expires_on,
+            extended_hours=self.extended_hours,
+            condition=self.condition,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +113,7 @@ class OrderPreview:
     """What an order would do, before the click. Money in the account's currency.
 
     `est_cost` is what leaves cash (positive) or comes in (negative) including fees; `refusals` say in words why the
-    order would not be taken (empty: it would), `warnings` what to think about first.
+    order would not be taken (empty: it would), `warnings` what to think about first, `notes` what else follows from it.
     """
 
     est_price: Decimal | None
@@ -79,3 +127,4 @@ class OrderPreview:
     realized_pl: Decimal | None
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)

@@ -19,7 +19,7 @@ from starkmatter.db.database import Connection, Database
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, money_text, plain, to_micros
-from starkmatter.domain.orders import TERMINAL, OrderStatus, OrderType, Side, TimeInForce, steps_to
+from starkmatter.domain.orders import TERMINAL, OrderRequest, OrderStatus, OrderType, Side, TimeInForce, steps_to
 from starkmatter.trading import queries
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import BrokerOrder
@@ -50,12 +50,36 @@ class BrokeredOrder:
     reserve_per_share: Decimal
     cancel_requested_at: datetime | None
     created_at: datetime
+    stop_price: Decimal | None
+    trail_amount: Decimal | None
+    trail_percent: Decimal | None
+    notional: Decimal | None
+    expires_on: date | None
+    extended_hours: bool
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> "BrokeredOrder":
         """From the columns of the queries about orders at brokers."""
         fields = dict(zip(cls.__slots__, row, strict=True))
         return cls(**(fields | {"status": OrderStatus(fields["status"])}))
+
+    @property
+    def request(self) -> OrderRequest:
+        """What was asked for, whole: what goes over the wire to the broker."""
+        return OrderRequest(
+            self.symbol,
+            self.side,
+            self.type,
+            self.qty if self.notional is None else ZERO,
+            self.time_in_force,
+            limit_price=self.limit_price,
+            stop_price=None if self.type == "trailing_stop" else self.stop_price,
+            trail_amount=self.trail_amount,
+            trail_percent=self.trail_percent,
+            notional=self.notional,
+            expires_on=self.expires_on,
+            extended_hours=self.extended_hours,
+        )
 
     @property
     def client_order_id(self) -> str:
@@ -148,10 +172,11 @@ async def _book_fill(
 ) -> None:
     booking = book_fill(order.side, order.symbol, filled, price, ZERO, order.currency)
     over = order.status in TERMINAL
-    ends = report.filled_qty >= order.qty
+    ends = _is_whole(order, report)
     release = ZERO
     if order.side == "buy" and not over:
-        release = order.reserved if ends else min(order.reserved, order.reserve_per_share * filled)
+        needed = order.reserve_per_share * filled if order.notional is None else -booking.cash
+        release = order.reserved if ends else min(order.reserved, needed)
     await connection.execute(queries.LOCK_ACCOUNT, (order.account_id,))
     held = await (await connection.execute(queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
     before = HoldingState(*held) if held else HoldingState()
@@ -177,6 +202,7 @@ async def _book_fill(
             "qty": filled,
             "value": to_micros(filled * price),
             "release": release,
+            "ends": ends,
             "now": now,
         },
     )
@@ -209,12 +235,19 @@ async def _book_fill(
     )
 
 
+def _is_whole(order: BrokeredOrder, report: BrokerOrder) -> bool:
+    """Whether nothing is left to fill: of an order by amount only the broker knows."""
+    if order.notional is not None:
+        return report.status is OrderStatus.FILLED
+    return report.filled_qty >= order.qty
+
+
 async def _move(
     connection: Connection, order: BrokeredOrder, report: BrokerOrder, fills: bool, cancel_refused: bool, now: datetime
 ) -> OrderStatus:
     current = order.status
     target = report.status
-    if fills and report.filled_qty >= order.qty:
+    if fills and _is_whole(order, report):
         target = OrderStatus.FILLED
     elif report.filled_qty > 0 and target in {OrderStatus.WORKING, OrderStatus.ACCEPTED, OrderStatus.UNKNOWN}:
         target = OrderStatus.PARTIAL

@@ -11,7 +11,8 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain import risk
 from starkmatter.domain.money import plain
-from starkmatter.domain.orders import OrderRequest, OrderStatus
+from starkmatter.domain.order_groups import legs_of
+from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.gate import gate_of
@@ -44,6 +45,7 @@ async def submit_order(
     if ticket.instrument is not None and not reasons:
         reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     request_hash = canonical_hash(ticket, request)
+    qty = risk.sized_qty(request, ticket.quote)
     item: dict[str, Any] = {
         "id": order_id,
         "account_id": account_id,
@@ -52,10 +54,17 @@ async def submit_order(
         "symbol": request.symbol,
         "side": request.side,
         "type": request.type,
-        "qty": plain(request.qty),
-        "limit_price": None if request.limit_price is None else plain(request.limit_price),
+        "qty": plain(qty),
+        "limit_price": _text(request.limit_price),
+        "stop_price": _text(request.stop_price),
+        "trail_amount": _text(request.trail_amount),
+        "trail_percent": _text(request.trail_percent),
+        "notional": _text(request.notional),
+        "expires_on": request.expires_on,
+        "extended_hours": request.extended_hours,
+        **_group_of(order_id, request),
         "time_in_force": request.time_in_force,
-        "session_on": ticket.session_on(now.date()),
+        "session_on": ticket.session_on(now.date(), request.time_in_force),
         "reserve": plain(reservation.total),
         "reserve_per_share": plain(reservation.per_share),
         "request_hash": request_hash,
@@ -81,7 +90,7 @@ async def submit_order(
         symbol=request.symbol,
         side=request.side,
         type=request.type,
-        qty=request.qty,
+        qty=qty,
         filled_qty=Decimal(0),
         avg_price=None,
         limit_price=request.limit_price,
@@ -91,6 +100,18 @@ async def submit_order(
         reserved=reservation.total if taken else Decimal(0),
         created_at=now,
         updated_at=now,
+        stop_price=request.stop_price,
+        trail_amount=request.trail_amount,
+        trail_percent=request.trail_percent,
+        notional=request.notional,
+        expires_on=request.expires_on,
+        extended_hours=request.extended_hours,
+        group_id=order_id if taken and "legs" in item else None,
+        role=item.get("role") if taken else None,
+        held=taken and bool(item.get("held")),
+        cond_symbol=item.get("cond_symbol"),
+        cond_relation=item.get("cond_relation"),
+        cond_price=None if request.condition is None else request.condition.price,
     )
     if taken:
         wake_worker(b.cache, ticket.account.venue)
@@ -105,16 +126,7 @@ def order_id_for(account_id: UUID, idempotency_key: str) -> UUID:
 
 def canonical_hash(ticket: Ticket, request: OrderRequest) -> str:
     """SHA-256 over everything that makes the order what it is."""
-    parts = (
-        str(ticket.account.id),
-        ticket.account.mode,
-        request.symbol,
-        request.side,
-        request.type,
-        plain(request.qty),
-        "" if request.limit_price is None else plain(request.limit_price),
-        request.time_in_force,
-    )
+    parts = (str(ticket.account.id), ticket.account.mode, *parts_of(request))
     return sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -129,3 +141,37 @@ def _risk_record(ticket: Ticket, request: OrderRequest, request_hash: str, reaso
         "provider": ticket.quote.provider if ticket.quote else None,
         "preset": ticket.preset.stamp,
     }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _group_of(order_id: UUID, request: OrderRequest) -> dict[str, Any]:
+    """What the stored order says of its group and condition: nothing for most."""
+    found: dict[str, Any] = {}
+    if request.condition is not None:
+        condition = request.condition
+        found |= {"cond_symbol": condition.symbol, "cond_relation": condition.relation, "held": True}
+        found["cond_price"] = plain(condition.price)
+    legs = legs_of(request)
+    if len(legs) == 1:
+        return found
+    shared = plain(request.qty) if request.order_class == "oco" else None
+    found |= {"role": legs[0][0], "shared_qty": shared}
+    found["legs"] = [
+        {
+            "id": uuid5(order_id, role),
+            "role": role,
+            "side": leg.side,
+            "type": leg.type,
+            "qty": plain(leg.qty),
+            "limit_price": _text(leg.limit_price),
+            "stop_price": _text(leg.stop_price),
+            "time_in_force": leg.time_in_force,
+            "held": request.order_class != "oco",
+            "shared_qty": shared,
+        }
+        for role, leg in legs[1:]
+    ]
+    return found

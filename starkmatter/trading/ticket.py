@@ -12,13 +12,14 @@ from starkmatter.db.database import Database
 from starkmatter.domain import risk
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import PRESETS, Preset
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.orders import OrderRequest, TimeInForce
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import get_instrument
 from starkmatter.trading import queries
+from starkmatter.trading.brokers.catalog import REFUSALS
 from starkmatter.trading.facts import AccountFacts, account_facts
 
 PAPER = "paper"
@@ -28,7 +29,8 @@ PAPER = "paper"
 class Ticket:
     """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer.
 
-    `held_back` says why the account's broker can take no order now, None when it can.
+    `held_back` says why the account's broker can take no order now, None when it can. `condition_known`: the symbol
+    whose price the order waits for is one of this market.
     """
 
     account: AccountFacts
@@ -37,13 +39,14 @@ class Ticket:
     clock: VenueClock | None
     preset: Preset
     held_back: str | None = None
+    condition_known: bool = True
 
-    def session_on(self, today: date) -> date:
-        """The trading day a day order belongs to: the open one, else the next."""
+    def session_on(self, today: date, time_in_force: TimeInForce = "day") -> date:
+        """The trading day an order belongs to: the open one, else the next; for an opening auction the next to open."""
         clock = self.clock
         if clock is None:
             return today
-        if clock.state == "open" and clock.session_on is not None:
+        if clock.state == "open" and clock.session_on is not None and time_in_force != "opg":
             return clock.session_on
         return clock.next_open.date() if clock.next_open is not None else clock.venue_now.date()
 
@@ -54,12 +57,19 @@ async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: Or
     instrument = await _instrument(b.db, account.venue, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
     held_back = None if account.broker == PAPER else await _held_back(b.db, account_id)
-    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back)
+    known = True
+    if request.condition is not None:
+        known = await _instrument(b.db, account.venue, request.condition.symbol) is not None
+    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back, known)
 
 
 def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
     found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    if ticket.account.broker in REFUSALS:
+        found += REFUSALS[ticket.account.broker](request)
+    if not ticket.condition_known and request.condition is not None:
+        found.append(f"There is no instrument {request.condition.symbol} on this market to wait for.")
     return [*found, ticket.held_back] if ticket.held_back else found
 
 

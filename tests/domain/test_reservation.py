@@ -1,5 +1,6 @@
 """What is set aside for a purchase is never less than it can cost, by any type of order and any preset."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -91,10 +92,12 @@ def test_no_fill_costs_more_than_was_set_aside(qty, bid, spread, size, kind, off
         assert got.qty * got.price + got.fees <= aside.total
 
 
-def test_what_is_not_offered_yet_is_refused_in_words() -> None:
-    for text in ("buy 10 stop stp=110", "buy 10 ioc", "buy 10 limit lmt=100 opg", "sell 10 trailing_stop trl=1"):
-        assert "This kind of order is not offered here yet." in refusals(
-            asked(text), SHARE, quote("100.00/100.05"), None
-        )
-    plain = refusals(asked("buy 10 limit lmt=100"), SHARE, quote("100.00/100.05"), None)
-    assert plain == ["The market's clock is not known right now: the feed does not answer."]
+def test_what_is_not_offered_is_refused_in_words() -> None:
+    at = quote("100.00/100.05")
+    assert "Short selling is not offered on this account." in refusals(
+        replace(asked("sell 10"), allow_short=True), SHARE, at, None
+    )
+    for text in ("buy 10 stop stp=110", "buy 10 fok", "buy 10 limit lmt=100 opg", "sell 10 trailing_stop trl=1"):
+        assert refusals(asked(text), SHARE, at, None) == [
+            "The market's clock is not known right now: the feed does not answer."
+        ]

@@ -86,19 +86,26 @@ class AlpacaTrading:
                 "updated_at": _now(),
                 "submitted_at": _now(),
                 "symbol": body["symbol"],
-                "qty": str(body["qty"]),
+                "qty": None if body.get("qty") is None else str(body["qty"]),
+                "notional": None if body.get("notional") is None else str(body["notional"]),
                 "side": body["side"],
                 "type": body["type"],
                 "order_type": body["type"],
                 "time_in_force": body["time_in_force"],
-                "limit_price": None if body.get("limit_price") is None else str(body["limit_price"]),
+                **{
+                    name: None if body.get(name) is None else str(body[name])
+                    for name in ("limit_price", "stop_price", "trail_price", "trail_percent")
+                },
+                "extended_hours": bool(body.get("extended_hours")),
                 "status": "accepted",
                 "filled_qty": "0",
                 "filled_avg_price": None,
             }
             self.orders[client_id] = order
         if self.fills_at_once:
-            self.fill(client_id, str(order["qty"]), str(self.prices.get(order["symbol"], Decimal(100))))
+            price = self.prices.get(order["symbol"], Decimal(100))
+            qty = order["qty"] or str(round(Decimal(order["notional"]) / price, 9))
+            self.fill(client_id, qty, str(price))
         else:
             self.tell(client_id, "new", status="new")
         return order
@@ -112,7 +119,10 @@ class AlpacaTrading:
             value = before * Decimal(order["filled_avg_price"] or 0) + paid
             order["filled_qty"] = str(before + shares)
             order["filled_avg_price"] = str(value / (before + shares))
-            whole = before + shares >= Decimal(order["qty"])
+            if order["qty"] is not None:
+                whole = before + shares >= Decimal(order["qty"])
+            else:
+                whole = value >= Decimal(order["notional"]) - Decimal("0.01")
             order["status"], order["updated_at"] = "filled" if whole else "partially_filled", _now()
             sign = 1 if order["side"] == "buy" else -1
             held, cost = self.positions.get(order["symbol"], (Decimal(0), Decimal(0)))

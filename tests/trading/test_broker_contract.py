@@ -79,6 +79,32 @@ async def test_an_order_goes_out_with_our_id_and_exact_figures(side: Side) -> No
     assert (sent["side"], sent["time_in_force"]) == ("sell", "gtc")
 
 
+@pytest.mark.parametrize(
+    ("text", "wire"),
+    [
+        ("buy 7 AAPL stp=101.37 gtc", {"type": "stop", "qty": "7", "stop_price": "101.37", "time_in_force": "gtc"}),
+        ("sell 7 AAPL @ 98 stp=99", {"type": "stop_limit", "limit_price": "98", "stop_price": "99"}),
+        ("sell 7 AAPL trl=1.25", {"type": "trailing_stop", "trail_price": "1.25"}),
+        ("sell 7 AAPL pct=2.5 gtc", {"type": "trailing_stop", "trail_percent": "2.5"}),
+        ("buy 7 AAPL ioc", {"type": "market", "time_in_force": "ioc"}),
+        ("buy 7 AAPL @ 99 fok", {"type": "limit", "time_in_force": "fok", "limit_price": "99"}),
+        ("buy 7 AAPL opg", {"type": "market", "time_in_force": "opg"}),
+        ("sell 7 AAPL @ 99 cls", {"type": "limit", "time_in_force": "cls"}),
+        ("buy 7 AAPL @ 99 ext", {"type": "limit", "time_in_force": "day", "extended_hours": "True"}),
+        ("buy 0 AAPL usd=250.50", {"type": "market", "notional": "250.5"}),
+        ("buy 0.125 AAPL @ 99", {"type": "limit", "qty": "0.125"}),
+    ],
+)
+async def test_every_kind_of_order_goes_out_in_the_brokers_words(side: Side, text: str, wire: dict[str, str]) -> None:
+    await side.broker.submit("sm-kind", order(text))
+    [sent] = side.there.posts
+    figures = {"qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent", "extended_hours"}
+    for name, value in wire.items():
+        assert str(sent[name]).removesuffix(".0") == value
+    assert (figures & sent.keys()) - wire.keys() <= {"qty", "limit_price"}
+    assert ("qty" in sent) == ("notional" not in sent)
+
+
 async def test_an_unknown_id_is_none_and_a_known_one_is_found(side: Side) -> None:
     assert await side.broker.find("sm-nothing") is None
     await side.broker.submit("sm-2", order("buy 10 AAPL"))

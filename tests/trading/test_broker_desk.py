@@ -150,6 +150,31 @@ async def test_a_cancel_reaches_the_broker_and_what_filled_meanwhile_is_kept(sea
     await seat.books_add_up()
 
 
+async def test_an_order_goes_out_as_what_it_is_and_not_as_a_market_order(seat: BrokerSeat) -> None:
+    async with seat.house():
+        await seat.until_state("ready")
+        stop = await seat.order("buy 10 AAPL stp=104.00 gtc")
+        await seat.until(stop, "working")
+        [sent] = seat.there.posts
+        assert (sent["type"], Decimal(str(sent["stop_price"])), sent["time_in_force"]) == ("stop", Decimal(104), "gtc")
+        refused = await seat.order("buy 10 AAPL @ 99.00 until=2099-01-01")
+        assert refused.status == "risk_rejected"
+        assert "use good till canceled" in (refused.reject_reason or "")
+
+
+async def test_an_amount_of_money_ends_when_the_broker_says_so(seat: BrokerSeat) -> None:
+    async with seat.house():
+        await seat.until_state("ready")
+        placed = await seat.order("buy 0 AAPL usd=1000.00")
+        await seat.until(placed, "working")
+        seat.there.fill(placed.client_order_id, "4", "100")
+        await seat.until(placed, "partial")
+        seat.there.fill(placed.client_order_id, "6.25", "96")  # more shares than the estimate said
+        done = await seat.until(placed, "filled")
+        assert (done.filled_qty, done.qty, done.reserved) == (Decimal("10.25"), Decimal("10.25"), 0)
+        await seat.books_add_up()
+
+
 async def test_a_cancel_that_comes_too_late_leaves_the_fill(seat: BrokerSeat) -> None:
     async with seat.house():
         await seat.until_state("ready")

@@ -138,7 +138,8 @@ async def test_an_order_beyond_buying_power_is_kept_as_refused_with_the_reason_i
     [
         ("buy 10 ZZZZ", "no instrument"),
         ("buy 10 ^GSPC", "index"),
-        ("buy 0.5 AAPL", "steps of 1 share"),
+        ("buy 0.5 AAPL gtc", "Parts of a share trade in orders of the day only"),
+        ("buy 0.0000000001 AAPL", "steps of 0.000000001 share"),
         ("buy 10 AAPL @ 100.001", "steps of 0.01"),
         ("buy 10 AAPL @ 150.00", "20 % above"),
         ("sell 10 AAPL @ 50.00", "20 % below"),

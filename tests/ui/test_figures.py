@@ -16,7 +16,7 @@ from starkmatter.trading.records import OrderView
 from starkmatter.ui import format as show
 from starkmatter.ui.lines import line_points
 from starkmatter.ui.state.rows import account_row, order_row, position_row
-from starkmatter.ui.state.trade import _figure
+from starkmatter.ui.state.terms import figure_of
 
 AMOUNTS = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, allow_infinity=False, places=6)
 SHARES = st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False, places=9)
@@ -71,7 +71,7 @@ def test_a_line_stays_in_its_box_and_goes_from_edge_to_edge(values: list[Decimal
     [("10", "10"), (" 10 ", "10"), ("1,000", "1000"), ("0.5", "0.5"), ("10.50", "10.50"), ("007", "7")],
 )
 def test_a_figure_is_read_as_people_write_it(typed: str, value: str) -> None:
-    assert _figure(typed, "quantity") == Decimal(value)
+    assert figure_of(typed, "quantity") == Decimal(value)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_a_figure_is_read_as_people_write_it(typed: str, value: str) -> None:
 )
 def test_what_is_no_figure_is_refused_in_words(typed: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        _figure(typed, "quantity")
+        figure_of(typed, "quantity")
     assert "quantity" in refusal.value.text
 
 
 @given(st.text(max_size=30))
 def test_whatever_is_typed_is_a_positive_figure_or_refused(typed: str) -> None:
     try:
-        value = _figure(typed, "quantity")
+        value = figure_of(typed, "quantity")
     except InvalidInput:
         return
     assert 0 < value < 10**9

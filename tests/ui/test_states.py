@@ -1,6 +1,5 @@
 """What a tab shows and does: the states, on the real services."""
 
-import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +10,6 @@ import pytest
 import reflex as rx
 
 from starkmatter.errors import NotSignedIn
-from starkmatter.trading import replace as replace_module
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.ui.lines import line_points
 from starkmatter.ui.state.assistant import AssistantState
@@ -103,7 +101,7 @@ async def test_the_ticket_previews_while_it_is_written(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "ten", "-1", "0", "NaN", "Infinity", "1e999999", "9" * 500, "1;DROP TABLE", "٣", "0.5"]
+    "typed", ["", "ten", "-1", "0", "NaN", "Infinity", "1e999999", "9" * 500, "1;DROP TABLE", "٣", "0.0000000001"]
 )
 async def test_a_quantity_that_cannot_be_ordered_is_refused_in_words(tab: Tab, typed: str) -> None:
     ticket = await ticket_for(tab, qty=typed)
@@ -248,55 +246,110 @@ async def test_dragging_an_orders_line_opens_a_review_and_sends_nothing(tab: Tab
         assert ticket.result["kind"] == "bad"
 
 
-async def test_sending_the_review_of_a_moved_order_cancels_the_old_one_first(tab: Tab) -> None:
+async def test_sending_the_review_of_a_moved_order_changes_it_in_its_place(tab: Tab) -> None:
     order_id = await rest(tab)
     ticket = await tab.state(TicketState)
     await ticket.move_order(order_id, "96.5")
-    worker = asyncio.create_task(_work(tab))
+    assert ticket.replaces["in_place"] == "yes"
     await send(ticket)
-    worker.cancel()
     assert ticket.result["kind"] == "good"
     await tab.desk.broker.drain()
-    orders = await list_orders(tab.desk.b, tab.desk.caller)
-    assert [(one.status, str(one.limit_price.normalize())) for one in orders] == [
-        ("working", "96.5"),
-        ("canceled", "95"),
-    ]
+    [order] = await list_orders(tab.desk.b, tab.desk.caller)
+    assert (str(order.id), order.status, str(order.limit_price.normalize())) == (order_id, "working", "96.5")
 
 
-async def test_an_order_that_fills_before_its_cancel_is_through_is_not_replaced(tab: Tab) -> None:
+async def test_an_order_that_filled_meanwhile_is_not_changed(tab: Tab) -> None:
     order_id = await rest(tab)
     ticket = await tab.state(TicketState)
     await ticket.move_order(order_id, "96.5")
     await tab.desk.tell(quote("AAPL 94.00/94.05", volume="900000"))
     await tab.desk.broker.drain()
     await send(ticket)
-    assert ticket.result["kind"] == "bad"
-    assert "Nothing was sent in its place" in ticket.result["text"]
+    assert ticket.result == {"kind": "bad", "text": "This order has already ended as filled."}
     assert [one.status for one in await list_orders(tab.desk.b, tab.desk.caller)] == ["filled"]
 
 
-async def test_while_a_cancel_is_not_certain_nothing_is_sent_in_its_place(
-    tab: Tab, monkeypatch: pytest.MonkeyPatch
+KINDS = [
+    ("stop", {"stop": "104.00"}, "Stop at 104.00 USD, then at the market", "Stop 104.00"),
+    (
+        "stop",
+        {"stop": "104.00", "guard": "105"},
+        "Stop at 104.00 USD, then limit 105.00 USD",
+        "Stop 104.00, limit 105.00",
+    ),
+    ("trailing_stop", {"trail": "5"}, "Trailing stop, 5 % behind", "5 % behind, stop 105.00"),
+    (
+        "trailing_stop",
+        {"trail": "2.5", "trail_in": "amount"},
+        "Trailing stop, 2.50 USD behind",
+        "2.50 behind, stop 102.50",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "said", "review", "listed"), KINDS)
+async def test_a_stop_is_written_reviewed_sent_and_listed(
+    tab: Tab, kind: str, said: dict[str, str], review: str, listed: str
 ) -> None:
-    monkeypatch.setattr(replace_module, "LOOK_EVERY_SECS", 1.0)
-    order_id = await rest(tab)
-    ticket = await tab.state(TicketState)
-    await ticket.move_order(order_id, "96.5")
-    monkeypatch.setattr(replace_module.asyncio, "sleep", _no_wait)
+    ticket = await ticket_for(tab)
+    await ticket.choose("kind", kind)
+    assert ticket.refusals, "a price is missing"
+    for field, text in said.items():
+        await ticket.say(field, text)
+    assert ticket.refusals == []
+    await ticket.start_review({})
+    assert ticket.preview["type"] == review
     await send(ticket)
-    assert "not certain yet" in ticket.result["text"]
-    assert [one.status for one in await list_orders(tab.desk.b, tab.desk.caller)] == ["pending_cancel"]
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    assert trade.orders[0]["price"] == listed
+    assert trade.lines[0]["title"].startswith("buy trail" if kind == "trailing_stop" else "buy stop")
 
 
-async def _work(tab: Tab) -> None:
-    while True:
-        await asyncio.sleep(0.05)
-        await tab.desk.broker.drain()
+async def test_a_stops_line_is_dragged_and_a_trails_is_not(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.choose("kind", "stop")
+    await ticket.say("stop", "104.00")
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    [stop] = await list_orders(tab.desk.b, tab.desk.caller)
+    await ticket.move_order(str(stop.id), "103")
+    assert ticket.preview["type"] == "Stop at 103.00 USD, then at the market"
+    await send(ticket)
+    [stop] = await list_orders(tab.desk.b, tab.desk.caller)
+    assert str(stop.stop_price.normalize()) == "103"
+    await ticket.choose("kind", "trailing_stop")
+    await ticket.say("trail", "5")
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    assert sorted(one["id"] for one in trade.lines) == ["", str(stop.id)]
 
 
-async def _no_wait(secs: float) -> None:
-    """Stands in for waiting on a worker that does not come."""
+async def test_an_amount_of_money_is_bought_and_the_times_have_their_fields(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    await ticket.say("by", "amount")
+    await ticket.say("amount", "1,000")
+    assert (ticket.preview["size"], ticket.preview["position_after"]) == ("1,000.00 USD of", "9.995002498")
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    await (await tab.state(TradeState)).refresh()
+    assert ticket.result["text"] == "Buy 1,000.00 USD of AAPL: filled at 100.05."
+    await ticket.choose("kind", "limit")
+    await ticket.choose("tif", "other")
+    assert (ticket.tif, ticket.preview["time"]) == ("ioc", "At once, cancel the rest")
+    await ticket.choose("tif", "gtd")
+    assert ticket.refusals == ["Choose the last day of the order."]
+    await ticket.say("until", "2021-03-05")
+    assert (ticket.refusals, ticket.preview["time"]) == ([], "Until Mar 5, 2021")
+    await ticket.say("nonsense", "1")
+    await ticket.say("by", "weight")
+    assert ticket.refusals == []
 
 
 async def test_the_receipt_of_a_fill_explains_it(tab: Tab) -> None:

@@ -2,28 +2,55 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 
 from starkmatter.api.schemas import Page
-from starkmatter.api.schemas_trading import FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
+from starkmatter.api.schemas_trading import ChangedOrder, FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
 from starkmatter.api.security import B, Signed
-from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
+from starkmatter.domain.orders import OPEN, Condition, OrderRequest, OrderStatus, StopLoss, TakeProfit
 from starkmatter.errors import InvalidInput
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
 from starkmatter.trading.preview import preview_order
+from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
 
 router = APIRouter(tags=["Trading"])
 
 
 def _request(body: NewOrder) -> OrderRequest:
-    if (body.type == "limit") != (body.limit_price is not None):
-        raise InvalidInput("limit_price: needed for a limit order, and for no other.")
-    return OrderRequest(body.symbol.upper(), body.side, body.type, body.qty, body.time_in_force, body.limit_price)
+    if (body.qty is None) == (body.notional is None):
+        raise InvalidInput("qty: needed, unless the order is by an amount of money (notional).")
+    if (body.type in {"limit", "stop_limit"}) != (body.limit_price is not None):
+        raise InvalidInput("limit_price: needed for a limit or stop_limit order, and for no other.")
+    if (body.type in {"stop", "stop_limit"}) != (body.stop_price is not None):
+        raise InvalidInput("stop_price: needed for a stop or stop_limit order, and for no other.")
+    trails = (body.trail_amount is not None) + (body.trail_percent is not None)
+    if trails != (body.type == "trailing_stop"):
+        raise InvalidInput("trail_amount or trail_percent: one is needed for a trailing_stop, and for no other.")
+    when = body.condition
+    return OrderRequest(
+        body.symbol.upper(),
+        body.side,
+        body.type,
+        Decimal(0) if body.qty is None else body.qty,
+        body.time_in_force,
+        limit_price=body.limit_price,
+        stop_price=body.stop_price,
+        trail_amount=body.trail_amount,
+        trail_percent=body.trail_percent,
+        notional=body.notional,
+        expires_on=body.expires_on,
+        extended_hours=body.extended_hours,
+        order_class=body.order_class,
+        take_profit=None if body.take_profit is None else TakeProfit(body.take_profit.limit_price),
+        stop_loss=None if body.stop_loss is None else StopLoss(body.stop_loss.stop_price, body.stop_loss.limit_price),
+        condition=None if when is None else Condition(when.symbol.upper(), when.relation, when.price),
+    )
 
 
 @router.post("/orders", status_code=201)
@@ -71,6 +98,16 @@ async def order(order_id: UUID, caller: Signed, b: B) -> OrderOut:
 async def cancel(order_id: UUID, caller: Signed, b: B) -> OrderOut:
     """Ask for the order back; it may still fill until the cancel is confirmed."""
     return OrderOut.model_validate(await cancel_order(b, caller, order_id))
+
+
+@router.patch("/orders/{order_id}")
+async def change(order_id: UUID, body: ChangedOrder, caller: Signed, b: B) -> OrderOut:
+    """Change quantity or prices of a resting order in its place; what it has filled stays.
+
+    A quantity at or below what has filled ends it as filled. 409 when it has ended or was changed meanwhile.
+    """
+    terms = Terms(body.qty, body.limit_price, body.stop_price, body.trail_amount, body.trail_percent)
+    return OrderOut.model_validate(await replace_order(b, caller, order_id, terms))
 
 
 @router.get("/orders/{order_id}/events")

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -70,13 +71,38 @@ class AccountShare(SQLModel, table=True):
 
 
 class TradeOrder(SQLModel, table=True):
-    """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself."""
+    """One order. The id is derived from the account and the caller's idempotency key, so a retry finds itself.
+
+    `water` is the best trade that a trailing stop followed, `stop_price` of one where its stop lies now. The quantity
+    of an order by `notional` is what the newest price makes of the amount. `revision` grows with every change of terms.
+    A group is named by its first order. `held`: no broker knows it yet, it waits for its group or its condition.
+    """
 
     __tablename__ = "trade_order"
     __table_args__ = (
-        CheckConstraint("qty > 0", name="trade_order_qty_positive"),
+        CheckConstraint("qty > 0 OR status = 'risk_rejected'", name="trade_order_qty_positive"),
         CheckConstraint("filled_qty >= 0 AND filled_qty <= qty", name="trade_order_filled_within_qty"),
-        CheckConstraint("(type = 'limit') = (limit_price IS NOT NULL)", name="trade_order_limit_price_fits_type"),
+        CheckConstraint(
+            "(type IN ('limit', 'stop_limit')) = (limit_price IS NOT NULL) OR status = 'risk_rejected'",
+            name="trade_order_limit_price_fits_type",
+        ),
+        CheckConstraint(
+            "type = 'trailing_stop' OR (type IN ('stop', 'stop_limit')) = (stop_price IS NOT NULL) "
+            "OR status = 'risk_rejected'",
+            name="trade_order_stop_price_fits_type",
+        ),
+        CheckConstraint(
+            "(type = 'trailing_stop') = (num_nonnulls(trail_amount, trail_percent) = 1) OR status = 'risk_rejected'",
+            name="trade_order_trail_fits_type",
+        ),
+        CheckConstraint(
+            "(group_id IS NULL) = (role IS NULL) AND (role IS NULL OR role IN ('entry', 'target', 'stop'))",
+            name="trade_order_group_has_roles",
+        ),
+        CheckConstraint(
+            "num_nonnulls(cond_symbol, cond_relation, cond_price) IN (0, 3)", name="trade_order_condition_is_whole"
+        ),
+        Index("trade_order_group", "group_id", postgresql_where=text("group_id IS NOT NULL")),
         Index("trade_order_account_created", "account_id", text("created_at DESC")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
@@ -105,6 +131,22 @@ class TradeOrder(SQLModel, table=True):
     created_at: datetime = instant_column()
     updated_at: datetime = instant_column()
     placed_by: UUID | None = None
+    stop_price: Decimal | None = price_column(nullable=True)
+    trail_amount: Decimal | None = price_column(nullable=True)
+    trail_percent: Decimal | None = price_column(nullable=True)
+    water: Decimal | None = price_column(nullable=True)
+    triggered_at: datetime | None = instant_column(nullable=True)
+    notional: Decimal | None = money_column(nullable=True)
+    expires_on: date | None = None
+    extended_hours: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    group_id: UUID | None = None
+    role: str | None = None
+    held: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    shared_qty: Decimal | None = qty_column(nullable=True)
+    cond_symbol: str | None = None
+    cond_relation: str | None = None
+    cond_price: Decimal | None = price_column(nullable=True)
+    revision: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False, server_default="1"))
 
 
 class OrderEvent(SQLModel, table=True):

@@ -14,7 +14,10 @@ SELECT * FROM (
            CASE e.sequence WHEN 1 THEN o.risk->>'ip' END AS ip, CASE e.sequence WHEN 1 THEN o.risk->>'via' END AS via,
            e.status AS what, e.order_id, o.account_id, e.reason AS words,
            jsonb_build_object('account', o.account_id, 'symbol', o.symbol, 'side', o.side, 'type', o.type,
-                              'qty', trim_scale(o.qty)::text, 'limit_price', trim_scale(o.limit_price)::text) AS facts
+                              'qty', trim_scale(o.qty)::text, 'limit_price', trim_scale(o.limit_price)::text,
+                              'stop_price', trim_scale(o.stop_price)::text, 'notional', trim_scale(o.notional)::text,
+                              'trail_amount', trim_scale(o.trail_amount)::text,
+                              'trail_percent', trim_scale(o.trail_percent)::text) AS facts
       FROM order_event e JOIN trade_order o ON o.id = e.order_id JOIN account a ON a.id = o.account_id
       JOIN app_user u ON u.id = CASE e.sequence WHEN 1 THEN coalesce(o.placed_by, a.user_id) ELSE a.user_id END
      WHERE e.booked_at >= %(since)s

@@ -39,6 +39,7 @@ from starkmatter.trading.ports import (
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
+    from alpaca.trading.requests import OrderRequest as OrderRequestBase
     from alpaca.trading.stream import TradingStream
 
 SDK = ("alpaca.trading.client", "alpaca.trading.stream", "alpaca.trading.requests", "alpaca.trading.enums")
@@ -61,15 +62,16 @@ CAPABILITY = Capability(
     client="alpaca-py",
     connection=KIND,
     gives=(
-        "market and limit orders",
-        "day and good till canceled",
+        "market, limit, stop, stop-limit and trailing stop orders",
+        "day, good till canceled, immediate, fill or kill, auctions, extended hours",
+        "amounts of money and parts of a share",
         "cancel",
         "order stream",
         "positions",
         "activities",
     ),
     limits="200 requests a minute; one book per pair of keys",
-    notes="Paper keys only in this version: live keys are refused. No fractions, short sales or extended hours.",
+    notes="Paper keys only in this version: live keys are refused. No dates of expiry, groups or short sales.",
 )
 
 # Alpaca's 18 words for the state of an order (its documentation of orders, 2026). `done_for_day`, `stopped` and
@@ -300,23 +302,55 @@ def _failure(error: Any, cancel: bool) -> Exception:
     return failure_of_status(VENDOR, status, retry_after_secs=retry_after_secs(response.headers))
 
 
-def _submit(client: "TradingClient", client_order_id: str, request: OrderRequest) -> Any:
-    from alpaca.trading.enums import OrderSide, TimeInForce
-    from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
+def refusals(request: OrderRequest) -> list[str]:
+    """What of the language of orders Alpaca does not take, in words (its documentation of orders, 2026)."""
+    found = []
+    fraction = request.notional is not None or request.qty != request.qty.to_integral_value()
+    if request.time_in_force == "gtd":
+        found.append(f"{VENDOR} knows no orders that are good till a date: use good till canceled.")
+    if request.order_class != "simple" or request.condition is not None:
+        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
+    if request.extended_hours and request.time_in_force != "day":
+        found.append(f"{VENDOR} takes orders for extended hours for the day only.")
+    if request.notional is not None and request.side == "sell":
+        found.append(f"At {VENDOR} a sale is by quantity: how many shares an amount takes is known only afterward.")
+    if fraction and request.type == "trailing_stop":
+        found.append(f"{VENDOR} takes a trailing stop for whole shares only.")
+    return found
 
-    common: dict[str, Any] = {
-        "symbol": request.symbol,
-        "qty": request.qty,
-        "side": OrderSide(request.side),
-        "time_in_force": TimeInForce(request.time_in_force),
-        "client_order_id": client_order_id,
+
+def _submit(client: "TradingClient", client_order_id: str, request: OrderRequest) -> Any:
+    return client.submit_order(_wire(client_order_id, request))
+
+
+def _wire(client_order_id: str, request: OrderRequest) -> "OrderRequestBase":
+    """The order in the SDK's words; what is not said is left out."""
+    from alpaca.trading import requests
+    from alpaca.trading.enums import OrderSide, TimeInForce
+
+    words = {
+        "market": requests.MarketOrderRequest,
+        "limit": requests.LimitOrderRequest,
+        "stop": requests.StopOrderRequest,
+        "stop_limit": requests.StopLimitOrderRequest,
+        "trailing_stop": requests.TrailingStopOrderRequest,
     }
-    order = (
-        MarketOrderRequest(**common)
-        if request.limit_price is None
-        else LimitOrderRequest(limit_price=request.limit_price, **common)
+    figures = {
+        "qty": request.qty if request.notional is None else None,
+        "notional": request.notional,
+        "limit_price": request.limit_price,
+        "stop_price": request.stop_price,
+        "trail_price": request.trail_amount,
+        "trail_percent": request.trail_percent,
+    }
+    return words[request.type](
+        symbol=request.symbol,
+        side=OrderSide(request.side),
+        time_in_force=TimeInForce(request.time_in_force),
+        client_order_id=client_order_id,
+        extended_hours=request.extended_hours or None,
+        **{name: value for name, value in figures.items() if value is not None},
     )
-    return client.submit_order(order)
 
 
 async def _close(stream: "TradingStream") -> None:

@@ -8,11 +8,9 @@ nothing, because the outbox row goes with the booking that answers it.
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
-from uuid import UUID, uuid5
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
 
 import orjson
 import structlog
@@ -21,72 +19,35 @@ from redis.asyncio import Redis
 
 from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Database
-from starkmatter.domain.freshness import is_stale, with_touch
-from starkmatter.domain.instruments import Instrument
-from starkmatter.domain.ledger import book_fill
-from starkmatter.domain.matching import PRESETS, Execution, match
-from starkmatter.domain.money import ZERO, money_text, plain
-from starkmatter.domain.orders import TERMINAL, OrderStatus, OrderType, Side, TimeInForce, WorkingOrder
+from starkmatter.domain.money import plain
+from starkmatter.domain.order_groups import Action
+from starkmatter.domain.orders import AUCTION_TIMES, TERMINAL
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
+from starkmatter.market.calendar import load_calendar
+from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.service import instruments_named
 from starkmatter.trading import queries
-from starkmatter.trading.events import announce_orders
+from starkmatter.trading.brokers.paper_groups import carry_out, met_words, open_groups, settle_groups
+from starkmatter.trading.brokers.paper_market import PaperMarket
+from starkmatter.trading.brokers.paper_work import (
+    RESTING,
+    News,
+    Work,
+    announcement,
+    ended,
+    filled,
+    moved,
+    triggered_words,
+)
+from starkmatter.trading.events import announce_orders, wake_worker
 from starkmatter.trading.freeze import freeze_account
 from starkmatter.trading.listeners import listeners_of
 
 MAX_BATCH = 64
 LOOK_AT_ALL_SECS = 1.0
-# The wall-clock market is asked every few seconds: an order need not wait for the next answer.
-MARKET_MAX_QUOTE_AGE = timedelta(seconds=15)
-TOUCH_NOTE = (
-    "The source gave no bid and ask or no sizes: five basis points around the last trade and a round lot stand in."
-)
 
 log = structlog.get_logger("paper")
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One open paper order as the broker sees it; `outbox` is the row that brought it, if any."""
-
-    outbox: int | None
-    kind: str
-    id: UUID
-    account_id: UUID
-    user_id: UUID
-    currency: str
-    preset: str
-    symbol: str
-    side: Side
-    type: OrderType
-    leaves_qty: Decimal
-    qty: Decimal
-    limit_price: Decimal | None
-    time_in_force: TimeInForce
-    session_on: date
-    status: str
-    reserve_per_share: Decimal
-    submitted_venue_at: datetime
-    sequence: int
-
-
-@dataclass(slots=True)
-class _Tape:
-    """The newest quote of a symbol, what traded since the one before and what orders already took from it."""
-
-    quote: Quote
-    traded_qty: Decimal | None = None
-    taken_qty: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    """What is about to be booked for one order."""
-
-    work: Work
-    item: dict[str, Any]
-    execution: Execution | None = None
 
 
 class PaperBroker:
@@ -96,11 +57,13 @@ class PaperBroker:
         self._db = db
         self._cache = cache
         self._venue: Venue = venue
-        self._clock: VenueClock | None = None
-        self._tapes: dict[str, _Tape] = {}
+        self._market = PaperMarket(venue)
         self._book: dict[str, dict[UUID, Work]] = defaultdict(dict)
-        self._instruments: dict[str, Instrument] = {}
         self._broken: set[UUID] = set()
+        self._unkept: dict[UUID, Work] = {}
+        self._waiting: dict[UUID, Work] = {}
+        self._unsettled: set[UUID] = set()
+        self._hour: tuple[date | None, str] | None = None
         self._turn = asyncio.Lock()
         self._in_doubt = False
         self._taken_id = 0
@@ -113,58 +76,79 @@ class PaperBroker:
 
     async def start(self) -> None:
         """Read the book from the database: the same path after a crash as at the first start."""
-        self._instruments = {}
+        self._market.forget()
         async with self._turn:
+            self._market.learn({}, (await load_calendar(self._db, EXCHANGE)).sessions)
             await self._read_book()
 
     async def _read_book(self) -> None:
         found = await self._db.all(Work, queries.RESTING_WORK, (self._venue,))
         self._book.clear()
+        self._waiting = {work.id: work for work in found if work.held}
         for work in found:
-            self._book[work.symbol][work.id] = work
-        await self._learn(self._book)
-        self._in_doubt, self._taken_id = False, 0
+            if not work.held:
+                self._book[work.symbol][work.id] = work.remembering(self._unkept.get(work.id))
+        self._unsettled |= await open_groups(self._db, self._venue)
+        await self._learn({work.symbol for work in found})
+        self._in_doubt, self._taken_id, self._hour = False, 0, None
         log.info("book read", venue=self._venue, resting=self.resting)
 
     async def _learn(self, symbols: Iterable[str]) -> None:
         """Read the instruments that are not known yet."""
-        unknown = [symbol for symbol in symbols if symbol not in self._instruments]
+        unknown = self._market.unknown(symbols)
         if unknown:
-            self._instruments |= await instruments_named(self._db, self._venue, unknown)
+            self._market.learn(await instruments_named(self._db, self._venue, unknown))
 
     async def on_quotes(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
-        """Take a batch of new quotes: resting orders of these symbols may fill, day orders may expire."""
+        """Take a batch of new quotes: orders may be over, stops reached, resting orders filled."""
         async with self._turn:
-            self._clock = clock
-            for symbol, quote in quotes.items():
-                before = self._tapes.get(symbol)
-                self._tapes[symbol] = _Tape(quote, _traded(before.quote if before else None, quote))
+            self._market.take(clock, quotes)
             if self._in_doubt:
                 await self._read_book()
-            news = [self._expiry(work, clock) for work in self._over(clock)]
-            ended = {entry.work.id for entry in news}
+            await self._settle(clock)  # Whatever a crash or a lost connection left undone comes first.
+            news = list(self._timed(clock))
+            done = {entry.work.turn for entry in news}
             for symbol in quotes:
                 for work in tuple(self._book.get(symbol, {}).values()):
-                    if work.id not in ended and (found := self._match(work, resting=True)) is not None:
+                    if work.turn in done or work.time_in_force in AUCTION_TIMES:
+                        continue
+                    if (found := self._look(work, clock, resting=True)) is not None:
                         news.append(found)
+                        done.add(work.turn)
+            await self._keep_watches()
             for start in range(0, len(news), MAX_BATCH):
                 await self._book_news(news[start : start + MAX_BATCH])
+            await self._settle(clock)
+            await self._wake_those(work for work in self._waiting.values() if work.cond_symbol in quotes)
 
     async def drain(self) -> int:
         """Work through the outbox; the number of rows taken. Nothing is taken before the venue's clock is known."""
         taken = 0
-        while self._clock is not None:
+        while (clock := self._market.clock) is not None:
             async with self._turn:
                 if self._in_doubt:
                     await self._read_book()
-                rows = await self._db.all(Work, queries.PENDING_WORK, (self._venue, self._look_after(), MAX_BATCH))
-                rows = [work for work in rows if work.id not in self._broken]
-                if rows:
-                    await self._learn({work.symbol for work in rows})
-                    await self._book_news([self._answer(work, self._clock) for work in rows])
-            self._taken_id = max([self._taken_id, *(work.outbox or 0 for work in rows)])
-            taken += len(rows)
-            if len(rows) < MAX_BATCH:
+                asked = (self._venue, self._look_after(), MAX_BATCH)
+                rows = await self._db.all(Work, queries.PENDING_WORK, asked)
+                # A batch names an order once, and one order of a group: what else is asked is next.
+                first = list({work.turn: work for work in reversed(rows)}.values())
+                first = [work for work in reversed(first) if work.id not in self._broken]
+                more = False
+                if first:
+                    await self._learn({work.symbol for work in first})
+                    asked_for = {work.id for work in first}
+                    news = [self._answer(work.remembering(self._unkept.get(work.id)), clock) for work in first]
+                    await self._keep_watches()
+                    await self._book_news(news)
+                    more = await self._settle(clock)
+                    heard = [work for work in self._waiting.values() if work.id in asked_for]
+                    more = await self._wake_those(heard) or more
+            later = {work.outbox for work in rows if work.id not in self._broken} - {work.outbox for work in first}
+            self._taken_id = max([self._taken_id, *(work.outbox or 0 for work in first)])
+            if later:
+                self._taken_id = min(outbox or 0 for outbox in later) - 1
+            taken += len(first)
+            if not later and not more and len(rows) < MAX_BATCH:
                 break
         return taken
 
@@ -179,104 +163,84 @@ class PaperBroker:
             return 0
         return self._taken_id
 
-    def _answer(self, work: Work, clock: VenueClock) -> _News:
-        """What an outbox row leads to: a cancel is confirmed, a new order fills or goes into the book."""
+    def _answer(self, work: Work, clock: VenueClock) -> News:
+        """What an outbox row leads to: a cancel is confirmed, a new or changed order fills or goes into the book."""
         if work.kind == "cancel":
-            return _News(work, self._item(work, clock, ["canceled"], ["pending_cancel"]))
-        if work.status != OrderStatus.PENDING_SUBMIT:
-            return _News(work, self._item(work, clock, ["submitting"], []))
-        found = self._match(work, resting=False)
-        return found or _News(work, self._item(work, clock, ["submitting", "working"], ["pending_submit"]))
+            return moved(work, clock, ["canceled"], ["pending_cancel"])
+        if work.held or work.kind == "group" or (work.kind == "submit" and not work.fresh):
+            return moved(work, clock, ["submitting"], [])  # Nothing to be sent: only heard of.
+        if self._market.over(work) is not None:
+            self._hour = None  # It came too late: the next batch ends it.
+        found = self._look(work, clock, resting=False)
+        if found is None:
+            return moved(work, clock, ["submitting", "working"], ["pending_submit"] if work.fresh else [])
+        return found
 
-    def _match(self, work: Work, *, resting: bool) -> _News | None:
-        clock, tape = self._clock, self._tapes.get(work.symbol)
-        instrument = self._instruments.get(work.symbol)
-        if clock is None or clock.state != "open" or tape is None or instrument is None or work.id in self._broken:
+    def _look(self, work: Work, clock: VenueClock, *, resting: bool) -> News | None:
+        """What the market has for an order; None when it goes on as it is."""
+        if work.id in self._broken:
             return None
-        quote, preset, made_up = tape.quote, PRESETS[work.preset], False
-        if self._venue == "market":
-            if is_stale(quote, replace(clock, venue_now=utc_now())):
-                return None
-            preset = replace(preset, max_quote_age=MARKET_MAX_QUOTE_AGE)
-            quote, made_up = with_touch(quote, instrument.tick_size)
-        execution = match(
-            WorkingOrder(
-                str(work.id),
-                work.symbol,
-                work.side,
-                work.type,
-                work.leaves_qty,
-                work.limit_price,
-                work.time_in_force,
-                work.submitted_venue_at,
-                self._venue,
-            ),
-            quote,
-            resting=resting,
-            traded_qty=tape.traded_qty,
-            taken_qty=tape.taken_qty[work.side],
-            preset=preset,
-            tick_size=instrument.tick_size,
-            lot_size=instrument.lot_size,
-            max_price=work.reserve_per_share if work.side == "buy" else None,
-            now=utc_now(),
-            note=TOUCH_NOTE if made_up else None,
-        )
-        if execution is None:
+        found = self._market.match(work, resting=resting)
+        if found is None:
             return None
-        tape.taken_qty[work.side] += execution.qty
-        return _News(work, self._fill_item(work, clock, execution), execution)
+        seen = work.watching(found.watch, clock.venue_now)
+        if seen is not work:
+            self._unkept[work.id] = seen
+            if not work.fresh:
+                self._book[work.symbol][work.id] = seen
+        words = triggered_words(work, found)
+        if found.execution is not None:
+            news = filled(work, clock, found, found.execution)
+        elif found.ends_as is not None:
+            news = ended(work, clock, found.ends_as, found.why or "")
+        elif words is not None or work.fresh:
+            steps = ["submitting", "working"] if work.fresh else ["working"]
+            news = moved(work, clock, steps, ["pending_submit"] if work.fresh else RESTING, words)
+        else:
+            return None
+        return replace(news, work=seen)
 
-    def _item(
-        self, work: Work, clock: VenueClock, steps: list[str], come_from: list[str], reason: str | None = None
-    ) -> dict[str, Any]:
-        item: dict[str, Any] = {
-            "order": work.id,
-            "steps": steps,
-            "from": come_from,
-            "venue_at": clock.venue_now,
-            "reason": reason,
-        }
-        if work.outbox is not None:
-            item["outbox"] = work.outbox
-        return item
-
-    def _fill_item(self, work: Work, clock: VenueClock, execution: Execution) -> dict[str, Any]:
-        booking = book_fill(work.side, work.symbol, execution.qty, execution.price, execution.fees, work.currency)
-        # An order's state sequence only grows, so its number also names the execution: booked once, whoever asks.
-        number = work.sequence + 1
-        fresh = work.status == OrderStatus.PENDING_SUBMIT
-        return self._item(work, clock, ["submitting", "filled"] if fresh else ["filled"], []) | {
-            "execution": number,
-            "fill": uuid5(work.id, f"fill-{number}"),
-            "qty": plain(execution.qty),
-            "price": plain(execution.price),
-            "fees": plain(execution.fees),
-            "preset": PRESETS[work.preset].stamp,
-            "receipt": execution.receipt,
-            "description": booking.description,
-            "cash": plain(booking.cash),
-            "accounts": [leg.account for leg in booking.legs],
-            "commodities": [leg.commodity for leg in booking.legs],
-            "amounts": [plain(leg.amount) for leg in booking.legs],
-        }
-
-    def _over(self, clock: VenueClock) -> Iterable[Work]:
-        """Day orders whose session is over, and everything when the venue's history has ended."""
+    def _timed(self, clock: VenueClock) -> Iterable[News]:
+        """Orders whose auction was held or whose time is over, and everything when the venue's history has ended."""
+        hour = (clock.session_on, clock.state)
+        changed, self._hour = hour != self._hour, hour
+        if changed:
+            for work in self._waiting.values():
+                if (end := self._market.over(work)) is not None:
+                    yield ended(work, clock, *end)
         for orders in self._book.values():
-            for work in orders.values():
-                if work.id in self._broken:
+            for work in tuple(orders.values()):
+                at_auction = work.time_in_force in AUCTION_TIMES
+                if work.id in self._broken or not (changed or at_auction or work.extended_hours):
                     continue
-                if clock.state == "ended" or (work.time_in_force == "day" and _session_over(work.session_on, clock)):
-                    yield work
+                news = self._look(work, clock, resting=True) if at_auction else None
+                if news is None and (end := self._market.over(work)) is not None:
+                    news = ended(work, clock, *end)
+                if news is not None:
+                    yield news
 
-    def _expiry(self, work: Work, clock: VenueClock) -> _News:
-        reason = "The replay reached the end of its data." if clock.state == "ended" else "The session closed."
-        return _News(
-            work, self._item(work, clock, ["expired"], ["working", "partial", "accepted", "pending_cancel"], reason)
-        )
+    async def _keep_watches(self) -> None:
+        """Store what stops remember before anything is booked on it; in memory it outlives a database that is away."""
+        if not self._unkept:
+            return
+        batch = [
+            {
+                "order": work.id,
+                "revision": work.revision,
+                "water": None if work.water is None else plain(work.water),
+                "stop_price": None if work.stop_price is None else plain(work.stop_price),
+                "triggered_at": work.triggered_at,
+            }
+            for work in self._unkept.values()
+        ]
+        try:
+            await self._db.tuples(queries.KEEP_WATCHES, (orjson.dumps(batch).decode(),))
+        except Unavailable:
+            self._in_doubt = True
+            return
+        self._unkept.clear()
 
-    async def _book_news(self, news: list[_News]) -> None:
+    async def _book_news(self, news: list[News]) -> None:
         """Book, then let the memory follow what the database says happened.
 
         When no answer comes, the booking may still have been committed: the book is read anew before it is used again.
@@ -298,32 +262,70 @@ class PaperBroker:
                 return
             await self._freeze(news[0].work, error)
             return
+        told = []
         for entry, (_, booked, status) in zip(news, rows, strict=True):
             self._follow(entry, booked, status)
-        announce_orders(
-            self._cache,
-            [
-                (who, _announcement(entry, booked, status))
-                for entry, (_, booked, status) in zip(news, rows, strict=True)
-                for who in (entry.work.user_id, *listeners_of(entry.work.account_id))
-            ],
-        )
+            said = announcement(entry, booked, status)
+            told += [(who, said) for who in (entry.work.user_id, *listeners_of(entry.work.account_id))]
+        announce_orders(self._cache, told)
 
-    def _follow(self, entry: _News, booked: bool, status: str | None) -> None:
-        work = entry.work
-        orders = self._book[work.symbol]
-        if status is None or status in TERMINAL:
+    def _follow(self, entry: News, booked: bool, status: str | None) -> None:
+        work, orders = entry.work, self._book[entry.work.symbol]
+        over = status is None or status in TERMINAL
+        if work.group_id is not None and (over or (booked and entry.execution is not None)):
+            self._unsettled.add(work.group_id)
+        if over:
             orders.pop(work.id, None)
-            return
-        filled = entry.execution.qty if entry.execution and booked else ZERO
-        orders[work.id] = replace(
-            work,
-            outbox=None,
-            kind="rest",
-            status=status,
-            leaves_qty=work.leaves_qty - filled,
-            sequence=work.sequence + len(entry.item["steps"]),
-        )
+            self._waiting.pop(work.id, None)
+        elif not work.held:
+            orders[work.id] = work.after(entry, booked, str(status))
+        elif work.cond_symbol is not None:
+            self._waiting[work.id] = work
+
+    async def _settle(self, clock: VenueClock) -> bool:
+        """Let groups follow what happened to one of theirs; whether anything was to be done.
+
+        What cannot be written now is looked at again.
+        """
+        if not self._unsettled or self._in_doubt:
+            return False
+        try:
+            touched = await settle_groups(self._db, self._unsettled, clock.venue_now)
+            found = await self._db.all(Work, queries.WORK_OF, (list(touched),)) if touched else []
+        except Unavailable:
+            self._in_doubt = True
+            return False
+        self._unsettled.clear()
+        if not touched:
+            return False
+        for orders in self._book.values():
+            for order_id in touched & orders.keys():
+                del orders[order_id]
+        for work in found:
+            self._book[work.symbol][work.id] = work
+        wake_worker(self._cache, self._venue)
+        return True
+
+    async def _wake_those(self, waiting: Iterable[Work]) -> bool:
+        """Send the orders whose condition was met on their way; whether there were any."""
+        clock = self._market.clock
+        met = [(work, quote) for work in waiting if (quote := self._market.met(work)) is not None]
+        if clock is None or not met:
+            return False
+        actions = [
+            Action("activate", str(work.id), work.qty, met_words(work.condition, quote))
+            for work, quote in met
+            if work.condition is not None
+        ]
+        try:
+            await carry_out(self._db, actions, clock.venue_now)
+        except Unavailable:
+            self._in_doubt = True
+            return False
+        for work, _ in met:
+            self._waiting.pop(work.id, None)
+        wake_worker(self._cache, self._venue)
+        return True
 
     async def _freeze(self, work: Work, error: DatabaseError) -> None:
         """A booking the database refuses is a broken invariant: stop that account, keep the rest going, say so.
@@ -340,31 +342,3 @@ class PaperBroker:
         self._broken.add(work.id)
         self._book[work.symbol].pop(work.id, None)
         log.error("account frozen", order_id=str(work.id), account_id=str(work.account_id), error=str(error)[:200])
-
-
-def _announcement(entry: _News, booked: bool, status: str | None) -> dict[str, Any]:
-    """What the person's pages are told: enough for a short note, the rest they read themselves."""
-    work, execution = entry.work, entry.execution if booked else None
-    return {
-        "order_id": work.id,
-        "status": status or work.status,
-        "symbol": work.symbol,
-        "side": work.side,
-        "filled_qty": plain(execution.qty) if execution else None,
-        "price": money_text(execution.price) if execution else None,
-    }
-
-
-def _traded(before: Quote | None, quote: Quote) -> Decimal | None:
-    """Shares traded between two quotes of a symbol; a new day's volume counts from zero."""
-    if quote.volume is None:
-        return None
-    if before is None or before.volume is None:
-        return ZERO
-    return quote.volume - before.volume if quote.volume >= before.volume else quote.volume
-
-
-def _session_over(session_on: date, clock: VenueClock) -> bool:
-    if clock.session_on is None:
-        return False
-    return clock.session_on > session_on or (clock.session_on == session_on and clock.state == "closed")

@@ -51,7 +51,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
         th("Type", class_name="wideonly-cell"),
         th("Qty", num=True),
         th("Filled", num=True, class_name="wideonly-cell"),
-        th("Limit", num=True, class_name="wideonly-cell"),
+        th("Price", num=True, class_name="wideonly-cell"),
     ]
     if wide:
         head += [
@@ -77,7 +77,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
             td(
                 name,
                 rx.el.div(
-                    one["type"], " ", rx.cond(one["limit"] != "–", one["limit"], ""), class_name="phoneline muted small"
+                    one["type"], " ", rx.cond(one["price"] != "–", one["price"], ""), class_name="phoneline muted small"
                 ),
             ),
             td(
@@ -88,7 +88,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
             td(one["type"], class_name="wideonly-cell"),
             td(one["qty"], num=True),
             td(one["filled"], num=True, class_name="wideonly-cell"),
-            td(one["limit"], num=True, class_name="wideonly-cell"),
+            td(one["price"], num=True, class_name="wideonly-cell"),
         ]
         if wide:
             cells += [

@@ -20,7 +20,9 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.live.components import Brief, CandleChart
 from starkmatter.ui.pages.tables import orders_table
+from starkmatter.ui.pages.ticket_fields import price_fields, size_fields, time_fields
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.terms import KINDS
 from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
 
 
@@ -184,13 +186,8 @@ def _ticket() -> rx.Component:
             role="group",
             aria_label="Side",
         ),
-        segment(
-            [("market", "Market"), ("limit", "Limit")],
-            TicketState.kind,
-            lambda value: TicketState.choose("kind", value),
-            "Type",
-        ),
-        _figure_field("qty", "Quantity", "shares", TicketState.qty, TicketState.write_qty),
+        segment(list(KINDS), TicketState.kind, lambda value: TicketState.choose("kind", value), "Type"),
+        size_fields(),
         rx.el.div(
             *[
                 rx.el.button(
@@ -205,20 +202,8 @@ def _ticket() -> rx.Component:
             aria_label=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
             title=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
         ),
-        rx.cond(
-            TicketState.kind == "limit",
-            _figure_field("limit", "Limit price", "USD", TicketState.limit, TicketState.write_limit),
-        ),
-        rx.el.div(
-            rx.el.span("Time in force", class_name="label"),
-            segment(
-                [("day", "Day"), ("gtc", "Until canceled")],
-                TicketState.tif,
-                lambda value: TicketState.choose("tif", value),
-                "Time in force",
-            ),
-            class_name="field",
-        ),
+        price_fields(),
+        time_fields(),
         rx.cond(
             TicketState.proposal["id"],
             rx.el.div(
@@ -242,26 +227,6 @@ def _ticket() -> rx.Component:
         ),
         on_submit=TicketState.start_review,
         class_name="ticket",
-    )
-
-
-def _figure_field(name: str, label: str, unit: str, value: rx.Var, on_write: rx.EventHandler) -> rx.Component:
-    return rx.el.div(
-        rx.el.label(label, html_for=name),
-        rx.el.div(
-            rx.el.input(
-                id=name,
-                name=name,
-                value=value,
-                on_change=on_write.debounce(200),
-                input_mode="decimal",
-                auto_complete="off",
-                class_name="input num",
-            ),
-            rx.el.span(unit, class_name="unit"),
-            class_name="withunit",
-        ),
-        class_name="field",
     )
 
 
@@ -302,9 +267,14 @@ def _review() -> rx.Component:
         rx.cond(
             TicketState.replaces["id"],
             rx.el.div(
-                "In place of your resting order: ",
+                rx.cond(TicketState.replaces["in_place"] == "yes", "Changes", "In place of"),
+                " your resting order: ",
                 TicketState.replaces["text"],
-                ". It is canceled first; if it fills before that is certain, nothing is sent.",
+                rx.cond(
+                    TicketState.replaces["in_place"] == "yes",
+                    ". It stays the same order, and what it has filled counts.",
+                    ". It is canceled first; if it fills before that is certain, nothing is sent.",
+                ),
                 class_name="note warn",
                 custom_attrs={"data-replaces": "open"},
             ),
@@ -312,15 +282,17 @@ def _review() -> rx.Component:
         rx.el.p("This is exactly what will be sent.", class_name="soft small"),
         rx.el.div(
             _row("Account", FrameState.account["name"] + " · " + FrameState.account["mode"]),
-            _row("Order", words + " " + TicketState.qty + " " + TicketState.symbol),
-            _row("Type", rx.cond(TicketState.kind == "limit", "Limit at " + TicketState.limit + " USD", "Market")),
-            _row("Time in force", rx.cond(TicketState.tif == "gtc", "Until canceled", "Day")),
+            _row("Order", words + " " + TicketState.preview["size"] + " " + TicketState.symbol),
+            _row("Type", TicketState.preview["type"]),
+            _row("Time in force", TicketState.preview["time"]),
             class_name="rows",
         ),
         _preview(),
         _result(),
         rx.el.button(
-            rx.cond(TicketState.sending, "Sending …", words + " " + TicketState.qty + " " + TicketState.symbol),
+            rx.cond(
+                TicketState.sending, "Sending …", words + " " + TicketState.preview["size"] + " " + TicketState.symbol
+            ),
             type="button",
             id="send",
             class_name=rx.cond(TicketState.side == "buy", "btn buy wide", "btn sell wide"),

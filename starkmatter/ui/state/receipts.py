@@ -1,6 +1,7 @@
 """A fill's receipt as rows of words and figures, whoever made the fill."""
 
 from decimal import Decimal
+from typing import Any
 
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
@@ -52,17 +53,42 @@ def _alternative(name: str, told: Row) -> Row:
     }
 
 
-def _paper_lines(receipt: Row) -> list[tuple[str, str]]:
-    quote = receipt["quote"]
-    bid, ask = _touch(quote["bid"], quote["bid_size"]), _touch(quote["ask"], quote["ask_size"])
+def _paper_lines(receipt: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        ("Quote used, bid / ask", f"{bid}  /  {ask}"),
-        ("Quote's age", f"{quote['age_ms']} ms old, from {quote['provider']}"),
+        *(_auction_lines(receipt["auction"]) if "auction" in receipt else _quote_lines(receipt["quote"])),
+        *(_trigger_lines(receipt["trigger"]) if "trigger" in receipt else ()),
         ("Rule", receipt["rule"].replace("_", " ")),
         ("Participation cap", _cap_words(receipt["cap"])),
         ("Spread", show.money(Decimal(receipt["spread"]))),
         ("Price impact", show.money(Decimal(receipt["impact"]))),
     ]
+
+
+def _quote_lines(quote: dict[str, Any]) -> list[tuple[str, str]]:
+    bid, ask = _touch(quote["bid"], quote["bid_size"]), _touch(quote["ask"], quote["ask_size"])
+    return [
+        ("Quote used, bid / ask", f"{bid}  /  {ask}"),
+        ("Quote's age", f"{quote['age_ms']} ms old, from {quote['provider']}"),
+    ]
+
+
+def _auction_lines(auction: dict[str, Any]) -> list[tuple[str, str]]:
+    traded = _share(auction["qty"])
+    seen = "not known" if traded is None else f"{show.quantity(traded)} shares"
+    return [
+        (f"Price of the {auction['kind']} auction", show.money(_share(auction["price"]))),
+        ("Traded in it", f"{seen}, from {auction['provider']}"),
+    ]
+
+
+def _trigger_lines(trigger: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        ("Stop", show.money(_share(trigger["stop_price"]))),
+        ("Last trade", show.money(_share(trigger["last"]))),
+    ]
+    if trigger["water"] is not None:
+        lines.insert(0, ("Best trade followed", show.money(_share(trigger["water"]))))
+    return lines
 
 
 def _broker_lines(receipt: Row) -> list[tuple[str, str]]:

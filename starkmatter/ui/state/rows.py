@@ -20,7 +20,7 @@ NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOT
 }
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING
-) | {"cost_name": "Est. cost", "has_realized": ""}
+) | {"cost_name": "Est. cost", "has_realized": "", "size": "", "type": "", "time": ""}
 
 
 def position_row(one: PositionView) -> Row:
@@ -55,17 +55,41 @@ def order_row(one: OrderView) -> Row:
         "symbol": one.symbol,
         "side": one.side,
         "side_text": one.side.capitalize(),
-        "type": one.type.capitalize(),
-        "qty": show.quantity(one.qty),
+        "type": one.type.replace("_", "-" if one.type == "stop_limit" else " ").capitalize(),
+        "qty": show.quantity(one.qty) if one.notional is None else f"{show.money(one.notional)} USD",
         "filled": show.quantity(one.filled_qty),
         "limit": show.money(one.limit_price),
         "avg": show.money(one.avg_price),
-        "tif": "Day" if one.time_in_force == "day" else "GTC",
+        "price": _order_price(one),
+        "tif": _time(one),
         "status": show.status_words(one.status),
         "reason": one.reject_reason or "",
         "created": show.wall_time(one.created_at),
         "open": "yes" if one.status in {"pending_submit", "submitting", "accepted", "working", "partial"} else "",
     }
+
+
+def _order_price(one: OrderView) -> str:
+    """`100.00`, `Stop 95.00`, `Stop 95.00, limit 94.50`, `2.00 behind, stop 98.00`."""
+    limit = show.money(one.limit_price)
+    if one.type == "trailing_stop":
+        trail = (
+            f"{show.quantity(one.trail_percent)} %" if one.trail_percent is not None else show.money(one.trail_amount)
+        )
+        return f"{trail} behind" if one.stop_price is None else f"{trail} behind, stop {show.money(one.stop_price)}"
+    if one.stop_price is None:
+        return limit
+    reached = "Stop reached" if one.triggered_at is not None else f"Stop {show.money(one.stop_price)}"
+    return reached if one.limit_price is None else f"{reached}, limit {limit}"
+
+
+def _time(one: OrderView) -> str:
+    words = {"day": "Day", "opg": "At the open", "cls": "At the close"}.get(
+        one.time_in_force, one.time_in_force.upper()
+    )
+    if one.expires_on is not None:
+        words = f"Until {show.day(one.expires_on)}"
+    return f"{words}, extended" if one.extended_hours else words
 
 
 def fill_row(one: FillView) -> Row:

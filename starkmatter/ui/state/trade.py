@@ -1,7 +1,7 @@
 """The trade page: one symbol, its ticket with a live preview, own orders, position and fills."""
 
-import re
 from contextlib import suppress
+from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from functools import partial
 from uuid import UUID, uuid4
@@ -13,10 +13,11 @@ from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_prop
 from starkmatter.backends import Backends, backends
 from starkmatter.connections.market_data import ALPACA_DATA
 from starkmatter.domain.instruments import untradable_words
+from starkmatter.domain.money import CENT, ZERO
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.pairs import meant_by
 from starkmatter.domain.quotes import SHOWN_INTERVALS, Bar, Venue
-from starkmatter.errors import InvalidInput, NotFound, StarkMatterError, Unavailable
+from starkmatter.errors import NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.lookup import SYMBOL, open_instrument
 from starkmatter.market.service import load_bars
@@ -24,15 +25,31 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
-from starkmatter.trading.records import OrderPreview
-from starkmatter.trading.replace import cancel_before_replacing
+from starkmatter.trading.records import OrderPreview, OrderView
+from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
+from starkmatter.ui.state.terms import (
+    CHOSEN,
+    KINDS,
+    NOTHING_SAID,
+    OTHER_TIMES,
+    TIMES,
+    TYPED,
+    TermsState,
+    by_money,
+    figure_of,
+    kind_of,
+    request_of,
+    said_of,
+    size_words,
+    time_words,
+    type_words,
+)
 
-FIGURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 INTERVALS = SHOWN_INTERVALS
 MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
@@ -139,16 +156,7 @@ class TradeState(rx.State):
         self.position = position_row(held[0]) if held and held[0].qty else {}
         self.orders = [order_row(one) for one in orders]
         self.fills = [fill_row(one) for one in fills[:FILLS_SHOWN]]
-        self.lines = [
-            {
-                "id": str(one.id) if caller.may_trade else "",
-                "price": show.plain_number(one.limit_price),
-                "title": f"{one.side} {show.quantity(one.qty - one.filled_qty)}",
-                "side": one.side,
-            }
-            for one in orders
-            if one.limit_price is not None
-        ]
+        self.lines = [row for one in orders if (row := _line_row(one, caller.may_trade)) is not None]
 
 
 class TicketState(rx.State):
@@ -175,8 +183,10 @@ class TicketState(rx.State):
     @allow("user")
     async def choose(self, field: str, value: str) -> None:
         """One of the fixed choices of the ticket."""
-        allowed = {"side": ("buy", "sell"), "kind": ("market", "limit"), "tif": ("day", "gtc")}
+        allowed = {"side": ("buy", "sell"), "kind": [kind for kind, _ in KINDS], "tif": (*TIMES, "other")}
         if not self.review and value in allowed.get(field, ()):
+            if value == "other":
+                value = self.tif if self.tif in dict(OTHER_TIMES) else OTHER_TIMES[0][0]
             setattr(self, field, value)
             if field == "kind" and value == "limit" and not self.limit:
                 with suppress(Unavailable):
@@ -203,6 +213,16 @@ class TicketState(rx.State):
 
     @rx.event
     @allow("user")
+    async def say(self, field: str, text: str) -> None:
+        """One of the terms that only some orders have, typed or chosen; nothing changes under review."""
+        if self.review or not (field in TYPED or text in CHOSEN.get(field, ())):
+            return
+        terms = await self.get_state(TermsState)
+        terms.said = {**terms.said, field: text[:MAX_INPUT_CHARS]}
+        await self._look()
+
+    @rx.event
+    @allow("user")
     async def look(self) -> None:
         """The market moved: estimate again, with what the order would do now."""
         if not self.sending:
@@ -219,7 +239,14 @@ class TicketState(rx.State):
         except StarkMatterError as error:
             self.refusals = [error.text]
             return
-        self.qty = str(max(qty, Decimal(0)).to_integral_value(ROUND_DOWN))
+        terms = await self.get_state(TermsState)
+        if by_money(self.kind, terms.said) and self.side == "buy":
+            account = await get_account(backends(), await caller_of(self), await chosen_account(self))
+            money = (account.buying_power * Decimal(percent) / 100).quantize(CENT, ROUND_DOWN)
+            terms.said = {**terms.said, "amount": show.plain_number(max(money, ZERO))}
+        else:
+            terms.said = {**terms.said, "by": "shares"}
+            self.qty = str(max(qty, ZERO).to_integral_value(ROUND_DOWN))
         await self._look()
 
     @rx.event
@@ -249,6 +276,8 @@ class TicketState(rx.State):
         for field in ("qty", "limit"):
             if (text := form.get(field)) is not None:  # a field that is not shown comes as null
                 setattr(self, field, text[:MAX_INPUT_CHARS])
+        terms = await self.get_state(TermsState)
+        terms.said = {**terms.said, **{name: form[name][:MAX_INPUT_CHARS] for name in TYPED if form.get(name)}}
         await self._look()
         if not self.refusals:
             self._key = await self._proposal_key() or f"ticket-{uuid4()}"
@@ -263,24 +292,33 @@ class TicketState(rx.State):
         self.review, self.result, self.proposal, self.replaces, self.sheet = False, {}, {}, {}, True
         try:
             order = await get_order(backends(), await caller_of(self), UUID(order_id))
-            limit = _figure(str(price)[:MAX_INPUT_CHARS], "limit price")
+            moved = figure_of(str(price)[:MAX_INPUT_CHARS], "price")
         except (ValueError, StarkMatterError) as error:
             self.result = {"kind": "bad", "text": getattr(error, "text", "There is no such order.")}
             return
-        if order.symbol != self.symbol or order.limit_price is None or order.status not in OPEN:
+        field = line_of(order)
+        if order.symbol != self.symbol or field is None or order.status not in OPEN:
             self.result = {"kind": "bad", "text": "This order cannot be moved any more."}
             return
-        left = order.qty - order.filled_qty
-        self.side, self.kind, self.tif = order.side, "limit", order.time_in_force
-        self.qty, self.limit = show.plain_number(left.normalize()), show.plain_number(limit.normalize())
-        await self._look()
+        left, before = order.qty - order.filled_qty, getattr(order, field)
+        terms = await self.get_state(TermsState)
+        terms.said = said_of(replace(order, **{field: moved}))
+        self.side, self.kind, self.tif = order.side, kind_of(order.type), order.time_in_force
+        self.qty = show.plain_number(left.normalize())
+        self.limit = show.plain_number(moved.normalize()) if field == "limit_price" else ""
+        account = await get_account(backends(), await caller_of(self), order.account_id)
+        in_place = account.broker == "paper"
+        await self._look(in_place=in_place)
         if not self.refusals:
             self._key = f"replace-{uuid4()}"
             self.review = True
             self.replaces = {
                 "id": str(order.id),
                 "filled": show.plain_number(order.filled_qty),
-                "text": f"{order.side} {show.quantity(left)} at {show.money(order.limit_price)}",
+                "field": field,
+                "price": show.plain_number(moved),
+                "text": f"{order.side} {show.quantity(left)} at {show.money(before)}",
+                "in_place": "yes" if in_place else "",
             }
 
     @rx.event
@@ -306,6 +344,9 @@ class TicketState(rx.State):
                 self.sending = self.review = False
                 self.proposal, self.result = {}, {"kind": "bad", "text": error.text}
                 return
+        if self.replaces.get("in_place") == "yes":
+            await self._change()
+            return
         try:
             if self.replaces:
                 await cancel_before_replacing(b, caller, UUID(self.replaces["id"]), Decimal(self.replaces["filled"]))
@@ -314,7 +355,7 @@ class TicketState(rx.State):
             self.replaces, self.result = {}, {"kind": "bad", "text": error.text}
             return
         try:
-            order = await submit_order(b, caller, await chosen_account(self), self._request(), self._key)
+            order = await submit_order(b, caller, await chosen_account(self), await self._request(), self._key)
             if self.proposal:
                 await use_proposal(b, caller, UUID(self.proposal["id"]), order)
         except StarkMatterError as error:
@@ -327,8 +368,23 @@ class TicketState(rx.State):
             self.result = {"kind": "bad", "text": order.reject_reason or "The order was refused."}
         else:
             self.sheet = False
-            words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
-            self.result = {"kind": "good", "text": f"{words}: order taken.", "order_id": str(order.id)}
+            self.result = {"kind": "good", "text": f"{_name_of(order)}: order taken.", "order_id": str(order.id)}
+        trade = await self.get_state(TradeState)
+        await trade._read_own()
+        await self._look()
+
+    async def _change(self) -> None:
+        """Carry out the change of a resting order in its place."""
+        terms = Terms(**{self.replaces["field"]: Decimal(self.replaces["price"])})
+        try:
+            order = await replace_order(backends(), await caller_of(self), UUID(self.replaces["id"]), terms)
+        except StarkMatterError as error:
+            self.result = {"kind": "bad", "text": error.text}
+        else:
+            self.sheet = False
+            self.result = {"kind": "good", "text": f"{_name_of(order)}: changed.", "order_id": str(order.id)}
+        self.sending = self.review = False
+        self._key, self.replaces = "", {}
         trade = await self.get_state(TradeState)
         await trade._read_own()
         await self._look()
@@ -342,7 +398,7 @@ class TicketState(rx.State):
             order = await get_order(backends(), await caller_of(self), UUID(order_id))
         except StarkMatterError:
             return
-        words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
+        words = _name_of(order)
         if order.status in ENDED_BADLY:
             self.result |= {
                 "kind": "bad",
@@ -354,12 +410,13 @@ class TicketState(rx.State):
             )
             self.result |= {"text": f"{words}: {done} at {show.money(order.avg_price)}.", "receipt": "yes"}
         elif order.status == OrderStatus.WORKING:
-            self.result |= {"text": f"{words}: working. It waits for its price or for the market to open."}
+            self.result |= {"text": f"{words}: working. It waits for its price or its time."}
 
     async def _start(self, symbol: str) -> None:
         if symbol != self.symbol:
             self.symbol, self.limit, self.kind, self.result = symbol, "", "market", {}
-            self.review, self.replaces = False, {}
+            self.review, self.replaces, self.tif = False, {}, "day"
+            (await self.get_state(TermsState)).said = dict(NOTHING_SAID)
         await self._look()
 
     async def _fill_in(self, asked: str) -> None:
@@ -381,6 +438,7 @@ class TicketState(rx.State):
         self.side, self.kind, self.tif = found.side, found.type, found.time_in_force
         self.qty = show.plain_number(found.qty.normalize())
         self.limit = show.plain_number(found.limit_price.normalize()) if found.limit_price is not None else ""
+        (await self.get_state(TermsState)).said = dict(NOTHING_SAID)
         self.proposal = {
             "id": str(found.id),
             "why": found.why,
@@ -393,25 +451,20 @@ class TicketState(rx.State):
         """The proposal's own key while the ticket is exactly what was proposed: taken twice, it orders once."""
         if not self.proposal:
             return ""
-        same = ticket_hash(await chosen_account(self), self._request()) == self.proposal["hash"]
+        same = ticket_hash(await chosen_account(self), await self._request()) == self.proposal["hash"]
         return self.proposal["key"] if same else ""
 
-    def _request(self, qty: Decimal | None = None) -> OrderRequest:
+    async def _request(self, qty: Decimal | None = None) -> OrderRequest:
         """The order as written; InvalidInput says which figure cannot be read."""
-        limit = _figure(self.limit, "limit price") if self.kind == "limit" else None
-        return OrderRequest(
-            symbol=self.symbol,
-            side="sell" if self.side == "sell" else "buy",
-            type="limit" if self.kind == "limit" else "market",
-            qty=qty if qty is not None else _figure(self.qty, "quantity"),
-            time_in_force="gtc" if self.tif == "gtc" else "day",
-            limit_price=limit,
+        said = (await self.get_state(TermsState)).said
+        return request_of(
+            self.symbol, self.side, self.kind, self.qty if qty is None else qty, self.limit, self.tif, said
         )
 
     async def _part(self, ratio: Decimal) -> Decimal:
         b, caller = backends(), await caller_of(self)
         account_id = await chosen_account(self)
-        seen = await preview_order(b, caller, account_id, self._request(qty=Decimal(1)))
+        seen = await preview_order(b, caller, account_id, await self._request(qty=Decimal(1)))
         if self.side == "sell":
             return seen.signed_qty * ratio
         account = await get_account(b, caller, account_id)
@@ -424,17 +477,23 @@ class TicketState(rx.State):
             touch = quote.ask if self.side == "buy" else quote.bid
             self.limit = show.plain_number(touch if touch is not None else quote.last)
 
-    async def _look(self) -> None:
-        """What the order as written would do."""
+    async def _look(self, *, in_place: bool = False) -> None:
+        """What the order as written would do. `in_place`: a resting order's money and shares are set aside already."""
         if not self.symbol:
             return
         try:
-            request = self._request()
-            seen = await preview_order(backends(), await caller_of(self), await chosen_account(self), request)
+            request = await self._request()
+            seen = await preview_order(
+                backends(), await caller_of(self), await chosen_account(self), request, in_place=in_place
+            )
         except StarkMatterError as error:
             self.preview, self.refusals, self.warnings = NO_PREVIEW, [error.text], []
             return
-        self.preview = _preview_row(seen)
+        self.preview = _preview_row(seen) | {
+            "size": size_words(request),
+            "type": type_words(request),
+            "time": time_words(request),
+        }
         self.refusals, self.warnings = seen.refusals, seen.warnings
 
 
@@ -456,14 +515,31 @@ async def _day_bar(venue: Venue, symbol: str) -> Bar | None:
     return bars[-1] if bars else None
 
 
-def _figure(text: str, name: str) -> Decimal:
-    cleaned = text.replace(",", "").strip()
-    if not FIGURE.fullmatch(cleaned):
-        raise InvalidInput(f"Enter the {name} as a figure, such as 10 or 10.50." if cleaned else f"Enter the {name}.")
-    value = Decimal(cleaned)
-    if value <= 0:
-        raise InvalidInput(f"The {name} must be more than zero.")
-    return value
+def line_of(order: OrderView) -> str | None:
+    """The price of an order that its line on the chart shows and moves; a trail follows by itself."""
+    if order.type in {"stop", "stop_limit"} and order.triggered_at is None:
+        return "stop_price"
+    return None if order.limit_price is None else "limit_price"
+
+
+def _line_row(order: OrderView, may_move: bool) -> Row | None:
+    """An order's line on the chart; None for one without a price."""
+    field = line_of(order)
+    price = order.stop_price if order.type == "trailing_stop" else field and getattr(order, field)
+    if not price:
+        return None
+    words = "" if field == "limit_price" else "trail " if order.type == "trailing_stop" else "stop "
+    return {
+        "id": str(order.id) if may_move and field is not None else "",
+        "price": show.plain_number(price),
+        "title": f"{order.side} {words}{show.quantity(order.qty - order.filled_qty)}",
+        "side": order.side,
+    }
+
+
+def _name_of(order: OrderView) -> str:
+    size = f"{show.money(order.notional)} USD of" if order.notional is not None else show.quantity(order.qty)
+    return f"{order.side.capitalize()} {size} {order.symbol}"
 
 
 def _preview_row(seen: OrderPreview) -> Row:

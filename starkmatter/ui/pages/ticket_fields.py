@@ -1,0 +1,168 @@
+"""The fields of the ticket: each shows itself only where the kind of order needs it."""
+
+from typing import Any
+
+import reflex as rx
+
+from starkmatter.ui.components.parts import segment
+from starkmatter.ui.state.terms import OTHER_TIMES, TermsState
+from starkmatter.ui.state.trade import TicketState, TradeState
+
+
+def size_fields() -> rx.Component:
+    """How much: shares, or of a market order also money."""
+    by_money = (TicketState.kind == "market") & (TermsState.said["by"] == "amount")
+    return rx.fragment(
+        rx.cond(
+            TicketState.kind == "market",
+            segment(
+                [("shares", "In shares"), ("amount", "In money")],
+                TermsState.said["by"],
+                lambda value: TicketState.say("by", value),
+                "Size",
+            ),
+        ),
+        rx.cond(
+            by_money,
+            said_field("amount", "Amount", "USD"),
+            figure_field("qty", "Quantity", "shares", TicketState.qty, TicketState.write_qty.debounce(200)),
+        ),
+    )
+
+
+def price_fields() -> rx.Component:
+    """Limit, stop with its own limit if wanted, or trail."""
+    percent = TermsState.said["trail_in"] == "percent"
+    return rx.match(
+        TicketState.kind,
+        (
+            "limit",
+            figure_field("limit", "Limit price", "USD", TicketState.limit, TicketState.write_limit.debounce(200)),
+        ),
+        (
+            "stop",
+            rx.el.div(
+                said_field("stop", "Stop price", "USD"),
+                said_field("guard", "Limit price", "USD", placeholder="none"),
+                rx.el.p(
+                    "Once the last trade reaches the stop it trades at the market; with a limit, no worse than that.",
+                    class_name="hint small muted pairwide",
+                ),
+                class_name="fieldpair",
+            ),
+        ),
+        (
+            "trailing_stop",
+            rx.el.div(
+                said_field("trail", "Trail", rx.cond(percent, "%", "USD")),
+                rx.el.div(
+                    rx.el.span("Measured in", class_name="label"),
+                    segment(
+                        [("percent", "Percent"), ("amount", "Money")],
+                        TermsState.said["trail_in"],
+                        lambda value: TicketState.say("trail_in", value),
+                        "Trail measured in",
+                    ),
+                    class_name="field",
+                ),
+                rx.el.p(
+                    rx.cond(
+                        TicketState.side == "sell",
+                        "The stop follows the highest trade at this distance and never comes down.",
+                        "The stop follows the lowest trade at this distance and never goes up.",
+                    ),
+                    class_name="hint small muted pairwide",
+                ),
+                class_name="fieldpair",
+            ),
+        ),
+        rx.fragment(),
+    )
+
+
+def time_fields() -> rx.Component:
+    """How long: the two usual ones at hand, the others in a list."""
+    other = (TicketState.tif != "day") & (TicketState.tif != "gtc")
+    return rx.fragment(
+        rx.el.div(
+            rx.el.span("Time in force", class_name="label"),
+            segment(
+                [("day", "Day"), ("gtc", "Until canceled"), ("other", "Other")],
+                rx.cond(other, "other", TicketState.tif),
+                lambda value: TicketState.choose("tif", value),
+                "Time in force",
+            ),
+            class_name="field",
+        ),
+        rx.cond(
+            other,
+            rx.el.select(
+                *[rx.el.option(words, value=time) for time, words in OTHER_TIMES],
+                value=TicketState.tif,
+                on_change=lambda value: TicketState.choose("tif", value),
+                id="tif",
+                aria_label="Another time in force",
+                class_name="input",
+            ),
+        ),
+        rx.cond(
+            TicketState.tif == "gtd",
+            rx.el.div(
+                rx.el.label("Last day", html_for="until"),
+                rx.el.input(
+                    id="until",
+                    name="until",
+                    type="date",
+                    value=TermsState.said["until"],
+                    on_change=lambda text: TicketState.say("until", text),
+                    class_name="input",
+                ),
+                class_name="field",
+            ),
+        ),
+        rx.cond(
+            (TicketState.kind == "limit") & ~other & (TradeState.about["venue"] == "market"),
+            segment(
+                [("", "Regular hours"), ("extended", "Early and late too")],
+                TermsState.said["hours"],
+                lambda value: TicketState.say("hours", value),
+                "Hours",
+            ),
+        ),
+    )
+
+
+def said_field(name: str, label: str, unit: str | rx.Var, placeholder: str = "") -> rx.Component:
+    """A figure that only some orders have."""
+    return figure_field(
+        name,
+        label,
+        unit,
+        TermsState.said[name],
+        lambda text: TicketState.say(name, text).debounce(200),
+        placeholder=placeholder,
+    )
+
+
+def figure_field(
+    name: str, label: str, unit: str | rx.Var, value: rx.Var, on_write: Any, *, placeholder: str = ""
+) -> rx.Component:
+    """A figure under its label, with its unit."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.div(
+            rx.el.input(
+                id=name,
+                name=name,
+                value=value,
+                on_change=on_write,
+                input_mode="decimal",
+                auto_complete="off",
+                placeholder=placeholder,
+                class_name="input num",
+            ),
+            rx.el.span(unit, class_name="unit"),
+            class_name="withunit",
+        ),
+        class_name="field",
+    )
