@@ -1,6 +1,6 @@
 """What an order would do, before the click: cost, fees, buying power and position after, refusals in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
+from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
 
@@ -30,7 +31,9 @@ async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: 
     ticket = await open_ticket(b, caller, account_id, request)
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
-    return estimate(request, ticket, held, free)
+    seen = estimate(request, ticket, held, free)
+    own = await own_refusals(b, ticket, request)
+    return replace(seen, refusals=[*seen.refusals, *own]) if own else seen
 
 
 def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal) -> OrderPreview:

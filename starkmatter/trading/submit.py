@@ -15,6 +15,7 @@ from starkmatter.domain.orders import OrderRequest, OrderStatus
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.gate import gate_of
+from starkmatter.trading.guarding.checking import marks_of
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
@@ -44,6 +45,7 @@ async def submit_order(
     if ticket.instrument is not None and not reasons:
         reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     request_hash = canonical_hash(ticket, request)
+    reference = risk.reference_price(request, ticket.quote)
     item: dict[str, Any] = {
         "id": order_id,
         "account_id": account_id,
@@ -62,8 +64,11 @@ async def submit_order(
         "risk": _risk_record(ticket, request, request_hash, reasons) | {"ip": caller.ip, "via": caller.via},
         "refusal": " ".join(reasons) or None,
         "venue_at": ticket.clock.venue_now if ticket.clock else now,
+        "price": None if reference is None else plain(reference),
     }
     result = await gate_of(b.db).submit(item)
+    if result.outcome == "needs_marks":
+        result = await gate_of(b.db).submit(item | await marks_of(b, ticket))
     if result.outcome == "no_account":
         raise NotFound("There is no such account.")
     if result.outcome == "other_body":

@@ -12,6 +12,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     broker,
     charts,
     fx,
+    guarding,
     market,
     news,
     oidc,

@@ -29,7 +29,10 @@ from starkmatter.db.columns import QTY, instant_column, money_column, price_colu
 
 
 class Account(SQLModel, table=True):
-    """One paper or live account. `cash` and `reserved` are cached folds, checked against the journal."""
+    """One paper or live account. `cash` and `reserved` are cached folds, checked against the journal.
+
+    `guarded`: a switch or a rule of its owner may apply, so that taking an order asks for them.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -51,6 +54,7 @@ class Account(SQLModel, table=True):
     cash: Decimal = money_column()
     reserved: Decimal = money_column()
     frozen_reason: str | None = None
+    guarded: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     created_at: datetime = instant_column()
     opened_venue_at: datetime = instant_column()
     closed_at: datetime | None = instant_column(nullable=True)

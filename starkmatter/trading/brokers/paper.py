@@ -48,7 +48,10 @@ log = structlog.get_logger("paper")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One open paper order as the broker sees it; `outbox` is the row that brought it, if any."""
+    """One open paper order as the broker sees it; `outbox` is the row that brought it, if any.
+
+    `stopped`: why a switch that was turned on meanwhile keeps a new order from the market.
+    """
 
     outbox: int | None
     kind: str
@@ -69,6 +72,7 @@ class Work:
     reserve_per_share: Decimal
     submitted_venue_at: datetime
     sequence: int
+    stopped: str | None = None
 
 
 @dataclass(slots=True)
@@ -185,6 +189,8 @@ class PaperBroker:
             return _News(work, self._item(work, clock, ["canceled"], ["pending_cancel"]))
         if work.status != OrderStatus.PENDING_SUBMIT:
             return _News(work, self._item(work, clock, ["submitting"], []))
+        if work.stopped is not None:
+            return _News(work, self._item(work, clock, ["not_sent"], ["pending_submit"], work.stopped))
         found = self._match(work, resting=False)
         return found or _News(work, self._item(work, clock, ["submitting", "working"], ["pending_submit"]))
 
