@@ -101,3 +101,29 @@ DELETE FROM trading_rule
 GUARD_COVERED = "SELECT guard_covered(%(user)s, %(account)s, NULL)"
 
 OWNS = "SELECT name FROM account WHERE id = %s AND user_id = %s"
+
+EMERGENCY_ACCOUNTS = """
+SELECT a.id, a.name, a.broker, a.venue, a.mode, a.currency, a.cash, a.reserved, u.display_name AS owner_name,
+       a.user_id = %(user)s AS mine, a.frozen_reason, coalesce(k.state, '') AS state, coalesce(k.words, '') AS words,
+       k.checked_at
+  FROM account a JOIN app_user u ON u.id = a.user_id
+  LEFT JOIN broker_account k ON k.account_id = a.id AND k.closed_at IS NULL
+ WHERE (a.user_id = %(user)s OR (%(trades)s AND may_trade(a.id, %(user)s))) AND a.closed_at IS NULL
+ ORDER BY a.user_id <> %(user)s, a.created_at DESC
+"""
+
+EMERGENCY_POSITIONS = """
+SELECT account_id, symbol, signed_qty, cost_basis FROM holding
+ WHERE account_id = ANY (%s) AND signed_qty <> 0 ORDER BY symbol
+"""
+
+WORKER_LEADS = """
+SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                  AND l.classid::bigint = %(high)s AND l.objid::bigint = %(low)s)
+"""
+
+QUEUED_CANCELS = """
+SELECT count(*) FROM outbox b JOIN trade_order o ON o.id = b.order_id
+ WHERE b.kind = 'cancel' AND o.account_id = ANY (%s)
+"""
