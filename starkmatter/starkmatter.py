@@ -15,6 +15,7 @@ from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
+from starkmatter.ui.pages.limits import limits
 from starkmatter.ui.pages.markets import markets
 from starkmatter.ui.pages.markets_map import market_map
 from starkmatter.ui.pages.markets_more import correlation, sessions
@@ -38,11 +39,13 @@ from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.limits import LimitsState
 from starkmatter.ui.state.markets import WatchState
 from starkmatter.ui.state.markets_map import MapState
 from starkmatter.ui.state.markets_screener import ScreenerState
 from starkmatter.ui.state.markets_symbol import SymbolState
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
+from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
@@ -93,7 +96,7 @@ app.register_lifespan_task(_serve)
 
 def _add_page(page: Callable[[], rx.Component], route: str, title: str, *states: type[rx.State]) -> None:
     """A page in the frame: whenever it is opened the frame, the bell and its own states read everything anew."""
-    loads = [state.load for state in (FrameState, CentreState, *states)]
+    loads = [state.load for state in (FrameState, CentreState, NoticeState, *states)]
     app.add_page(page, route=route, title=f"{title} · StarkMatter", on_load=loads)
 
 
@@ -113,6 +116,7 @@ _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
+_add_page(limits, "/settings/limits", "Limits", LimitsState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState, IdentitiesState)
 _add_page(programs, "/settings/programs", "Programs", ProgramsState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState, DataHealthState)

@@ -55,7 +55,7 @@ def problem_of(kind: LimitKind, value: Decimal | None) -> str | None:
     least = Decimal(1) if kind in WHOLE else DECIMALS
     if kind == "trades_per_day":
         least = Decimal(0)
-    if not least <= value <= MOST[kind]:
+    if not value.is_finite() or not least <= value <= MOST[kind]:
         return f"This rule takes a figure from {least} to {MOST[kind]:,}."
     if kind in WHOLE and value != value.to_integral_value():
         return "This rule takes a whole number."

@@ -96,6 +96,7 @@ def test_asking_again_for_something_looser_waits_a_day_from_then() -> None:
     ("kind", "value", "words"),
     [
         ("trades_per_day", "-1", "from 0"),
+        ("trades_per_day", "NaN", "from 0"),
         ("trades_per_day", "2.5", "whole number"),
         ("loss_per_day", "0", "from 0.01"),
         ("loss_per_day", "1.005", "two decimals"),
