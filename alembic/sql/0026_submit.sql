@@ -3,7 +3,8 @@
 -- function decides only what needs the lock. Per order it says how it went: taken, refused (stored as risk_rejected,
 -- with the reason), repeated (same key, same request), other_body (same key, other request) or no_account. `user_id` is
 -- who places it: the account's owner, or somebody the owner lets trade on it. A guarded account's own switches and rules
--- are asked under its lock; needs_marks: nothing was stored, they need prices of what it holds (see guard_words).
+-- are asked under its lock; needs_marks: nothing was stored, they need prices of what it holds (see guard_words). With
+-- `cautions` an order that somebody may have to read a warning about is not stored either: needs_cautions.
 CREATE OR REPLACE FUNCTION submit_orders(p_batch jsonb, p_now timestamptz)
 RETURNS TABLE (order_id uuid, outcome text, reason text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -21,15 +22,16 @@ BEGIN
         id uuid, account_id uuid, user_id uuid, venue text, symbol text, side text, type text, qty numeric,
         limit_price numeric, time_in_force text, session_on date, reserve numeric, reserve_per_share numeric,
         request_hash text, risk jsonb, refusal text, venue_at timestamptz, price numeric, marks jsonb,
-        day_start timestamptz
+        day_start timestamptz, cautions boolean
     ) LOOP
         order_id := i.id;
         v_reason := i.refusal;
         v_cash := CASE WHEN i.side = 'buy' THEN i.reserve ELSE 0 END;
-        UPDATE account SET reserved = reserved + v_cash
+        UPDATE account SET reserved = reserved + v_cash, last_order_at = p_now
          WHERE id = i.account_id AND (user_id = i.user_id OR may_trade(id, i.user_id)) AND venue = i.venue
            AND closed_at IS NULL AND frozen_reason IS NULL AND cash - reserved >= v_cash AND v_reason IS NULL
-           AND NOT guarded;
+           AND NOT guarded
+           AND (i.cautions IS NOT TRUE OR NOT may_need_caution(account, i.side, i.reserve, i.venue_at, p_now));
         IF NOT FOUND THEN
             SELECT * INTO v_account FROM account
              WHERE id = i.account_id AND (user_id = i.user_id OR may_trade(id, i.user_id)) FOR UPDATE;
@@ -49,6 +51,14 @@ BEGIN
                             to_char(v_account.cash - v_account.reserved, 'FM999,999,999,990.00'), v_account.currency,
                             to_char(v_cash, 'FM999,999,999,990.00'), v_account.currency)
             END;
+            IF v_reason IS NULL AND i.cautions
+               AND may_need_caution(v_account, i.side, i.reserve, i.venue_at, p_now)
+               AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
+                outcome := 'needs_cautions';
+                reason := NULL;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
             IF v_reason IS NULL AND v_account.guarded AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
                 SELECT g.words, g.needs_marks INTO v_words, v_needs_marks FROM guard_words(v_account, to_jsonb(i)) g;
                 IF v_needs_marks THEN
@@ -60,7 +70,7 @@ BEGIN
                 v_reason := nullif(array_to_string(v_words, ' '), '');
             END IF;
             IF v_reason IS NULL THEN
-                UPDATE account SET reserved = reserved + v_cash WHERE id = i.account_id;
+                UPDATE account SET reserved = reserved + v_cash, last_order_at = p_now WHERE id = i.account_id;
             ELSE
                 v_cash := 0;
             END IF;

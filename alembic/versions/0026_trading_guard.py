@@ -19,6 +19,8 @@ FUNCTIONS = (
     "guard_covered(uuid, uuid, text)",
     "lock_covered(uuid, uuid, text)",
     "guard_new_account()",
+    "note_sale()",
+    "may_need_caution(account, text, numeric, timestamptz, timestamptz)",
     "is_guarded(uuid, uuid, text)",
     "guard_words(account, jsonb)",
     "money_words(numeric, text)",
@@ -30,6 +32,8 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     op.add_column("account", sa.Column("guarded", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    for name in ("last_order_at", "sold_at", "loss_at"):
+        op.add_column("account", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "trading_stop",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -76,12 +80,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     _run(_function("0015_sharing.sql", "submit_orders"))
     op.execute("DROP TRIGGER account_guarded ON account")
+    op.execute("DROP TRIGGER holding_sold ON holding")
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("trading_rule")
     op.drop_table("trading_stop")
     op.execute("DROP FUNCTION sees_accounts_of(uuid), is_an_admin()")
-    op.drop_column("account", "guarded")
+    for name in ("loss_at", "sold_at", "last_order_at", "guarded"):
+        op.drop_column("account", name)
 
 
 def _function(file: str, name: str) -> str:

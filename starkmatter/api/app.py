@@ -21,6 +21,7 @@ from starkmatter.api.problems import add_problem_handlers
 from starkmatter.api.routes import (
     admin,
     alerts,
+    approvals,
     assistant,
     audit,
     auth,
@@ -76,6 +77,7 @@ def build_api() -> FastAPI:
         watchlists,
         trading,
         guarding,
+        approvals,
         portfolio,
         sharing,
         performance,

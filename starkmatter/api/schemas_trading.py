@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.domain.cautions import CODES, CautionCode
 from starkmatter.domain.quotes import Venue
 
 
@@ -70,6 +71,7 @@ class NewOrder(Request):
     qty: Figure
     limit_price: Figure | None = None
     time_in_force: Literal["day", "gtc"] = "day"
+    acknowledge: list[CautionCode] = Field(default_factory=list, max_length=len(CODES))
 
 
 class OrderOut(Answer):
@@ -101,6 +103,11 @@ class OrderEventOut(Answer):
     booked_at: Instant
 
 
+class CautionOut(Answer):
+    code: CautionCode
+    text: str
+
+
 class PreviewOut(Answer):
     est_price: Money | None
     est_cost: Money | None
@@ -113,6 +120,7 @@ class PreviewOut(Answer):
     realized_pl: Money | None
     refusals: list[str]
     warnings: list[str]
+    cautions: list[CautionOut]
 
 
 class FillOut(Answer):

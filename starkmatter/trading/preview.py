@@ -14,6 +14,7 @@ from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
+from starkmatter.trading.guarding.cautions import cautions_of
 from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
@@ -32,8 +33,10 @@ async def preview_order(b: Backends, caller: Caller, account_id: UUID, request: 
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
     seen = estimate(request, ticket, held, free)
-    own = await own_refusals(b, ticket, request)
-    return replace(seen, refusals=[*seen.refusals, *own]) if own else seen
+    if seen.refusals:
+        return seen
+    own, read = await own_refusals(b, ticket, request), await cautions_of(b, ticket, request)
+    return replace(seen, refusals=own, cautions=read) if own or read else seen
 
 
 def estimate(request: OrderRequest, ticket: Ticket, held: _Held, free_cash: Decimal) -> OrderPreview:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from starkmatter.domain.cautions import Caution
 from starkmatter.domain.orders import OrderType, Side, TimeInForce
 
 
@@ -65,7 +66,8 @@ class OrderPreview:
     """What an order would do, before the click. Money in the account's currency.
 
     `est_cost` is what leaves cash (positive) or comes in (negative) including fees; `refusals` say in words why the
-    order would not be taken (empty: it would), `warnings` what to think about first.
+    order would not be taken (empty: it would), `warnings` what to think about first, and
+    `cautions` what has to be acknowledged by code with the order.
     """
 
     est_price: Decimal | None
@@ -79,3 +81,4 @@ class OrderPreview:
     realized_pl: Decimal | None
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    cautions: list[Caution] = field(default_factory=list)

@@ -21,7 +21,7 @@ from starkmatter.trading.guarding.stops import list_stops
 from starkmatter.trading.orders import list_orders
 from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
-from tests.builders import Desk, order
+from tests.builders import ALL_READ, Desk, order
 from tests.engines import own_valkey
 
 PASSPHRASE = "correct horse battery"
@@ -71,7 +71,7 @@ async def press(api: Api, label: str) -> str:
 
 
 async def rest(desk: Desk, key: str, text: str = "buy 10 AAPL @ 90.00 gtc") -> None:
-    await submit_order(desk.b, desk.caller, desk.account_id, order(text), key)
+    await submit_order(desk.b, desk.caller, desk.account_id, order(text), key, acknowledged=ALL_READ)
     await desk.broker.drain()
 
 
@@ -104,7 +104,9 @@ async def test_its_buttons_cancel_stop_and_pause(api: Api, desk: Desk) -> None:
     await press(api, "Stop everybody")
     await desk.broker.drain()
     assert {one.scope for one in await list_stops(desk.b, desk.caller)} == {"account", "mine", "everybody"}
-    refused = await submit_order(desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), "refused-0001")
+    refused = await submit_order(
+        desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), "refused-0001", acknowledged=ALL_READ
+    )
     assert refused.status == "risk_rejected"
     text, _ = await read(api)
     assert "Switches that are on" in text
@@ -200,7 +202,9 @@ async def test_with_valkey_killed_and_no_worker_everything_is_still_stopped(with
     assert "The kill switch is on. 1 open orders were asked back." in await press(without_cache, "Stop all my accounts")
     assert "1 cancels are queued and not confirmed yet." in (await read(without_cache))[0]
     assert await states(desk) == ["pending_cancel"]
-    refused = await submit_order(desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), "refused-0001")
+    refused = await submit_order(
+        desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), "refused-0001", acknowledged=ALL_READ
+    )
     assert refused.status == "risk_rejected"
     await desk.broker.drain()
     assert await states(desk) == ["risk_rejected", "canceled"]

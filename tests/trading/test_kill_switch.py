@@ -25,7 +25,7 @@ from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import Desk, make_account, make_desk, order, quote
+from tests.builders import ALL_READ, Desk, make_account, make_desk, order, quote
 from tests.standins.alpaca_trading import AlpacaTrading
 from tests.trading.broker_desk import always, eventually, make_seat
 
@@ -49,7 +49,9 @@ async def signed_in(desk: Desk, *, minutes_ago: int = 0) -> Caller:
 
 
 async def send(desk: Desk, text: str, key: str, account_id: UUID | None = None) -> OrderView:
-    return await submit_order(desk.b, desk.caller, account_id or desk.account_id, order(text), key)
+    return await submit_order(
+        desk.b, desk.caller, account_id or desk.account_id, order(text), key, acknowledged=ALL_READ
+    )
 
 
 async def still_open(desk: Desk) -> list[OrderView]:
@@ -207,12 +209,16 @@ async def test_a_stranger_neither_stops_nor_sees_nor_cancels(desk: Desk) -> None
 
 async def test_everybody_is_stopped_by_an_admin_also_who_comes_later(desk: Desk) -> None:
     other = await desk.person("trader")
-    await submit_order(desk.b, other.caller, other.account_id, order("buy 1 AAPL @ 90.00 gtc"), "theirs-00001")
+    await submit_order(
+        desk.b, other.caller, other.account_id, order("buy 1 AAPL @ 90.00 gtc"), "theirs-00001", acknowledged=ALL_READ
+    )
     await desk.broker.drain()
     assert (await turn_on(desk.b, desk.caller, "everybody")).canceled == 1
     later = await desk.person("trader")
     for person in (other, later):
-        refused = await submit_order(desk.b, person.caller, person.account_id, order("buy 1 AAPL"), "after-it-0001")
+        refused = await submit_order(
+            desk.b, person.caller, person.account_id, order("buy 1 AAPL"), "after-it-0001", acknowledged=ALL_READ
+        )
         assert refused.reject_reason == "The kill switch of the whole installation is on: no new orders are taken."
     with pytest.raises(NotAllowed):
         await turn_off(desk.b, await signed_in(other), (await list_stops(desk.b, other.caller))[0].id)
@@ -227,7 +233,9 @@ async def test_accounts_opened_while_the_persons_switch_is_on_are_stopped_too(de
 async def test_cancel_all_asks_for_many_and_for_nobody_elses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "BATCH", 4)
     other = await desk.person("trader")
-    await submit_order(desk.b, other.caller, other.account_id, order("buy 1 AAPL @ 90.00 gtc"), "theirs-00002")
+    await submit_order(
+        desk.b, other.caller, other.account_id, order("buy 1 AAPL @ 90.00 gtc"), "theirs-00002", acknowledged=ALL_READ
+    )
     for number in range(10):
         await send(desk, f"buy 1 AAPL @ {90 - number}.00 gtc", f"resting-many-{number}")
     await desk.broker.drain()

@@ -18,7 +18,7 @@ from starkmatter.trading.guarding.rules import list_rules, set_rule, withdraw_lo
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import Desk, make_account, make_desk, order, quote
+from tests.builders import ALL_READ, Desk, make_account, make_desk, order, quote
 
 SHIFT = "UPDATE trading_rule SET loosens_at = loosens_at - %s"
 IN_FORCE = "SELECT kind, value FROM rules_in_force(%s, %s)"
@@ -36,7 +36,9 @@ _keys = iter(range(1, 1_000_000))
 
 
 async def send(desk: Desk, text: str) -> OrderView:
-    placed = await submit_order(desk.b, desk.caller, desk.account_id, order(text), f"own-rules-{next(_keys)}")
+    placed = await submit_order(
+        desk.b, desk.caller, desk.account_id, order(text), f"own-rules-{next(_keys)}", acknowledged=ALL_READ
+    )
     await desk.broker.drain()
     return placed
 
@@ -89,7 +91,11 @@ async def test_racing_orders_never_exceed_the_days_number(desk: Desk) -> None:
     async def one(number: int) -> str:
         who = desk.caller if number % 2 else other.caller
         text = f"buy 1 {'AAPL' if number % 3 else 'MSFT'}"
-        return (await submit_order(desk.b, who, desk.account_id, order(text), f"racing-order-{number}")).status
+        return (
+            await submit_order(
+                desk.b, who, desk.account_id, order(text), f"racing-order-{number}", acknowledged=ALL_READ
+            )
+        ).status
 
     for _ in range(3):
         statuses = await asyncio.gather(*(one(number) for number in range(60)))

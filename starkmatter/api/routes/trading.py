@@ -35,9 +35,13 @@ async def submit(
 ) -> OrderOut:
     """Place an order. The same Idempotency-Key with the same body gives the same order; another body is refused.
 
-    An order that risk refuses comes back as `risk_rejected` with the reason in words.
+    An order that risk refuses comes back as `risk_rejected` with the reason in words. 409 `warnings_unacknowledged`
+    names what has to be read first: send the order again with those codes in `acknowledge`.
     """
-    return OrderOut.model_validate(await submit_order(b, caller, body.account_id, _request(body), idempotency_key))
+    order = await submit_order(
+        b, caller, body.account_id, _request(body), idempotency_key, acknowledged=body.acknowledge
+    )
+    return OrderOut.model_validate(order)
 
 
 @router.post("/orders/preview")

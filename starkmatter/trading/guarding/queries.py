@@ -102,6 +102,27 @@ GUARD_COVERED = "SELECT guard_covered(%(user)s, %(account)s, NULL)"
 
 OWNS = "SELECT name FROM account WHERE id = %s AND user_id = %s"
 
+SENT_LATELY = """
+SELECT o.created_at FROM trade_order o
+ WHERE o.account_id = %(account)s AND o.symbol = %(symbol)s AND o.side = %(side)s AND o.qty = %(qty)s
+   AND o.created_at > %(since)s AND o.status <> 'risk_rejected'
+ ORDER BY o.created_at DESC LIMIT 1
+"""
+
+FILLS_SINCE = """
+SELECT symbol, side, qty, CASE side WHEN 'buy' THEN -1 ELSE 1 END * qty * price - fees AS cash, realized_pl, executed_at
+  FROM fill WHERE account_id = %s AND executed_at > %s ORDER BY executed_at, execution
+"""
+
+CASH = "SELECT cash FROM account WHERE id = %s"
+
+HELD = "SELECT symbol, signed_qty, cost_basis FROM holding WHERE account_id = %s AND signed_qty <> 0"
+
+SESSIONS_NEAR = """
+SELECT session_on, opens_at, closes_at FROM market_session
+ WHERE exchange = 'XNYS' AND opens_at BETWEEN %s AND %s ORDER BY session_on
+"""
+
 EMERGENCY_ACCOUNTS = """
 SELECT a.id, a.name, a.broker, a.venue, a.mode, a.currency, a.cash, a.reserved, u.display_name AS owner_name,
        a.user_id = %(user)s AS mine, a.frozen_reason, coalesce(k.state, '') AS state, coalesce(k.words, '') AS words,

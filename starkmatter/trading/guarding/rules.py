@@ -33,6 +33,8 @@ async def set_rule(
     What is tighter counts at once, what is looser after 24 hours. InvalidInput for a figure the rule cannot have,
     NotFound for an account that is not theirs.
     """
+    if kind not in LIMIT_KINDS:
+        raise NotFound("There is no such rule.")
     problem = problem_of(kind, value)
     if problem is not None:
         raise InvalidInput(problem)
@@ -41,6 +43,8 @@ async def set_rule(
 
 async def withdraw_loosening(b: Backends, caller: Caller, kind: LimitKind, account_id: UUID | None = None) -> RuleView:
     """Take back a loosening that waits; NotFound when none does."""
+    if kind not in LIMIT_KINDS:
+        raise NotFound("There is no such rule.")
     return await _change(b, caller, kind, account_id, "rule.loosening_withdrawn", None, withdraws=True)
 
 
@@ -54,8 +58,6 @@ async def _change(
     *,
     withdraws: bool = False,
 ) -> RuleView:
-    if kind not in LIMIT_KINDS:
-        raise NotFound("There is no such rule.")
     key = {"user": caller.user_id, "account": account_id, "kind": kind}
     name = ""
     async with b.db.transaction() as connection:
