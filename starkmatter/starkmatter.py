@@ -10,6 +10,7 @@ from starkmatter.settings import get_settings
 from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
+from starkmatter.ui.pages.approvals import approvals
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
@@ -31,6 +32,7 @@ from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
+from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.audit import AuditState
@@ -111,6 +113,7 @@ _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
 _add_page(orders, "/orders", "Orders", OrdersState)
+_add_page(approvals, "/approvals", "Approvals", ApprovalsState)
 _add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)

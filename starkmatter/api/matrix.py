@@ -112,6 +112,7 @@ RULES: dict[str, Rule] = {
     "POST /orders": Rule("trader", "trade", "trade"),
     "POST /orders/preview": Rule("user", "read", "trade"),
     "GET /orders": Rule("user", "read", "view"),
+    "GET /orders.csv": Rule("user", "read", "view"),
     "GET /orders/{order_id}": Rule("user", "read", "view"),
     "DELETE /orders/{order_id}": Rule("trader", "trade", "trade"),
     "GET /orders/{order_id}/events": Rule("user", "read", "view"),

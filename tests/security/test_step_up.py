@@ -28,6 +28,8 @@ def test_these_events_take_a_fresh_proof() -> None:
         f"{PEOPLE}.give_role",
         f"{PEOPLE}.keep_out",
         f"{CONNECTIONS}.forget",
+        f"{STATES}approvals____approvals_state.confirm",
+        f"{STATES}approvals____approvals_state.confirm_read",
         f"{STATES}limits____limits_state.turn_off",
         f"{SETTINGS}.end_session",
         f"{SETTINGS}.end_others",

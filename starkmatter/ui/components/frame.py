@@ -77,7 +77,7 @@ def framed(
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
-            on_alert=[CentreState.load, *(on_alert or [])],
+            on_alert=[CentreState.load, NoticeState.load, *(on_alert or [])],
             on_key=PaletteState.key,
             **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
         ),
@@ -190,6 +190,16 @@ def _top(on_choice: list) -> rx.Component:
                 href="/settings/limits",
                 class_name="badge stopped",
                 title="A kill switch is on for this account",
+            ),
+        ),
+        rx.cond(
+            NoticeState.waiting > 0,
+            rx.el.a(
+                NoticeState.waiting,
+                rx.el.span(" to approve"),
+                href="/approvals",
+                class_name="badge waits",
+                title="Proposed orders that wait for your decision",
             ),
         ),
         rx.el.div(

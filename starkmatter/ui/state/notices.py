@@ -1,4 +1,4 @@
-"""What the frame points out on every page: that the account shown takes no orders."""
+"""What the frame points out on every page: that the account shown takes no orders, that orders wait."""
 
 from uuid import UUID
 
@@ -6,15 +6,20 @@ import reflex as rx
 
 from starkmatter.backends import backends
 from starkmatter.errors import StarkMatterError
+from starkmatter.trading.approvals.service import count_waiting
 from starkmatter.trading.guarding.stops import list_stops
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
 
 
 class NoticeState(rx.State):
-    """`stopped`: `all` or `reducing` when a switch holds for the account shown, else empty."""
+    """`stopped`: `all` or `reducing` when a switch holds for the account shown, else empty.
+
+    `waiting`: proposed orders that the person may decide about.
+    """
 
     stopped: str = ""
+    waiting: int = 0
 
     @rx.event
     @allow("user")
@@ -27,6 +32,7 @@ class NoticeState(rx.State):
         account = (await self.get_state(FrameState)).account
         try:
             found = await list_stops(backends(), caller)
+            self.waiting = await count_waiting(backends(), caller)
         except StarkMatterError:
             return
         shown = UUID(account["id"]) if account["id"] else None
