@@ -51,14 +51,6 @@ BEGIN
                             to_char(v_account.cash - v_account.reserved, 'FM999,999,999,990.00'), v_account.currency,
                             to_char(v_cash, 'FM999,999,999,990.00'), v_account.currency)
             END;
-            IF v_reason IS NULL AND i.cautions
-               AND may_need_caution(v_account, i.side, i.reserve, i.venue_at, p_now)
-               AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
-                outcome := 'needs_cautions';
-                reason := NULL;
-                RETURN NEXT;
-                CONTINUE;
-            END IF;
             IF v_reason IS NULL AND v_account.guarded AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
                 SELECT g.words, g.needs_marks INTO v_words, v_needs_marks FROM guard_words(v_account, to_jsonb(i)) g;
                 IF v_needs_marks THEN
@@ -68,6 +60,14 @@ BEGIN
                     CONTINUE;
                 END IF;
                 v_reason := nullif(array_to_string(v_words, ' '), '');
+            END IF;
+            IF v_reason IS NULL AND i.cautions
+               AND may_need_caution(v_account, i.side, i.reserve, i.venue_at, p_now)
+               AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
+                outcome := 'needs_cautions';
+                reason := NULL;
+                RETURN NEXT;
+                CONTINUE;
             END IF;
             IF v_reason IS NULL THEN
                 UPDATE account SET reserved = reserved + v_cash, last_order_at = p_now WHERE id = i.account_id;

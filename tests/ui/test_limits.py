@@ -53,6 +53,8 @@ async def test_rules_of_one_account_stand_beside_those_of_each(tab: Tab) -> None
 
 async def test_the_switch_is_on_everywhere_and_off_by_who_may(tab: Tab) -> None:
     limits, notice = await opened(tab), await tab.state(NoticeState)
+    await limits.stop("whatever")
+    assert limits.stops == []
     limits.toggle_reducing()
     await limits.stop("account")
     assert (limits.stops[0]["takes"], notice.stopped) == ("Only what reduces a position", "reducing")

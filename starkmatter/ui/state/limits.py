@@ -18,7 +18,7 @@ from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.rows import Row
 
 NO_RULE: Row = {"value": "", "shown": "No limit", "set": "", "pending": "", "loosens": ""}
-MAX_REASON = 200
+SCOPES: tuple[Scope, ...] = ("account", "mine", "everybody")
 
 
 class LimitsState(rx.State):
@@ -64,7 +64,9 @@ class LimitsState(rx.State):
     @allow("user")
     async def stop(self, scope: str) -> None:
         """Turn a switch on: `account` (the one shown), `mine` or `everybody`."""
-        chosen: Scope = "account" if scope == "account" else "everybody" if scope == "everybody" else "mine"
+        chosen = next((one for one in SCOPES if one == scope), None)
+        if chosen is None:
+            return
         try:
             account_id = await self._shown() if chosen == "account" else None
             done = await turn_on(
