@@ -10,11 +10,13 @@ from starkmatter.settings import get_settings
 from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
+from starkmatter.ui.pages.approvals import approvals
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
+from starkmatter.ui.pages.limits import limits
 from starkmatter.ui.pages.markets import markets
 from starkmatter.ui.pages.markets_map import market_map
 from starkmatter.ui.pages.markets_more import correlation, sessions
@@ -30,6 +32,7 @@ from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
+from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.audit import AuditState
@@ -38,11 +41,13 @@ from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.limits import LimitsState
 from starkmatter.ui.state.markets import WatchState
 from starkmatter.ui.state.markets_map import MapState
 from starkmatter.ui.state.markets_screener import ScreenerState
 from starkmatter.ui.state.markets_symbol import SymbolState
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
+from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
@@ -93,7 +98,7 @@ app.register_lifespan_task(_serve)
 
 def _add_page(page: Callable[[], rx.Component], route: str, title: str, *states: type[rx.State]) -> None:
     """A page in the frame: whenever it is opened the frame, the bell and its own states read everything anew."""
-    loads = [state.load for state in (FrameState, CentreState, *states)]
+    loads = [state.load for state in (FrameState, CentreState, NoticeState, *states)]
     app.add_page(page, route=route, title=f"{title} · StarkMatter", on_load=loads)
 
 
@@ -108,11 +113,13 @@ _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
 _add_page(orders, "/orders", "Orders", OrdersState)
+_add_page(approvals, "/approvals", "Approvals", ApprovalsState)
 _add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
+_add_page(limits, "/settings/limits", "Limits", LimitsState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState, IdentitiesState)
 _add_page(programs, "/settings/programs", "Programs", ProgramsState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState, DataHealthState)

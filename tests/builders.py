@@ -12,6 +12,7 @@ from starkmatter.accounts.records import Caller, Role
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.cautions import CODES
 from starkmatter.domain.orders import OrderRequest, TimeInForce
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.market.board import QuoteBoard
@@ -19,6 +20,8 @@ from starkmatter.portfolio.opening import create_account
 from starkmatter.settings import load_settings
 from starkmatter.trading.brokers.paper import PaperBroker
 
+# For tests that are about something else than what has to be read before an order.
+ALL_READ = frozenset(CODES)
 OPENS_AT = datetime(2021, 3, 1, 14, 30, tzinfo=UTC)
 CLOSES_AT = datetime(2021, 3, 1, 21, 0, tzinfo=UTC)
 RUN_ID = 1

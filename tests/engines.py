@@ -4,17 +4,21 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
 from starkmatter.db.migrate import alembic_config, migrate
+from starkmatter.ops import children
 from starkmatter.ops.engines import engines_of, running
+from starkmatter.ops.valkey import Valkey
 from starkmatter.settings import Settings
 from tests.ram import fast_folder
 
@@ -75,3 +79,34 @@ def fresh_database(engines: TestEngines, template: str = TEMPLATE) -> Iterator[s
         yield engines.database_url(name)
     finally:
         engines.admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+class MortalValkey:
+    """A Valkey of one test's own, to be killed in the middle of it."""
+
+    def __init__(self, url: str, process: Popen[bytes]) -> None:
+        self.url = url
+        self._process = process
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def own_valkey() -> Iterator[MortalValkey]:
+    """Started for the block, ended with it."""
+    folder = Path(tempfile.mkdtemp(prefix="sm-", dir=fast_folder()))
+    valkey = Valkey(folder / "run", "secret-of-this-test")
+    valkey.prepare()
+    command = valkey.command()
+    process = children.start(command, stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        while not valkey.answers():
+            assert process.poll() is None, "it did not start"
+            time.sleep(0.02)
+        yield MortalValkey(valkey.url, process)
+    finally:
+        children.stop(process, command.stop_signal)
+        shutil.rmtree(folder, ignore_errors=True)

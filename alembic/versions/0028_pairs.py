@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0028_pairs"
-down_revision = "0023_fx_rates"
+down_revision = "0027_approvals"
 branch_labels = None
 depends_on = None
 

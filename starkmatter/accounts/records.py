@@ -60,6 +60,11 @@ class Caller:
         """Whether they may have the analyst work, which costs."""
         return self.role in ASKING_ROLES and self._has("trade")
 
+    @property
+    def may_stop(self) -> bool:
+        """Whether they may stop their own trading: whoever has an account may, also who may not trade any more."""
+        return self._has("trade")
+
     def _has(self, scope: Scope) -> bool:
         return self.scopes is None or scope in self.scopes
 

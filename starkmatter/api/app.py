@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starkmatter.accounts.programs.bearer import alive_programs, caller_of_bearer
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
+from starkmatter.api.emergency import router as emergency
 from starkmatter.api.event_wall import EVENT_PATH, EventWall
 from starkmatter.api.matrix import STREAM, check_rule, describe_security
 from starkmatter.api.pages import add_docs
@@ -20,11 +21,13 @@ from starkmatter.api.problems import add_problem_handlers
 from starkmatter.api.routes import (
     admin,
     alerts,
+    approvals,
     assistant,
     audit,
     auth,
     charts,
     connections,
+    guarding,
     market,
     markets,
     news,
@@ -73,6 +76,8 @@ def build_api() -> FastAPI:
         markets,
         watchlists,
         trading,
+        guarding,
+        approvals,
         portfolio,
         sharing,
         performance,
@@ -87,6 +92,7 @@ def build_api() -> FastAPI:
         api.include_router(room.router, prefix=API_PREFIX)
     api.include_router(programs.well_known)
     api.include_router(pages)
+    api.include_router(emergency)
     describe_security(api, API_PREFIX)
     add_docs(api)
     return api

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.domain.cautions import CODES, CautionCode
 from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
 from starkmatter.domain.quotes import Venue
 
@@ -101,6 +102,7 @@ class NewOrder(Request):
     take_profit: TakeProfitIn | None = None
     stop_loss: StopLossIn | None = None
     condition: ConditionIn | None = Field(None, description="Send it once another symbol's last trade is there.")
+    acknowledge: list[CautionCode] = Field(default_factory=list, max_length=len(CODES))
 
 
 class ChangedOrder(Request):
@@ -159,6 +161,11 @@ class OrderEventOut(Answer):
     booked_at: Instant
 
 
+class CautionOut(Answer):
+    code: CautionCode
+    text: str
+
+
 class PreviewOut(Answer):
     est_price: Money | None
     est_cost: Money | None
@@ -172,6 +179,7 @@ class PreviewOut(Answer):
     refusals: list[str]
     warnings: list[str]
     notes: list[str]
+    cautions: list[CautionOut]
 
 
 class FillOut(Answer):

@@ -21,7 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API_PREFIX = "/api/v1"
 # Outside the API, and no mere file either.
-ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json"})
+ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json", "/emergency", "/emergency/sign-in"})
 MAX_BODY_BYTES = 262_144
 HSTS_SECS = 31_536_000
 CSP = b"content-security-policy"

@@ -25,6 +25,8 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OrderRequest, parts_of
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.market.service import get_instrument
+from starkmatter.trading.approvals.records import ApprovalView
+from starkmatter.trading.approvals.service import propose
 from starkmatter.trading.facts import account_facts
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
@@ -137,6 +139,14 @@ async def use_proposal(b: Backends, caller: Caller, proposal_id: UUID, order: Or
         "now": utc_now(),
     }
     return await b.db.run(queries.USE_PROPOSAL, params) == 1
+
+
+async def send_to_approvals(b: Backends, caller: Caller, proposal_id: UUID, invalidation: str) -> ApprovalView:
+    """Put the proposal, exactly as it is, into the queue of approvals; Refused when it was taken or has expired."""
+    found = await open_proposal(b, caller, proposal_id)
+    return await propose(
+        b, caller, found.account_id, found.request, thesis=found.why, invalidation=invalidation, source="assistant"
+    )
 
 
 async def forget_proposals(b: Backends) -> int:

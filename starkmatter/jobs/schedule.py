@@ -32,6 +32,7 @@ from starkmatter.jobs.market import corporate_actions, end_of_day, fx_rates, rep
 from starkmatter.jobs.summary import post_summaries
 from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
+from starkmatter.trading.approvals.service import forget_approvals
 
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
@@ -163,7 +164,7 @@ def timetable() -> list[Job]:
             "forget old proposals",
             "daily 04:00",
             daily(4, 0),
-            "Deletes proposals nobody took, old briefs, and conversations untouched for a year.",
+            "Deletes proposals nobody took, old approvals and briefs, and conversations untouched for a year.",
             _forget_proposals,
         ),
     ]
@@ -210,4 +211,5 @@ async def _settle_lost_calls(b: Backends) -> str:
 
 async def _forget_proposals(b: Backends) -> str:
     proposals, briefs, chats = await forget_proposals(b), await forget_briefs(b), await forget_chats(b)
-    return f"{proposals} proposals, {briefs} briefs and {chats} conversations deleted"
+    approvals = await forget_approvals(b)
+    return f"{proposals} proposals, {approvals} approvals, {briefs} briefs and {chats} conversations deleted"

@@ -20,6 +20,7 @@ from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
+from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused
 from starkmatter.trading.reports import Applied, BrokeredOrder, apply_report, client_order_id, lock_order
@@ -101,24 +102,28 @@ class OrderDesk:
             await self._send(order)
 
     async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> BrokeredOrder | None:
-        """Commit that it is being sent now; None when it need not be. What has waited too long is not sent at all."""
+        """Commit that it is being sent now; None when it need not be.
+
+        What has waited too long, or is stopped by a switch, is not sent at all.
+        """
         now = utc_now()
         async with self._b.db.transaction() as connection:
             order = await lock_order(connection, order_id)
             if order is None or order.status is not expected:
                 return None
-            late = not self._still_wanted(order, now)
-            if not late and not sending:
+            reason = await stopped(connection, order.account_id, order.symbol, order.side, order.qty, order.id)
+            if reason is None and not self._still_wanted(order, now):
+                reason = "It could not be sent in time and was not: nothing was ordered."
+            if reason is None and not sending:
                 return None
-            steps = [OrderStatus.NOT_SENT] if late else [OrderStatus.SUBMITTING]
-            reason = "It could not be sent in time and was not: nothing was ordered." if late else None
+            steps = [OrderStatus.NOT_SENT] if reason else [OrderStatus.SUBMITTING]
             await self._move(connection, order, steps, reason, now)
-            if late:
+            if reason:
                 await connection.execute(queries.DROP_OUTBOX, (order.id,))
             else:
                 await connection.execute(queries.CLAIM, {"order": order.id, "now": now})
-        if late:
-            log.warning("order not sent", order_id=str(order.id), why="too late")
+        if reason:
+            log.warning("order not sent", order_id=str(order.id), why=reason[:100])
             self._announce(Applied(order, OrderStatus.NOT_SENT, ZERO, None))
             return None
         return order

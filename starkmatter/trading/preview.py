@@ -1,6 +1,6 @@
 """What an order would do, before the click: cost, fees, buying power and position after, refusals in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from starkmatter.domain.money import ZERO, plain, to_micros
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
+from starkmatter.trading.guarding.cautions import cautions_of
+from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
 
@@ -36,7 +38,11 @@ async def preview_order(
     ticket = await open_ticket(b, caller, account_id, request)
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
-    return estimate(request, ticket, held, free, in_place=in_place)
+    seen = estimate(request, ticket, held, free, in_place=in_place)
+    if seen.refusals:
+        return seen
+    own, read = await own_refusals(b, ticket, request), await cautions_of(b, ticket, request)
+    return replace(seen, refusals=own, cautions=read) if own or read else seen
 
 
 def estimate(

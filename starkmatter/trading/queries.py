@@ -69,7 +69,8 @@ _WORK_COLUMNS = """
 
 # The first rows are found before anything is joined: in a burst there are thousands behind them.
 PENDING_WORK = f"""
-SELECT b.id AS outbox, b.kind, {_WORK_COLUMNS}
+SELECT b.id AS outbox, b.kind, {_WORK_COLUMNS},
+       CASE WHEN a.guarded THEN stop_words(a.id, o.symbol, o.side, o.qty - o.filled_qty, o.id) END AS stopped
   FROM (SELECT id, kind, order_id FROM outbox
          WHERE venue = %s AND id > %s
            AND (SELECT a.broker FROM trade_order o JOIN account a ON a.id = o.account_id

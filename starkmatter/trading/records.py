@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from starkmatter.domain.cautions import Caution
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.order_groups import Role
 from starkmatter.domain.orders import Condition, OrderRequest, OrderType, Relation, Side, TimeInForce
@@ -113,7 +114,8 @@ class OrderPreview:
     """What an order would do, before the click. Money in the account's currency.
 
     `est_cost` is what leaves cash (positive) or comes in (negative) including fees; `refusals` say in words why the
-    order would not be taken (empty: it would), `warnings` what to think about first, `notes` what else follows from it.
+    order would not be taken (empty: it would), `warnings` what to think about first, `notes` what else follows from it,
+    and `cautions` what has to be acknowledged by code with the order.
     """
 
     est_price: Decimal | None
@@ -128,3 +130,4 @@ class OrderPreview:
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    cautions: list[Caution] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """From an intent to a stored order: idempotency, risk, reservation and outbox in one transaction, then the worker."""
 
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,8 @@ from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
 from starkmatter.trading.gate import gate_of
+from starkmatter.trading.guarding.cautions import cautions_of, check_codes, require_read
+from starkmatter.trading.guarding.checking import marks_of
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
@@ -24,19 +27,27 @@ KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 
 
 async def submit_order(
-    b: Backends, caller: Caller, account_id: UUID, request: OrderRequest, idempotency_key: str
+    b: Backends,
+    caller: Caller,
+    account_id: UUID,
+    request: OrderRequest,
+    idempotency_key: str,
+    *,
+    acknowledged: Collection[str] = (),
 ) -> OrderView:
     """Store the order and hand it to the worker.
 
     The same key with the same request gives the same order again, whatever its state by now. An order that risk
-    refuses is stored too, as `risk_rejected` with the reason in words. Raises NotAllowed for a viewer, NotFound for
-    an account that is not the caller's, InvalidInput for a malformed key or one that was used for another request,
-    Unavailable when the database does not answer (repeat with the same key).
+    refuses is stored too, as `risk_rejected` with the reason in words. `acknowledged`: the codes of `domain.cautions`
+    that the person has read; Unacknowledged, with nothing stored, when there is another one. Raises NotAllowed for a
+    viewer, NotFound for an account that is not the caller's, InvalidInput for a malformed key or one that was used for
+    another request, Unavailable when the database does not answer (repeat with the same key).
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")
     if not KEY_PATTERN.fullmatch(idempotency_key):
         raise InvalidInput("The Idempotency-Key must be 8 to 128 characters of letters, digits and _ . : -")
+    read = check_codes(acknowledged)
     ticket = await open_ticket(b, caller, account_id, request)
     now = utc_now()
     order_id = order_id_for(account_id, idempotency_key)
@@ -46,6 +57,7 @@ async def submit_order(
         reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
     request_hash = canonical_hash(ticket, request)
     qty = risk.sized_qty(request, ticket.quote)
+    reference = risk.reference_price(request, ticket.quote)
     item: dict[str, Any] = {
         "id": order_id,
         "account_id": account_id,
@@ -68,11 +80,22 @@ async def submit_order(
         "reserve": plain(reservation.total),
         "reserve_per_share": plain(reservation.per_share),
         "request_hash": request_hash,
-        "risk": _risk_record(ticket, request, request_hash, reasons) | {"ip": caller.ip, "via": caller.via},
+        "risk": _risk_record(ticket, request, request_hash, reasons)
+        | {"ip": caller.ip, "via": caller.via}
+        | ({"acknowledged": sorted(read)} if read else {}),
         "refusal": " ".join(reasons) or None,
         "venue_at": ticket.clock.venue_now if ticket.clock else now,
+        "price": None if reference is None else plain(reference),
+        "cautions": True,
     }
     result = await gate_of(b.db).submit(item)
+    while result.outcome in {"needs_cautions", "needs_marks"}:
+        if result.outcome == "needs_cautions":
+            require_read(await cautions_of(b, ticket, request), read)
+            item |= {"cautions": False}
+        else:
+            item |= await marks_of(b, ticket)
+        result = await gate_of(b.db).submit(item)
     if result.outcome == "no_account":
         raise NotFound("There is no such account.")
     if result.outcome == "other_body":

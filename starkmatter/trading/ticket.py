@@ -53,10 +53,14 @@ class Ticket:
 
 async def open_ticket(b: Backends, caller: Caller, account_id: UUID, request: OrderRequest) -> Ticket:
     """Gather what the order is judged against; NotFound when the account is not the caller's."""
-    account = await account_facts(b.db, caller, account_id)
+    return await look_at_market(b, await account_facts(b.db, caller, account_id), request)
+
+
+async def look_at_market(b: Backends, account: AccountFacts, request: OrderRequest) -> Ticket:
+    """The same for an account whose facts are known, whoever looks."""
     instrument = await _instrument(b.db, account.venue, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
-    held_back = None if account.broker == PAPER else await _held_back(b.db, account_id)
+    held_back = None if account.broker == PAPER else await _held_back(b.db, account.id)
     known = True
     if request.condition is not None:
         known = await _instrument(b.db, account.venue, request.condition.symbol) is not None

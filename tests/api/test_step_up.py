@@ -33,6 +33,7 @@ GUARDED: dict[tuple[str, str], Any] = {
     ("POST", "/admin/reset-links"): {"user_id": SOMEBODY},
     ("POST", "/auth/oidc/{provider}/link"): None,
     ("DELETE", "/auth/identities/{identity_id}"): None,
+    ("DELETE", "/kill-switch"): None,
     ("POST", "/tokens"): {"name": "bot", "scopes": ["read"]},
     ("POST", "/accounts/{account_id}/shares"): {"email": "nobody@example.org", "level": "view"},
 }

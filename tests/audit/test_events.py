@@ -34,7 +34,7 @@ from starkmatter.trading.freeze import freeze_account
 from starkmatter.trading.steering import steer
 from starkmatter.trading.submit import submit_order
 from tests.accounts.conftest import PASSPHRASE, make_person
-from tests.builders import OPENS_AT, Desk, make_desk, order
+from tests.builders import ALL_READ, OPENS_AT, Desk, make_desk, order
 from tests.standins.smtp import PASSWORD, USER, mail_server
 
 IP = "203.0.113.7"
@@ -305,9 +305,15 @@ async def desk(database: Database, cache: Redis) -> Desk:
 
 async def test_an_order_its_fill_and_the_cash_are_there_once(desk: Desk) -> None:
     caller = replace(desk.caller, ip=IP, via="token")
-    bought = await submit_order(desk.b, caller, desk.account_id, order("buy 10 AAPL"), "key-00000001")
-    refused = await submit_order(desk.b, caller, desk.account_id, order("buy 9999999 AAPL"), "key-00000002")
-    resting = await submit_order(desk.b, caller, desk.account_id, order("buy 1 AAPL @ 50"), "key-00000003")
+    bought = await submit_order(
+        desk.b, caller, desk.account_id, order("buy 10 AAPL"), "key-00000001", acknowledged=ALL_READ
+    )
+    refused = await submit_order(
+        desk.b, caller, desk.account_id, order("buy 9999999 AAPL"), "key-00000002", acknowledged=ALL_READ
+    )
+    resting = await submit_order(
+        desk.b, caller, desk.account_id, order("buy 1 AAPL @ 50"), "key-00000003", acknowledged=ALL_READ
+    )
     await desk.broker.drain()
     await deposit(desk.b, caller, desk.account_id, Decimal("25"))
     await cancel_order(desk.b, caller, resting.id)
@@ -352,7 +358,9 @@ async def test_a_commit_that_comes_late_is_not_missed(desk: Desk) -> None:
 
 async def test_two_workers_that_carry_over_at_once_bring_each_once(desk: Desk) -> None:
     for number in range(30):
-        await submit_order(desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), f"key-0000{number:04}")
+        await submit_order(
+            desk.b, desk.caller, desk.account_id, order("buy 1 AAPL"), f"key-0000{number:04}", acknowledged=ALL_READ
+        )
     await desk.broker.drain()
     await asyncio.gather(*(carry_over(desk.b) for _ in range(4)))
     actions = [one.action for one in await events(desk.b)]

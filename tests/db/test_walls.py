@@ -23,6 +23,8 @@ from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
+from starkmatter.trading.guarding.rules import set_rule
+from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
 from tests.builders import OPENS_AT, Desk, make_desk, order, quote
 
@@ -58,6 +60,8 @@ FILLED = (
     "outbox",
     "saved_screen",
     "trade_order",
+    "trading_rule",
+    "trading_stop",
     "vault_secret",
     "watchlist",
 )
@@ -95,6 +99,8 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
     await list_watchlists(database, caller.user_id, "replay")
     await save_screen(database, caller.user_id, "Mine", {})
+    await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
+    await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)
@@ -157,7 +163,17 @@ async def test_nobody_else_sees_or_changes_a_row(house: House, who: str) -> None
         )
 
 
-OF_THE_ACCOUNT = ("account", "equity_snapshot", "fill", "holding", "ledger_entry", "order_event", "trade_order")
+OF_THE_ACCOUNT = (
+    "account",
+    "equity_snapshot",
+    "fill",
+    "holding",
+    "ledger_entry",
+    "order_event",
+    "trade_order",
+    "trading_rule",
+    "trading_stop",
+)
 
 
 async def test_those_let_in_see_the_account_and_nothing_else(house: House) -> None:

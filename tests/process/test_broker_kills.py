@@ -31,7 +31,7 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import INSTRUMENT, make_caller, order, quote
+from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
 from tests.process.worker import Worker, until, worker_process
 from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading, alpaca_trading
 
@@ -63,7 +63,9 @@ class Seat:
         """An order at a fresh price; one that risk refuses is a mistake of the test."""
         fresh = {one.symbol: one for one in (quote("AAPL 100.00/100.05", at=utc_now()),)}
         await QuoteBoard(self.b.cache).publish("market", fresh, clock=None, now=utc_now())
-        placed = await submit_order(self.b, self.caller, self.account_id, order(text), f"key-{time.monotonic_ns()}")
+        placed = await submit_order(
+            self.b, self.caller, self.account_id, order(text), f"key-{time.monotonic_ns()}", acknowledged=ALL_READ
+        )
         assert placed.status != "risk_rejected", placed.reject_reason
         return placed
 

@@ -26,7 +26,7 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import make_caller, order
+from tests.builders import ALL_READ, make_caller, order
 from tests.ops.instance import environment
 from tests.process.nursery import Nursery
 
@@ -140,7 +140,9 @@ class Person:
         key = f"key-{len(self.wanted):06d}"
         self.wanted[key] = text
         try:
-            placed = await submit_order(b or self.b, self.caller, self.account_id, order(text), key)
+            placed = await submit_order(
+                b or self.b, self.caller, self.account_id, order(text), key, acknowledged=ALL_READ
+            )
         except Unavailable:
             self.unanswered.add(key)
             raise
@@ -163,7 +165,9 @@ class Person:
         placed = await self.send(wish)
         chance = self.rng.random()
         if chance < 0.15:
-            again = await submit_order(self.b, self.caller, self.account_id, order(self.wanted[key]), key)
+            again = await submit_order(
+                self.b, self.caller, self.account_id, order(self.wanted[key]), key, acknowledged=ALL_READ
+            )
             assert again.id == placed.id
         elif chance < 0.35:
             mine = [one for one in self.answered.values() if one not in self.spared]
@@ -241,7 +245,7 @@ async def assert_one_outcome(b: Backends, people: list[Person]) -> Counter[str]:
     states: Counter[str] = Counter()
     for person in people:
         for key, text in person.wanted.items():
-            one = await submit_order(b, person.caller, person.account_id, order(text), key)
+            one = await submit_order(b, person.caller, person.account_id, order(text), key, acknowledged=ALL_READ)
             assert one.id == person.answered.get(key, one.id), f"{key} became another order"
             if key not in person.unanswered:
                 assert one.status in SETTLED, one

@@ -79,8 +79,11 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
     token = {"name": "canary-7f3a91", "scopes": ["read"]}
     drawing = {"venue": "replay", "symbol": "AAPL", "kind": "text", "words": "canary-7f3a91"}
     drawing["points"] = [{"at": "2021-03-01T15:00:00Z", "price": "100"}]
+    ticket = {"account_id": found["account_id"], "symbol": "AAPL", "side": "buy", "qty": "1"}
+    ticket |= {"thesis": "canary-7f3a91", "invalidation": "canary-7f3a91"}
     with product.client(estate.owner) as http:
         for name, path, body in (
+            ("approval_id", "approvals", ticket),
             ("alert_id", "alerts", alert),
             ("chat_id", "assistant/chats", {"title": "canary-7f3a91"}),
             ("token_id", "tokens", token),

@@ -25,7 +25,7 @@ from starkmatter.trading.house import BrokerHouse
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import SESSION, make_caller, make_market, order, quote
+from tests.builders import ALL_READ, SESSION, make_caller, make_market, order, quote
 from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading
 
 WITHIN_SECS = 20.0
@@ -65,7 +65,9 @@ class BrokerSeat:
             await asyncio.gather(running, return_exceptions=True)
 
     async def order(self, text: str, key: str = "") -> OrderView:
-        return await submit_order(self.b, self.caller, self.account_id, order(text), key or f"key-{uuid4()}")
+        return await submit_order(
+            self.b, self.caller, self.account_id, order(text), key or f"key-{uuid4()}", acknowledged=ALL_READ
+        )
 
     async def now(self, placed: OrderView) -> OrderView:
         return await get_order(self.b, self.caller, placed.id)

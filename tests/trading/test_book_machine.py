@@ -31,7 +31,7 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.records import FillView
 from starkmatter.trading.submit import submit_order
-from tests.builders import CLOSES_AT, OPENS_AT, Desk, make_desk, open_clock, order, quote
+from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, Desk, make_desk, open_clock, order, quote
 
 SEED = 1_000
 ROUNDS = 10
@@ -202,7 +202,9 @@ class Walk:
         tif = "gtc" if self.rng.random() < 0.5 else "day"
         text = f"{side} {qty} {symbol}" + (f" @ {limit}" if limit is not None else "") + (" gtc" * (tif == "gtc"))
         key = f"key-{len(self.texts):05d}"
-        placed = await submit_order(self.desk.b, self.desk.caller, self.desk.account_id, order(text), key)
+        placed = await submit_order(
+            self.desk.b, self.desk.caller, self.desk.account_id, order(text), key, acknowledged=ALL_READ
+        )
         wish = Wish(side, symbol, qty, limit, tif, self._session_on(), "sent")
         if side == "buy":
             wish.per_share = limit or (self.touch[symbol, "buy"] * Decimal("1.05")).quantize(CENT, ROUND_CEILING)
@@ -229,7 +231,9 @@ class Walk:
             return "nothing to repeat"
         order_id = self.rng.choice(list(self.texts))
         text, key = self.texts[order_id]
-        again = await submit_order(self.desk.b, self.desk.caller, self.desk.account_id, order(text), key)
+        again = await submit_order(
+            self.desk.b, self.desk.caller, self.desk.account_id, order(text), key, acknowledged=ALL_READ
+        )
         assert again.id == order_id
         return f"{key} again"
 
@@ -459,7 +463,9 @@ async def test_an_order_whose_booking_was_not_answered_still_fills(database: Dat
     desk.broker = PaperBroker(lossy, cache, "replay")  # type: ignore[arg-type]
     await desk.broker.start()
     await desk.tell(quote("AAPL 100.00/100.05", size="60"))
-    placed = await submit_order(desk.b, desk.caller, desk.account_id, order("buy 90 AAPL @ 100.05 gtc"), "key-00000001")
+    placed = await submit_order(
+        desk.b, desk.caller, desk.account_id, order("buy 90 AAPL @ 100.05 gtc"), "key-00000001", acknowledged=ALL_READ
+    )
     lossy.lose_next = True
     await desk.broker.drain()
     await desk.tell(quote("AAPL 100.00/100.05", size="60"))

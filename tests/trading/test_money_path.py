@@ -19,7 +19,7 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.submit import submit_order
-from tests.builders import Desk, closed_clock, make_desk, open_clock, order, quote
+from tests.builders import ALL_READ, Desk, closed_clock, make_desk, open_clock, order, quote
 
 KEY = "key-00000001"
 
@@ -32,7 +32,7 @@ async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
 
 
 async def send(desk: Desk, text: str, key: str = KEY):
-    return await submit_order(desk.b, desk.caller, desk.account_id, order(text), key)
+    return await submit_order(desk.b, desk.caller, desk.account_id, order(text), key, acknowledged=ALL_READ)
 
 
 async def account(desk: Desk):
@@ -343,7 +343,9 @@ async def test_another_person_finds_none_of_it(desk: Desk) -> None:
         get_account(desk.b, stranger.caller, desk.account_id),
         list_positions(desk.b, stranger.caller, desk.account_id),
         preview_order(desk.b, stranger.caller, desk.account_id, order("buy 1 AAPL")),
-        submit_order(desk.b, stranger.caller, desk.account_id, order("buy 1 AAPL"), "key-foreign"),
+        submit_order(
+            desk.b, stranger.caller, desk.account_id, order("buy 1 AAPL"), "key-foreign", acknowledged=ALL_READ
+        ),
     ):
         with pytest.raises(NotFound):
             await call
@@ -355,7 +357,7 @@ async def test_another_person_finds_none_of_it(desk: Desk) -> None:
 async def test_a_viewer_may_look_but_not_trade(desk: Desk) -> None:
     viewer = await desk.person("viewer")
     with pytest.raises(NotAllowed):
-        await submit_order(desk.b, viewer.caller, viewer.account_id, order("buy 1 AAPL"), KEY)
+        await submit_order(desk.b, viewer.caller, viewer.account_id, order("buy 1 AAPL"), KEY, acknowledged=ALL_READ)
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 129, "with space in", "ключ-ключ"])

@@ -1,25 +1,46 @@
 """Orders, fills and receipts."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
+from starlette.responses import StreamingResponse
 
+from starkmatter.accounts.records import Caller
+from starkmatter.api.csv_text import Cell, csv_text
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_trading import ChangedOrder, FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
 from starkmatter.api.security import B, Signed
+from starkmatter.backends import Backends
 from starkmatter.domain.orders import OPEN, Condition, OrderRequest, OrderStatus, StopLoss, TakeProfit
 from starkmatter.errors import InvalidInput
+from starkmatter.portfolio.accounts import get_account
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.orders import get_fill, get_order, list_fills, list_orders, order_events
+from starkmatter.trading.orders import MAX_LIMIT, get_fill, get_order, list_fills, list_orders, order_events
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
 
 router = APIRouter(tags=["Trading"])
+CSV_HEAD = (
+    "id",
+    "created_at",
+    "symbol",
+    "side",
+    "type",
+    "qty",
+    "limit_price",
+    "time_in_force",
+    "status",
+    "filled_qty",
+    "avg_price",
+    "reject_reason",
+    "updated_at",
+)
 
 
 def _request(body: NewOrder) -> OrderRequest:
@@ -62,9 +83,13 @@ async def submit(
 ) -> OrderOut:
     """Place an order. The same Idempotency-Key with the same body gives the same order; another body is refused.
 
-    An order that risk refuses comes back as `risk_rejected` with the reason in words.
+    An order that risk refuses comes back as `risk_rejected` with the reason in words. 409 `warnings_unacknowledged`
+    names what has to be read first: send the order again with those codes in `acknowledge`.
     """
-    return OrderOut.model_validate(await submit_order(b, caller, body.account_id, _request(body), idempotency_key))
+    order = await submit_order(
+        b, caller, body.account_id, _request(body), idempotency_key, acknowledged=body.acknowledge
+    )
+    return OrderOut.model_validate(order)
 
 
 @router.post("/orders/preview")
@@ -86,6 +111,26 @@ async def orders(
     found = await list_orders(b, caller, account_id, _statuses(status), limit, _before(cursor))
     following = _cursor(found[-1].created_at, found[-1].id) if len(found) == limit else None
     return Page(items=[OrderOut.model_validate(one) for one in found], next_cursor=following)
+
+
+@router.get("/orders.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def orders_csv(caller: Signed, b: B, account_id: UUID) -> StreamingResponse:
+    """Every order of the account as CSV, the newest first."""
+    await get_account(b, caller, account_id)
+    named = {"content-disposition": f'attachment; filename="starkmatter-orders-{account_id}.csv"'}
+    return StreamingResponse(_csv_of(b, caller, account_id), media_type="text/csv; charset=utf-8", headers=named)
+
+
+async def _csv_of(b: Backends, caller: Caller, account_id: UUID) -> AsyncIterator[str]:
+    yield csv_text([CSV_HEAD])
+    before: tuple[datetime, UUID] | None = None
+    while found := await list_orders(b, caller, account_id, limit=MAX_LIMIT, before=before):
+        yield csv_text([[_cell(getattr(one, name)) for name in CSV_HEAD] for one in found])
+        before = (found[-1].created_at, found[-1].id)
+
+
+def _cell(value: Any) -> Cell:
+    return str(value) if isinstance(value, UUID) else value
 
 
 @router.get("/orders/{order_id}")

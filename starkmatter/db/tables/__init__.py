@@ -7,11 +7,13 @@ metadata = SQLModel.metadata
 from starkmatter.db.tables import (  # noqa: E402, F401
     actions,
     alerts,
+    approvals,
     assistant,
     audit,
     broker,
     charts,
     fx,
+    guarding,
     market,
     news,
     oidc,

@@ -30,7 +30,12 @@ from starkmatter.db.columns import QTY, instant_column, money_column, price_colu
 
 
 class Account(SQLModel, table=True):
-    """One paper or live account. `cash` and `reserved` are cached folds, checked against the journal."""
+    """One paper or live account. `cash` and `reserved` are cached folds, checked against the journal.
+
+    `guarded`: a switch or a rule of its owner may apply, so that taking an order asks for them. `last_order_at` (wall
+    time), `sold_at` and `loss_at` (venue time of the last sale, and of the last at a loss) say where somebody may have
+    to read a warning before an order.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -52,6 +57,11 @@ class Account(SQLModel, table=True):
     cash: Decimal = money_column()
     reserved: Decimal = money_column()
     frozen_reason: str | None = None
+    guarded: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    last_order_at: datetime | None = instant_column(nullable=True)
+    sold_at: datetime | None = instant_column(nullable=True)
+    loss_at: datetime | None = instant_column(nullable=True)
+    approval_drift_pct: Decimal = money_column(server_default=text("1"))
     created_at: datetime = instant_column()
     opened_venue_at: datetime = instant_column()
     closed_at: datetime | None = instant_column(nullable=True)

@@ -169,6 +169,8 @@ class PaperBroker:
             return moved(work, clock, ["canceled"], ["pending_cancel"])
         if work.held or work.kind == "group" or (work.kind == "submit" and not work.fresh):
             return moved(work, clock, ["submitting"], [])  # Nothing to be sent: only heard of.
+        if work.stopped is not None and work.fresh:
+            return moved(work, clock, ["not_sent"], ["pending_submit"], work.stopped)
         if self._market.over(work) is not None:
             self._hour = None  # It came too late: the next batch ends it.
         found = self._look(work, clock, resting=False)

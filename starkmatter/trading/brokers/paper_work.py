@@ -18,7 +18,10 @@ RESTING = ["working", "partial", "accepted"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One open paper order as the broker sees it; `outbox` is the row that brought it, if any."""
+    """One open paper order as the broker sees it; `outbox` is the row that brought it, if any.
+
+    `stopped`: why a switch that was turned on meanwhile keeps a new order from the market.
+    """
 
     outbox: int | None
     kind: str
@@ -56,6 +59,7 @@ class Work:
     cond_symbol: str | None
     cond_relation: Relation | None
     cond_price: Decimal | None
+    stopped: str | None = None
 
     @property
     def condition(self) -> Condition | None:

@@ -8,6 +8,7 @@ from starkmatter.ui.live.components import LiveRoot, RestForm, StepUp
 from starkmatter.ui.state.alerts import CentreState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import StepUpState
+from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.palette import PaletteState
 
 NAVIGATION = (
@@ -76,7 +77,7 @@ def framed(
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
-            on_alert=[CentreState.load, *(on_alert or [])],
+            on_alert=[CentreState.load, NoticeState.load, *(on_alert or [])],
             on_key=PaletteState.key,
             **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
         ),
@@ -182,6 +183,25 @@ def _top(on_choice: list) -> rx.Component:
                 class_name="badge quiet",
             ),
         ),
+        rx.cond(
+            NoticeState.stopped != "",
+            rx.el.a(
+                rx.cond(NoticeState.stopped == "all", "STOPPED", "REDUCING ONLY"),
+                href="/settings/limits",
+                class_name="badge stopped",
+                title="A kill switch is on for this account",
+            ),
+        ),
+        rx.cond(
+            NoticeState.waiting > 0,
+            rx.el.a(
+                NoticeState.waiting,
+                rx.el.span(" to approve"),
+                href="/approvals",
+                class_name="badge waits",
+                title="Proposed orders that wait for your decision",
+            ),
+        ),
         rx.el.div(
             rx.el.b("–", class_name="mono", custom_attrs={"data-clock": "time"}),
             rx.el.span("Waiting for the market", custom_attrs={"data-clock": "state"}),
@@ -266,7 +286,7 @@ def _accounts(on_choice: list) -> rx.Component:
                     ),
                     rx.el.span(row["equity"], class_name="mono"),
                     type="button",
-                    on_click=[FrameState.choose_account(row["id"]), *on_choice],
+                    on_click=[FrameState.choose_account(row["id"]), NoticeState.load, *on_choice],
                 ),
             ),
             rx.cond(FrameState.may_trade, rx.el.a("Open an account", icon("more"), href="/settings/accounts")),

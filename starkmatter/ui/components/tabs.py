@@ -8,6 +8,7 @@ from starkmatter.ui.state.frame import FrameState
 SETTINGS = [
     ("Profile", "/settings"),
     ("Accounts", "/settings/accounts"),
+    ("Limits", "/settings/limits"),
     ("Security", "/settings/security"),
     ("Programs", "/settings/programs"),
     ("Connections", "/settings/connections"),

@@ -97,6 +97,30 @@ function Tool({ one }) {
   );
 }
 
+// Instead of opening the ticket oneself: put it before those who trade on the account.
+function ToApprovals({ one }) {
+  const [stage, setStage] = useState("");
+  const [problem, setProblem] = useState("");
+  const send = async (event) => {
+    event.preventDefault();
+    const invalidation = new FormData(event.currentTarget).get("invalidation");
+    const [told, wrong] = await call(`/proposals/${one.id}/approval`, "POST", { invalidation });
+    setProblem(wrong);
+    if (told) setStage("sent");
+  };
+  if (stage === "sent") return <a className="link small" href="/approvals">It waits under Approvals</a>;
+  if (stage === "") return <button type="button" className="btn" onClick={() => setStage("asking")}>Send to approvals</button>;
+  return (
+    <form className="toapprovals" onSubmit={send}>
+      <label htmlFor={`wrong-${one.id}`} className="small">Wrong if</label>
+      <input id={`wrong-${one.id}`} name="invalidation" className="input" required maxLength={1000} autoComplete="off"
+        placeholder="What would show that it is not sensible" />
+      <button type="submit" className="btn">Send</button>
+      {problem ? <div className="note bad" role="alert">{problem}</div> : null}
+    </form>
+  );
+}
+
 function Ticket({ one }) {
   const [state, setState] = useState(one.state);
   useEffect(() => {
@@ -130,6 +154,7 @@ function Ticket({ one }) {
         {state === "open" ? (
           <>
             <a className="btn primary" href={`/trade/${encodeURIComponent(one.symbol)}?proposal=${one.id}`}>Review</a>
+            <ToApprovals one={one} />
             <span className="muted small">Nothing is sent until you send it. It waits ten minutes.</span>
           </>
         ) : state === "used" ? (

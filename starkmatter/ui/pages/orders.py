@@ -4,8 +4,20 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
-from starkmatter.ui.components.parts import empty, panel, problem_note, segment, skeleton_rows, status, table, td, th
+from starkmatter.ui.components.parts import (
+    download,
+    empty,
+    panel,
+    problem_note,
+    segment,
+    skeleton_rows,
+    status,
+    table,
+    td,
+    th,
+)
 from starkmatter.ui.pages.tables import orders_table
+from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import OrdersState
 
 
@@ -18,7 +30,21 @@ def orders() -> rx.Component:
             panel(
                 "Orders",
                 _list(),
-                extra=segment([("all", "All"), ("open", "Open")], OrdersState.only, OrdersState.filter, "Which orders"),
+                extra=rx.el.div(
+                    rx.el.a("Approvals", href="/approvals", class_name="btn tiny"),
+                    download("/api/v1/orders.csv?account_id=" + FrameState.account["id"], "Orders as CSV"),
+                    rx.cond(
+                        FrameState.account["access"] != "view",
+                        rx.el.button(
+                            "Cancel all open",
+                            type="button",
+                            class_name="btn tiny danger",
+                            on_click=OrdersState.cancel_all,
+                        ),
+                    ),
+                    segment([("all", "All"), ("open", "Open")], OrdersState.only, OrdersState.filter, "Which orders"),
+                    class_name="actions",
+                ),
             ),
             rx.cond(OrdersState.chosen["id"], _drawer()),
         ),

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.ui.components.cautions import caution_notes, caution_tick
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.news import symbol_news
@@ -21,6 +22,7 @@ from starkmatter.ui.components.parts import (
 from starkmatter.ui.live.components import Brief, CandleChart
 from starkmatter.ui.pages.tables import orders_table
 from starkmatter.ui.pages.ticket_fields import price_fields, size_fields, time_fields
+from starkmatter.ui.state.cautions import CautionState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.terms import KINDS
 from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
@@ -217,6 +219,7 @@ def _ticket() -> rx.Component:
         _preview(),
         rx.foreach(TicketState.refusals, lambda text: rx.el.div(text, class_name="note bad")),
         rx.foreach(TicketState.warnings, lambda text: rx.el.div(text, class_name="note warn")),
+        caution_notes(),
         _result(),
         rx.el.button(
             "Review order",
@@ -288,6 +291,7 @@ def _review() -> rx.Component:
             class_name="rows",
         ),
         _preview(),
+        caution_tick(),
         _result(),
         rx.el.button(
             rx.cond(
@@ -296,7 +300,7 @@ def _review() -> rx.Component:
             type="button",
             id="send",
             class_name=rx.cond(TicketState.side == "buy", "btn buy wide", "btn sell wide"),
-            disabled=TicketState.sending,
+            disabled=TicketState.sending | ((CautionState.cautions.length() > 0) & ~CautionState.read),
             on_click=TicketState.send,
         ),
         rx.el.button("Back", type="button", class_name="btn ghost", on_click=TicketState.end_review),

@@ -14,6 +14,7 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.records import EquityPoint
 from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_positions
+from starkmatter.trading.guarding.sweeping import cancel_all
 from starkmatter.trading.orders import get_fill, list_fills, list_orders, order_events
 from starkmatter.trading.records import FillView
 from starkmatter.ui import format as show
@@ -214,6 +215,17 @@ class OrdersState(rx.State):
     async def cancel(self, order_id: str) -> None:
         """Ask for an order back."""
         self.problem = await cancel_words(self, order_id)
+        await self._read()
+
+    @rx.event
+    @allow("user")
+    async def cancel_all(self) -> None:
+        """Ask for every open order of the account back."""
+        try:
+            await cancel_all(backends(), await caller_of(self), await chosen_account(self))
+            self.problem = ""
+        except StarkMatterError as error:
+            self.problem = error.text
         await self._read()
 
     async def _read(self) -> None:

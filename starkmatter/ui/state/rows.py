@@ -10,7 +10,7 @@ Row = dict[str, str]
 NO_ACCOUNT: Row = dict.fromkeys(
     ("cash", "reserved", "buying_power", "market_value", "equity", "day_pl", "unrealized", "realized"), show.NOTHING
 ) | dict.fromkeys(
-    ("id", "name", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
+    ("id", "name", "broker", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
 )
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
@@ -133,6 +133,7 @@ def account_row(one: AccountView) -> Row:
         "name": one.name,
         "mode": one.mode.upper() if one.broker == "paper" else f"{one.mode.upper()} · {one.broker.upper()}",
         "venue": one.venue,
+        "broker": one.broker,
         "currency": one.currency,
         "cash": show.money(one.cash),
         "reserved": show.money(one.reserved),

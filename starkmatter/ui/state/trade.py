@@ -29,6 +29,7 @@ from starkmatter.trading.records import OrderPreview, OrderView
 from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
+from starkmatter.ui.state.cautions import CautionState
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
@@ -355,12 +356,15 @@ class TicketState(rx.State):
             self.replaces, self.result = {}, {"kind": "bad", "text": error.text}
             return
         try:
-            order = await submit_order(b, caller, await chosen_account(self), await self._request(), self._key)
+            read = (await self.get_state(CautionState))._codes()
+            account_id, request = await chosen_account(self), await self._request()
+            order = await submit_order(b, caller, account_id, request, self._key, acknowledged=read)
             if self.proposal:
                 await use_proposal(b, caller, UUID(self.proposal["id"]), order)
         except StarkMatterError as error:
             self.sending = False
             self.result = {"kind": "bad", "text": f"{error.text} Nothing was ordered twice; you can send it again."}
+            await self._look()
             return
         self.sending = self.review = False
         self._key, self.proposal, self.replaces = "", {}, {}
@@ -488,6 +492,7 @@ class TicketState(rx.State):
             )
         except StarkMatterError as error:
             self.preview, self.refusals, self.warnings = NO_PREVIEW, [error.text], []
+            (await self.get_state(CautionState))._show([])
             return
         self.preview = _preview_row(seen) | {
             "size": size_words(request),
@@ -495,6 +500,7 @@ class TicketState(rx.State):
             "time": time_words(request),
         }
         self.refusals, self.warnings = seen.refusals, seen.warnings
+        (await self.get_state(CautionState))._show(seen.cautions)
 
 
 async def _streams(b: Backends) -> bool:

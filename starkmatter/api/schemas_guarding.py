@@ -1,0 +1,65 @@
+"""What goes over the wire about switches, pauses and the owner's own rules."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from starkmatter.api.schemas import Answer, Figure, Instant, Qty, Request
+from starkmatter.domain.limits import LimitKind
+from starkmatter.trading.guarding.stops import MAX_REASON_CHARS
+
+Scope = Literal["account", "mine", "everybody"]
+
+
+class NewStop(Request):
+    """Without a field: all of the caller's own accounts. With `broker` that one is paused and keeps its orders."""
+
+    scope: Scope = "mine"
+    account_id: UUID | None = None
+    broker: str | None = Field(None, max_length=20)
+    allow_reducing: bool = False
+    reason: str = Field("", max_length=MAX_REASON_CHARS)
+
+
+class StopOut(Answer):
+    id: UUID
+    scope: Scope
+    account_id: UUID | None
+    broker: str | None
+    allows_reducing: bool
+    reason: str
+    set_by_name: str
+    set_at: Instant
+    swept_at: Instant | None
+
+
+class TurnedOnOut(Answer):
+    stop: StopOut
+    canceled: int
+
+
+class CancelAll(Request):
+    account_id: UUID | None = None
+
+
+class CanceledOut(Answer):
+    canceled: int
+
+
+class NewRule(Request):
+    """`value` null ends the rule. Money in the account's currency, shares in percent; `no_averaging_down` is 1."""
+
+    value: Figure | None
+    account_id: UUID | None = None
+
+
+class RuleOut(Answer):
+    """`value` binds until `loosens_at`, then `loosens_to` does; null is no limit. `in_force` is what binds now."""
+
+    kind: LimitKind
+    account_id: UUID | None
+    value: Qty | None
+    in_force: Qty | None
+    loosens_to: Qty | None
+    loosens_at: Instant | None

@@ -1,0 +1,182 @@
+"""What has to be read before an order: found, refused without its code, taken with it, and exact under races."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from redis.asyncio import Redis
+
+from starkmatter.api.schemas_trading import NewOrder
+from starkmatter.db.database import Database
+from starkmatter.domain.cautions import PastFill, concentration, duplicate, good_faith, wash_sale
+from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.errors import InvalidInput
+from starkmatter.portfolio.invariants import check_books
+from starkmatter.trading.guarding.cautions import Unacknowledged
+from starkmatter.trading.orders import get_order
+from starkmatter.trading.preview import preview_order
+from starkmatter.trading.records import OrderView
+from starkmatter.trading.submit import submit_order
+from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, SESSION, Desk, make_desk, open_clock, order, quote
+
+
+@pytest.fixture
+async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
+    made = await make_desk(database, cache)
+    yield made
+    assert await check_books(database) == []
+
+
+async def send(desk: Desk, text: str, key: str, *read: str) -> OrderView:
+    placed = await submit_order(desk.b, desk.caller, desk.account_id, order(text), key, acknowledged=read)
+    await desk.broker.drain()
+    return placed
+
+
+async def unread(desk: Desk, text: str, key: str, *read: str) -> list[str]:
+    """The codes that the submission asks for, which the preview shows as well; nothing is stored."""
+    before = await desk.b.db.value("SELECT count(*) FROM trade_order")
+    with pytest.raises(Unacknowledged) as refused:
+        await send(desk, text, key, *read)
+    assert await desk.b.db.value("SELECT count(*) FROM trade_order") == before
+    assert await desk.b.db.value("SELECT reserved FROM account WHERE id = %s", (desk.account_id,)) == 0
+    seen = await preview_order(desk.b, desk.caller, desk.account_id, order(text))
+    told = refused.value.details["warnings"]
+    assert isinstance(told, list)
+    codes = [one["code"] for one in told]
+    assert [(one.code, one.text) for one in seen.cautions if one.code in codes] == [
+        (one["code"], one["text"]) for one in told
+    ]
+    return codes
+
+
+async def test_the_same_order_within_seconds_is_asked_about(desk: Desk) -> None:
+    await send(desk, "buy 10 AAPL", "first-order-1")
+    assert await unread(desk, "buy 10 AAPL", "second-order-1") == ["duplicate"]
+    assert (await send(desk, "buy 10 AAPL", "first-order-1")).status == "filled", "the same key is the same order"
+    assert (await send(desk, "buy 11 AAPL", "another-qty-1")).status == "pending_submit"
+    assert (await send(desk, "sell 10 AAPL @ 110.00", "other-side-01")).status == "pending_submit"
+    taken = await send(desk, "buy 10 AAPL", "second-order-1", "duplicate")
+    assert taken.status == "pending_submit"
+    kept = await desk.b.db.value("SELECT risk->'acknowledged' FROM trade_order WHERE id = %s", (taken.id,))
+    assert kept == ["duplicate"]
+    await desk.b.db.run("UPDATE account SET last_order_at = last_order_at - interval '11 seconds'")
+    await desk.b.db.run("UPDATE trade_order SET created_at = created_at - interval '11 seconds'")
+    assert (await send(desk, "buy 10 AAPL", "later-order-1")).status == "pending_submit"
+    with pytest.raises(InvalidInput, match="no warning 'everything'"):
+        await send(desk, "buy 10 AAPL", "later-order-2", "everything")
+
+
+async def test_of_the_same_order_sent_twenty_times_at_once_one_is_taken(desk: Desk) -> None:
+    calls = (send(desk, "buy 1 AAPL", f"racing-order-{number}") for number in range(20))
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(one, OrderView) for one in done) == 1
+    assert sum(isinstance(one, Unacknowledged) for one in done) == 19
+    assert await desk.b.db.value("SELECT count(*) FROM trade_order") == 1
+
+
+async def test_what_was_sold_at_a_loss_is_not_bought_back_unawares(desk: Desk) -> None:
+    await send(desk, "buy 20 AAPL", "bought-first-1")
+    await desk.tell(quote("AAPL 95.00/95.05"))
+    await send(desk, "sell 10 AAPL", "sold-at-loss-1")
+    assert await unread(desk, "buy 5 AAPL", "bought-back-1") == ["wash_sale"]
+    assert (await send(desk, "buy 5 MSFT", "another-one-1")).status == "pending_submit"
+    assert (await send(desk, "buy 5 AAPL", "bought-back-1", "wash_sale")).status == "pending_submit"
+
+
+async def test_shares_bought_with_unsettled_money_are_not_sold_unawares(desk: Desk) -> None:
+    for days in range(2, 8):
+        shift = timedelta(days=days)
+        await desk.b.db.run(SESSION, ((OPENS_AT + shift).date(), OPENS_AT + shift, CLOSES_AT + shift))
+    deep = (quote("AAPL 101.00/101.05", size="100000"), quote("MSFT 200.00/200.10", size="100000"))
+    await desk.tell(*deep)
+    for text, key in (
+        ("buy 900 AAPL", "all-the-cash-1"),
+        ("sell 400 AAPL", "sold-some-001"),
+        ("buy 150 MSFT", "with-proceeds"),
+    ):
+        placed = await send(desk, text, key, *ALL_READ)
+        assert (await get_order(desk.b, desk.caller, placed.id)).status == "filled"
+        await desk.tell(*deep)
+    assert await unread(desk, "sell 150 MSFT", "too-early-001") == ["good_faith"]
+    assert (await send(desk, "sell 100 AAPL @ 120.00", "paid-for-0001")).status == "pending_submit"
+    next_day = open_clock(10 + 24 * 60, session_on=date(2021, 3, 2))
+    await desk.tell(quote("MSFT 200.00/200.10"), quote("AAPL 101.00/101.05"), clock=next_day)
+    assert (await send(desk, "sell 150 MSFT", "settled-00001")).status == "pending_submit"
+
+
+async def test_much_of_the_account_in_one_symbol_is_asked_about(desk: Desk) -> None:
+    assert await unread(desk, "buy 600 AAPL", "much-at-once-1") == ["concentration"]
+    assert (await send(desk, "buy 300 AAPL", "a-third-00001")).status == "pending_submit"
+
+
+async def test_a_refusal_is_said_before_any_warning(desk: Desk) -> None:
+    refused = await send(desk, "buy 5000 AAPL", "too-expensive")
+    assert refused.status == "risk_rejected"
+    assert "Buying power" in str(refused.reject_reason)
+
+
+# --- the rules themselves ---------------------------------------------------------------------------------------------
+
+MONDAY = datetime(2026, 11, 23, 15, tzinfo=UTC)
+WEEK = SessionCalendar(
+    [
+        Session((MONDAY + timedelta(days=n)).date(), MONDAY + timedelta(days=n), MONDAY + timedelta(days=n, hours=6))
+        for n in range(5)
+    ]
+)
+
+
+def fill(text: str, cash: str, pl: str = "0", *, days: int = 0) -> PastFill:
+    side, qty, symbol = text.split()
+    which = "buy" if side == "buy" else "sell"
+    return PastFill(symbol, which, Decimal(qty), Decimal(cash), Decimal(pl), MONDAY + timedelta(days=days))
+
+
+def test_a_duplicate_is_one_for_ten_seconds() -> None:
+    request = order("buy 10 AAPL")
+    assert duplicate(request, MONDAY, MONDAY + timedelta(seconds=10)) is not None
+    assert duplicate(request, MONDAY, MONDAY + timedelta(seconds=11)) is None
+    assert duplicate(request, None, MONDAY) is None
+
+
+@pytest.mark.parametrize(("days", "warned"), [(0, True), (29, True), (30, False)])
+def test_a_loss_is_washed_by_a_purchase_within_thirty_days(days: int, warned: bool) -> None:
+    sold = [fill("sell 5 AAPL", "500", "-20"), fill("sell 5 AAPL", "500", "-10.50")]
+    found = wash_sale(order("buy 5 AAPL"), sold, MONDAY + timedelta(days=days))
+    assert (found is not None) is warned
+    assert found is None or "up to 30.50 " in found.text
+    assert wash_sale(order("buy 5 MSFT"), sold, MONDAY) is None
+    assert wash_sale(order("sell 5 AAPL"), sold, MONDAY) is None
+
+
+@pytest.mark.parametrize(("qty", "days", "warned"), [(5, 0, False), (6, 0, True), (15, 0, True), (15, 1, False)])
+def test_the_oldest_shares_go_first_and_proceeds_settle_a_day_later(qty: int, days: int, warned: bool) -> None:
+    """5 shares were there; 10 more were bought today, half of it with the proceeds of today's sale of MSFT."""
+    fills = [fill("sell 1 MSFT", "500"), fill("buy 10 AAPL", "-1000")]
+    found = good_faith(
+        order(f"sell {qty} AAPL"),
+        fills,
+        WEEK,
+        cash=Decimal(0),
+        held_qty=Decimal(15),
+        venue_now=MONDAY + timedelta(days=days),
+    )
+    assert (found is not None) is warned
+
+
+def test_a_purchase_is_concentrated_only_when_large_and_in_one_symbol() -> None:
+    def judged(cost: int, after: int) -> bool:
+        request, figures = order("buy 1 AAPL"), {"cash": Decimal(100), "equity": Decimal(200)}
+        return concentration(request, cost=Decimal(cost), position_after=Decimal(after), **figures) is not None
+
+    assert [judged(26, 101), judged(25, 101), judged(26, 100)] == [True, False, False]
+
+
+def test_the_api_takes_known_codes_alone() -> None:
+    body = {"account_id": "7c5e6a4e-2f63-4d9b-9a30-3f6f6d2c4a11", "symbol": "AAPL", "side": "buy", "type": "market"}
+    assert NewOrder(**body, qty=Decimal(1), acknowledge=["duplicate"]).acknowledge == ["duplicate"]
+    with pytest.raises(ValueError, match="acknowledge"):
+        NewOrder(**body, qty=Decimal(1), acknowledge=["everything"])
