@@ -211,7 +211,8 @@ async def test_a_proposal_needs_reasons_a_possible_ticket_and_an_account_one_see
         ("buy 10 AAPL", {"thesis": " "}, InvalidInput),
         ("buy 10 AAPL", {"invalidation": "x" * 1_001}, InvalidInput),
         ("buy 10 AAPL", {"lives": timedelta(days=8)}, InvalidInput),
-        ("buy 0.5 AAPL", {}, InvalidInput),
+        ("buy 10 AAPL @ 100.001", {}, InvalidInput),
+        ("sell 10 AAPL stp=90", {}, InvalidInput),
         ("buy 10 NONE", {}, InvalidInput),
     ):
         with pytest.raises(error):

@@ -23,7 +23,7 @@ from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
-from tests.builders import Desk, closed_clock, make_desk, open_clock, order, quote
+from tests.builders import ALL_READ, Desk, closed_clock, make_desk, open_clock, order, quote
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def pair(text: str, stop: str = "95.00") -> OrderRequest:
 
 
 async def send(desk: Desk, request: OrderRequest, key: str = "key-00000001") -> OrderView:
-    placed = await submit_order(desk.b, desk.caller, desk.account_id, request, key)
+    placed = await submit_order(desk.b, desk.caller, desk.account_id, request, key, acknowledged=ALL_READ)
     await desk.broker.drain()
     assert await check_books(desk.b.db) == []
     return placed
@@ -212,12 +212,14 @@ async def test_a_group_is_stored_whole_or_not_at_all(desk: Desk) -> None:
     assert refused.status == "risk_rejected"
     assert [one.status for one in await list_orders(desk.b, desk.caller)] == ["risk_rejected"]
     first = await send(desk, bracket("buy 10 AAPL @ 95.00 gtc"), "key-00000002")
-    again = await submit_order(desk.b, desk.caller, desk.account_id, bracket("buy 10 AAPL @ 95.00 gtc"), "key-00000002")
+    again = await submit_order(
+        desk.b, desk.caller, desk.account_id, bracket("buy 10 AAPL @ 95.00 gtc"), "key-00000002", acknowledged=ALL_READ
+    )
     assert again.id == first.id
     assert len(await list_orders(desk.b, desk.caller)) == 4
     other = bracket("buy 10 AAPL @ 95.00 gtc", stop="89.00")
     with pytest.raises(InvalidInput, match="already used for another order"):
-        await submit_order(desk.b, desk.caller, desk.account_id, other, "key-00000002")
+        await submit_order(desk.b, desk.caller, desk.account_id, other, "key-00000002", acknowledged=ALL_READ)
 
 
 @pytest.mark.parametrize(

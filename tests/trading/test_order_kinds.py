@@ -21,7 +21,7 @@ from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import submit_order
-from tests.builders import CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
+from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
 
 DAY = timedelta(days=1)
 
@@ -34,7 +34,7 @@ async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
 
 
 async def send(desk: Desk, text: str, key: str = "key-00000001") -> OrderView:
-    placed = await submit_order(desk.b, desk.caller, desk.account_id, order(text), key)
+    placed = await submit_order(desk.b, desk.caller, desk.account_id, order(text), key, acknowledged=ALL_READ)
     await desk.broker.drain()
     return await now(desk, placed)
 

@@ -59,6 +59,11 @@ async def propose(
         raise InvalidInput(f"Thesis and invalidation may have {MAX_TEXT_CHARS:,} characters each.")
     if not timedelta(minutes=1) <= lives <= LIVES_AT_MOST:
         raise InvalidInput("A proposal lives for a minute at least and a week at most.")
+    if request != _kept(request):
+        raise InvalidInput(
+            "A proposal has a symbol, a side, a quantity, perhaps a limit, and a time in force without a date. Stops, amounts "
+            "of money and orders that belong together are sent by whoever trades."
+        )
     account = await b.db.one(AccountFacts, queries.ACCOUNT_SEEN, {"account": account_id, "user": caller.user_id})
     if account is None:
         raise NotFound("There is no such account.")
@@ -94,6 +99,18 @@ async def propose(
         about = {"account": account_id, "symbol": request.symbol, "side": request.side, "qty": request.qty}
         await note(connection, caller, "approval.proposed", ("approval", approval_id), after=about)
     return await get_approval(b, caller, approval_id)
+
+
+def _kept(request: OrderRequest) -> OrderRequest:
+    """The parts of a ticket that a proposal keeps; a ticket with others would not be the one that is confirmed."""
+    return OrderRequest(
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        qty=request.qty,
+        time_in_force=request.time_in_force,
+        limit_price=request.limit_price,
+    )
 
 
 async def get_approval(b: Backends, caller: Caller, approval_id: UUID) -> ApprovalView:

@@ -45,6 +45,7 @@ async def cautions_of(b: Backends, ticket: Ticket, request: OrderRequest) -> lis
         "symbol": request.symbol,
         "side": request.side,
         "qty": request.qty,
+        "notional": request.notional,
         "since": now - cautions.SAME_WITHIN,
     }
     sent_at: datetime | None = await b.db.value(queries.SENT_LATELY, asked)
