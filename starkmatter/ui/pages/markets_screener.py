@@ -22,12 +22,20 @@ def screener() -> rx.Component:
             tabs(PAGES, "Screener", "Markets pages"),
             problem_note(state.problem),
             rx.el.section(_head(), _conditions(), _form(), class_name="panel screen"),
-            rx.el.section(_result_head(), rx.cond(state.ready, _results(), skeleton_rows(10)), class_name="panel"),
+            rx.el.section(
+                _result_head(), rx.cond(state.ready, _results(), skeleton_rows(10)), _left_out(), class_name="panel"
+            ),
             _dialogs(),
         ),
         on_order=[state.load],
         heading="Screener",
     )
+
+
+def _left_out() -> rx.Component:
+    """What the market of today has and a screen does not look at."""
+    words = "Currency pairs and coins are not screened: their days end at other hours, and nobody tells their turnover."
+    return rx.cond(FrameState.account["venue"] == "market", rx.el.p(words, class_name="muted small footnote"))
 
 
 def _head() -> rx.Component:
@@ -133,12 +141,6 @@ def _result_head() -> rx.Component:
     return rx.el.header(
         rx.el.h2("Symbols"),
         rx.el.span(state.words, class_name="muted small", role="status"),
-        rx.cond(
-            FrameState.account["venue"] == "market",
-            rx.el.span(
-                "Without currency pairs and coins: their days end at other hours.", class_name="muted small wideonly"
-            ),
-        ),
         rx.el.span(class_name="push"),
         rx.el.select(
             rx.el.option("All kinds", value=""),
