@@ -149,7 +149,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         </div>
         <div className="chartplace">
           <div className="canvas" ref={host} tabIndex={0} role="application" aria-roledescription="price chart" aria-label={`Price chart of ${ask?.symbol ?? ""}, ${ask?.interval ?? ""}. ${summary}`} aria-describedby="chart-keys" onKeyDown={press} />
-          <span id="chart-keys" className="unseen">{KEYS}</span>
+          <span id="chart-keys" className="sr">{KEYS}</span>
           <Legend ask={ask} view={view} host={host} say={legend} look={look} compared={compared} onIndicators={(indicators) => change({ indicators })} />
           {words ? <div className="wait" role="status">{words}</div> : null}
           {problem ? <button type="button" className="note bad chartproblem" onClick={() => setProblem("")}>{problem}</button> : null}

@@ -187,7 +187,7 @@ function TableMenu({ view }) {
   return (
     <div className="body scroll" tabIndex={0} role="region" aria-label="Figures of the chart">
       <table className="data">
-        <caption className="unseen">The newest {rows.length} bars of {asked.symbol}, {asked.interval}</caption>
+        <caption className="sr">The newest {rows.length} bars of {asked.symbol}, {asked.interval}</caption>
         <thead><tr><th scope="col">When</th>{["Open", "High", "Low", "Close", "Change", "Volume", ...names].map((name) => <th key={name} scope="col" className="num">{name}</th>)}<th scope="col">Events</th></tr></thead>
         <tbody>
           {rows.map((bar, i) => {
