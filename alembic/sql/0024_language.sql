@@ -161,14 +161,17 @@ BEGIN
 END $$;
 
 -- Keeps what stops remember: {"order", "revision", "water", "stop_price", "triggered_at"}. Nothing for an order that
--- ended or was changed meanwhile. A stop that was reached stays so.
+-- ended or was changed meanwhile. A stop that was reached stays so, and a better trade is not forgotten for a worse one
+-- that somebody tells late.
 CREATE FUNCTION keep_watches(p_batch jsonb) RETURNS void LANGUAGE sql AS $$
     UPDATE trade_order o
-       SET water = w.water, stop_price = coalesce(w.stop_price, o.stop_price),
+       SET water = coalesce(w.water, o.water), stop_price = coalesce(w.stop_price, o.stop_price),
            triggered_at = coalesce(o.triggered_at, w.triggered_at)
       FROM jsonb_to_recordset(p_batch) AS w (
                "order" uuid, revision smallint, water numeric, stop_price numeric, triggered_at timestamptz)
      WHERE o.id = w."order" AND o.revision = w.revision
+       AND (o.water IS NULL OR w.water IS NULL OR CASE o.side WHEN 'sell' THEN w.water >= o.water
+                                                              ELSE w.water <= o.water END)
        AND o.status IN ('pending_submit', 'accepted', 'working', 'partial', 'pending_cancel');
 $$;
 

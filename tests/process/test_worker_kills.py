@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,43 @@ async def test_when_the_leading_worker_is_killed_the_standby_takes_over_and_ever
         await until_quiet(b)
         states = await assert_one_outcome(b, people)
     assert states["filled"] > 10, states
+
+
+async def test_a_trail_does_not_forget_the_best_trade_when_its_worker_is_killed(
+    b: Backends, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    best = Decimal(0)
+
+    async def better(times: int) -> None:
+        """Watch the market until it has made so many new highs since the order came."""
+        nonlocal best
+        highs = 0
+        deadline = time.monotonic() + TAKEOVER_SECS
+        while highs < times and time.monotonic() < deadline:
+            last = (await prices(b))["AAPL"].last
+            highs += last > best
+            best = max(best, last)
+            await asyncio.sleep(0.02)
+
+    with worker_process(tmp_path / "one", "one", database_url, redis_url) as one:
+        await until_open(b)
+        [person] = await make_people(b, 1, SEED + 7)
+        await until_filled(person, "buy 3 AAPL", TAKEOVER_SECS)
+        trail = await person.send("sell 3 AAPL pct=50 gtc")
+        await until_quiet(b)
+        await better(2)
+        one.kill()
+    kept = await person.order(trail.id)
+    assert kept.water is not None
+    assert kept.water >= best, "what anybody saw, the order had followed"
+    with worker_process(tmp_path / "two", "two", database_url, redis_url) as two:
+        await until_leads(two, TAKEOVER_SECS)
+        await until_filled(person, "buy 1 KO", TAKEOVER_SECS)
+        again = await person.order(trail.id)
+        assert again.water is not None
+        assert again.water >= kept.water
+        assert again.stop_price is not None
+        assert abs(again.stop_price - again.water / 2) <= Decimal("0.01")
 
 
 async def until_standing_by(worker: Worker) -> None:

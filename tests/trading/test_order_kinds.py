@@ -128,6 +128,17 @@ async def test_a_trail_follows_the_best_trade_and_a_kill_does_not_make_it_forget
     assert (told["trigger"]["water"], told["trigger"]["stop_price"]) == ("110", "108")
 
 
+async def test_a_worse_trade_told_late_does_not_take_a_better_ones_place(desk: Desk) -> None:
+    await hold(desk)
+    placed = await send(desk, "sell 100 AAPL trl=2.00 gtc", "key-00000002")
+    sleeper = PaperBroker(desk.b.db, desk.b.cache, "replay")
+    await sleeper.start()
+    await desk.tell(quote("AAPL 110.00/110.05"))
+    await sleeper.on_quotes(desk.clock, {"AAPL": quote("AAPL 105.00/105.05")})
+    seen = await now(desk, placed)
+    assert (seen.water, seen.stop_price) == (Decimal("110.00"), Decimal("108.00"))
+
+
 async def test_a_trail_in_percent_comes_down_for_a_purchase(desk: Desk) -> None:
     placed = await send(desk, "buy 10 AAPL pct=5 gtc")
     assert (placed.water, placed.stop_price) == (Decimal("100.00"), Decimal("105.00"))

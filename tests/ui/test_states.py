@@ -21,6 +21,7 @@ from starkmatter.ui.state.palette import PaletteState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.receipts import alternative_rows
 from starkmatter.ui.state.settings import ReplayState, SettingsState
+from starkmatter.ui.state.terms import TermsState
 from starkmatter.ui.state.trade import TicketState, TradeState
 from tests.builders import Desk, make_account, make_caller, quote
 from tests.ui.conftest import Tab, open_tab
@@ -328,6 +329,49 @@ async def test_a_stops_line_is_dragged_and_a_trails_is_not(tab: Tab) -> None:
     trade = await tab.state(TradeState)
     await trade.refresh()
     assert sorted(one["id"] for one in trade.lines) == ["", str(stop.id)]
+
+
+async def test_a_bracket_is_written_and_its_ways_out_are_listed(tab: Tab) -> None:
+    ticket = await ticket_for(tab)
+    terms = await tab.state(TermsState)
+    await ticket.say("behind", "yes")
+    assert ticket.refusals == ["Enter the target, the stop or both."]
+    await ticket.say("target", "110")
+    await ticket.say("protect", "90")
+    assert terms.notes[0].startswith("As it fills, sales of as many shares follow: the target at 110.00 (+99.50")
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    assert sorted((one["leg"], one["price"]) for one in trade.orders) == [("Stop", "Stop 90.00"), ("Target", "110.00")]
+    assert len(trade.lines) == 2
+
+
+async def test_a_stop_stands_beside_a_sale_and_an_order_waits_for_another_symbol(tab: Tab) -> None:
+    await buy(tab)
+    ticket = await tab.state(TicketState)
+    await ticket.choose("side", "sell")
+    await ticket.say("behind", "yes")
+    await ticket.say("protect", "95")
+    assert "is a limit order" in ticket.refusals[0]
+    await ticket.choose("kind", "limit")
+    await ticket.write_limit("110")
+    assert ticket.refusals == []
+    await ticket.say("when", "at_or_above")
+    assert ticket.refusals == ["Enter the symbol whose price the order waits for."]
+    await ticket.say("when_symbol", "msft")
+    await ticket.say("when_price", "250")
+    assert ticket.refusals == ["An OCO works at once: it waits for no condition."]
+    await ticket.say("behind", "")
+    await ticket.start_review({})
+    await send(ticket)
+    await tab.desk.broker.drain()
+    trade = await tab.state(TradeState)
+    await trade.refresh()
+    [waiting] = trade.orders
+    assert (waiting["status"], waiting["open"]) == ("waiting", "yes")
+    assert waiting["reason"] == "It waits for a trade of MSFT at or above 250.00."
 
 
 async def test_an_amount_of_money_is_bought_and_the_times_have_their_fields(tab: Tab) -> None:

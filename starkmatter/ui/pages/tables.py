@@ -85,7 +85,7 @@ def orders_table(rows: rx.Var, on_cancel: Any, on_open: Any | None = None, *, wi
                     one["side_text"], style={"color": rx.cond(one["side"] == "buy", "var(--teal)", "var(--orange)")}
                 )
             ),
-            td(one["type"], class_name="wideonly-cell"),
+            td(one["type"], rx.cond(one["leg"] != "", rx.el.span(" · ", one["leg"])), class_name="wideonly-cell"),
             td(one["qty"], num=True),
             td(one["filled"], num=True, class_name="wideonly-cell"),
             td(one["price"], num=True, class_name="wideonly-cell"),

@@ -1,6 +1,6 @@
 """The fields of the ticket: each shows itself only where the kind of order needs it."""
 
-from typing import Any
+from typing import Any, Literal
 
 import reflex as rx
 
@@ -132,6 +132,75 @@ def time_fields() -> rx.Component:
     )
 
 
+def behind_fields() -> rx.Component:
+    """The orders behind a purchase or beside a sale, and what the order waits for: shown when asked for."""
+    said = TermsState.said
+    buying = TicketState.side == "buy"
+    return rx.fragment(
+        rx.cond(
+            buying | (TicketState.kind == "limit"),
+            rx.el.div(
+                _switch(
+                    rx.cond(buying, "Target and stop behind it", "Stop beside it"),
+                    said["behind"] == "yes",
+                    TicketState.say("behind", rx.cond(said["behind"] == "yes", "", "yes")),
+                ),
+                rx.cond(
+                    said["behind"] == "yes",
+                    rx.el.div(
+                        rx.cond(buying, said_field("target", "Target", "USD", placeholder="none")),
+                        said_field("protect", "Stop", "USD", placeholder="none"),
+                        class_name="fieldpair",
+                    ),
+                ),
+                class_name="more",
+            ),
+        ),
+        rx.el.div(
+            _switch(
+                "Wait for a price",
+                said["when"] != "",
+                TicketState.say("when", rx.cond(said["when"] != "", "", "at_or_above")),
+            ),
+            rx.cond(
+                said["when"] != "",
+                rx.fragment(
+                    rx.el.div(
+                        figure_field(
+                            "when_symbol",
+                            "Symbol",
+                            "",
+                            said["when_symbol"],
+                            lambda text: TicketState.say("when_symbol", text).debounce(200),
+                            mode="text",
+                        ),
+                        said_field("when_price", "Last trade", "USD"),
+                        class_name="fieldpair",
+                    ),
+                    segment(
+                        [("at_or_above", "At or above"), ("at_or_below", "At or below")],
+                        said["when"],
+                        lambda value: TicketState.say("when", value),
+                        "Relation to that price",
+                    ),
+                ),
+            ),
+            class_name="more",
+        ),
+    )
+
+
+def _switch(label: str | rx.Var, is_on: rx.Var, on_click: Any) -> rx.Component:
+    return rx.el.button(
+        rx.el.span(rx.cond(is_on, "−", "+"), aria_hidden="true", class_name="mono"),
+        label,
+        type="button",
+        on_click=on_click,
+        class_name="morebutton",
+        aria_expanded=rx.cond(is_on, "true", "false"),
+    )
+
+
 def said_field(name: str, label: str, unit: str | rx.Var, placeholder: str = "") -> rx.Component:
     """A figure that only some orders have."""
     return figure_field(
@@ -145,7 +214,14 @@ def said_field(name: str, label: str, unit: str | rx.Var, placeholder: str = "")
 
 
 def figure_field(
-    name: str, label: str, unit: str | rx.Var, value: rx.Var, on_write: Any, *, placeholder: str = ""
+    name: str,
+    label: str,
+    unit: str | rx.Var,
+    value: rx.Var,
+    on_write: Any,
+    *,
+    placeholder: str = "",
+    mode: Literal["decimal", "text"] = "decimal",
 ) -> rx.Component:
     """A figure under its label, with its unit."""
     return rx.el.div(
@@ -156,10 +232,10 @@ def figure_field(
                 name=name,
                 value=value,
                 on_change=on_write,
-                input_mode="decimal",
+                input_mode=mode,
                 auto_complete="off",
                 placeholder=placeholder,
-                class_name="input num",
+                class_name="input num" if mode == "decimal" else "input",
             ),
             rx.el.span(unit, class_name="unit"),
             class_name="withunit",

@@ -21,10 +21,10 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.live.components import Brief, CandleChart
 from starkmatter.ui.pages.tables import orders_table
-from starkmatter.ui.pages.ticket_fields import price_fields, size_fields, time_fields
+from starkmatter.ui.pages.ticket_fields import behind_fields, price_fields, size_fields, time_fields
 from starkmatter.ui.state.cautions import CautionState
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.terms import KINDS
+from starkmatter.ui.state.terms import KINDS, TermsState
 from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
 
 
@@ -206,6 +206,7 @@ def _ticket() -> rx.Component:
         ),
         price_fields(),
         time_fields(),
+        behind_fields(),
         rx.cond(
             TicketState.proposal["id"],
             rx.el.div(
@@ -255,6 +256,7 @@ def _preview() -> rx.Component:
                 rx.el.span(seen["realized"], class_name="mono " + seen["realized_dir"]),
             ),
         ),
+        rx.foreach(TermsState.notes, lambda text: rx.el.p(text, class_name="small soft")),
         class_name="rows",
         aria_live="polite",
     )
@@ -270,8 +272,7 @@ def _review() -> rx.Component:
         rx.cond(
             TicketState.replaces["id"],
             rx.el.div(
-                rx.cond(TicketState.replaces["in_place"] == "yes", "Changes", "In place of"),
-                " your resting order: ",
+                "In place of your resting order: ",
                 TicketState.replaces["text"],
                 rx.cond(
                     TicketState.replaces["in_place"] == "yes",

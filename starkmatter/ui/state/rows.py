@@ -55,6 +55,7 @@ def order_row(one: OrderView) -> Row:
         "symbol": one.symbol,
         "side": one.side,
         "side_text": one.side.capitalize(),
+        "leg": {"target": "Target", "stop": "Stop", "entry": "Entry"}.get(one.role or "", ""),
         "type": one.type.replace("_", "-" if one.type == "stop_limit" else " ").capitalize(),
         "qty": show.quantity(one.qty) if one.notional is None else f"{show.money(one.notional)} USD",
         "filled": show.quantity(one.filled_qty),
@@ -62,8 +63,8 @@ def order_row(one: OrderView) -> Row:
         "avg": show.money(one.avg_price),
         "price": _order_price(one),
         "tif": _time(one),
-        "status": show.status_words(one.status),
-        "reason": one.reject_reason or "",
+        "status": "waiting" if one.held and one.status == "pending_submit" else show.status_words(one.status),
+        "reason": one.reject_reason or _waits_for(one),
         "created": show.wall_time(one.created_at),
         "open": "yes" if one.status in {"pending_submit", "submitting", "accepted", "working", "partial"} else "",
     }
@@ -81,6 +82,17 @@ def _order_price(one: OrderView) -> str:
         return limit
     reached = "Stop reached" if one.triggered_at is not None else f"Stop {show.money(one.stop_price)}"
     return reached if one.limit_price is None else f"{reached}, limit {limit}"
+
+
+def _waits_for(one: OrderView) -> str:
+    """What holds an order back, in words."""
+    if not one.held:
+        return ""
+    condition = one.condition
+    if condition is None:
+        return "It waits for the first order of its group to fill."
+    relation = condition.relation.replace("_", " ")
+    return f"It waits for a trade of {condition.symbol} {relation} {show.money(condition.price)}."
 
 
 def _time(one: OrderView) -> str:

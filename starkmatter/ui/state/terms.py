@@ -3,11 +3,21 @@
 import re
 from datetime import date
 from decimal import Decimal
+from typing import Any, get_args
 
 import reflex as rx
 
 from starkmatter.domain.money import ZERO
-from starkmatter.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from starkmatter.domain.orders import (
+    Condition,
+    OrderRequest,
+    OrderType,
+    Relation,
+    Side,
+    StopLoss,
+    TakeProfit,
+    TimeInForce,
+)
 from starkmatter.errors import InvalidInput
 from starkmatter.trading.records import OrderView
 from starkmatter.ui import format as show
@@ -30,19 +40,22 @@ OTHER_TIMES: tuple[tuple[TimeInForce, str], ...] = (
 TIMES: tuple[TimeInForce, ...] = ("day", "gtc", *(time for time, _ in OTHER_TIMES))
 TIME_WORDS: dict[str, str] = {"day": "Day", "gtc": "Until canceled", **dict(OTHER_TIMES)}
 # What is typed, and what is chosen from so many.
-TYPED = ("stop", "guard", "trail", "amount", "until")
+TYPED = ("stop", "guard", "trail", "amount", "until", "target", "protect", "when_symbol", "when_price")
 CHOSEN: dict[str, tuple[str, ...]] = {
     "by": ("shares", "amount"),
     "trail_in": ("amount", "percent"),
     "hours": ("", "extended"),
+    "behind": ("", "yes"),
+    "when": ("", *get_args(Relation)),
 }
-NOTHING_SAID: Row = dict.fromkeys(TYPED, "") | {"by": "shares", "trail_in": "percent", "hours": ""}
+NOTHING_SAID: Row = dict.fromkeys((*TYPED, *CHOSEN), "") | {"by": "shares", "trail_in": "percent"}
 
 
 class TermsState(rx.State):
     """The part of the ticket that most orders leave as it is; `TicketState` writes it."""
 
     said: Row = NOTHING_SAID
+    notes: list[str] = []
 
 
 def figure_of(text: str, name: str) -> Decimal:
@@ -83,8 +96,36 @@ def request_of(symbol: str, side: str, kind: str, qty: str | Decimal, limit: str
         notional=figure_of(said["amount"], "amount") if by_amount else None,
         expires_on=_date(said["until"]) if time == "gtd" else None,
         extended_hours=said["hours"] == "extended" and kind == "limit" and time in {"day", "gtc"},
+        condition=_condition(said),
+        **_group(chosen, kind, said),
         **figures,
     )
+
+
+def _group(side: Side, kind: str, said: Row) -> dict[str, Any]:
+    """The orders behind a purchase, or the stop beside a sale with a limit; nothing where none is asked for."""
+    if said["behind"] != "yes":
+        return {}
+    target = TakeProfit(figure_of(said["target"], "target")) if said["target"].strip() and side == "buy" else None
+    stop = StopLoss(figure_of(said["protect"], "stop")) if said["protect"].strip() else None
+    if side == "sell":
+        if kind != "limit" or stop is None:
+            raise InvalidInput("A sale with a stop beside it is a limit order, the target: enter both prices.")
+        return {"order_class": "oco", "stop_loss": stop}
+    if target is None and stop is None:
+        raise InvalidInput("Enter the target, the stop or both.")
+    both = target is not None and stop is not None
+    return {"order_class": "bracket" if both else "oto", "take_profit": target, "stop_loss": stop}
+
+
+def _condition(said: Row) -> Condition | None:
+    relation = next((one for one in get_args(Relation) if one == said["when"]), None)
+    if relation is None:
+        return None
+    symbol = said["when_symbol"].strip().upper()
+    if not symbol:
+        raise InvalidInput("Enter the symbol whose price the order waits for.")
+    return Condition(symbol, relation, figure_of(said["when_price"], "price to wait for"))
 
 
 def by_money(kind: str, said: Row) -> bool:

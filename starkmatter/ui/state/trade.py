@@ -485,13 +485,14 @@ class TicketState(rx.State):
         """What the order as written would do. `in_place`: a resting order's money and shares are set aside already."""
         if not self.symbol:
             return
+        terms = await self.get_state(TermsState)
         try:
             request = await self._request()
             seen = await preview_order(
                 backends(), await caller_of(self), await chosen_account(self), request, in_place=in_place
             )
         except StarkMatterError as error:
-            self.preview, self.refusals, self.warnings = NO_PREVIEW, [error.text], []
+            self.preview, self.refusals, self.warnings, terms.notes = NO_PREVIEW, [error.text], [], []
             (await self.get_state(CautionState))._show([])
             return
         self.preview = _preview_row(seen) | {
@@ -499,7 +500,7 @@ class TicketState(rx.State):
             "type": type_words(request),
             "time": time_words(request),
         }
-        self.refusals, self.warnings = seen.refusals, seen.warnings
+        self.refusals, self.warnings, terms.notes = seen.refusals, seen.warnings, seen.notes
         (await self.get_state(CautionState))._show(seen.cautions)
 
 

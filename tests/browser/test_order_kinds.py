@@ -1,0 +1,223 @@
+"""A person does each kind of order on the replay and reads its receipt; on one product with the other browser tests."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.axe import THEMES, violations
+from tests.browser.names import NAMELESS
+from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+SYMBOL = "PG"
+PICTURES = os.environ.get("STARKMATTER_PICTURES")
+
+
+@pytest.fixture(scope="module")
+def window(owner: Walk, browser: Browser) -> Iterator[Walk]:
+    """One window for all of these, at a symbol nobody else here trades."""
+    opened = Walk.begin(browser, owner.url, state=owner.context.storage_state())
+    opened.open(f"/trade/{SYMBOL}")
+    yield opened
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def ticket(window: Walk) -> Locator:
+    return window.page.get_by_label("Order ticket")
+
+
+def choose(window: Walk, group: str, name: str) -> None:
+    ticket(window).get_by_role("group", name=group, exact=True).get_by_role("button", name=name, exact=True).click()
+
+
+def write(window: Walk, **fields: str) -> None:
+    for name, text in fields.items():
+        ticket(window).locator(f"#{name}").fill(text)
+
+
+def send(window: Walk, words: str) -> None:
+    """Review, see that it says these words, and send."""
+    review = ticket(window).get_by_role("button", name="Review order")
+    window.page.wait_for_timeout(600)
+    expect(review).to_be_enabled(timeout=10 * SECS)
+    review.click()
+    expect(ticket(window).locator("#send")).to_be_visible(timeout=10 * SECS)
+    expect(ticket(window)).to_contain_text(words)
+    window.send()
+
+
+def prices(window: Walk) -> tuple[Decimal, Decimal]:
+    """Bid and ask as the page shows them now."""
+    shown = [
+        window.page.locator(f'[data-live="{SYMBOL}"][data-field="{field}"]').first.inner_text()
+        for field in ("bid", "ask")
+    ]
+    bid, ask = (Decimal(text.replace(",", "")) for text in shown)
+    return bid, ask
+
+
+def begin(window: Walk, side: str, kind: str) -> None:
+    window.open(f"/trade/{SYMBOL}")
+    choose(window, "Side", side)
+    choose(window, "Type", kind)
+    choose(window, "Time in force", "Day")
+
+
+def read_receipt(window: Walk, *words: str | re.Pattern[str]) -> None:
+    """The receipt behind the note of the ticket, once the order has filled."""
+    link = ticket(window).get_by_role("link", name="Read its receipt")
+    expect(link).to_be_visible(timeout=60 * SECS)
+    link.click()
+    receipt = window.page.get_by_role("region", name="Receipt")
+    for one in words:
+        expect(receipt).to_contain_text(one, timeout=15 * SECS)
+    assert window.page.evaluate(NAMELESS) == []
+
+
+def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
+    begin(window, "Buy", "Stop")
+    expect(ticket(window).locator(".note.bad")).to_contain_text("Enter the stop price")
+    _, ask = prices(window)
+    write(window, qty="10", stop=f"{ask + Decimal('0.03'):.2f}")
+    send(window, "then at the market")
+    read_receipt(window, "was reached", "Last trade", "stop at touch")
+
+
+def test_a_trail_follows_and_its_receipt_tells_the_best_trade(window: Walk) -> None:
+    begin(window, "Sell", "Trailing")
+    choose(window, "Trail measured in", "Money")
+    write(window, qty="2", trail="0.01")
+    send(window, "Trailing stop, 0.01 USD behind")
+    read_receipt(window, "Best trade followed", "trailing stop at touch")
+
+
+def test_an_amount_of_money_buys_parts_of_a_share(window: Walk) -> None:
+    begin(window, "Buy", "Market")
+    choose(window, "Size", "In money")
+    write(window, amount="250")
+    expect(ticket(window)).to_contain_text("250.00", timeout=10 * SECS)
+    send(window, "Buy 250.00 USD of")
+    read_receipt(window, "market at touch", re.compile(r"Buy \d+\.\d+ |Bought|Value"))
+
+
+def test_what_is_not_there_at_once_is_canceled(window: Walk) -> None:
+    begin(window, "Buy", "Limit")
+    bid, _ = prices(window)
+    write(window, qty="10", limit=f"{bid * Decimal('0.95'):.2f}")
+    choose(window, "Time in force", "Other")
+    ticket(window).get_by_label("Another time in force").select_option("ioc")
+    send(window, "At once, cancel the rest")
+    expect(ticket(window).locator(".note.bad")).to_contain_text("canceled", timeout=20 * SECS)
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [("gtd", "Until"), ("opg", "At the open"), ("cls", "At the close")],
+)
+def test_an_order_for_later_waits_in_words_and_is_taken_back(window: Walk, time: str, words: str) -> None:
+    begin(window, "Buy", "Limit")
+    bid, _ = prices(window)
+    write(window, qty="1", limit=f"{bid * Decimal('0.9'):.2f}")
+    choose(window, "Time in force", "Other")
+    ticket(window).get_by_label("Another time in force").select_option(time)
+    if time == "gtd":
+        on = window.page.evaluate(
+            "fetch('/api/v1/clock').then(r => r.json()).then(c => (c.clocks ?? c.items ?? [c])"
+            ".find(one => one.venue === 'replay').venue_now.slice(0, 10))"
+        )
+        write(window, until=on)
+    send(window, words)
+    window.open("/orders")
+    window.page.keyboard.press("Escape")  # the order that was looked at last
+    row = window.page.get_by_role("region", name="Orders").locator("tbody tr").first
+    expect(row).to_contain_text(words)
+    row.get_by_role("button", name=f"Cancel {SYMBOL}").click()
+    expect(row).to_contain_text("canceled", timeout=20 * SECS)
+
+
+def test_a_bracket_waits_wakes_and_its_stop_is_moved_on_the_chart(window: Walk) -> None:
+    begin(window, "Buy", "Market")
+    choose(window, "Size", "In shares")
+    _, ask = prices(window)
+    ticket(window).get_by_role("button", name="Target and stop behind it").click()
+    write(window, qty="3", target=f"{ask * Decimal('1.2'):.2f}", protect=f"{ask * Decimal('0.97'):.2f}")
+    expect(ticket(window)).to_contain_text("What one sells the other no longer has", timeout=10 * SECS)
+    _look(window, "bracket")
+    send(window, "As it fills, sales of as many shares follow")
+    orders = window.page.get_by_role("region", name="Orders").locator("tbody tr")
+    expect(orders).to_have_count(2, timeout=30 * SECS)
+    expect(orders.filter(has_text="Stop ")).to_have_count(1)
+    expect(orders.filter(has_text="Target")).to_have_count(1)
+    for _ in range(2):
+        count = orders.count()
+        orders.first.get_by_role("button", name=f"Cancel {SYMBOL}").click()
+        expect(orders).to_have_count(count - 1, timeout=20 * SECS)
+
+
+def test_an_order_waits_for_another_symbol(window: Walk) -> None:
+    begin(window, "Buy", "Market")
+    choose(window, "Size", "In shares")
+    choose(window, "Time in force", "Until canceled")
+    ticket(window).get_by_role("button", name="Wait for a price").click()
+    write(window, qty="1", when_symbol="KO", when_price="1")
+    choose(window, "Relation to that price", "At or below")
+    send(window, "It is sent once the last trade of KO is at or below 1.00.")
+    orders = window.page.get_by_role("region", name="Orders").locator("tbody tr")
+    expect(orders.first).to_contain_text("waiting", timeout=20 * SECS)
+    orders.first.get_by_role("button", name=f"Cancel {SYMBOL}").click()
+    expect(orders).to_have_count(0, timeout=20 * SECS)
+
+
+KINDS: dict[str, Callable[[Walk], None]] = {
+    "stop": lambda window: choose(window, "Type", "Stop"),
+    "trailing": lambda window: choose(window, "Type", "Trailing"),
+    "other_time": lambda window: choose(window, "Time in force", "Other"),
+    "behind": lambda window: _open_all(window),
+}
+
+
+def _open_all(window: Walk) -> None:
+    for name in ("Target and stop behind it", "Wait for a price"):
+        ticket(window).get_by_role("button", name=name).click()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_field_of_the_ticket_has_a_name_and_room(owner: Walk, browser: Browser, size: dict[str, int]) -> None:
+    window = Walk.begin(browser, owner.url, size=size, state=owner.context.storage_state())
+    for name, show in KINDS.items():
+        window.open("/trade/XOM")
+        if size is PHONE:
+            window.page.get_by_role("button", name="Buy", exact=True).last.click()
+            expect(ticket(window)).to_have_attribute("data-open", "true", timeout=10 * SECS)
+        show(window)
+        window.page.wait_for_timeout(500)
+        assert _beyond(window.page) == []
+        for theme in THEMES:
+            assert violations(window.page, theme) == []
+            _look(window, f"{name}-{size['width']}-{theme}")
+    assert window.complaints == []
+    window.context.close()
+
+
+def _beyond(page: Page) -> list[str]:
+    """What of the ticket stands out of it sideways."""
+    return page.evaluate(
+        "() => { const panel = document.querySelector('[aria-label=\"Order ticket\"]');"
+        " const room = panel.getBoundingClientRect().right + 1;"
+        " return [...panel.querySelectorAll('button, input, select, p, label, span')]"
+        ".filter(one => one.offsetParent && one.getBoundingClientRect().right > room)"
+        ".map(one => one.outerHTML.slice(0, 90)); }"
+    )
+
+
+def _look(window: Walk, name: str) -> None:
+    """A picture for whoever wants to see it (STARKMATTER_PICTURES=folder)."""
+    if PICTURES:
+        window.page.screenshot(path=str(Path(PICTURES) / f"ticket-{name}.png"))
