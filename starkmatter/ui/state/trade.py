@@ -277,6 +277,7 @@ class TicketState(rx.State):
                 "filled": show.plain_number(order.filled_qty),
                 "text": f"{order.side} {show.quantity(left)} at {show.money(order.limit_price)}",
             }
+            (await self.get_state(CautionState))._drop("duplicate")  # it is canceled first
 
     @rx.event
     @allow("user")
