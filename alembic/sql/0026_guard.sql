@@ -256,13 +256,12 @@ BEGIN
 END $$;
 
 -- Whether there may be something to have read before an order, by the account's row alone: the same again, shares sold at
--- a loss bought back, shares sold that were just bought, or much of the cash at once (see domain/cautions.py).
+-- a loss bought back, or shares sold soon after a sale (see domain/cautions.py).
 CREATE FUNCTION may_need_caution(
-    p_account account, p_side text, p_reserve numeric, p_venue_at timestamptz, p_now timestamptz
+    p_account account, p_side text, p_venue_at timestamptz, p_now timestamptz
 ) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT coalesce(p_account.last_order_at > p_now - interval '10 seconds', false)
-        OR p_side = 'buy' AND (coalesce(p_account.loss_at > p_venue_at - interval '30 days', false)
-                               OR p_reserve * 4 > p_account.cash)
+        OR p_side = 'buy' AND coalesce(p_account.loss_at > p_venue_at - interval '30 days', false)
         OR p_side = 'sell' AND coalesce(p_account.sold_at > p_venue_at - interval '8 days', false)
 $$;
 

@@ -35,7 +35,7 @@ BEGIN
          WHERE id = i.account_id AND (user_id = i.user_id OR may_trade(id, i.user_id)) AND venue = i.venue
            AND closed_at IS NULL AND frozen_reason IS NULL AND cash - reserved >= v_cash AND v_reason IS NULL
            AND NOT guarded
-           AND (i.cautions IS NOT TRUE OR NOT may_need_caution(account, i.side, i.reserve, i.venue_at, p_now));
+           AND (i.cautions IS NOT TRUE OR NOT may_need_caution(account, i.side, i.venue_at, p_now));
         IF NOT FOUND THEN
             SELECT * INTO v_account FROM account
              WHERE id = i.account_id AND (user_id = i.user_id OR may_trade(id, i.user_id)) FOR UPDATE;
@@ -66,7 +66,7 @@ BEGIN
                 v_reason := nullif(array_to_string(v_words, ' '), '');
             END IF;
             IF v_reason IS NULL AND i.cautions
-               AND may_need_caution(v_account, i.side, i.reserve, i.venue_at, p_now)
+               AND may_need_caution(v_account, i.side, i.venue_at, p_now)
                AND NOT EXISTS (SELECT FROM trade_order WHERE id = i.id) THEN
                 outcome := 'needs_cautions';
                 reason := NULL;

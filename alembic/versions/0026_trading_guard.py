@@ -20,7 +20,7 @@ FUNCTIONS = (
     "lock_covered(uuid, uuid, text)",
     "guard_new_account()",
     "note_sale()",
-    "may_need_caution(account, text, numeric, timestamptz, timestamptz)",
+    "may_need_caution(account, text, timestamptz, timestamptz)",
     "is_guarded(uuid, uuid, text)",
     "guard_words(account, jsonb)",
     "money_words(numeric, text)",

@@ -14,13 +14,13 @@ from starkmatter.domain.orders import OrderRequest, Side
 from starkmatter.domain.sessions import SessionCalendar, exchange_day
 from starkmatter.domain.settlement import CashMove, PaidLot, paid_on, settles_on, sold_too_early
 
-CautionCode = Literal["duplicate", "wash_sale", "good_faith", "concentration"]
+CautionCode = Literal["duplicate", "wash_sale", "good_faith"]
 CODES: tuple[CautionCode, ...] = get_args(CautionCode)
 SAME_WITHIN = timedelta(seconds=10)
 # IRC section 1091: a purchase within 30 days after (or before) a sale at a loss defers that loss.
 WASH_DAYS = 30
 SETTLING = timedelta(days=8)
-# An order is asked about when it spends more than a quarter of the cash and leaves more than half in one symbol.
+# Pointed out when a purchase spends more than a quarter of the cash and leaves more than half in one symbol.
 BIG_PART_OF_CASH = Decimal("0.25")
 CONCENTRATED_RATIO = Decimal("0.50")
 
@@ -114,17 +114,19 @@ def good_faith(
 
 def concentration(
     request: OrderRequest, *, cost: Decimal, cash: Decimal, position_after: Decimal, equity: Decimal
-) -> Caution | None:
-    """A large purchase that leaves more than half of the account in one symbol; all in the account's currency."""
+) -> str | None:
+    """What to think about when a large purchase leaves more than half of the account in one symbol; it needs no word.
+
+    All in the account's currency.
+    """
     if request.side != "buy" or equity <= 0 or cost <= cash * BIG_PART_OF_CASH:
         return None
     ratio = position_after / equity
     if ratio <= CONCENTRATED_RATIO:
         return None
-    return Caution(
-        "concentration",
+    return (
         f"With this order {ratio * 100:.0f} % of the account would be in {request.symbol}: a bad day of it is a bad "
-        "day of everything.",
+        "day of everything."
     )
 
 

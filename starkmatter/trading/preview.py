@@ -14,7 +14,7 @@ from starkmatter.domain.money import ZERO, plain, to_micros
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
-from starkmatter.trading.guarding.cautions import cautions_of
+from starkmatter.trading.guarding.cautions import cautions_of, crowding
 from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
@@ -41,8 +41,13 @@ async def preview_order(
     seen = estimate(request, ticket, held, free, in_place=in_place)
     if seen.refusals:
         return seen
-    own, read = await own_refusals(b, ticket, request), await cautions_of(b, ticket, request)
-    return replace(seen, refusals=own, cautions=read) if own or read else seen
+    crowded = await crowding(b, ticket, request)
+    return replace(
+        seen,
+        refusals=await own_refusals(b, ticket, request),
+        warnings=[*seen.warnings, crowded] if crowded else seen.warnings,
+        cautions=await cautions_of(b, ticket, request),
+    )
 
 
 def estimate(

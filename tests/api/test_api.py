@@ -121,7 +121,7 @@ async def test_an_order_without_a_key_is_refused(api: Api) -> None:
 
 async def test_orders_are_paged_without_gaps_or_repeats(api: Api) -> None:
     for number in range(7):
-        limit = body(api, type="limit", limit_price="90.00", qty="1")
+        limit = body(api, type="limit", limit_price="90.00", qty="1", acknowledge=["duplicate"])
         await api.http.post("/api/v1/orders", json=limit, headers={"Idempotency-Key": f"key-page-{number}"})
     seen, cursor = [], None
     while True:

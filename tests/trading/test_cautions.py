@@ -107,9 +107,12 @@ async def test_shares_bought_with_unsettled_money_are_not_sold_unawares(desk: De
     assert (await send(desk, "sell 150 MSFT", "settled-00001")).status == "pending_submit"
 
 
-async def test_much_of_the_account_in_one_symbol_is_asked_about(desk: Desk) -> None:
-    assert await unread(desk, "buy 600 AAPL", "much-at-once-1") == ["concentration"]
-    assert (await send(desk, "buy 300 AAPL", "a-third-00001")).status == "pending_submit"
+async def test_much_of_the_account_in_one_symbol_is_pointed_out_and_needs_no_word(desk: Desk) -> None:
+    for qty, told in ((600, True), (300, False)):
+        seen = await preview_order(desk.b, desk.caller, desk.account_id, order(f"buy {qty} AAPL"))
+        assert any("60 % of the account would be in AAPL" in text for text in seen.warnings) is told
+        assert seen.cautions == []
+    assert (await send(desk, "buy 600 AAPL", "much-at-once-1")).status == "pending_submit"
 
 
 async def test_a_refusal_is_said_before_any_warning(desk: Desk) -> None:

@@ -146,9 +146,9 @@ async def test_a_second_try_after_a_failure_uses_the_same_key(tab: Tab, monkeypa
 
     real, keys = room.submit_order, []
 
-    async def stumble(b, caller, account_id, request, key):
+    async def stumble(b, caller, account_id, request, key, **more):
         keys.append(key)
-        done = await real(b, caller, account_id, request, key)
+        done = await real(b, caller, account_id, request, key, **more)
         if len(keys) == 1:
             raise Unavailable("The database does not answer.")
         return done

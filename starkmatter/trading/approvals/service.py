@@ -61,8 +61,8 @@ async def propose(
         raise InvalidInput("A proposal lives for a minute at least and a week at most.")
     if request != _kept(request):
         raise InvalidInput(
-            "A proposal has a symbol, a side, a quantity, perhaps a limit, and a time in force without a date. Stops, amounts "
-            "of money and orders that belong together are sent by whoever trades."
+            "A proposal has a symbol, a side, a quantity, perhaps a limit, and a time in force without a date. Stops, "
+            "amounts of money and orders that belong together are sent by whoever trades."
         )
     account = await b.db.one(AccountFacts, queries.ACCOUNT_SEEN, {"account": account_id, "user": caller.user_id})
     if account is None:

@@ -53,7 +53,7 @@ async def cautions_of(b: Backends, ticket: Ticket, request: OrderRequest) -> lis
     if request.side == "buy":
         since = venue_now - timedelta(days=cautions.WASH_DAYS)
         fills = await b.db.all(PastFill, queries.FILLS_SINCE, (account_id, since))
-        found += [cautions.wash_sale(request, fills, venue_now), await _concentration(b, ticket, request)]
+        found.append(cautions.wash_sale(request, fills, venue_now))
     else:
         found.append(await _good_faith(b, ticket, request, venue_now))
     return [one for one in found if one is not None]
@@ -75,9 +75,10 @@ def require_read(found: Collection[Caution], acknowledged: Collection[str]) -> N
         raise Unacknowledged(" ".join(one.text for one in unread), details=details)
 
 
-async def _concentration(b: Backends, ticket: Ticket, request: OrderRequest) -> Caution | None:
+async def crowding(b: Backends, ticket: Ticket, request: OrderRequest) -> str | None:
+    """What to think about when much of the account would lie in one symbol; for the preview alone."""
     price = risk.reference_price(request, ticket.quote)
-    if price is None or ticket.instrument is None:
+    if price is None or ticket.instrument is None or request.side == "sell":
         return None
     cash = Decimal(await b.db.value(queries.CASH, (ticket.account.id,)))
     cost = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset).total

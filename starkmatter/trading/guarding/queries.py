@@ -105,8 +105,8 @@ OWNS = "SELECT name FROM account WHERE id = %s AND user_id = %s"
 SENT_LATELY = """
 SELECT o.created_at FROM trade_order o
  WHERE o.account_id = %(account)s AND o.symbol = %(symbol)s AND o.side = %(side)s
-   AND (o.qty = %(qty)s OR o.notional = %(notional)s)
-   AND o.created_at > %(since)s AND o.status <> 'risk_rejected'
+   AND (o.qty = %(qty)s OR o.notional = %(notional)s) AND o.created_at > %(since)s
+   AND o.status NOT IN ('risk_rejected', 'canceled', 'expired', 'rejected', 'not_sent')
  ORDER BY o.created_at DESC LIMIT 1
 """
 

@@ -25,6 +25,10 @@ class CautionState(rx.State):
             self.read = False
         self.cautions = rows
 
+    def _drop(self, code: str) -> None:
+        """One that does not hold for this order after all."""
+        self.cautions = [row for row in self.cautions if row["code"] != code]
+
     def _codes(self) -> list[str]:
         """The codes that were read."""
         return [row["code"] for row in self.cautions] if self.read else []

@@ -321,6 +321,7 @@ class TicketState(rx.State):
                 "text": f"{order.side} {show.quantity(left)} at {show.money(before)}",
                 "in_place": "yes" if in_place else "",
             }
+            (await self.get_state(CautionState))._drop("duplicate")  # it is canceled first
 
     @rx.event
     @allow("user")
