@@ -99,6 +99,12 @@ async def test_a_cancel_is_a_request_until_it_is_confirmed(api: Api) -> None:
         ({"side": "hold"}, "side"),
         ({"type": "limit"}, "limit_price"),
         ({"limit_price": "10.00"}, "limit_price"),
+        ({"type": "stop"}, "stop_price"),
+        ({"stop_price": "10.00"}, "stop_price"),
+        ({"type": "trailing_stop"}, "trail_amount"),
+        ({"trail_percent": "1"}, "trail_amount"),
+        ({"notional": "10.00"}, "qty"),
+        ({"order_class": "octopus"}, "order_class"),
         ({"account_id": "1"}, "account_id"),
         ({"symbol": ""}, "symbol"),
         ({"symbol": "A" * 300}, "symbol"),
@@ -117,6 +123,46 @@ async def test_an_order_without_a_key_is_refused(api: Api) -> None:
     answer = await api.http.post("/api/v1/orders", json=body(api))
     assert answer.status_code == 422
     assert "idempotency" in answer.json()["detail"].lower()
+
+
+async def test_the_whole_language_of_orders_goes_over_the_wire(api: Api) -> None:
+    async def post(number: int, **fields: object) -> dict:
+        sent = {name: value for name, value in body(api, **fields).items() if value is not None}
+        answer = await api.http.post("/api/v1/orders", json=sent, headers={"idempotency-key": f"key-kinds-{number}"})
+        assert answer.status_code == 201, answer.text
+        await api.desk.broker.drain()
+        return (await api.http.get(f"/api/v1/orders/{answer.json()['id']}")).json()
+
+    stop = await post(1, type="stop", stop_price="104.00", time_in_force="gtc")
+    assert (stop["status"], stop["stop_price"], stop["triggered_at"]) == ("working", "104.00", None)
+    trail = await post(2, type="trailing_stop", trail_percent="5", time_in_force="gtc")
+    assert (trail["trail_percent"], trail["water"], trail["stop_price"]) == ("5", "100.00", "105.00")
+    amount = await post(3, qty=None, notional="250.00")
+    assert (amount["status"], amount["notional"]) == ("filled", "250.00")
+    dated = await post(4, type="limit", limit_price="90.00", time_in_force="gtd", expires_on="2021-03-05")
+    assert (dated["status"], dated["expires_on"]) == ("working", "2021-03-05")
+    entry = await post(
+        5,
+        type="limit",
+        limit_price="99.00",
+        order_class="bracket",
+        take_profit={"limit_price": "110.00"},
+        stop_loss={"stop_price": "90.00"},
+    )
+    listed = (await api.http.get("/api/v1/orders")).json()["items"]
+    group = {one["role"]: one for one in listed if one["group_id"] == entry["id"]}
+    assert {role: one["held"] for role, one in group.items()} == {"entry": False, "target": True, "stop": True}
+    condition = {"symbol": "MSFT", "relation": "at_or_above", "price": "250.00"}
+    waiting = await post(6, condition=condition, time_in_force="gtc")
+    assert (waiting["held"], waiting["condition"]) == (True, condition)
+    changed = await api.http.patch(f"/api/v1/orders/{stop['id']}", json={"stop_price": "103.00", "qty": "5"})
+    assert (changed.status_code, changed.json()["stop_price"], changed.json()["qty"]) == (200, "103.00", "5")
+    ended = await api.http.patch(f"/api/v1/orders/{amount['id']}", json={"qty": "5"})
+    assert ended.status_code == 422
+    nothing = await api.http.patch(f"/api/v1/orders/{stop['id']}", json={})
+    assert nothing.status_code == 422
+    seen = (await api.http.post("/api/v1/orders/preview", json=body(api, condition=condition))).json()
+    assert seen["notes"] == ["It is sent once the last trade of MSFT is at or above 250.00."]
 
 
 async def test_orders_are_paged_without_gaps_or_repeats(api: Api) -> None:

@@ -73,7 +73,7 @@ def begin(window: Walk, side: str, kind: str) -> None:
 def read_receipt(window: Walk, *words: str | re.Pattern[str]) -> None:
     """The receipt behind the note of the ticket, once the order has filled."""
     link = ticket(window).get_by_role("link", name="Read its receipt")
-    expect(link).to_be_visible(timeout=60 * SECS)
+    expect(link).to_be_visible(timeout=120 * SECS)
     link.click()
     receipt = window.page.get_by_role("region", name="Receipt")
     for one in words:
@@ -85,7 +85,7 @@ def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
     begin(window, "Buy", "Stop")
     expect(ticket(window).locator(".note.bad")).to_contain_text("Enter the stop price")
     _, ask = prices(window)
-    write(window, qty="10", stop=f"{ask + Decimal('0.03'):.2f}")
+    write(window, qty="10", stop=f"{ask + Decimal('0.01'):.2f}")
     send(window, "then at the market")
     read_receipt(window, "was reached", "Last trade", "stop at touch")
 

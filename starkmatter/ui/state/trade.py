@@ -8,24 +8,20 @@ from uuid import UUID, uuid4
 
 import reflex as rx
 
-from starkmatter.accounts.vault import stored_secrets
 from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
-from starkmatter.backends import Backends, backends
-from starkmatter.connections.market_data import ALPACA_DATA
+from starkmatter.backends import backends
 from starkmatter.domain.instruments import untradable_words
 from starkmatter.domain.money import CENT, ZERO
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
 from starkmatter.domain.pairs import meant_by
-from starkmatter.domain.quotes import SHOWN_INTERVALS, Bar, Venue
+from starkmatter.domain.quotes import SHOWN_INTERVALS
 from starkmatter.errors import NotFound, StarkMatterError, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.lookup import SYMBOL, open_instrument
-from starkmatter.market.service import load_bars
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.valuation import clock_or_none, list_positions
+from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
-from starkmatter.trading.records import OrderPreview, OrderView
 from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import submit_order
 from starkmatter.ui import format as show
@@ -50,6 +46,7 @@ from starkmatter.ui.state.terms import (
     time_words,
     type_words,
 )
+from starkmatter.ui.state.trade_rows import day_bar, line_of, line_row, name_of, preview_row, streams
 
 INTERVALS = SHOWN_INTERVALS
 MAX_INPUT_CHARS = 24
@@ -90,7 +87,7 @@ class TradeState(rx.State):
         self.symbol_shown, self.problem = one.symbol, ""
         try:
             quote = (await QuoteBoard(b.cache).quotes(venue, [one.symbol])).get(one.symbol)
-            day = await _day_bar(venue, one.symbol)
+            day = await day_bar(venue, one.symbol)
         except StarkMatterError as error:
             quote, day, self.problem = None, None, error.text
         price = partial(show.price, one.symbol)
@@ -110,7 +107,7 @@ class TradeState(rx.State):
             "range": f"{price(day.low)} – {price(day.high)}" if day else show.NOTHING,
             "low": show.plain_number(day.low) if day else "",
             "high": show.plain_number(day.high) if day else "",
-            "polled": "yes" if venue == "market" and one.tradable and not await _streams(b) else "",
+            "polled": "yes" if venue == "market" and one.tradable and not await streams(b) else "",
         }
         await self._read_own()
         ticket = await self.get_state(TicketState)
@@ -157,7 +154,7 @@ class TradeState(rx.State):
         self.position = position_row(held[0]) if held and held[0].qty else {}
         self.orders = [order_row(one) for one in orders]
         self.fills = [fill_row(one) for one in fills[:FILLS_SHOWN]]
-        self.lines = [row for one in orders if (row := _line_row(one, caller.may_trade)) is not None]
+        self.lines = [row for one in orders if (row := line_row(one, caller.may_trade)) is not None]
 
 
 class TicketState(rx.State):
@@ -373,7 +370,7 @@ class TicketState(rx.State):
             self.result = {"kind": "bad", "text": order.reject_reason or "The order was refused."}
         else:
             self.sheet = False
-            self.result = {"kind": "good", "text": f"{_name_of(order)}: order taken.", "order_id": str(order.id)}
+            self.result = {"kind": "good", "text": f"{name_of(order)}: order taken.", "order_id": str(order.id)}
         trade = await self.get_state(TradeState)
         await trade._read_own()
         await self._look()
@@ -387,7 +384,7 @@ class TicketState(rx.State):
             self.result = {"kind": "bad", "text": error.text}
         else:
             self.sheet = False
-            self.result = {"kind": "good", "text": f"{_name_of(order)}: changed.", "order_id": str(order.id)}
+            self.result = {"kind": "good", "text": f"{name_of(order)}: changed.", "order_id": str(order.id)}
         self.sending = self.review = False
         self._key, self.replaces = "", {}
         trade = await self.get_state(TradeState)
@@ -403,7 +400,7 @@ class TicketState(rx.State):
             order = await get_order(backends(), await caller_of(self), UUID(order_id))
         except StarkMatterError:
             return
-        words = _name_of(order)
+        words = name_of(order)
         if order.status in ENDED_BADLY:
             self.result |= {
                 "kind": "bad",
@@ -496,71 +493,10 @@ class TicketState(rx.State):
             self.preview, self.refusals, self.warnings, terms.notes = NO_PREVIEW, [error.text], [], []
             (await self.get_state(CautionState))._show([])
             return
-        self.preview = _preview_row(seen) | {
+        self.preview = preview_row(seen) | {
             "size": size_words(request),
             "type": type_words(request),
             "time": time_words(request),
         }
         self.refusals, self.warnings, terms.notes = seen.refusals, seen.warnings, seen.notes
         (await self.get_state(CautionState))._show(seen.cautions)
-
-
-async def _streams(b: Backends) -> bool:
-    """Whether somebody has connected quotes that come by themselves."""
-    try:
-        return ALPACA_DATA.kind in await stored_secrets(b, None)
-    except StarkMatterError:
-        return True
-
-
-async def _day_bar(venue: Venue, symbol: str) -> Bar | None:
-    """The bar of the venue's present or last session."""
-    b = backends()
-    clock = await clock_or_none(b, venue)
-    if clock is None:
-        return None
-    bars = await load_bars(b.db, venue, symbol, "1d", limit=1, until=clock.venue_now)
-    return bars[-1] if bars else None
-
-
-def line_of(order: OrderView) -> str | None:
-    """The price of an order that its line on the chart shows and moves; a trail follows by itself."""
-    if order.type in {"stop", "stop_limit"} and order.triggered_at is None:
-        return "stop_price"
-    return None if order.limit_price is None else "limit_price"
-
-
-def _line_row(order: OrderView, may_move: bool) -> Row | None:
-    """An order's line on the chart; None for one without a price."""
-    field = line_of(order)
-    price = order.stop_price if order.type == "trailing_stop" else field and getattr(order, field)
-    if not price:
-        return None
-    words = "" if field == "limit_price" else "trail " if order.type == "trailing_stop" else "stop "
-    return {
-        "id": str(order.id) if may_move and field is not None else "",
-        "price": show.plain_number(price),
-        "title": f"{order.side} {words}{show.quantity(order.qty - order.filled_qty)}",
-        "side": order.side,
-    }
-
-
-def _name_of(order: OrderView) -> str:
-    size = f"{show.money(order.notional)} USD of" if order.notional is not None else show.quantity(order.qty)
-    return f"{order.side.capitalize()} {size} {order.symbol}"
-
-
-def _preview_row(seen: OrderPreview) -> Row:
-    return {
-        "price": show.money(seen.est_price),
-        "cost": show.money(seen.est_cost if seen.est_cost is None or seen.est_cost >= 0 else -seen.est_cost),
-        "cost_name": "Est. proceeds" if seen.est_cost is not None and seen.est_cost < 0 else "Est. cost",
-        "fees": show.money(seen.est_fees),
-        "buying_power": show.money(seen.buying_power),
-        "buying_power_after": show.money(seen.buying_power_after),
-        "position": show.quantity(seen.signed_qty),
-        "position_after": show.quantity(seen.signed_qty_after),
-        "realized": show.change(seen.realized_pl),
-        "realized_dir": show.direction(seen.realized_pl),
-        "has_realized": "yes" if seen.realized_pl is not None else "",
-    }
