@@ -21,7 +21,8 @@ STYLE = """
 font-variant-numeric:tabular-nums}main{max-width:62rem;margin:0 auto;padding:20px 16px 60px}h1{font-size:22px;margin:0}
 h2{font-size:15px;margin:0 0 8px}section{background:var(--panel);border:1px solid var(--line);border-radius:8px;
 padding:14px;margin-top:14px}p{margin:4px 0}.soft{color:var(--soft)}.row{display:flex;flex-wrap:wrap;gap:10px;
-align-items:center}.row form{margin:0}.row+p{margin-top:10px}.push{flex:1}button,input{font:inherit;color:inherit}button{min-height:40px;
+align-items:center}.row form{margin:0}.row+p{margin-top:10px}.push{flex:1}
+button,input{font:inherit;color:inherit}button{min-height:40px;
 padding:0 14px;border-radius:8px;border:1px solid var(--edge);background:none;cursor:pointer;font-weight:600}
 button.stop{background:var(--fill);border-color:var(--fill);color:var(--on)}button:focus-visible,input:focus-visible,
 a:focus-visible{outline:2px solid var(--link);outline-offset:2px}a{color:var(--link)}.note{border:1px solid var(--line);
