@@ -21,7 +21,8 @@ STYLE = """
 font-variant-numeric:tabular-nums}main{max-width:62rem;margin:0 auto;padding:20px 16px 60px}h1{font-size:22px;margin:0}
 h2{font-size:15px;margin:0 0 8px}section{background:var(--panel);border:1px solid var(--line);border-radius:8px;
 padding:14px;margin-top:14px}p{margin:4px 0}.soft{color:var(--soft)}.row{display:flex;flex-wrap:wrap;gap:10px;
-align-items:center}.row form{margin:0}.push{flex:1}button,input{font:inherit;color:inherit}button{min-height:40px;
+align-items:center}.row form{margin:0}.row+p{margin-top:10px}.push{flex:1}
+button,input{font:inherit;color:inherit}button{min-height:40px;
 padding:0 14px;border-radius:8px;border:1px solid var(--edge);background:none;cursor:pointer;font-weight:600}
 button.stop{background:var(--fill);border-color:var(--fill);color:var(--on)}button:focus-visible,input:focus-visible,
 a:focus-visible{outline:2px solid var(--link);outline-offset:2px}a{color:var(--link)}.note{border:1px solid var(--line);
@@ -162,18 +163,18 @@ def _accounts(seen: Seen) -> str:
     rows = (
         (
             escape(one.name) + ("" if one.mine else f" <span class=soft>of {escape(one.owner_name)}</span>"),
-            f"{escape(one.mode)} · {escape(one.venue)}",
-            f"{one.cash:,.2f} {escape(one.currency)}",
-            str(open_of[one.id]),
             '<div class="row">'
             + _button(seen, "Cancel its orders", action="cancel", account_id=str(one.id))
             + _button(seen, "Stop it", "stop", action="stop", account_id=str(one.id))
             + "</div>",
+            str(open_of[one.id]),
+            f"{one.cash:,.2f} {escape(one.currency)}",
+            f"{escape(one.mode)} · {escape(one.venue)}",
         )
         for one in seen.standing.accounts
     )
     nothing = "You have no account that trades."
-    return _section("Accounts", ("Account", "Kind", "Cash", "Open orders", ""), rows, nothing, numbers=(2, 3))
+    return _section("Accounts", ("Account", "", "Open orders", "Cash", "Kind"), rows, nothing, numbers=(2, 3))
 
 
 def _orders(seen: Seen) -> str:
@@ -219,12 +220,12 @@ def _brokers(seen: Seen) -> str:
         rows.append(
             (
                 escape(TITLES.get(broker, broker.capitalize())),
+                "paused" if broker in paused else _button(seen, "Pause it", action="pause", broker=broker),
                 escape(words),
                 f"{checked:%H:%M:%S}" if checked else "",
-                "paused" if broker in paused else _button(seen, "Pause it", action="pause", broker=broker),
             )
         )
-    return _section("Brokers", ("Broker", "How it stands", "Read at, UTC", ""), rows, "No broker is in use.", wide=(1,))
+    return _section("Brokers", ("Broker", "", "How it stands", "Read at, UTC"), rows, "No broker is in use.", wide=(2,))
 
 
 def _names(accounts: Sequence[EmergencyAccount]) -> dict[UUID, str]:

@@ -131,7 +131,7 @@ RULES: dict[str, Rule] = {
     "GET /approvals/{approval_id}": Rule("user", "read", "view"),
     "POST /approvals/{approval_id}/confirm": Rule("trader", "browser", "trade"),
     "POST /approvals/{approval_id}/order": Rule("trader", "browser", "trade"),
-    "POST /approvals/{approval_id}/decline": Rule("user", "browser", "view"),
+    "POST /approvals/{approval_id}/decline": Rule("user", "browser", "trade"),
     "PUT /accounts/{account_id}/approval-drift": Rule("trader", "browser", "own"),
     "POST /assistant/proposals/{proposal_id}/approval": Rule("user", "trade", "own"),
     "GET /accounts": Rule("user", "read"),

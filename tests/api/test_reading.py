@@ -52,7 +52,10 @@ async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_
     order_id = order.json()["id"]
     fills = (await api.http.get(f"/api/v1/orders/{order_id}/fills")).json()["items"]
     chat = await api.http.post("/api/v1/assistant/chats", json={})
+    proposal = {"symbol": "AAPL", "side": "buy", "qty": "1", "thesis": "x", "invalidation": "x"}
+    approval = await api.http.post("/api/v1/approvals", json=proposal | {"account_id": str(desk.account_id)})
     ids = {
+        "approval_id": approval.json()["id"],
         "account_id": str(desk.account_id),
         "order_id": order_id,
         "fill_id": fills[0]["id"],

@@ -36,7 +36,9 @@ MORE = (
     "/news",
     "/alerts",
     "/assistant",
+    "/approvals",
     "/settings/accounts",
+    "/settings/limits",
     "/settings/news",
     "/settings/security",
     "/settings/programs",
@@ -148,6 +150,8 @@ class Walk:
 
     def send(self) -> None:
         """Send what the review shows and wait for the answer in words."""
+        if (read := self.page.locator("#cautions-read")).count():
+            read.check()
         self.page.locator("#send").click()
         expect(self.page.get_by_label("Order ticket").locator(".note.good")).to_be_visible(timeout=15 * SECS)
 

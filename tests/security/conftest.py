@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -53,7 +54,7 @@ def estate(product: Product) -> Estate:
             connection.execute("UPDATE account SET name = %s WHERE id = %s", (ACCOUNT_NAME, account))
         body = {"account_id": account, "symbol": "AAPL", "side": "buy", "type": "market", "qty": "10"}
         filled = _order(http, {**body, "time_in_force": "day"}, "canary-order-1")
-        far = {**body, "type": "limit", "limit_price": "1.00", "time_in_force": "gtc"}
+        far = {**body, "type": "limit", "limit_price": "1.00", "time_in_force": "gtc", "acknowledge": ["duplicate"]}
         working = _order(http, far, "canary-order-2")
         while not (fills := http.get(f"/api/v1/orders/{filled}/fills").json()["items"]):
             assert time.monotonic() < deadline, http.get(f"/api/v1/orders/{filled}").json()
@@ -64,7 +65,7 @@ def estate(product: Product) -> Estate:
     return Estate(owner, UUID(account), UUID(filled), UUID(working), UUID(fills[0]["id"]), product.session_id(owner))
 
 
-def _order(http, body: dict[str, str], key: str) -> str:
+def _order(http, body: dict[str, Any], key: str) -> str:
     answer = http.post("/api/v1/orders", json=body, headers={"idempotency-key": key})
     assert answer.status_code == 201, answer.text
     assert answer.json()["status"] != "risk_rejected", answer.json()

@@ -196,7 +196,7 @@ def _top(on_choice: list) -> rx.Component:
             NoticeState.waiting > 0,
             rx.el.a(
                 NoticeState.waiting,
-                rx.el.span(" to approve"),
+                rx.el.span("to approve", class_name="wideonly"),
                 href="/approvals",
                 class_name="badge waits",
                 title="Proposed orders that wait for your decision",

@@ -4,7 +4,7 @@ import reflex as rx
 
 from starkmatter.domain.limits import LimitKind
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, panel, problem_note, segment, skeleton_rows, table, td, th
+from starkmatter.ui.components.parts import empty, panel, problem_note, segment, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.limits import LimitsState
@@ -59,7 +59,7 @@ def _switch() -> rx.Component:
             " does: it needs no script and no cache.",
             class_name="soft small",
         ),
-        rx.cond(LimitsState.ready, rx.cond(LimitsState.stops.length() > 0, _stops(), rx.fragment()), skeleton_rows(1)),
+        rx.cond(LimitsState.stops.length() > 0, _stops()),
         rx.el.label(
             rx.el.input(
                 type="checkbox", checked=LimitsState.reducing, on_change=lambda _: LimitsState.toggle_reducing()
