@@ -193,7 +193,7 @@ def test_every_field_of_the_ticket_has_a_name_and_room(owner: Walk, browser: Bro
     window = Walk.begin(browser, owner.url, size=size, state=owner.context.storage_state())
     for name, show in KINDS.items():
         window.open("/trade/XOM")
-        if size is PHONE:
+        if size is PHONE and ticket(window).get_attribute("data-open") != "true":
             window.page.get_by_role("button", name="Buy", exact=True).last.click()
             expect(ticket(window)).to_have_attribute("data-open", "true", timeout=10 * SECS)
         show(window)
