@@ -142,7 +142,7 @@ def test_an_order_for_later_waits_in_words_and_is_taken_back(window: Walk, time:
     expect(row).to_contain_text("canceled", timeout=20 * SECS)
 
 
-def test_a_bracket_waits_wakes_and_its_stop_is_moved_on_the_chart(window: Walk) -> None:
+def test_a_bracket_wakes_its_target_and_stop_which_are_taken_back(window: Walk) -> None:
     begin(window, "Buy", "Market")
     choose(window, "Size", "In shares")
     _, ask = prices(window)
