@@ -346,6 +346,7 @@ async def test_a_bracket_is_written_and_its_ways_out_are_listed(tab: Tab) -> Non
     await trade.refresh()
     assert sorted((one["leg"], one["price"]) for one in trade.orders) == [("Stop", "Stop 90.00"), ("Target", "110.00")]
     assert len(trade.lines) == 2
+    assert (terms.said["behind"], terms.said["target"]) == ("", ""), "the next order has none that nobody asked for"
 
 
 async def test_a_stop_stands_beside_a_sale_and_an_order_waits_for_another_symbol(tab: Tab) -> None:

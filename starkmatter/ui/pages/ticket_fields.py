@@ -5,7 +5,7 @@ from typing import Any, Literal
 import reflex as rx
 
 from starkmatter.ui.components.parts import segment
-from starkmatter.ui.state.terms import OTHER_TIMES, TermsState
+from starkmatter.ui.state.terms import OTHER_TIMES, TYPED, TermsState
 from starkmatter.ui.state.trade import TicketState, TradeState
 
 
@@ -171,7 +171,7 @@ def behind_fields() -> rx.Component:
                             "Symbol",
                             "",
                             said["when_symbol"],
-                            lambda text: TicketState.say("when_symbol", text).debounce(200),
+                            _on_say("when_symbol"),
                             mode="text",
                         ),
                         said_field("when_price", "Last trade", "USD"),
@@ -208,9 +208,14 @@ def said_field(name: str, label: str, unit: str | rx.Var, placeholder: str = "")
         label,
         unit,
         TermsState.said[name],
-        lambda text: TicketState.say(name, text).debounce(200),
+        _on_say(name),
         placeholder=placeholder,
     )
+
+
+def _on_say(name: str) -> Any:
+    """Each field has a pause of its own length: with the same the framework takes one field's word for the other's."""
+    return lambda text: TicketState.say(name, text).debounce(200 + TYPED.index(name))
 
 
 def figure_field(

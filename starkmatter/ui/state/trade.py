@@ -371,6 +371,9 @@ class TicketState(rx.State):
         else:
             self.sheet = False
             self.result = {"kind": "good", "text": f"{name_of(order)}: order taken.", "order_id": str(order.id)}
+            # The next order has no target, stop or condition that nobody asked for.
+            terms = await self.get_state(TermsState)
+            terms.said = {**NOTHING_SAID, "by": terms.said["by"], "trail_in": terms.said["trail_in"]}
         trade = await self.get_state(TradeState)
         await trade._read_own()
         await self._look()
