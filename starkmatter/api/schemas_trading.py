@@ -74,7 +74,7 @@ class StopLossIn(Request):
     limit_price: Figure | None = None
 
 
-class ConditionIn(Request):
+class OrderConditionIn(Request):
     symbol: str = Field(min_length=1, max_length=20)
     relation: Relation
     price: Figure
@@ -101,7 +101,7 @@ class NewOrder(Request):
     )
     take_profit: TakeProfitIn | None = None
     stop_loss: StopLossIn | None = None
-    condition: ConditionIn | None = Field(None, description="Send it once another symbol's last trade is there.")
+    condition: OrderConditionIn | None = Field(None, description="Send it once another symbol's last trade is there.")
     acknowledge: list[CautionCode] = Field(default_factory=list, max_length=len(CODES))
 
 
@@ -115,7 +115,7 @@ class ChangedOrder(Request):
     trail_percent: Figure | None = None
 
 
-class ConditionOut(Answer):
+class OrderConditionOut(Answer):
     symbol: str
     relation: str
     price: Money
@@ -150,7 +150,7 @@ class OrderOut(Answer):
     group_id: UUID | None = Field(description="The first order of its group.")
     role: str | None
     held: bool = Field(description="Not sent yet: it waits for its group or its condition.")
-    condition: ConditionOut | None
+    condition: OrderConditionOut | None
 
 
 class OrderEventOut(Answer):

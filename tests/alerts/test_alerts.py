@@ -274,7 +274,7 @@ async def test_the_daily_summary_goes_once_a_day_to_those_who_asked(
 
     await submit_order(b, desk.caller, desk.account_id, order("buy 10 AAPL"), f"key-{uuid4()}")
     await desk.broker.drain()
-    await submit_order(b, desk.caller, desk.account_id, order("buy 10 AAPL @ 90.00 gtc"), f"key-{uuid4()}")
+    await submit_order(b, desk.caller, desk.account_id, order("buy 11 AAPL @ 90.00 gtc"), f"key-{uuid4()}")
     await above(desk, "105")
     await watch.on_quotes(open_clock(), {"AAPL": quote("AAPL 106.00/106.05")})
     assert await post_summaries(b) == "1 summaries for 1 people"

@@ -52,7 +52,7 @@ async def test_a_warning_is_shown_before_the_order_is_confirmed(tab: Tab) -> Non
 
 async def test_it_is_withdrawn_and_nonsense_is_refused_in_words(tab: Tab) -> None:
     page = await opened(tab)
-    for wrong in ({"qty": "ten"}, {"qty": "NaN"}, {"symbol": "NONE"}, {"thesis": " "}, {"qty": "0.5"}):
+    for wrong in ({"qty": "ten"}, {"qty": "NaN"}, {"symbol": "NONE"}, {"thesis": " "}, {"qty": "0.0000000001"}):
         await page.propose(FORM | wrong)
         assert page.problem, wrong
     assert page.waiting == []

@@ -322,6 +322,7 @@ async def test_a_stops_line_is_dragged_and_a_trails_is_not(tab: Tab) -> None:
     [stop] = await list_orders(tab.desk.b, tab.desk.caller)
     assert str(stop.stop_price.normalize()) == "103"
     await ticket.choose("kind", "trailing_stop")
+    await ticket.write_qty("7")
     await ticket.say("trail", "5")
     await ticket.start_review({})
     await send(ticket)
