@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 from xdist.scheduler import LoadScopeScheduling
 
@@ -14,6 +15,10 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from tests.engines import TestEngines, engines_for_tests, fresh_database
 from tests.security.product import end_product
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 HERE = Path(__file__).parent
 OWN_PRODUCT = {"test_market_venue.py", "test_whole_product.py"}

@@ -1,7 +1,6 @@
 """Builds the browser's part once per fingerprint of its sources and keeps it; the same build serves any address."""
 
 import fcntl
-import gzip
 import hashlib
 import os
 import re
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import deflate
+
 from starkmatter.errors import ConfigError
 from starkmatter.ops.children import Command
 from starkmatter.settings import Settings
@@ -23,6 +24,7 @@ STAGED = ("rxconfig.py", "reflex.lock", "assets", "starkmatter", "CHANGELOG.md")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "external")
 DONE = "complete"
 KEPT_BUILDS = 3
+PACKING_LEVEL = 12
 BUILD_SECS = 600
 BAKED_ADDRESS = re.compile(r"([`\"'])(ws|http)s?://localhost:8000(/[^`\"']*)\1")
 ORIGIN = 'globalThis.location?.origin??"http://localhost"'
@@ -182,6 +184,7 @@ def _keep(web: Path, base: Path, name: str) -> Path:
     for file in web.glob("*.json"):
         shutil.copyfile(file, fresh / "web" / file.name)
     _address_from_the_page(fresh / "web" / "build" / "client")
+    _pack(fresh / "web" / "build" / "client")
     (fresh / DONE).touch()
     shutil.rmtree(base / name, ignore_errors=True)
     fresh.rename(base / name)
@@ -199,11 +202,14 @@ def _address_from_the_page(client: Path) -> None:
             continue
         changed += 1
         script.write_text(new, encoding="utf-8")
-        packed = script.with_name(script.name + ".gz")
-        if packed.exists():
-            packed.write_bytes(gzip.compress(new.encode(), mtime=0))
     if not changed:
         raise ConfigError("The front end names no server address: this Reflex builds differently from 0.10.1.")
+
+
+def _pack(client: Path) -> None:
+    """What is served packed, packed as small as gzip's format allows: three percent less for whoever waits for it."""
+    for packed in client.rglob("*.gz"):
+        packed.write_bytes(deflate.gzip_compress(packed.with_suffix("").read_bytes(), PACKING_LEVEL))
 
 
 def _address_expression(match: re.Match[str]) -> str:

@@ -127,7 +127,8 @@ async def test_an_order_without_a_key_is_refused(api: Api) -> None:
 
 async def test_the_whole_language_of_orders_goes_over_the_wire(api: Api) -> None:
     async def post(number: int, **fields: object) -> dict:
-        sent = {name: value for name, value in body(api, **fields).items() if value is not None}
+        whole = body(api, acknowledge=["duplicate"], **fields)
+        sent = {name: value for name, value in whole.items() if value is not None}
         answer = await api.http.post("/api/v1/orders", json=sent, headers={"idempotency-key": f"key-kinds-{number}"})
         assert answer.status_code == 201, answer.text
         await api.desk.broker.drain()

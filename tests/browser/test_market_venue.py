@@ -277,6 +277,7 @@ def test_the_other_market_is_one_click_away_and_knows_its_own_symbols(first: Wal
         "button", name="Show"
     ).click()
     expect(page.locator(".badge.replay")).to_contain_text("REPLAY", timeout=20 * SECS)
+    first.settle()  # Showing another account ends in a navigation of its own.
     first.open("/trade/BRK.B")
     expect(page.locator(".note.bad")).to_contain_text("There is no symbol BRK.B on this market")
     assert first.complaints == []

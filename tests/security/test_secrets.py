@@ -181,6 +181,7 @@ def routes_to_read(estate: Estate) -> list[str]:
         "name": "collect news",
         "chat_id": estate.account_id,
         "proposal_id": estate.account_id,
+        "approval_id": estate.account_id,
         "watchlist_id": estate.account_id,
         "screen_id": estate.account_id,
         "symbol": "AAPL",
