@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -168,12 +169,13 @@ async def serve_stream() -> None:
         user_id: UUID
         session_id: UUID
         role: str = "viewer"
+        proven_at: datetime | None = None
 
     async def authenticate(cookies: dict[str, str]) -> Anyone:
         return Anyone(uuid4(), uuid4())
 
-    async def live_sessions(asked: set[UUID]) -> set[UUID]:
-        return asked
+    async def live_sessions(asked: set[UUID]) -> dict[UUID, datetime | None]:
+        return dict.fromkeys(asked)
 
     stream.MAX_SOCKETS_PER_ADDRESS = 100_000
     hub = Hub(Redis(), clock.utc_now)
