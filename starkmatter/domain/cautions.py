@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, get_args
 
-from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.lot_book import WASH_WINDOW
+from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import OrderRequest, Side
 from starkmatter.domain.sessions import SessionCalendar, exchange_day
 from starkmatter.domain.settlement import CashMove, PaidLot, paid_on, settles_on, sold_too_early
@@ -17,8 +18,6 @@ from starkmatter.domain.settlement import CashMove, PaidLot, paid_on, settles_on
 CautionCode = Literal["duplicate", "wash_sale", "good_faith"]
 CODES: tuple[CautionCode, ...] = get_args(CautionCode)
 SAME_WITHIN = timedelta(seconds=10)
-# IRC section 1091: a purchase within 30 days after (or before) a sale at a loss defers that loss.
-WASH_DAYS = 30
 SETTLING = timedelta(days=8)
 # Pointed out when a purchase spends more than a quarter of the cash and leaves more than half in one symbol.
 BIG_PART_OF_CASH = Decimal("0.25")
@@ -46,11 +45,12 @@ class PastFill:
 
 
 def duplicate(request: OrderRequest, sent_at: datetime | None, now: datetime) -> Caution | None:
-    """The same symbol, side and quantity were ordered at `sent_at`, moments ago."""
+    """The same symbol, side and quantity, or amount of money, were ordered at `sent_at`, moments ago."""
     if sent_at is None or now - sent_at > SAME_WITHIN:
         return None
     secs = max(0, round((now - sent_at).total_seconds()))
-    ordered = f"{request.side} {plain(request.qty)} {request.symbol}"
+    size = plain(request.qty) if request.notional is None else f"{money_text(request.notional)} of"
+    ordered = f"{request.side} {size} {request.symbol}"
     return Caution(
         "duplicate", f"The same order, {ordered}, was sent {secs} seconds ago. Send it again only if you mean it."
     )
@@ -60,7 +60,7 @@ def wash_sale(request: OrderRequest, fills: Sequence[PastFill], venue_now: datet
     """A purchase within 30 days after the same shares were sold at a loss; `fills` newest last."""
     if request.side != "buy":
         return None
-    since = venue_now - timedelta(days=WASH_DAYS)
+    since = venue_now - WASH_WINDOW
     losses = [
         f for f in fills if f.symbol == request.symbol and f.realized_pl < 0 and since < f.executed_at <= venue_now
     ]
@@ -70,7 +70,7 @@ def wash_sale(request: OrderRequest, fills: Sequence[PastFill], venue_now: datet
     return Caution(
         "wash_sale",
         f"{request.symbol} was sold at a loss on {exchange_day(losses[-1].executed_at)}: bought again within "
-        f"{WASH_DAYS} days it is a wash sale, and the loss of up to {lost:,.2f} cannot be deducted now (US tax).",
+        f"{WASH_WINDOW.days} days it is a wash sale, and up to {lost:,.2f} of it cannot be deducted now (US tax).",
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from starkmatter.api.schemas_trading import NewOrder
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.cautions import PastFill, concentration, duplicate, good_faith, wash_sale
 from starkmatter.domain.sessions import Session, SessionCalendar
@@ -183,3 +184,9 @@ def test_the_api_takes_known_codes_alone() -> None:
     assert NewOrder(**body, qty=Decimal(1), acknowledge=["duplicate"]).acknowledge == ["duplicate"]
     with pytest.raises(ValueError, match="acknowledge"):
         NewOrder(**body, qty=Decimal(1), acknowledge=["everything"])
+
+
+def test_an_amount_of_money_sent_twice_is_named_as_an_amount() -> None:
+    seen = duplicate(order("buy 0 AAPL usd=250"), utc_now(), utc_now())
+    assert seen is not None
+    assert "buy 250.00 of AAPL" in seen.text

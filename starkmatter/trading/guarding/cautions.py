@@ -5,13 +5,14 @@ The gate asks only where the account's row says that there may be something, so 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain import cautions, risk
 from starkmatter.domain.cautions import Caution, PastFill
+from starkmatter.domain.lot_book import WASH_WINDOW
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.sessions import Session, SessionCalendar
@@ -51,7 +52,7 @@ async def cautions_of(b: Backends, ticket: Ticket, request: OrderRequest) -> lis
     sent_at: datetime | None = await b.db.value(queries.SENT_LATELY, asked)
     found = [cautions.duplicate(request, sent_at, now)]
     if request.side == "buy":
-        since = venue_now - timedelta(days=cautions.WASH_DAYS)
+        since = venue_now - WASH_WINDOW
         fills = await b.db.all(PastFill, queries.FILLS_SINCE, (account_id, since))
         found.append(cautions.wash_sale(request, fills, venue_now))
     else:
