@@ -6,6 +6,8 @@ UV := uv==0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export REFLEX_TELEMETRY_ENABLED := false
+# Where it is set, each of the hundreds of processes that tests start would compile the whole product for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 # uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
 install = { $(PY) -m pip install --quiet $(UV) \

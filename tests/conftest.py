@@ -21,23 +21,28 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 HERE = Path(__file__).parent
-OWN_PRODUCT = {"test_market_venue.py", "test_whole_product.py"}
+# Files of the browser's room that look at another product than the run's: one of the market of today, or one alone.
+MARKET = {"test_market_venue.py", "test_pairs.py"}
+ALONE = {"test_whole_product.py"}
 # The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
 
 
-def _shares_product(item: pytest.Item) -> bool:
-    """Whether the test looks at the one product of this run."""
-    room = item.path.relative_to(HERE).parts[0]
-    return room in {"browser", "security"} and item.path.name not in OWN_PRODUCT
+def _product(path: Path) -> str | None:
+    """Which running product the tests of that file share, if any; each process has its own of either kind."""
+    room = path.relative_to(HERE).parts[0]
+    if room not in {"browser", "security"} or path.name in ALONE:
+        return None
+    return "market" if path.name in MARKET else "replay"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first; the tests that share the product follow each other."""
+    """What takes longest begins first; the tests that share a product follow each other."""
 
     def turn(item: pytest.Item) -> tuple[int, int]:
         room = item.path.relative_to(HERE).parts[0]
-        return (0 if _shares_product(item) else 1, LONG.index(room) if room in LONG else len(LONG))
+        shared = {"replay": 0, "market": 1, None: 2}[_product(item.path)]
+        return shared, LONG.index(room) if room in LONG else len(LONG)
 
     items.sort(key=turn)
 
@@ -47,8 +52,9 @@ class Rooms(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        _, room, name, *_ = (*file.split("/"), "", "")
-        return room if room in {"browser", "security"} and name not in OWN_PRODUCT else file
+        path = HERE.parent / file
+        product = _product(path)
+        return file if product is None else f"{product} {path.relative_to(HERE).parts[0]}"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -59,9 +65,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """The product ends with the last test that looks at it: it would go on trading beside all others."""
-    if _shares_product(item) and (nextitem is None or not _shares_product(nextitem)):
-        end_product(item.config)
+    """A product ends with the last test that looks at it: it would go on trading beside all others."""
+    shared = _product(item.path)
+    if shared is not None and (nextitem is None or _product(nextitem.path) != shared):
+        if shared == "replay":
+            end_product(item.config)
+        else:
+            from tests.browser.market import end_market  # with Playwright, which few processes need
+
+            end_market(item.config)
 
 
 @pytest.fixture(scope="session")

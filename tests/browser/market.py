@@ -3,21 +3,24 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 from playwright.sync_api import expect
 
 from starkmatter.domain.sessions import exchange_day
-from tests.browser.walk import SECS, Walk
+from tests.browser.walk import EMAIL, NAME, PASSPHRASE, SECS, Walk
 from tests.ops.instance import Instance, running_instance
 from tests.ram import home_folder
 from tests.security.product import SETUP_LINK
 from tests.standins.all import Standins, all_standins, vendor_urls
 
 HOURS = timedelta(hours=10)
+_KEY = pytest.StashKey["MarketToday"]()
+_STACK = pytest.StashKey[ExitStack]()
 
 
 @dataclass
@@ -27,6 +30,14 @@ class MarketToday:
     instance: Instance
     vendors: Standins
     link: str
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether somebody has set it up."""
+        web = self.instance.child("web")
+        assert web is not None
+        with psycopg.connect(web.environ()["DATABASE_URL"], autocommit=True) as connection:
+            return connection.execute("SELECT 1 FROM app_user").fetchone() is not None
 
     @property
     def url(self) -> str:
@@ -76,6 +87,32 @@ def market_today() -> Iterator[MarketToday]:
             yield market
 
 
+def market_of(config: pytest.Config) -> MarketToday:
+    """The one that the tests of a few files share, started when the first of them needs it."""
+    if _KEY not in config.stash:
+        stack = config.stash[_STACK] = ExitStack()
+        config.add_cleanup(stack.close)
+        config.stash[_KEY] = stack.enter_context(market_today())
+    return config.stash[_KEY]
+
+
+def end_market(config: pytest.Config) -> None:
+    """Stop it, if it was started."""
+    if _STACK in config.stash:
+        config.stash[_STACK].close()
+
+
+def first_window(walk: Walk, market: MarketToday) -> None:
+    """Set the product up as its owner, up to the welcome page."""
+    page = walk.page
+    page.goto(market.url + "/setup" + market.link[market.link.index("?") :])
+    page.get_by_label("Your name").fill(NAME)
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+    page.get_by_role("button", name="Create the owner").click()
+    page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+
+
 def open_alpacas_account(walk: Walk) -> None:
     """Open the account behind the person's keys, and look at it."""
     walk.open("/settings/accounts")
@@ -83,3 +120,11 @@ def open_alpacas_account(walk: Walk) -> None:
     walk.page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
     walk.settle()
     expect(walk.page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")
+
+
+def show_account(walk: Walk, name: str) -> None:
+    """Choose one of the person's accounts."""
+    walk.open("/settings/accounts")
+    accounts = walk.page.get_by_role("region", name="Your accounts")
+    accounts.locator("tr").filter(has_text=name).get_by_role("button", name="Show").click()
+    expect(walk.page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)

@@ -1,7 +1,6 @@
 """A person on the market of today: opens an account, sees prices move, buys, and is told when a source goes away."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 
 import httpx
@@ -9,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from starkmatter.domain.sessions import exchange_day
-from tests.browser.market import MarketToday, market_today, open_alpacas_account
-from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
+from tests.browser.market import MarketToday, first_window, market_of, open_alpacas_account, show_account
+from tests.browser.walk import PHONE, SECS, Walk
 from tests.standins.alpaca_data import KEY_ID, SECRET
 from tests.standins.alpaca_trading import KEY_ID as TRADING_KEY_ID
 from tests.standins.alpaca_trading import SECRET as TRADING_SECRET
@@ -19,22 +18,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 
 @pytest.fixture(scope="module")
-def market() -> Iterator[MarketToday]:
-    with market_today() as running:
-        yield running
+def market(request: pytest.FixtureRequest) -> MarketToday:
+    return market_of(request.config)
 
 
 @pytest.fixture(scope="module")
 def first(market: MarketToday, browser: Browser) -> Walk:
     """The owner's first window, at the welcome page; its console must stay silent to the end."""
     walk = Walk.begin(browser, market.url)
-    page = walk.page
-    page.goto(market.url + "/setup" + market.link[market.link.index("?") :])
-    page.get_by_label("Your name").fill(NAME)
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
-    page.get_by_role("button", name="Create the owner").click()
-    page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+    first_window(walk, market)
     return walk
 
 
@@ -194,14 +186,6 @@ def test_keys_for_live_quotes_take_effect_while_it_runs(market: MarketToday, fir
         expect(strip).to_have_text("", timeout=10 * SECS)
         rest.delete("/connections/alpaca-data")
     expect(watched(first, "MSFT").locator(".dot")).to_have_attribute("title", re.compile("yahoo"), timeout=40 * SECS)
-
-
-def show_account(walk: Walk, name: str) -> None:
-    """Choose one of the person's accounts."""
-    walk.open("/settings/accounts")
-    accounts = walk.page.get_by_role("region", name="Your accounts")
-    accounts.locator("tr").filter(has_text=name).get_by_role("button", name="Show").click()
-    expect(walk.page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)
 
 
 def test_an_order_at_a_broker_goes_out_fills_and_both_books_agree(market: MarketToday, first: Walk) -> None:
