@@ -34,6 +34,8 @@ def first(market: MarketToday, browser: Browser) -> Walk:
         yahoo.late_secs = 0
         walk.sign_in()
         show_account(walk, "Market paper")
+        # Yahoo did not answer at the end of the tests before: it is asked again after half a minute.
+        expect(walk.page.locator("[data-strip=feed]")).to_have_text("Prices live · yahoo", timeout=90 * SECS)
     else:
         first_window(walk, market)
         walk.page.locator("#start-market").click()
