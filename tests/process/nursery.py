@@ -27,6 +27,7 @@ PRELOADED = (
     "alpaca.trading.client",
     "alpaca.trading.stream",
     "alpaca.trading.requests",
+    "tests.process.doomed",
 )
 
 
@@ -83,7 +84,7 @@ class Nursery:
         return None if answer is None else int(answer)
 
     def start(self, verb: str, environment: Mapping[str, str], log: Path) -> Child:
-        """`starkmatter VERB` with exactly this environment; its output is added to `log`."""
+        """`starkmatter VERB`, or `main` of the module of that name, with exactly this environment; it tells `log`."""
         pid = self.ask(start=verb, environment=dict(environment), log=str(log))
         assert pid is not None
         return Child(self, pid)
@@ -132,10 +133,9 @@ def _fork(question: dict[str, Any], answers: int) -> int:
         os.dup2(output, 2)
         os.environ.clear()
         os.environ.update(question["environment"])
-        sys.argv = ["starkmatter", question["start"]]
-        from starkmatter.cli import main
-
-        main()
+        program = question["start"]
+        sys.argv = ["starkmatter", program]
+        import_module(program if program.startswith("tests.") else "starkmatter.cli").main()
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1

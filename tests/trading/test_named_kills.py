@@ -1,0 +1,182 @@
+"""SIGKILL at each named point of an order's way, again and again: one outcome each, both books equal, nothing twice."""
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from starkmatter.db.database import Database
+from starkmatter.domain.orders import TERMINAL
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.invariants import check_books
+from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.trading.submit import submit_order
+from tests.builders import ALL_READ, make_desk, open_clock, order, quote
+from tests.ops.instance import environment
+from tests.process.doomed import POINTS
+from tests.process.worker import nursery, until
+from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
+from tests.trading.broker_desk import BrokerSeat, make_seat
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
+
+DEATH_SECS = 30.0
+QUIET_SECS = 60.0  # ten on an idle machine
+IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
+ROUNDS = [10, pytest.param(50, marks=pytest.mark.nightly)]
+
+
+class Doom:
+    """Starts doomed processes on the engines of a test, and sees them die."""
+
+    def __init__(self, home: Path, database_url: str, redis_url: str, more: dict[str, str]) -> None:
+        self._log = home / "doomed.log"
+        self._variables = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **more}
+        self._home = home
+
+    async def meet(self, point: str, **more: str) -> None:
+        """One process that dies there; an AssertionError when it ends otherwise."""
+        variables = {**self._variables, **more, "DOOMED_POINT": point}
+        child = nursery().start("tests.process.doomed", environment(self._home, 3999, variables), self._log)
+        try:
+
+            async def dead() -> bool:
+                return child.poll() is not None
+
+            await until(dead, DEATH_SECS, f"death at {point!r}: {self._told()}")
+        finally:
+            child.kill()
+        assert child.returncode == -9, self._told()
+
+    def _told(self) -> str:
+        return self._log.read_text(errors="replace")[-3_000:] if self._log.exists() else ""
+
+
+def points(*who: str) -> list[str]:
+    return [name for name, point in POINTS.items() if point.who in who]
+
+
+@pytest.fixture
+async def seat(database: Database, cache: Redis, tmp_path: Path) -> AsyncIterator[BrokerSeat]:
+    with alpaca_trading() as there:
+        yield await make_seat(database, cache, tmp_path, there)
+
+
+@pytest.fixture
+def doom(seat: BrokerSeat, tmp_path: Path, database_url: str, redis_url: str) -> Doom:
+    return Doom(tmp_path, database_url, redis_url, {"STARKMATTER_VENDOR_URLS": json.dumps(seat.there.urls)})
+
+
+async def come_to_rest(seat: BrokerSeat) -> None:
+    """A healthy worker takes over; then no order is in doubt and both books are one."""
+    async with seat.house():
+        await seat.until_state("ready")
+
+        async def quiet() -> bool:
+            found = await list_orders(seat.b, seat.caller, seat.account_id, limit=500)
+            return not [one for one in found if one.status in IN_DOUBT]
+
+        await until(quiet, QUIET_SECS, "no order in doubt")
+    there: AlpacaTrading = seat.there
+    for one in await list_orders(seat.b, seat.caller, seat.account_id, limit=500):
+        at_broker = there.orders.get(one.client_order_id)
+        if at_broker is None:
+            assert one.status in {"not_sent", "rejected"}, one
+            continue
+        assert one.filled_qty == Decimal(at_broker["filled_qty"])
+        assert (one.status in TERMINAL) == (at_broker["status"] in {"filled", "canceled"}), (one, at_broker)
+    ours = {one.client_order_id for one in await list_orders(seat.b, seat.caller, seat.account_id, limit=500)}
+    assert set(there.orders) <= ours
+    account = await get_account(seat.b, seat.caller, seat.account_id)
+    assert account.cash == there.cash
+    held = {one.symbol: one.qty for one in await list_positions(seat.b, seat.caller, seat.account_id)}
+    assert {name: qty for name, qty in held.items() if qty} == {n: qty for n, (qty, _) in there.positions.items()}
+    assert await check_books(seat.b.db) == []
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("point", points("broker"))
+async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: BrokerSeat, doom: Doom) -> None:
+    there, fault = seat.there, POINTS[point].fault
+    async with seat.house():
+        await seat.until_state("ready")
+    for _ in range(rounds):
+        there.fills_at_once = fault == "fill"
+        there.prices["AAPL"] = Decimal("98.50")
+        there.faults.clear()
+        if fault and fault != "fill":
+            there.fault("submit", *[fault] * 3)
+        await seat.quote(quote("AAPL 100.00/100.05"))
+        placed = await seat.order(POINTS[point].text)
+        assert placed.status == "pending_submit"
+        await doom.meet(point)
+    there.faults.clear()
+    await come_to_rest(seat)
+    assert len(await list_orders(seat.b, seat.caller, seat.account_id, limit=500)) == rounds
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("point", points("cancel"))
+async def test_a_cancel_on_its_way_to_the_broker(point: str, rounds: int, seat: BrokerSeat, doom: Doom) -> None:
+    for _ in range(rounds):
+        async with seat.house():
+            await seat.until_state("ready")
+            await seat.quote(quote("AAPL 100.00/100.05"))
+            placed = await seat.order(POINTS[point].text)
+            await seat.until(placed, "working", "accepted")
+        await cancel_order(seat.b, seat.caller, placed.id)
+        await doom.meet(point)
+    await come_to_rest(seat)
+    found = await list_orders(seat.b, seat.caller, seat.account_id, limit=500)
+    assert [one.status for one in found] == ["canceled"] * rounds
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("point", points("paper"))
+async def test_an_order_on_the_paper_market(
+    point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    desk, doom = await make_desk(database, cache), Doom(tmp_path, database_url, redis_url, {})
+    for number in range(rounds):
+        await desk.tell(quote("AAPL 100.00/100.05"))
+        request, key = order(POINTS[point].text), f"key-{number:05d}"
+        await submit_order(desk.b, desk.caller, desk.account_id, request, key, acknowledged=ALL_READ)
+        await doom.meet(point)
+        assert await check_books(database) == []
+    await desk.broker.start()
+    for minute in (80, 81):
+        await desk.tell(quote("AAPL 100.00/100.05"), clock=open_clock(minute))
+        await desk.broker.drain()
+    found = await list_orders(desk.b, desk.caller, desk.account_id, limit=500)
+    fills = await list_fills(desk.b, desk.caller, account_id=desk.account_id, limit=500)
+    expected = "filled" if POINTS[point].text == "buy 1 AAPL" else "working"
+    assert [one.status for one in found] == [expected] * rounds
+    assert len(fills) == (rounds if expected == "filled" else 0)
+    assert await check_books(database) == []
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("point", points("web"))
+async def test_an_order_being_taken(
+    point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    desk, doom = await make_desk(database, cache), Doom(tmp_path, database_url, redis_url, {})
+    mine = {"DOOMED_USER": str(desk.caller.user_id), "DOOMED_ACCOUNT": str(desk.account_id)}
+    ids: set[UUID] = set()
+    for number in range(rounds):
+        await desk.tell(quote("AAPL 100.00/100.05"))
+        key = f"key-{number:05d}"
+        await doom.meet(point, **mine, DOOMED_KEY=key)
+        request = order(POINTS[point].text)
+        again = await submit_order(desk.b, desk.caller, desk.account_id, request, key, acknowledged=ALL_READ)
+        assert again.status == "pending_submit"
+        ids.add(again.id)
+    assert {one.id for one in await list_orders(desk.b, desk.caller, desk.account_id, limit=500)} == ids
+    assert len(ids) == rounds
+    assert await check_books(database) == []
