@@ -129,10 +129,10 @@ class Desk:
         await QuoteBoard(self.b.cache).publish("replay", fresh, clock=self.clock, now=utc_now())
         await self.broker.on_quotes(self.clock, fresh)
 
-    async def person(self, role: Role = "trader", cash: str = "100000") -> "Desk":
+    async def person(self, role: Role = "trader", cash: str = "100000", preset: str = "realistic") -> "Desk":
         """Another person at the same market."""
         caller = await make_caller(self.b.db, role)
-        account_id = await make_account(self.b.db, caller, cash)
+        account_id = await make_account(self.b.db, caller, cash, preset)
         return Desk(self.b, self.broker, caller, account_id, self.clock)
 
 
@@ -144,7 +144,7 @@ async def make_caller(db: Database, role: Role = "owner") -> Caller:
     return Caller(user_id, uuid4(), role, email, "Test")
 
 
-async def make_account(db: Database, caller: Caller, cash: str = "100000") -> UUID:
+async def make_account(db: Database, caller: Caller, cash: str = "100000", preset: str = "realistic") -> UUID:
     """A paper account on the replay market with `cash` paid in before the open."""
     async with db.transaction() as connection:
         return await create_account(
@@ -155,6 +155,7 @@ async def make_account(db: Database, caller: Caller, cash: str = "100000") -> UU
             run_id=RUN_ID,
             venue_at=OPENS_AT - timedelta(hours=1),
             now=utc_now(),
+            preset=preset,
         )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
 from starkmatter.domain.cautions import CODES, CautionCode
 from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
+from starkmatter.domain.presets import PresetName
 from starkmatter.domain.quotes import Venue
 
 
@@ -19,6 +20,7 @@ class NewAccount(Request):
     broker: str = Field("paper", max_length=20)
     currency: str = Field("USD", min_length=3, max_length=3)
     cash: Figure = Decimal("100000")
+    preset: PresetName = Field("realistic", description="How hard the paper market is; it stays with the account.")
 
 
 class DifferenceOut(Answer):
@@ -63,6 +65,7 @@ class AccountOut(Answer):
     created_at: Instant
     access: Literal["own", "trade", "view"]
     owner_name: str
+    preset: str = Field(description="How hard the paper market is, with the version that fills are stamped with.")
 
 
 class TakeProfitIn(Request):

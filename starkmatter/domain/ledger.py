@@ -57,11 +57,24 @@ def imbalance(legs: Iterable[Leg]) -> dict[str, Decimal]:
     return {commodity: amount for commodity, amount in sums.items() if amount != 0}
 
 
-def book_fill(side: Side, symbol: str, qty: Decimal, price: Decimal, fees: Decimal, currency: str) -> Booking:
-    """A trade of `qty` shares at `price` with `fees`, all positive, in `currency`."""
+def book_fill(
+    side: Side,
+    symbol: str,
+    qty: Decimal,
+    price: Decimal,
+    fees: Decimal,
+    currency: str,
+    *,
+    before_value: Decimal = ZERO,
+) -> Booking:
+    """A trade of `qty` shares at `price` with `fees`, all positive, in `currency`.
+
+    `before_value` is what the same order had traded before (shares times price): its cash is rounded to the cent as a
+    whole, so that an order in many parts costs what it costs in one.
+    """
     sign = 1 if side == "buy" else -1
     exact = to_micros(qty * price)
-    paid = to_cents(exact)
+    paid = to_cents(before_value + exact) - to_cents(before_value)
     legs = [
         Leg(CASH, currency, -sign * paid - fees),
         Leg(TRADING, currency, sign * exact),

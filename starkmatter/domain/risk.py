@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from starkmatter.domain.fees import total
 from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument, untradable_words
 from starkmatter.domain.matching import Preset, collar_price
@@ -16,6 +17,7 @@ MARKET_COLLAR_RATIO = Decimal("0.05")
 LIMIT_COLLAR_RATIO = Decimal("0.20")
 MAX_ORDER_QTY = Decimal(1_000_000)
 CROWDED_RATIO = Decimal("0.10")
+ROUNDING_ROOM = 2 * CENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,29 @@ def reserve(request: OrderRequest, quote: Quote | None, instrument: Instrument, 
     if worst is None or worst <= 0:
         return NOTHING
     qty = request.qty if request.notional is None else request.notional / worst
-    fees = sum((line.charged for line in preset.fees.lines("buy", qty, worst)), ZERO)
-    return Reservation(up_to_cents(request.notional or qty * worst) + fees, worst)
+    return Reservation(
+        up_to_cents(request.notional or qty * worst) + total(preset.fees.lines("buy", qty, worst)), worst
+    )
+
+
+def still_needed(
+    preset: Preset, rest_qty: Decimal, worst: Decimal, *, filled_qty: Decimal = ZERO, filled_value: Decimal = ZERO
+) -> Decimal:
+    """The most that the rest of a purchase can still cost, its commission included, after what it has filled already.
+
+    Reserving no less than this after each execution is what keeps cash from ever going below zero: what an execution
+    costs and what is needed after it are together never more than what was needed before.
+    """
+    if rest_qty <= 0:
+        return ZERO
+    fees = total(preset.fees.lines("buy", rest_qty, worst, before_qty=filled_qty, before_value=filled_value))
+    return up_to_cents(rest_qty * worst) + fees + _rounding_room(rest_qty * worst, filled_value)
+
+
+def _rounding_room(rest_value: Decimal, filled_value: Decimal) -> Decimal:
+    """The order is rounded as a whole: where it stands at a part of a cent, the next part may be rounded up more."""
+    exact = is_multiple(rest_value, CENT) and is_multiple(filled_value, CENT)
+    return ZERO if exact else ROUNDING_ROOM
 
 
 def refusals(

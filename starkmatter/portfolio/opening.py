@@ -11,7 +11,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_deposit
-from starkmatter.domain.matching import REALISTIC
+from starkmatter.domain.presets import PRESETS, REALISTIC
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, Unavailable
 from starkmatter.market.service import replay_status
 from starkmatter.portfolio import queries
@@ -29,12 +29,19 @@ PAPER = "paper"
 
 
 async def open_account(
-    b: Backends, caller: Caller, *, name: str, venue: str = "replay", currency: str = "USD", cash: Decimal = FIRST_CASH
+    b: Backends,
+    caller: Caller,
+    *,
+    name: str,
+    venue: str = "replay",
+    currency: str = "USD",
+    cash: Decimal = FIRST_CASH,
+    preset: str = REALISTIC.name,
 ) -> AccountView:
     """Open a paper account and pay `cash` in.
 
-    On the `market` venue it has no quotes while no source answers. Raises InvalidInput for what is not offered,
-    NotAllowed for a viewer, Unavailable while the replay has no run yet.
+    `preset` says how hard its market is, and stays. On the `market` venue it has no quotes while no source answers.
+    Raises InvalidInput for what is not offered, NotAllowed for a viewer, Unavailable while the replay has no run yet.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not open accounts.")
@@ -45,6 +52,8 @@ async def open_account(
         raise InvalidInput("The market must be one of: replay, market.")
     if currency not in CURRENCIES:
         raise InvalidInput(f"The currency must be one of: {', '.join(CURRENCIES)}.")
+    if preset not in PRESETS:
+        raise InvalidInput(f"The preset must be one of: {', '.join(PRESETS)}.")
     if not 0 < cash <= MAX_CASH:
         raise InvalidInput(f"The opening cash must be more than zero and at most {MAX_CASH:,} {currency}.")
     if await b.db.value(queries.COUNT_ACCOUNTS, (caller.user_id,)) >= MAX_ACCOUNTS:
@@ -54,7 +63,15 @@ async def open_account(
     venue_at, run_id = (now, None) if venue == "market" else await _replay_now(b)
     async with b.db.transaction() as connection:
         account_id = await create_account(
-            connection, caller.user_id, name=title, cash=cash, run_id=run_id, venue_at=venue_at, now=now, by=caller
+            connection,
+            caller.user_id,
+            name=title,
+            cash=cash,
+            run_id=run_id,
+            venue_at=venue_at,
+            now=now,
+            by=caller,
+            preset=preset,
         )
     return await get_account(b, caller, account_id)
 
@@ -124,6 +141,7 @@ async def create_account(
     venue_at: datetime,
     now: datetime,
     by: Caller | Actor = SYSTEM,
+    preset: str = REALISTIC.name,
 ) -> UUID:
     """The rows of a new paper account, its first deposit and its first point of value.
 
@@ -140,7 +158,7 @@ async def create_account(
             "venue": venue,
             "broker": PAPER,
             "currency": "USD",
-            "preset": REALISTIC.name,
+            "preset": preset,
             "run": run_id,
             "now": now,
             "venue_at": venue_at,
@@ -152,6 +170,7 @@ async def create_account(
         queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
     )
     about = {"name": name, "owner": user_id, "broker": PAPER, "venue": venue, "cash": booking.cash}
+    about |= {"preset": PRESETS[preset].stamp}
     await note(connection, by, "account.opened", ("account", account_id), after=about)
     return account_id
 

@@ -41,7 +41,8 @@ class AccountView:
 
     `day_pl` is the change of equity since the previous session's close, deposits excluded. `stale` says that at
     least one position was valued at a quote older than it should be or at cost. `access` says what it is to the caller:
-    their own, or somebody else's they may trade on or look at.
+    their own, or somebody else's they may trade on or look at. `preset` is how hard the paper market is to it, with the
+    version that its next fill is stamped with; of an account at a broker it says nothing.
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class AccountView:
     created_at: datetime
     access: Access
     owner_name: str
+    preset: str
 
 
 @dataclass(frozen=True, slots=True)

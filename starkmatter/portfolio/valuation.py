@@ -14,6 +14,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.money import ZERO, to_cents, to_micros
+from starkmatter.domain.presets import preset_of
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
@@ -181,6 +182,7 @@ def _account_view(
         created_at=row.created_at,
         access=access,
         owner_name=row.owner_name,
+        preset=preset_of(row.preset).stamp,
     )
 
 

@@ -64,7 +64,7 @@ _WORK_COLUMNS = """
        o.qty - o.filled_qty AS leaves_qty, o.qty, o.limit_price, o.time_in_force, o.session_on, o.status,
        o.reserve_per_share, o.submitted_venue_at, o.sequence, o.filled_qty, o.filled_value, o.stop_price,
        o.trail_amount, o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision,
-       o.group_id, o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price
+       o.group_id, o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price, o.reserved
 """
 
 # The first rows are found before anything is joined: in a burst there are thousands behind them.

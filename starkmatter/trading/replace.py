@@ -16,9 +16,9 @@ from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.money import ZERO, plain, up_to_cents
+from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus, OrderType
-from starkmatter.domain.risk import NOTHING, reserve
+from starkmatter.domain.risk import NOTHING, ROUNDING_ROOM, reserve
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, StarkMatterError, Unavailable
 from starkmatter.trading import queries
 from starkmatter.trading.cancel import cancel_order
@@ -74,7 +74,7 @@ async def replace_order(b: Backends, caller: Caller, order_id: UUID, terms: Term
         "qty": plain(request.qty),
         **{name: None if getattr(request, name) is None else plain(getattr(request, name)) for name in _PRICES},
         "per_share": plain(reservation.per_share),
-        "fees": plain(max(reservation.total - up_to_cents(left.qty * reservation.per_share), ZERO)),
+        "reserve": plain(reservation.total + (ROUNDING_ROOM if order.filled_qty else ZERO)),
         "words": _words(order, request),
     }
     if order.type == "trailing_stop" and order.stop_price is not None:

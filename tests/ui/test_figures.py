@@ -213,6 +213,7 @@ def test_an_account_without_value_has_no_percentage() -> None:
         created_at=datetime(2021, 3, 1, tzinfo=UTC),
         access="own",
         owner_name="Ada",
+        preset="realistic/2",
     )
     row = account_row(account)
     assert (row["day_pct"], row["read_only"], row["mode"]) == ("–", "yes", "PAPER")

@@ -31,7 +31,15 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
     if body.broker != PAPER:
         return AccountOut.model_validate(await open_at_broker(b, caller, broker=body.broker, name=body.name))
     return AccountOut.model_validate(
-        await open_account(b, caller, name=body.name, venue=body.venue, currency=body.currency, cash=body.cash)
+        await open_account(
+            b,
+            caller,
+            name=body.name,
+            venue=body.venue,
+            currency=body.currency,
+            cash=body.cash,
+            preset=body.preset,
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.domain.presets import PRESETS, REALISTIC
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import empty, form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
@@ -51,7 +52,11 @@ def _list() -> rx.Component:
                 rx.cond(one["owner"] != "", rx.el.span("of ", one["owner"], class_name="muted small", display="block")),
             ),
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
-            td(one["mode"], class_name="muted wideonly-cell"),
+            td(
+                one["mode"],
+                rx.cond(one["preset"] != "", rx.el.span(one["preset"], class_name="small", display="block")),
+                class_name="muted wideonly-cell",
+            ),
             td(one["equity"], num=True),
             td(
                 rx.cond(
@@ -179,14 +184,7 @@ def _form() -> rx.Component:
             rx.el.div(
                 rx.el.fieldset(
                     rx.el.legend("Market", class_name="label"),
-                    *[
-                        rx.el.label(
-                            rx.el.input(type="radio", name="venue", value=value, default_checked=value == "market"),
-                            rx.el.span(rx.el.b(title), rx.el.span(about, class_name="soft small")),
-                            class_name="option",
-                        )
-                        for value, title, about in MARKETS
-                    ],
+                    *[_option("venue", value, title, about, value == "market") for value, title, about in MARKETS],
                     class_name="options",
                 ),
                 rx.el.div(
@@ -221,6 +219,14 @@ def _form() -> rx.Component:
                     ),
                     class_name="field",
                 ),
+                rx.el.fieldset(
+                    rx.el.legend("How hard the market is to it", class_name="label"),
+                    *[
+                        _option("preset", one.name, one.stamp, one.summary, one is REALISTIC)
+                        for one in PRESETS.values()
+                    ],
+                    class_name="options",
+                ),
                 class_name="grid",
             ),
             rx.el.p(
@@ -233,6 +239,14 @@ def _form() -> rx.Component:
             on_done=FrameState.show_newest,
         ),
         class_name="body grid",
+    )
+
+
+def _option(name: str, value: str, title: str, about: str, chosen: bool) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(type="radio", name=name, value=value, default_checked=chosen),
+        rx.el.span(rx.el.b(title), rx.el.span(about, class_name="soft small")),
+        class_name="option",
     )
 
 

@@ -69,6 +69,7 @@ def _cash() -> rx.Component:
             row("Buying power", account["buying_power"]),
             row("Market value of positions", live_total(FrameState.holdings, "0", "value", account["market_value"])),
             row("Equity", live_total(FrameState.holdings, account["raw_cash"], "value", account["equity"])),
+            rx.cond(account["preset"] != "", row("Fills by the rules of", account["preset"])),
             class_name="rows",
         ),
         class_name="body",

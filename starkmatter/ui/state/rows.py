@@ -10,7 +10,20 @@ Row = dict[str, str]
 NO_ACCOUNT: Row = dict.fromkeys(
     ("cash", "reserved", "buying_power", "market_value", "equity", "day_pl", "unrealized", "realized"), show.NOTHING
 ) | dict.fromkeys(
-    ("id", "name", "broker", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
+    (
+        "id",
+        "name",
+        "broker",
+        "day_pct",
+        "day_dir",
+        "unrealized_dir",
+        "realized_dir",
+        "read_only",
+        "access",
+        "owner",
+        "preset",
+    ),
+    "",
 )
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
@@ -162,6 +175,7 @@ def account_row(one: AccountView) -> Row:
         "read_only": "yes" if one.read_only else "",
         "access": one.access,
         "owner": "" if one.access == "own" else one.owner_name,
+        "preset": one.preset if one.broker == "paper" else "",
         "raw_cash": show.plain_number(one.cash),
         "raw_base": show.plain_number(one.equity - one.day_pl),
         "raw_minus_cost": show.plain_number(one.unrealized_pl - one.market_value),
