@@ -137,6 +137,7 @@ RULES: dict[str, Rule] = {
     "GET /accounts": Rule("user", "read"),
     "POST /accounts": Rule("trader", "trade"),
     "GET /accounts/{account_id}": Rule("user", "read", "view"),
+    "GET /accounts/{account_id}/margin": Rule("user", "read", "view"),
     "GET /accounts/{account_id}/broker": Rule("user", "read", "view"),
     "POST /accounts/{account_id}/broker/accept": Rule("trader", "trade", "own"),
     "POST /accounts/{account_id}/deposits": Rule("trader", "trade", "own"),

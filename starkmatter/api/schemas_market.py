@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from pydantic import Field
+
 from starkmatter.api.schemas import Answer, Instant, Money, Qty, Request
 from starkmatter.domain.quotes import Venue
 
@@ -50,6 +52,7 @@ class InstrumentOut(Answer):
     tradable: bool
     isin: str | None
     figi: str | None
+    borrowable: bool = Field(description="Whether its shares can be borrowed, to be sold short.")
 
 
 class ClockOut(Answer):

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Ratio, Request
 from starkmatter.domain.cautions import CODES, CautionCode
-from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
+from starkmatter.domain.orders import AccountKind, OrderClass, OrderType, Relation, TimeInForce
 from starkmatter.domain.presets import PresetName
 from starkmatter.domain.quotes import Venue
 
@@ -21,6 +21,7 @@ class NewAccount(Request):
     currency: str = Field("USD", min_length=3, max_length=3)
     cash: Figure = Decimal("100000")
     preset: PresetName = Field("realistic", description="How hard the paper market is; it stays with the account.")
+    kind: AccountKind = Field("cash", description="Whether it may borrow money and shares; it stays with the account.")
 
 
 class DifferenceOut(Answer):
@@ -66,6 +67,9 @@ class AccountOut(Answer):
     access: Literal["own", "trade", "view"]
     owner_name: str
     preset: str = Field(description="How hard the paper market is, with the version that fills are stamped with.")
+    kind: AccountKind
+    call_state: str | None = Field(description="A call for more equity that is running: open, or closing positions.")
+    call_due_at: Instant | None
 
 
 class TakeProfitIn(Request):
@@ -97,6 +101,7 @@ class NewOrder(Request):
     time_in_force: TimeInForce = "day"
     expires_on: date | None = Field(None, description="The last day of an order that is good till a date (`gtd`).")
     extended_hours: bool = False
+    allow_short: bool = Field(False, description="A sale may go below what is held, in a margin account.")
     order_class: OrderClass = Field(
         "simple",
         description="`bracket` (target and stop) and `oto` (one of them) follow the order as it fills; an `oco` is a "
@@ -144,6 +149,7 @@ class OrderOut(Answer):
     time_in_force: str
     expires_on: date | None
     extended_hours: bool
+    allow_short: bool
     status: str
     reject_reason: str | None
     reserved: Money
@@ -182,6 +188,9 @@ class PreviewOut(Answer):
     refusals: list[str]
     warnings: list[str]
     notes: list[str]
+    sold_short: Qty = Field(description="How many of the shares would be borrowed.")
+    equity_after: Money | None = Field(description="Of a margin account, once the order has filled.")
+    maintenance_after: Money | None = Field(description="What a margin account would have to keep then.")
     cautions: list[CautionOut]
 
 
@@ -210,6 +219,41 @@ class PositionOut(Answer):
     unrealized_pl: Money
     realized_pl: Money
     day_pl: Money
+
+
+class MarginCallOut(Answer):
+    id: UUID
+    called_at: Instant
+    due_at: Instant
+    ended_at: Instant | None
+    state: str
+    equity: Money
+    maintenance: Money
+    missing: Money
+    words: str
+
+
+class MarginOut(Answer):
+    """A margin account at the newest prices; `call` is what is missing to what it has to keep. Rates are yearly."""
+
+    account_id: UUID
+    currency: str
+    cash: Money
+    equity: Money
+    long_value: Money
+    short_value: Money
+    debit: Money
+    initial: Money
+    maintenance: Money
+    excess: Money
+    call: Money
+    reserved: Money = Field(description="Buying power that open orders take.")
+    buying_power: Money
+    interest_ratio: Ratio
+    borrow_ratio: Ratio
+    charged_through: date | None = Field(description="The last session whose nights were charged.")
+    unpriced: list[str]
+    calls: list[MarginCallOut]
 
 
 class PostingOut(Answer):

@@ -19,6 +19,8 @@ FEES = "expenses:fees"
 ROUNDING = "equity:rounding"
 DIVIDENDS = "income:dividends"
 INTEREST = "income:interest"
+BORROWED_SHARES = "expenses:borrowed shares"
+BORROWED_MONEY = "expenses:borrowed money"
 ADJUSTMENTS = "equity:adjustments"
 
 
@@ -120,6 +122,22 @@ def book_activity(kind: str, text: str, cash: Decimal, currency: str) -> Booking
     against = {"fee": FEES, "dividend": DIVIDENDS, "interest": INTEREST}.get(kind, DEPOSITS)
     cents = to_cents(cash)
     return Booking(kind, text, (Leg(CASH, currency, cents), Leg(against, currency, -cents)))
+
+
+def book_borrowed_shares(symbol: str, qty: Decimal, nights: int, fee: Decimal, currency: str) -> Booking:
+    """What `qty` (positive) borrowed shares cost over so many nights; `fee` in whole cents."""
+    text = f"Borrowed {plain(qty)} {symbol} for {_nights(nights)}"
+    return Booking("borrow_fee", text, (Leg(CASH, currency, -fee), Leg(BORROWED_SHARES, currency, fee)))
+
+
+def book_borrowed_money(debit: Decimal, nights: int, interest: Decimal, currency: str) -> Booking:
+    """Interest on `debit` (positive) owed over so many nights, in whole cents."""
+    text = f"Owed {money_text(debit)} {currency} for {_nights(nights)}"
+    return Booking("margin_interest", text, (Leg(CASH, currency, -interest), Leg(BORROWED_MONEY, currency, interest)))
+
+
+def _nights(nights: int) -> str:
+    return "a night" if nights == 1 else f"{nights} nights"
 
 
 def book_adjustment(text: str, commodity: str, change: Decimal, *, is_cash: bool) -> Booking:

@@ -1,7 +1,8 @@
 """Opening paper accounts: the row, the first deposit in the journal and the first point of value, all or nothing."""
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
+from typing import get_args
 from uuid import UUID, uuid4
 
 from starkmatter.accounts.audit.records import SYSTEM, Actor
@@ -11,6 +12,9 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_deposit
+from starkmatter.domain.margin import REG_T, margin_state
+from starkmatter.domain.money import CENT, ZERO
+from starkmatter.domain.orders import AccountKind
 from starkmatter.domain.presets import PRESETS, REALISTIC
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, Unavailable
 from starkmatter.market.service import replay_status
@@ -19,6 +23,8 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.valuation import clock_or_none
 from starkmatter.trading.journal import write_booking
+from starkmatter.trading.lending.records import Held
+from starkmatter.trading.lending.state import newest_prices, positions_at
 
 FIRST_CASH = Decimal("100000")
 MAX_CASH = Decimal("1000000000")
@@ -26,6 +32,7 @@ MAX_ACCOUNTS = 50
 MAX_NAME_CHARS = 60
 CURRENCIES = ("USD",)
 PAPER = "paper"
+KINDS = get_args(AccountKind)
 
 
 async def open_account(
@@ -37,11 +44,13 @@ async def open_account(
     currency: str = "USD",
     cash: Decimal = FIRST_CASH,
     preset: str = REALISTIC.name,
+    kind: str = "cash",
 ) -> AccountView:
     """Open a paper account and pay `cash` in.
 
-    `preset` says how hard its market is, and stays. On the `market` venue it has no quotes while no source answers.
-    Raises InvalidInput for what is not offered, NotAllowed for a viewer, Unavailable while the replay has no run yet.
+    `preset` says how hard its market is and `kind` whether it may borrow (cash or margin); both stay. On the `market`
+    venue it has no quotes while no source answers. Raises InvalidInput for what is not offered, NotAllowed for a
+    viewer, Unavailable while the replay has no run yet.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not open accounts.")
@@ -54,6 +63,12 @@ async def open_account(
         raise InvalidInput(f"The currency must be one of: {', '.join(CURRENCIES)}.")
     if preset not in PRESETS:
         raise InvalidInput(f"The preset must be one of: {', '.join(PRESETS)}.")
+    if kind not in KINDS:
+        raise InvalidInput(f"The kind of account must be one of: {', '.join(KINDS)}.")
+    if kind == "margin" and cash < REG_T.min_equity:
+        raise InvalidInput(
+            f"A margin account begins with at least {REG_T.min_equity:,} {currency}: below it nobody lends."
+        )
     if not 0 < cash <= MAX_CASH:
         raise InvalidInput(f"The opening cash must be more than zero and at most {MAX_CASH:,} {currency}.")
     if await b.db.value(queries.COUNT_ACCOUNTS, (caller.user_id,)) >= MAX_ACCOUNTS:
@@ -72,6 +87,7 @@ async def open_account(
             now=now,
             by=caller,
             preset=preset,
+            kind=kind,
         )
     return await get_account(b, caller, account_id)
 
@@ -97,15 +113,41 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
     clock = await clock_or_none(b, account.venue)
     now = utc_now()
     async with b.db.transaction() as connection:
-        moved = await connection.execute(queries.MOVE_FREE_CASH, {"cash": booking.cash, "account": account_id})
-        if moved.rowcount != 1:
-            raise InvalidInput(f"Only {account.buying_power:,.2f} {account.currency} are free to take out.")
+        if account.kind == "margin" and booking.cash < 0:
+            await _take_from_margin(b, connection, account, -booking.cash)
+        else:
+            moved = await connection.execute(queries.MOVE_FREE_CASH, {"cash": booking.cash, "account": account_id})
+            if moved.rowcount != 1 and booking.cash < 0:
+                raise InvalidInput(f"Only {account.buying_power:,.2f} {account.currency} are free to take out.")
+            if moved.rowcount != 1:
+                raise Conflict("This account is closed or frozen and can only be read.")
         at = clock.venue_now if clock else now
         entry = await write_booking(connection, account_id, booking, venue_at=at, now=now)
         action = "cash.deposited" if booking.cash > 0 else "cash.withdrawn"
         about = {"cash": booking.cash, "words": booking.description}
         await note(connection, caller, action, ("account", account_id), after=about, source=f"ledger_entry/{entry}")
     return await get_account(b, caller, account_id)
+
+
+async def _take_from_margin(b: Backends, connection: Connection, account: AccountView, cash: Decimal) -> None:
+    """Take cash out of a margin account, as far as it is its own and nothing that is held or ordered needs it.
+
+    What came in for shares sold short stays, and nothing is borrowed to be taken out.
+    """
+    row = await (await connection.execute(queries.LOCKED_CASH, (account.id,))).fetchone()
+    if row is None:
+        raise Conflict("This account is closed or frozen and can only be read.")
+    has, reserved = row
+    held = [Held(account.id, *one) for one in await (await connection.execute(queries.HELD, (account.id,))).fetchall()]
+    prices = await newest_prices(b, account.venue, [one.symbol for one in held])
+    state = margin_state(has, positions_at(held, prices))
+    spare = (state.buying_power - reserved) * REG_T.initial_long_ratio
+    if state.equity < REG_T.min_equity:
+        spare = state.buying_power - reserved
+    free = max(ZERO, min(has - state.short_value, spare)).quantize(CENT, ROUND_FLOOR)
+    if cash > free:
+        raise InvalidInput(f"Only {free:,.2f} {account.currency} are free to take out.")
+    await connection.execute(queries.MOVE_CASH, (-cash, account.id))
 
 
 async def ensure_first_account(b: Backends, user_id: UUID) -> None:
@@ -142,6 +184,7 @@ async def create_account(
     now: datetime,
     by: Caller | Actor = SYSTEM,
     preset: str = REALISTIC.name,
+    kind: str = "cash",
 ) -> UUID:
     """The rows of a new paper account, its first deposit and its first point of value.
 
@@ -159,6 +202,7 @@ async def create_account(
             "broker": PAPER,
             "currency": "USD",
             "preset": preset,
+            "kind": kind,
             "run": run_id,
             "now": now,
             "venue_at": venue_at,
@@ -170,7 +214,7 @@ async def create_account(
         queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": venue_at, "equity": booking.cash}
     )
     about = {"name": name, "owner": user_id, "broker": PAPER, "venue": venue, "cash": booking.cash}
-    about |= {"preset": PRESETS[preset].stamp}
+    about |= {"preset": PRESETS[preset].stamp, "kind": kind}
     await note(connection, by, "account.opened", ("account", account_id), after=about)
     return account_id
 

@@ -4,16 +4,21 @@ from starkmatter.accounts.sharing.queries import MAY_SEE
 
 INSERT_ACCOUNT = """
 INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
-                     opened_venue_at)
+                     opened_venue_at, kind)
 VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
-        %(venue_at)s)
+        %(venue_at)s, %(kind)s)
 """
 
 MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
 
+LOCKED_CASH = "SELECT cash, reserved FROM account WHERE id = %s AND closed_at IS NULL FOR NO KEY UPDATE"
+
+HELD = "SELECT symbol, signed_qty, cost_basis FROM holding WHERE account_id = %s AND signed_qty <> 0"
+
 MOVE_FREE_CASH = """
 UPDATE account SET cash = cash + %(cash)s
- WHERE id = %(account)s AND closed_at IS NULL AND cash - reserved + %(cash)s >= 0
+ WHERE id = %(account)s AND closed_at IS NULL
+   AND (cash - reserved + %(cash)s >= 0 OR (kind = 'margin' AND %(cash)s > 0))
 """
 
 INSERT_SNAPSHOT = """
@@ -26,8 +31,9 @@ _ACCOUNT_COLUMNS = """
        (a.closed_at IS NOT NULL) AS read_only, a.opened_venue_at, a.frozen_reason,
        CASE WHEN a.user_id = %(user)s THEN 'own' ELSE (
             SELECT s.level FROM account_share s WHERE s.account_id = a.id AND s.user_id = %(user)s) END AS access,
-       u.display_name AS owner_name
+       u.display_name AS owner_name, a.kind, c.due_at AS call_due_at, c.state AS call_state
   FROM account a JOIN app_user u ON u.id = a.user_id
+  LEFT JOIN margin_call c ON c.account_id = a.id AND c.ended_at IS NULL
 """
 
 ACCOUNTS = f"""
@@ -210,7 +216,14 @@ SELECT 'I3', 'account ' || h.account_id, h.symbol || ' is ' || h.signed_qty || '
  WHERE h.signed_qty <> coalesce(f.qty, 0) OR h.signed_qty <> coalesce(p.amount, 0)
 UNION ALL
 SELECT 'I4', 'account ' || id, 'cash ' || cash || ' does not cover reserved ' || reserved
-  FROM account WHERE broker = 'paper' AND cash - reserved < 0
+  FROM account WHERE broker = 'paper' AND kind = 'cash' AND cash - reserved < 0
+UNION ALL
+SELECT 'I4', 'account ' || h.account_id, 'a cash account is short ' || -h.signed_qty || ' ' || h.symbol
+  FROM holding h JOIN account a ON a.id = h.account_id AND a.kind = 'cash' WHERE h.signed_qty < 0
+UNION ALL
+SELECT 'I4', 'order ' || o.id, 'it closes a position and holds ' || o.reserved
+  FROM trade_order o JOIN account a ON a.id = o.account_id AND a.kind = 'margin'
+ WHERE NOT o.opens AND o.reserved <> 0
 UNION ALL
 SELECT 'I5', 'account ' || a.id, 'reserved is ' || a.reserved || ', its orders hold ' || coalesce(o.reserved, 0)
   FROM account a LEFT JOIN open_buys o ON o.account_id = a.id WHERE a.reserved <> coalesce(o.reserved, 0)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from starkmatter.domain.orders import AccountMode
+from starkmatter.domain.margin import MarginState
+from starkmatter.domain.orders import AccountKind, AccountMode
 from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
 
@@ -33,6 +34,9 @@ class AccountRow:
     frozen_reason: str | None
     access: Access
     owner_name: str
+    kind: AccountKind
+    call_due_at: datetime | None
+    call_state: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class AccountView:
     `day_pl` is the change of equity since the previous session's close, deposits excluded. `stale` says that at
     least one position was valued at a quote older than it should be or at cost. `access` says what it is to the caller:
     their own, or somebody else's they may trade on or look at. `preset` is how hard the paper market is to it, with the
-    version that its next fill is stamped with; of an account at a broker it says nothing.
+    version that its next fill is stamped with; of an account at a broker it says nothing. A margin account has its
+    `margin` (None in a cash account, and for one that is closed), and when a call for more equity is to be met, if one
+    is running: `call_state` is then open, or closing while positions are closed for it.
     """
 
     id: UUID
@@ -65,6 +71,10 @@ class AccountView:
     access: Access
     owner_name: str
     preset: str
+    kind: AccountKind = "cash"
+    margin: MarginState | None = None
+    call_due_at: datetime | None = None
+    call_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.domain.margin import MarginState, Position, margin_state
 from starkmatter.domain.money import ZERO, to_cents, to_micros
 from starkmatter.domain.presets import preset_of
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
@@ -162,6 +163,7 @@ def _account_view(
     # Without a value from before today the account was opened today: its day began with what was paid in.
     base = start.equity + (deposited - start.net_deposits) if start else deposited
     access = "view" if row.access == "trade" and not caller.may_trade else row.access
+    margin = _margin(row, positions) if row.kind == "margin" else None
     return AccountView(
         id=row.id,
         name=row.name,
@@ -171,7 +173,7 @@ def _account_view(
         currency=row.currency,
         cash=row.cash,
         reserved=row.reserved,
-        buying_power=row.cash - row.reserved,
+        buying_power=row.cash - row.reserved if margin is None else max(ZERO, margin.buying_power - row.reserved),
         market_value=market_value,
         equity=equity,
         day_pl=equity - base,
@@ -183,6 +185,17 @@ def _account_view(
         access=access,
         owner_name=row.owner_name,
         preset=preset_of(row.preset).stamp,
+        kind=row.kind,
+        margin=None if row.read_only else margin,
+        call_due_at=row.call_due_at,
+        call_state=row.call_state,
+    )
+
+
+def _margin(row: AccountRow, positions: Sequence[PositionView]) -> MarginState:
+    held = [one for one in positions if one.qty]
+    return margin_state(
+        row.cash, [Position(one.symbol, one.qty, one.avg_price if one.last is None else one.last) for one in held]
     )
 
 

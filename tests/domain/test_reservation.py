@@ -139,8 +139,13 @@ def test_no_part_of_a_sale_takes_cash(parts, schedule) -> None:
 
 def test_what_is_not_offered_is_refused_in_words() -> None:
     at = quote("100.00/100.05")
-    assert "Short selling is not offered on this account." in refusals(
-        replace(asked("sell 10"), allow_short=True), SHARE, at, None
+    short = replace(asked("sell 10"), allow_short=True)
+    words = "Short selling is not offered on this account: it takes a margin account on paper."
+    assert words in refusals(short, SHARE, at, None)
+    assert words not in refusals(short, SHARE, at, None, lends=True)
+    rare = replace(SHARE, borrowable=False)
+    assert "Shares of AAPL cannot be borrowed now, so it cannot be sold short." in refusals(
+        short, rare, at, None, lends=True
     )
     for text in ("buy 10 stop stp=110", "buy 10 fok", "buy 10 limit lmt=100 opg", "sell 10 trailing_stop trl=1"):
         assert refusals(asked(text), SHARE, at, None) == [

@@ -7,7 +7,16 @@ from fastapi import APIRouter, Query
 
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_portfolio import EquityPointOut
-from starkmatter.api.schemas_trading import AccountOut, BrokerOut, Deposit, EntryOut, NewAccount, PositionOut
+from starkmatter.api.schemas_trading import (
+    AccountOut,
+    BrokerOut,
+    Deposit,
+    EntryOut,
+    MarginCallOut,
+    MarginOut,
+    NewAccount,
+    PositionOut,
+)
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.portfolio.accounts import get_account, list_accounts
@@ -15,8 +24,10 @@ from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, 
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.opening import PAPER, deposit, open_account
 from starkmatter.portfolio.valuation import equity_series, list_positions
+from starkmatter.trading.lending.state import margin_of
 
 router = APIRouter(tags=["Portfolio"])
+_STATE = ("equity", "long_value", "short_value", "debit", "initial", "maintenance", "excess", "call")
 
 
 @router.get("/accounts")
@@ -39,6 +50,7 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
             currency=body.currency,
             cash=body.cash,
             preset=body.preset,
+            kind=body.kind,
         )
     )
 
@@ -47,6 +59,16 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
 async def account(account_id: UUID, caller: Signed, b: B) -> AccountOut:
     """One account with its value now."""
     return AccountOut.model_validate(await get_account(b, caller, account_id))
+
+
+@router.get("/accounts/{account_id}/margin")
+async def margin(account_id: UUID, caller: Signed, b: B) -> MarginOut:
+    """What a margin account borrows, has to keep and may still buy, and its calls; 404 for a cash account."""
+    found = await margin_of(b, caller, account_id)
+    figures = {name: getattr(found.state, name) for name in _STATE}
+    rest = {name: getattr(found, name) for name in MarginOut.model_fields if name not in figures and name != "calls"}
+    calls = [MarginCallOut.model_validate(one) for one in found.calls]
+    return MarginOut.model_validate(figures | rest | {"calls": calls})
 
 
 @router.get("/accounts/{account_id}/broker")

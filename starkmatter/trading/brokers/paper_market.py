@@ -251,7 +251,7 @@ def _ask(work: Work, venue: Venue, view: View, preset: Preset, *, resting: bool)
 
 def _over_reserve(work: Work, got: Execution | None) -> Decimal:
     """By how much a purchase would cost more than is set aside for it; zero or less when it does not."""
-    if got is None or work.side == "sell":
+    if got is None or work.side == "sell" or work.lends:
         return ZERO
     spent = book_fill(
         "buy", work.symbol, got.qty, got.price, got.fees, work.currency, before_value=work.filled_value

@@ -11,7 +11,7 @@ from starkmatter.domain.matching import PRESETS, Execution
 from starkmatter.domain.money import MICRO, ZERO, money_text, plain
 from starkmatter.domain.orders import Condition, OrderStatus, OrderType, Relation, Side, TimeInForce, WorkingOrder
 from starkmatter.domain.quotes import Venue, VenueClock
-from starkmatter.domain.risk import still_needed
+from starkmatter.domain.risk import margin_still_needed, still_needed
 from starkmatter.domain.triggers import STOPS, Watch
 
 RESTING = ["working", "partial", "accepted"]
@@ -61,6 +61,8 @@ class Work:
     cond_relation: Relation | None
     cond_price: Decimal | None
     reserved: Decimal
+    lends: bool
+    opens: bool
     stopped: str | None = None
 
     @property
@@ -125,6 +127,8 @@ class Work:
 
     def _reserved_after(self, news: "News") -> Decimal:
         """What is left set aside after a fill of an order that goes on, as the database reckons it."""
+        if self.lends:
+            return min(self.reserved, Decimal(news.item.get("keep", self.reserved)))
         if news.execution is None or self.side == "sell":
             return self.reserved
         left = self.reserved + Decimal(news.item["cash"])
@@ -234,7 +238,7 @@ def filled(work: Work, clock: VenueClock, found: Found, execution: Execution) ->
             "amounts": [plain(leg.amount) for leg in booking.legs],
         }
     )
-    if work.side == "buy" and work.notional is None:
+    if work.notional is None and (work.opens or (work.side == "buy" and not work.lends)):
         news.item["keep"] = plain(_kept(work, execution))
     if found.whole_qty is not None:
         news.item["whole"] = plain(found.whole_qty)
@@ -244,14 +248,12 @@ def filled(work: Work, clock: VenueClock, found: Found, execution: Execution) ->
 
 
 def _kept(work: Work, execution: Execution) -> Decimal:
-    """What stays set aside for the rest of a purchase once this execution is booked."""
-    return still_needed(
-        PRESETS[work.preset],
-        work.leaves_qty - execution.qty,
-        work.reserve_per_share,
-        filled_qty=work.filled_qty + execution.qty,
-        filled_value=_as_stored(work.filled_value + execution.qty * execution.price),
-    )
+    """What stays set aside for the rest of the order once this execution is booked."""
+    preset, rest, price = PRESETS[work.preset], work.leaves_qty - execution.qty, work.reserve_per_share
+    qty, value = work.filled_qty + execution.qty, _as_stored(work.filled_value + execution.qty * execution.price)
+    if work.lends:
+        return margin_still_needed(preset, work.side, rest, price, filled_qty=qty, filled_value=value)
+    return still_needed(preset, rest, price, filled_qty=qty, filled_value=value)
 
 
 def _as_stored(value: Decimal) -> Decimal:

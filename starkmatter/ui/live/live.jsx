@@ -225,7 +225,7 @@ class Stream {
     }
     if (field === "value") return this.put(cell, fixed(cents(Number(qty) * last), 2), Number(qty) * last);
     if (field === "pl") { const pl = cents(Number(qty) * last - Number(cost)); return this.put(cell, signed(pl, 2), pl, true); }
-    if (field === "plpct") { const pl = ((Number(qty) * last) / Number(cost) - 1) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
+    if (field === "plpct") { const pl = ((Number(qty) * last - Number(cost)) / Math.abs(Number(cost))) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
     if (field === "daypl") { const pl = cents(Number(qty) * last - Number(base)); return this.put(cell, signed(pl, 2), pl, true); }
     if (field === "range") {
       if (!cell.dataset.low) return;
@@ -419,7 +419,7 @@ export function LiveRoot({ venue, onOrder, onAlert, onPulse, steady, onKey, them
       waiting = setTimeout(() => onOrder?.(), 60);
     });
     const deaf = live.listen("alert", (event) => {
-      toast(`Alert: ${event.words} (last ${event.price})`);
+      toast(event.price ? `Alert: ${event.words} (last ${event.price})` : event.words);
       onAlert?.();
     });
     let asked = 0;

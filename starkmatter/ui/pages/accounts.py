@@ -15,6 +15,15 @@ MARKETS = (
     ("replay", "Replay", "Ten years of real days, played forward. Open at any hour, also offline."),
 )
 
+KINDS = (
+    ("cash", "Cash", "Buys with what is there and sells what it holds."),
+    (
+        "margin",
+        "Margin",
+        "Borrows money and shares: twice the equity, short sales, interest, and calls for more equity.",
+    ),
+)
+
 
 def accounts() -> rx.Component:
     """Every account, and one more."""
@@ -54,6 +63,7 @@ def _list() -> rx.Component:
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
             td(
                 one["mode"],
+                rx.cond(one["kind"] == "margin", " · MARGIN"),
                 rx.cond(one["preset"] != "", rx.el.span(one["preset"], class_name="small", display="block")),
                 class_name="muted wideonly-cell",
             ),
@@ -218,6 +228,11 @@ def _form() -> rx.Component:
                         class_name="withunit",
                     ),
                     class_name="field",
+                ),
+                rx.el.fieldset(
+                    rx.el.legend("Kind", class_name="label"),
+                    *[_option("kind", value, title, about, value == "cash") for value, title, about in KINDS],
+                    class_name="options",
                 ),
                 rx.el.fieldset(
                     rx.el.legend("How hard the market is to it", class_name="label"),

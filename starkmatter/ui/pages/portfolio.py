@@ -69,6 +69,15 @@ def _cash() -> rx.Component:
             row("Buying power", account["buying_power"]),
             row("Market value of positions", live_total(FrameState.holdings, "0", "value", account["market_value"])),
             row("Equity", live_total(FrameState.holdings, account["raw_cash"], "value", account["equity"])),
+            rx.cond(
+                account["kind"] == "margin",
+                rx.fragment(
+                    row("Owed", account["debit"]),
+                    row("Value of shares sold short", account["short_value"]),
+                    row("Has to be kept", account["maintenance"]),
+                    row("Equity above it", account["excess"]),
+                ),
+            ),
             rx.cond(account["preset"] != "", row("Fills by the rules of", account["preset"])),
             class_name="rows",
         ),
