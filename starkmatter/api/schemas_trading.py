@@ -70,6 +70,9 @@ class AccountOut(Answer):
     kind: AccountKind
     call_state: str | None = Field(description="A call for more equity that is running: open, or closing positions.")
     call_due_at: Instant | None
+    settled_cash: Money | None = Field(description="Of a paper cash account: cash that no trade still has to settle.")
+    unsettled_cash: Money | None = Field(description="Proceeds of sales that have yet to arrive (T+1).")
+    settled_on: date | None = Field(description="When the last of them comes.")
 
 
 class TakeProfitIn(Request):

@@ -48,7 +48,9 @@ class AccountView:
     their own, or somebody else's they may trade on or look at. `preset` is how hard the paper market is to it, with the
     version that its next fill is stamped with; of an account at a broker it says nothing. A margin account has its
     `margin` (None in a cash account, and for one that is closed), and when a call for more equity is to be met, if one
-    is running: `call_state` is then open, or closing while positions are closed for it.
+    is running: `call_state` is then open, or closing while positions are closed for it. Of a paper cash account
+    `settled_cash` is what has settled and no purchase claims, `unsettled_cash` the rest of its cash: proceeds that come
+    by `settled_on`. None where it is not known.
     """
 
     id: UUID
@@ -75,6 +77,9 @@ class AccountView:
     margin: MarginState | None = None
     call_due_at: datetime | None = None
     call_state: str | None = None
+    settled_cash: Decimal | None = None
+    unsettled_cash: Decimal | None = None
+    settled_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

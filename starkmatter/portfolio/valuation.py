@@ -22,6 +22,7 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
+from starkmatter.trading.settling import Settling, settling_of
 
 MAX_POINTS = 2_000
 
@@ -70,12 +71,35 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
     views = [
         _account_view(caller, row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows
     ]
+    views = await _with_settling(b, views)
     former = [row.id for row in rows if row.read_only]
     if not former:
         return views
     lasts = {last.account_id: last for last in await b.db.all(_PointOfValue, queries.LAST_VALUES, (former,))}
     return [
         _at_last(view, lasts[view.id], deposited.get(view.id, ZERO)) if view.id in lasts else view for view in views
+    ]
+
+
+async def _with_settling(b: Backends, views: Sequence[AccountView]) -> list[AccountView]:
+    """The open paper cash accounts among them with what of their cash has settled."""
+    found: dict[UUID, Settling] = {}
+    open_ones = [one for one in views if one.kind == "cash" and one.broker == "paper" and not one.read_only]
+    for venue in dict.fromkeys(one.venue for one in open_ones):
+        clock = await clock_or_none(b, venue)
+        if clock is not None:
+            cash = {one.id: one.cash for one in open_ones if one.venue == venue}
+            found |= await settling_of(b, cash, clock.venue_now)
+    return [
+        replace(
+            one,
+            settled_cash=found[one.id].state.spendable_settled,
+            unsettled_cash=one.cash - found[one.id].state.spendable_settled,
+            settled_on=found[one.id].settled_on,
+        )
+        if one.id in found
+        else one
+        for one in views
     ]
 
 

@@ -19,7 +19,8 @@ from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.lending.state import judge
 from starkmatter.trading.lending.words import lending_words
 from starkmatter.trading.records import OrderPreview
-from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of, reservation_of
+from starkmatter.trading.settling import settling_of
+from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of, reservation_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,28 @@ async def preview_order(
     crowded = await crowding(b, ticket, request)
     return replace(
         seen,
+        notes=[*seen.notes, *await _paid_with_proceeds(b, request, ticket, seen)],
         refusals=await own_refusals(b, ticket, request),
         warnings=[*seen.warnings, crowded] if crowded else seen.warnings,
         cautions=await cautions_of(b, ticket, request),
     )
+
+
+async def _paid_with_proceeds(b: Backends, request: OrderRequest, ticket: Ticket, seen: OrderPreview) -> list[str]:
+    """What of a purchase in a paper cash account is paid with proceeds that have yet to settle, in words."""
+    account = ticket.account
+    plain_cash = account.broker == PAPER and not account.lends
+    if request.side != "buy" or not plain_cash or ticket.clock is None or seen.est_cost is None:
+        return []
+    cash: Decimal = await b.db.value(queries.CASH_OF, (account.id,))
+    found = (await settling_of(b, {account.id: cash}, ticket.clock.venue_now))[account.id]
+    early = seen.est_cost - found.state.spendable_settled
+    if early <= 0 or found.settled_on is None:
+        return []
+    return [
+        f"{early:,.2f} {account.currency} of it are proceeds that settle on {found.settled_on}: selling what they buy "
+        "before that day is a good faith violation."
+    ]
 
 
 async def _with_margin(

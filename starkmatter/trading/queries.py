@@ -110,6 +110,21 @@ HOLDING_OF = """
 SELECT h.signed_qty, h.cost_basis, h.reserved_qty FROM holding h WHERE h.account_id = %s AND h.symbol = %s
 """
 
+# What fills of the last days moved, by the exchange's day, purchases and sales apart.
+TRADED_LATELY = """
+SELECT account_id, (executed_at AT TIME ZONE %(zone)s)::date AS traded_on,
+       sum(CASE side WHEN 'buy' THEN -qty * price ELSE qty * price END - fees) AS cash
+  FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at > %(since)s
+ GROUP BY account_id, traded_on, side ORDER BY traded_on
+"""
+
+SESSIONS_AROUND = """
+SELECT session_on, opens_at, closes_at FROM market_session
+ WHERE exchange = %(exchange)s AND session_on BETWEEN %(first)s AND %(last)s ORDER BY session_on
+"""
+
+CASH_OF = "SELECT cash FROM account WHERE id = %s"
+
 FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s"
 
 # What accounts of the venue hold or have ordered; NULL stands for an account without either.

@@ -15,10 +15,12 @@ from starkmatter.domain.cautions import Caution, PastFill
 from starkmatter.domain.lot_book import WASH_WINDOW
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import OrderRequest
-from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.domain.settlement import CashMove
 from starkmatter.errors import Conflict, InvalidInput
 from starkmatter.trading.guarding import queries
 from starkmatter.trading.guarding.checking import marks_of
+from starkmatter.trading.settling import calendar_around
 from starkmatter.trading.ticket import Ticket, reservation_of
 
 
@@ -101,13 +103,14 @@ async def _good_faith(b: Backends, ticket: Ticket, request: OrderRequest, venue_
     fills = await b.db.all(PastFill, queries.FILLS_SINCE, (ticket.account.id, venue_now - cautions.SETTLING))
     if not any(one.side == "sell" for one in fills):
         return None
-    near = (venue_now - 2 * cautions.SETTLING, venue_now + 2 * cautions.SETTLING)
-    calendar = SessionCalendar(await b.db.all(Session, queries.SESSIONS_NEAR, near))
+    paid = await b.db.tuples(queries.PAID_SINCE, (ticket.account.id, venue_now - cautions.SETTLING))
     held = await b.db.all(_Held, queries.HELD, (ticket.account.id,))
     return cautions.good_faith(
         request,
         fills,
-        calendar,
+        await calendar_around(b, exchange_day(venue_now)),
+        qty=risk.sized_qty(request, ticket.quote),
+        paid_in=[CashMove(moved, exchange_day(at)) for at, moved in paid],
         cash=Decimal(await b.db.value(queries.CASH, (ticket.account.id,))),
         held_qty=sum((one.signed_qty for one in held if one.symbol == request.symbol), ZERO),
         venue_now=venue_now,

@@ -18,7 +18,7 @@ const FLASH_MS = 400;
 const MAX_SYMBOLS = 200; // of one connection, as the server counts them
 
 const fixed = (value, digits) =>
-  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 const signed = (value, digits) => {
   const rounded = Number(value.toFixed(digits));
   return (rounded > 0 ? "+" : rounded < 0 ? "−" : "") + fixed(Math.abs(rounded), digits);

@@ -63,7 +63,6 @@ def _list() -> rx.Component:
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
             td(
                 one["mode"],
-                rx.cond(one["kind"] == "margin", " · MARGIN"),
                 rx.cond(one["preset"] != "", rx.el.span(one["preset"], class_name="small", display="block")),
                 class_name="muted wideonly-cell",
             ),

@@ -70,6 +70,18 @@ def _cash() -> rx.Component:
             row("Market value of positions", live_total(FrameState.holdings, "0", "value", account["market_value"])),
             row("Equity", live_total(FrameState.holdings, account["raw_cash"], "value", account["equity"])),
             rx.cond(
+                account["settled"] != "–",
+                rx.fragment(
+                    row("Settled cash", account["settled"]),
+                    rx.el.div(
+                        rx.el.span("Unsettled proceeds ", account["settles"]),
+                        rx.el.span(account["unsettled"], class_name="mono"),
+                        title="A sale settles one session later. What is bought with its proceeds before should not be "
+                        "sold before.",
+                    ),
+                ),
+            ),
+            rx.cond(
                 account["kind"] == "margin",
                 rx.fragment(
                     row("Owed", account["debit"]),

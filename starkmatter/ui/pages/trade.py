@@ -255,7 +255,7 @@ def _preview() -> rx.Component:
             rx.el.span("Position after"),
             rx.el.span(seen["position"], " → ", seen["position_after"], class_name="mono"),
         ),
-        rx.cond(seen["has_kept"] == "yes", _row("To be kept after, of equity", seen["kept"])),
+        rx.cond(seen["has_kept"] == "yes", _row("Has to be kept after", seen["kept"])),
         rx.cond(
             seen["has_realized"] == "yes",
             rx.el.div(
@@ -274,7 +274,7 @@ def _row(name: str, value: rx.Var) -> rx.Component:
 
 
 def _review() -> rx.Component:
-    words = rx.match(TicketState.side, ("buy", "Buy"), ("short", "Sell short"), "Sell")
+    words = rx.cond(TicketState.side == "buy", "Buy", rx.cond(TicketState.side == "short", "Sell short", "Sell"))
     return rx.el.div(
         rx.cond(
             TicketState.replaces["id"],
@@ -294,8 +294,8 @@ def _review() -> rx.Component:
         rx.cond(
             TicketState.side == "short",
             rx.el.div(
-                "This sells shares that are borrowed. It opens a short position: you owe the shares, pay for borrowing "
-                "them each night, and lose when the price rises.",
+                "This sells shares that are borrowed. It opens a short position: you owe the shares, may pay for "
+                "borrowing them each night, and lose when the price rises.",
                 class_name="note warn",
                 custom_attrs={"data-short": "review"},
             ),

@@ -21,6 +21,8 @@ NO_ACCOUNT: Row = dict.fromkeys(
         "short_value",
         "maintenance",
         "excess",
+        "settled",
+        "unsettled",
     ),
     show.NOTHING,
 ) | dict.fromkeys(
@@ -38,6 +40,7 @@ NO_ACCOUNT: Row = dict.fromkeys(
         "preset",
         "kind",
         "call",
+        "settles",
     ),
     "",
 )
@@ -168,6 +171,14 @@ def entry_rows(one: LedgerEntryView) -> list[Row]:
     return rows
 
 
+def _mode(one: AccountView) -> str:
+    """`PAPER`, `PAPER · MARGIN`, `PAPER · ALPACA`."""
+    mode = one.mode.upper()
+    if one.broker != "paper":
+        return f"{mode} · {one.broker.upper()}"
+    return f"{mode} · MARGIN" if one.kind == "margin" else mode
+
+
 def _margin_cells(one: AccountView) -> Row:
     """What a margin account owes and has to keep, and the call for more of it that is running."""
     state, call = one.margin, ""
@@ -193,7 +204,7 @@ def account_row(one: AccountView) -> Row:
     return {
         "id": str(one.id),
         "name": one.name,
-        "mode": one.mode.upper() if one.broker == "paper" else f"{one.mode.upper()} · {one.broker.upper()}",
+        "mode": _mode(one),
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,
@@ -214,6 +225,9 @@ def account_row(one: AccountView) -> Row:
         "owner": "" if one.access == "own" else one.owner_name,
         "preset": one.preset if one.broker == "paper" else "",
         "kind": one.kind,
+        "settled": show.money(one.settled_cash),
+        "unsettled": show.money(one.unsettled_cash),
+        "settles": "" if one.settled_on is None else f"by {show.day(one.settled_on)}",
         **_margin_cells(one),
         "raw_cash": show.plain_number(one.cash),
         "raw_base": show.plain_number(one.equity - one.day_pl),

@@ -72,6 +72,6 @@ def preview_row(seen: OrderPreview) -> Row:
         "realized": show.change(seen.realized_pl),
         "realized_dir": show.direction(seen.realized_pl),
         "has_realized": "yes" if seen.realized_pl is not None else "",
-        "kept": f"{show.money(seen.maintenance_after)} of {show.money(seen.equity_after)}",
+        "kept": show.money(seen.maintenance_after),
         "has_kept": "yes" if seen.maintenance_after else "",
     }
