@@ -56,7 +56,7 @@ def upgrade() -> None:
     )
     op.create_index("margin_call_account", "margin_call", ["account_id", sa.text("called_at DESC")])
     op.execute("CREATE POLICY see ON margin_call FOR SELECT USING (acts_for_all() OR sees_account(account_id))")
-    op.execute("CREATE POLICY change ON margin_call USING (acts_for_all())")
+    op.execute("CREATE POLICY change ON margin_call USING (acts_for_all() OR changes_account(account_id))")
     op.execute("ALTER TABLE margin_call ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE margin_call FORCE ROW LEVEL SECURITY")
     _run((SQL_DIR / "0030_margin.sql").read_text(encoding="utf-8"))

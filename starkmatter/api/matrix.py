@@ -141,6 +141,8 @@ RULES: dict[str, Rule] = {
     "GET /accounts/{account_id}/broker": Rule("user", "read", "view"),
     "POST /accounts/{account_id}/broker/accept": Rule("trader", "trade", "own"),
     "POST /accounts/{account_id}/deposits": Rule("trader", "trade", "own"),
+    "POST /accounts/{account_id}/reset": Rule("trader", "trade", "own"),
+    "POST /accounts/{account_id}/fork": Rule("trader", "trade", "own"),
     "GET /accounts/{account_id}/shares": Rule("user", "read", "own"),
     "POST /accounts/{account_id}/shares": Rule("user", "browser", "own", fresh=True),
     "DELETE /accounts/{account_id}/shares/{user_id}": Rule("user", "browser", "own"),

@@ -2,16 +2,21 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Ratio, Request
 from starkmatter.domain.cautions import CODES, CautionCode
 from starkmatter.domain.orders import AccountKind, OrderClass, OrderType, Relation, TimeInForce
 from starkmatter.domain.presets import PresetName
 from starkmatter.domain.quotes import Venue
+
+
+def _filled_in(value: Any) -> Any:
+    """What a form leaves empty is left out."""
+    return None if value == "" else value
 
 
 class NewAccount(Request):
@@ -22,6 +27,21 @@ class NewAccount(Request):
     cash: Figure = Decimal("100000")
     preset: PresetName = Field("realistic", description="How hard the paper market is; it stays with the account.")
     kind: AccountKind = Field("cash", description="Whether it may borrow money and shares; it stays with the account.")
+
+
+class Reset(Request):
+    confirm: str = Field(max_length=MAX_TEXT, description="The account's name: it ends and begins anew.")
+    cash: Figure | None = Field(None, description="What it begins with; left out, what was first paid in.")
+
+
+class Fork(Request):
+    name: str = Field(max_length=MAX_TEXT)
+    on: Annotated[date | None, BeforeValidator(_filled_in)] = Field(
+        None, description="As it was at the close of this day; left out, as it is now."
+    )
+    preset: Annotated[PresetName | None, BeforeValidator(_filled_in)] = Field(
+        None, description="Left out, the parent's."
+    )
 
 
 class DifferenceOut(Answer):
@@ -73,6 +93,10 @@ class AccountOut(Answer):
     settled_cash: Money | None = Field(description="Of a paper cash account: cash that no trade still has to settle.")
     unsettled_cash: Money | None = Field(description="Proceeds of sales that have yet to arrive (T+1).")
     settled_on: date | None = Field(description="When the last of them comes.")
+    parent_id: UUID | None = Field(description="The account that it follows (reset) or branches from (fork).")
+    parent_name: str | None
+    branch: Literal["reset", "fork"] | None
+    as_of: Instant | None = Field(description="The instant whose cash and shares a fork began with, in venue time.")
 
 
 class TakeProfitIn(Request):

@@ -21,6 +21,9 @@ DIVIDENDS = "income:dividends"
 INTEREST = "income:interest"
 BORROWED_SHARES = "expenses:borrowed shares"
 BORROWED_MONEY = "expenses:borrowed money"
+# What shares that an account began with have cost before: written down, moving nothing.
+OPENING_COST = "memo:opening cost"
+OPENING_COST_OFFSET = "memo:opening cost offset"
 ADJUSTMENTS = "equity:adjustments"
 
 
@@ -113,6 +116,27 @@ def book_brought_in(symbol: str, qty: Decimal, worth: Decimal, currency: str) ->
             Leg(DEPOSITS, currency, -cents),
             Leg(HOLDING, symbol, qty),
             Leg(TRADING, symbol, -qty),
+        ),
+    )
+
+
+def book_opening(symbol: str, signed_qty: Decimal, worth: Decimal, cost: Decimal, currency: str) -> Booking:
+    """Shares that a branch of an account begins with (below zero: owed), paid in at what they are worth now.
+
+    `worth` and `cost`, what they have cost before, have the sign of the shares; the cost is written down, no more.
+    """
+    cents = to_cents(worth)
+    verb = "Began with" if signed_qty > 0 else "Began short"
+    return Booking(
+        "deposit",
+        f"{verb} {plain(abs(signed_qty))} {symbol} worth {money_text(abs(cents))} {currency}",
+        (
+            Leg(TRADING, currency, cents),
+            Leg(DEPOSITS, currency, -cents),
+            Leg(HOLDING, symbol, signed_qty),
+            Leg(TRADING, symbol, -signed_qty),
+            Leg(OPENING_COST, currency, cost),
+            Leg(OPENING_COST_OFFSET, currency, -cost),
         ),
     )
 

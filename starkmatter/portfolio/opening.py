@@ -54,9 +54,7 @@ async def open_account(
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not open accounts.")
-    title = name.strip()
-    if not 1 <= len(title) <= MAX_NAME_CHARS:
-        raise InvalidInput(f"The account's name must have 1 to {MAX_NAME_CHARS} characters.")
+    title = title_of(name)
     if venue not in {"replay", "market"}:
         raise InvalidInput("The market must be one of: replay, market.")
     if currency not in CURRENCIES:
@@ -75,7 +73,7 @@ async def open_account(
         raise InvalidInput(f"One person can have {MAX_ACCOUNTS} accounts.")
     now = utc_now()
     # The wall-clock market has no runs; an account there can be opened at any hour, quotes or not.
-    venue_at, run_id = (now, None) if venue == "market" else await _replay_now(b)
+    venue_at, run_id = (now, None) if venue == "market" else await replay_now(b)
     async with b.db.transaction() as connection:
         account_id = await create_account(
             connection,
@@ -90,6 +88,14 @@ async def open_account(
             kind=kind,
         )
     return await get_account(b, caller, account_id)
+
+
+def title_of(name: str) -> str:
+    """The name of an account as it is kept; InvalidInput when it is too short or too long."""
+    title = name.strip()
+    if not 1 <= len(title) <= MAX_NAME_CHARS:
+        raise InvalidInput(f"The account's name must have 1 to {MAX_NAME_CHARS} characters.")
+    return title
 
 
 async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal) -> AccountView:
@@ -155,7 +161,7 @@ async def ensure_first_account(b: Backends, user_id: UUID) -> None:
     if await b.db.value(queries.COUNT_ACCOUNTS, (user_id,)):
         return
     try:
-        venue_at, run_id = await _replay_now(b)
+        venue_at, run_id = await replay_now(b)
     except Unavailable:
         return
     async with b.db.transaction() as connection:
@@ -219,7 +225,7 @@ async def create_account(
     return account_id
 
 
-async def _replay_now(b: Backends) -> tuple[datetime, int]:
+async def replay_now(b: Backends) -> tuple[datetime, int]:
     """Venue time and run of the replay; Unavailable while there is no run."""
     clock = await clock_or_none(b, "replay")
     if clock is not None and clock.run_id is not None:

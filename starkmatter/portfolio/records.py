@@ -12,6 +12,7 @@ from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
 
 Access = Literal["own", "trade", "view"]
+Branch = Literal["reset", "fork"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class AccountRow:
     kind: AccountKind
     call_due_at: datetime | None
     call_state: str | None
+    parent_id: UUID | None
+    branch: Branch | None
+    as_of: datetime | None
+    parent_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class AccountView:
     `margin` (None in a cash account, and for one that is closed), and when a call for more equity is to be met, if one
     is running: `call_state` is then open, or closing while positions are closed for it. Of a paper cash account
     `settled_cash` is what has settled and no purchase claims, `unsettled_cash` the rest of its cash: proceeds that come
-    by `settled_on`. None where it is not known.
+    by `settled_on`. None where it is not known. `branch` says how it came from its parent: it follows one that was
+    reset, or is a fork with what that had at `as_of`.
     """
 
     id: UUID
@@ -80,6 +86,10 @@ class AccountView:
     settled_cash: Decimal | None = None
     unsettled_cash: Decimal | None = None
     settled_on: date | None = None
+    parent_id: UUID | None = None
+    parent_name: str | None = None
+    branch: Branch | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

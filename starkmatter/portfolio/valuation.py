@@ -213,6 +213,10 @@ def _account_view(
         margin=None if row.read_only else margin,
         call_due_at=row.call_due_at,
         call_state=row.call_state,
+        parent_id=row.parent_id,
+        parent_name=row.parent_name,
+        branch=row.branch,
+        as_of=row.as_of,
     )
 
 

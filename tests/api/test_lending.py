@@ -69,3 +69,32 @@ async def test_the_margin_of_others_and_of_cash_accounts_is_not_found(api: Api) 
     assert (await other.http.get(f"/api/v1/accounts/{mine['id']}/margin")).status_code == 404
     assert (await api.http.get(f"/api/v1/accounts/{api.desk.account_id}/margin")).status_code == 404
     assert (await api.http.get(f"/api/v1/accounts/{UUID(int=0)}/margin")).status_code == 404
+
+
+async def test_an_account_is_branched_and_begun_anew_over_rest(api: Api) -> None:
+    account = await open_account(api)
+    await order(api, account, side="buy", qty="3")
+    at = f"/api/v1/accounts/{account['id']}"
+    branch = await api.http.post(f"{at}/fork", json={"name": "What if", "on": "", "preset": ""})
+    assert branch.status_code == 201, branch.text
+    seen = branch.json()
+    assert (seen["branch"], seen["parent_id"], seen["parent_name"]) == ("fork", account["id"], "Ideas")
+    now = (await api.http.get(at)).json()
+    assert (seen["cash"], seen["equity"], seen["preset"]) == (now["cash"], now["equity"], "realistic/2")
+    for body in (
+        {"name": "x", "on": "2020-01-01"},
+        {"name": "x", "on": "soon"},
+        {"name": ""},
+        {"name": "x", "size": 1},
+    ):
+        assert (await api.http.post(f"{at}/fork", json=body)).status_code == 422, body
+    assert (await api.http.post(f"{at}/reset", json={"confirm": "ideas"})).status_code == 422
+    anew = await api.http.post(f"{at}/reset", json={"confirm": "Ideas", "cash": "2500.50"})
+    assert anew.status_code == 201, anew.text
+    assert (anew.json()["branch"], anew.json()["cash"], anew.json()["name"]) == ("reset", "2500.50", "Ideas")
+    former = (await api.http.get(at)).json()
+    assert (former["read_only"], former["equity"]) == (True, now["equity"])
+    assert (await api.http.post(f"{at}/reset", json={"confirm": "Ideas"})).status_code == 409
+    other = await api.as_person(await api.desk.person())
+    for verb, body in (("fork", {"name": "x"}), ("reset", {"confirm": "Ideas"})):
+        assert (await other.http.post(f"{at}/{verb}", json=body)).status_code == 404

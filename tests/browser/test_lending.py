@@ -136,4 +136,31 @@ def test_the_phone_has_room_for_a_short_sale(lent: Walk, browser: Browser) -> No
     look(window, "phone-portfolio")
     assert window.complaints == []
     window.context.close()
-    lent.context.close()
+
+
+@pytest.mark.parametrize("size", list(SIZES))
+def test_an_account_is_branched_and_begun_anew(lent: Walk, browser: Browser, size: str) -> None:
+    window = Walk.begin(browser, lent.url, size=SIZES[size], state=lent.context.storage_state())
+    window.open("/settings/accounts")
+    fork, name = panel(window, "Branch this account"), f"What if {size}"
+    fork.get_by_label("Name of the branch").fill(name)
+    look(window, f"branching-{size}")
+    fork.get_by_role("button", name="Open the branch").click()
+    window.page.wait_for_url(lambda url: "/settings" not in url, timeout=20 * SECS)
+    window.open("/settings/accounts")
+    rows = window.page.get_by_role("region", name="Your accounts").locator("tbody tr")
+    expect(rows.filter(has_text=name).first).to_contain_text("branch of", timeout=15 * SECS)
+    reset = panel(window, "Begin anew")
+    expect(reset).to_contain_text(f"Ends {name}")
+    reset.get_by_label("Type the account's name to confirm").fill(name)
+    reset.get_by_role("button", name="End it and begin anew").click()
+    window.page.wait_for_url(lambda url: "/settings" not in url, timeout=20 * SECS)
+    window.open("/settings/accounts")
+    expect(rows.filter(has_text=name)).to_have_count(2, timeout=15 * SECS)
+    expect(rows.filter(has_text=name).filter(has_text="READ-ONLY")).to_have_count(1)
+    expect(rows.filter(has_text="begun anew").first).to_be_visible()
+    look(window, f"anew-{size}")
+    assert window.complaints == []
+    window.context.close()
+    if size == "phone":
+        lent.context.close()

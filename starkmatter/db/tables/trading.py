@@ -35,7 +35,8 @@ class Account(SQLModel, table=True):
     `guarded`: a switch or a rule of its owner may apply, so that taking an order asks for them. `last_order_at` (wall
     time), `sold_at` and `loss_at` (venue time of the last sale, and of the last at a loss) say where somebody may have
     to read a warning before an order. A margin account borrows: its cash and its holdings may be below zero, and
-    `financed_through` is the last session whose nights have been charged.
+    `financed_through` is the last session whose nights have been charged. An account that begins where another one was
+    reset, or as a fork of another one, names it as its parent; a fork has what that had at `as_of` (venue time).
     """
 
     __tablename__ = "account"
@@ -44,6 +45,8 @@ class Account(SQLModel, table=True):
         CheckConstraint("venue IN ('replay', 'market')", name="account_venue_known"),
         CheckConstraint("reserved >= 0", name="account_reserved_not_negative"),
         CheckConstraint("kind IN ('cash', 'margin')", name="account_kind_known"),
+        CheckConstraint("branch IN ('reset', 'fork')", name="account_branch_known"),
+        CheckConstraint("(branch IS NULL) = (parent_id IS NULL)", name="account_branch_has_parent"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -69,6 +72,9 @@ class Account(SQLModel, table=True):
     closed_at: datetime | None = instant_column(nullable=True)
     kind: str = Field(default="cash", sa_column_kwargs={"server_default": "cash"})
     financed_through: date | None = None
+    parent_id: UUID | None = Field(default=None, foreign_key="account.id")
+    branch: str | None = None
+    as_of: datetime | None = instant_column(nullable=True)
 
 
 class AccountShare(SQLModel, table=True):

@@ -33,7 +33,17 @@ def accounts() -> rx.Component:
             rx.el.h1("Settings", style={"marginBottom": "14px"}),
             settings_tabs("Accounts"),
             rx.el.div(
-                panel("Your accounts", _list(), class_name="w7"),
+                rx.el.div(
+                    panel("Your accounts", _list()),
+                    rx.cond(
+                        FrameState.may_trade
+                        & (FrameState.account["access"] == "own")
+                        & (FrameState.account["preset"] != ""),
+                        rx.fragment(panel("Branch this account", _fork()), panel("Begin anew", _reset())),
+                    ),
+                    class_name="w7 grid",
+                    style={"alignContent": "start"},
+                ),
                 panel(
                     "Open an account",
                     rx.cond(
@@ -58,6 +68,7 @@ def _list() -> rx.Component:
             td(
                 rx.el.b(one["name"]),
                 rx.cond(one["read_only"] == "yes", rx.el.span("READ-ONLY", class_name="badge quiet")),
+                rx.cond(one["branch"] != "", rx.el.span(one["branch"], class_name="muted small", display="block")),
                 rx.cond(one["owner"] != "", rx.el.span("of ", one["owner"], class_name="muted small", display="block")),
             ),
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
@@ -253,6 +264,84 @@ def _form() -> rx.Component:
             on_done=FrameState.show_newest,
         ),
         class_name="body grid",
+    )
+
+
+def _fork() -> rx.Component:
+    account = FrameState.account
+    return rx.el.div(
+        RestForm.create(
+            rx.el.div(
+                _text_field("fork-name", "name", "Name of the branch", "What if"),
+                rx.el.div(
+                    rx.el.label("As it was at the close of", html_for="fork-on"),
+                    rx.el.input(id="fork-on", name="on", type="date", class_name="input"),
+                    class_name="field",
+                ),
+                rx.el.div(
+                    rx.el.label("How hard its market is", html_for="fork-preset"),
+                    rx.el.select(
+                        rx.el.option("As now", value=""),
+                        *[rx.el.option(one.stamp, value=one.name) for one in PRESETS.values()],
+                        id="fork-preset",
+                        name="preset",
+                        default_value="",
+                        class_name="input",
+                    ),
+                    class_name="field",
+                ),
+                class_name="fields",
+            ),
+            rx.el.p(
+                "Opens a paper account with the cash and shares of ",
+                rx.el.b(account["name"]),
+                ", as they are now or were at that close. It has no open orders and goes its own way from here; what "
+                "the shares have cost comes along.",
+                class_name="soft small",
+            ),
+            rx.el.div(rx.el.button("Open the branch", type="submit", class_name="btn"), class_name="actions"),
+            action="/api/v1/accounts/" + account["id"] + "/fork",
+            on_done=FrameState.show_newest,
+        ),
+        class_name="body",
+    )
+
+
+def _reset() -> rx.Component:
+    account = FrameState.account
+    return rx.el.div(
+        RestForm.create(
+            _text_field("reset-confirm", "confirm", "Type the account's name to confirm", ""),
+            rx.el.p(
+                "Ends ",
+                rx.el.b(account["name"]),
+                ": its open orders are canceled and it can only be read from then on, with its whole ledger. A new "
+                "account begins under the same name with what was first paid in. This cannot be taken back.",
+                class_name="soft small",
+            ),
+            rx.el.div(
+                rx.el.button("End it and begin anew", type="submit", class_name="btn danger"), class_name="actions"
+            ),
+            action="/api/v1/accounts/" + account["id"] + "/reset",
+            on_done=FrameState.show_newest,
+        ),
+        class_name="body",
+    )
+
+
+def _text_field(key: str, name: str, label: str, value: str) -> rx.Component:
+    return rx.el.div(
+        rx.el.label(label, html_for=key),
+        rx.el.input(
+            id=key,
+            name=name,
+            default_value=value,
+            max_length=60,
+            required=True,
+            auto_complete="off",
+            class_name="input",
+        ),
+        class_name="field",
     )
 
 

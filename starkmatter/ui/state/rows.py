@@ -41,6 +41,7 @@ NO_ACCOUNT: Row = dict.fromkeys(
         "kind",
         "call",
         "settles",
+        "branch",
     ),
     "",
 )
@@ -179,6 +180,17 @@ def _mode(one: AccountView) -> str:
     return f"{mode} · MARGIN" if one.kind == "margin" else mode
 
 
+def _branch(one: AccountView) -> str:
+    """How it came from another account, in words; empty for one that came from none."""
+    if one.branch == "reset":
+        return "begun anew"
+    if one.branch == "fork":
+        return (
+            f"branch of {one.parent_name or 'another account'}, as of {show.day(one.as_of)}" if one.as_of else "branch"
+        )
+    return ""
+
+
 def _margin_cells(one: AccountView) -> Row:
     """What a margin account owes and has to keep, and the call for more of it that is running."""
     state, call = one.margin, ""
@@ -224,6 +236,7 @@ def account_row(one: AccountView) -> Row:
         "access": one.access,
         "owner": "" if one.access == "own" else one.owner_name,
         "preset": one.preset if one.broker == "paper" else "",
+        "branch": _branch(one),
         "kind": one.kind,
         "settled": show.money(one.settled_cash),
         "unsettled": show.money(one.unsettled_cash),
