@@ -81,6 +81,7 @@ RULES: dict[str, Rule] = {
     "GET /admin/tokens": Rule("admin", "browser"),
     "DELETE /admin/tokens/{token_id}": Rule("admin", "browser"),
     "GET /instruments": Rule("user", "read"),
+    "PATCH /instruments/{symbol}": Rule("admin", "admin"),
     "GET /quotes": Rule("user", "read"),
     "GET /bars": Rule("user", "read"),
     "GET /fx": Rule("user", "read"),

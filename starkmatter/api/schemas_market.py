@@ -70,6 +70,11 @@ class ClockOut(Answer):
     ends_on: date | None
 
 
+class ChangedInstrument(Request):
+    venue: Venue = "replay"
+    borrowable: bool
+
+
 class Steer(Request):
     speed: int | None = None
     start_on: date | None = None

@@ -98,3 +98,19 @@ async def test_an_account_is_branched_and_begun_anew_over_rest(api: Api) -> None
     other = await api.as_person(await api.desk.person())
     for verb, body in (("fork", {"name": "x"}), ("reset", {"confirm": "Ideas"})):
         assert (await other.http.post(f"{at}/{verb}", json=body)).status_code == 404
+
+
+async def test_an_admin_says_which_shares_can_be_borrowed(api: Api) -> None:
+    account = await open_account(api, kind="margin")
+    at = "/api/v1/instruments/MSFT"
+    answer = await api.http.patch(at, json={"borrowable": False})
+    assert (answer.status_code, answer.json()["borrowable"]) == (200, False)
+    refused = await order(api, account, symbol="MSFT", allow_short=True)
+    assert refused["reject_reason"] == "Shares of MSFT cannot be borrowed now, so it cannot be sold short."
+    found = (await api.http.get("/api/v1/instruments", params={"query": "MSFT"})).json()["items"]
+    assert [one["borrowable"] for one in found] == [False]
+    assert (await api.http.patch("/api/v1/instruments/NONE", json={"borrowable": False})).status_code == 404
+    trader = await api.as_person(await api.desk.person())
+    assert (await trader.http.patch(at, json={"borrowable": True})).status_code == 403
+    logged = await api.desk.b.db.tuples("SELECT after FROM audit_event WHERE action = 'instrument.borrowable'")
+    assert [one[0]["borrowable"] for one in logged] in ([False], ["false"], ["False"])

@@ -84,3 +84,5 @@ CANCEL_OPEN = """
 SELECT order_id, owner_id, account_id, venue, symbol, status
   FROM cancel_open_orders(%(accounts)s::uuid[], %(clocks)s::jsonb, %(limit)s, %(now)s)
 """
+
+SET_BORROWABLE = "UPDATE instrument SET borrowable = %(borrowable)s WHERE venue = %(venue)s AND symbol = %(symbol)s"

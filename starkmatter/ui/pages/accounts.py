@@ -68,7 +68,12 @@ def _list() -> rx.Component:
             td(
                 rx.el.b(one["name"]),
                 rx.cond(one["read_only"] == "yes", rx.el.span("READ-ONLY", class_name="badge quiet")),
-                rx.cond(one["branch"] != "", rx.el.span(one["branch"], class_name="muted small", display="block")),
+                rx.cond(
+                    one["branch"] != "",
+                    rx.el.span(
+                        one["branch"], class_name="muted small", style={"display": "block", "whiteSpace": "normal"}
+                    ),
+                ),
                 rx.cond(one["owner"] != "", rx.el.span("of ", one["owner"], class_name="muted small", display="block")),
             ),
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
