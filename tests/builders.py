@@ -63,7 +63,7 @@ def order(text: str) -> OrderRequest:
     """`"buy 10 AAPL"`, `"sell 5 AAPL @ 101.50 gtc"`: market without a price, for the day unless a time is said.
 
     `stp=`, `trl=` and `pct=` make it a stop or trailing stop, `usd=` an order by amount, `until=` one that is good till
-    that date, `ext` one for extended hours.
+    that date, `ext` one for extended hours, `short` a sale that may open a short position.
     """
     side, qty, symbol, *words = text.split()
     said = dict(word.split("=") for word in words if "=" in word)
@@ -88,6 +88,7 @@ def order(text: str) -> OrderRequest:
         notional=figure.get("usd"),
         expires_on=date.fromisoformat(said["until"]) if "until" in said else None,
         extended_hours="ext" in words,
+        allow_short="short" in words,
     )
 
 
@@ -129,10 +130,12 @@ class Desk:
         await QuoteBoard(self.b.cache).publish("replay", fresh, clock=self.clock, now=utc_now())
         await self.broker.on_quotes(self.clock, fresh)
 
-    async def person(self, role: Role = "trader", cash: str = "100000") -> "Desk":
+    async def person(
+        self, role: Role = "trader", cash: str = "100000", preset: str = "realistic", kind: str = "cash"
+    ) -> "Desk":
         """Another person at the same market."""
         caller = await make_caller(self.b.db, role)
-        account_id = await make_account(self.b.db, caller, cash)
+        account_id = await make_account(self.b.db, caller, cash, preset, kind)
         return Desk(self.b, self.broker, caller, account_id, self.clock)
 
 
@@ -144,7 +147,9 @@ async def make_caller(db: Database, role: Role = "owner") -> Caller:
     return Caller(user_id, uuid4(), role, email, "Test")
 
 
-async def make_account(db: Database, caller: Caller, cash: str = "100000") -> UUID:
+async def make_account(
+    db: Database, caller: Caller, cash: str = "100000", preset: str = "realistic", kind: str = "cash"
+) -> UUID:
     """A paper account on the replay market with `cash` paid in before the open."""
     async with db.transaction() as connection:
         return await create_account(
@@ -155,6 +160,8 @@ async def make_account(db: Database, caller: Caller, cash: str = "100000") -> UU
             run_id=RUN_ID,
             venue_at=OPENS_AT - timedelta(hours=1),
             now=utc_now(),
+            preset=preset,
+            kind=kind,
         )
 
 

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from pydantic import Field
+
 from starkmatter.api.schemas import Answer, Instant, Money, Qty, Request
 from starkmatter.domain.quotes import Venue
 
@@ -50,6 +52,7 @@ class InstrumentOut(Answer):
     tradable: bool
     isin: str | None
     figi: str | None
+    borrowable: bool = Field(description="Whether its shares can be borrowed, to be sold short.")
 
 
 class ClockOut(Answer):
@@ -65,6 +68,11 @@ class ClockOut(Answer):
     start_on: date | None
     seed: int | None
     ends_on: date | None
+
+
+class ChangedInstrument(Request):
+    venue: Venue = "replay"
+    borrowable: bool
 
 
 class Steer(Request):

@@ -2,15 +2,21 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
+from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Ratio, Request
 from starkmatter.domain.cautions import CODES, CautionCode
-from starkmatter.domain.orders import OrderClass, OrderType, Relation, TimeInForce
+from starkmatter.domain.orders import AccountKind, OrderClass, OrderType, Relation, TimeInForce
+from starkmatter.domain.presets import PresetName
 from starkmatter.domain.quotes import Venue
+
+
+def _filled_in(value: Any) -> Any:
+    """What a form leaves empty is left out."""
+    return None if value == "" else value
 
 
 class NewAccount(Request):
@@ -19,6 +25,23 @@ class NewAccount(Request):
     broker: str = Field("paper", max_length=20)
     currency: str = Field("USD", min_length=3, max_length=3)
     cash: Figure = Decimal("100000")
+    preset: PresetName = Field("realistic", description="How hard the paper market is; it stays with the account.")
+    kind: AccountKind = Field("cash", description="Whether it may borrow money and shares; it stays with the account.")
+
+
+class Reset(Request):
+    confirm: str = Field(max_length=MAX_TEXT, description="The account's name: it ends and begins anew.")
+    cash: Figure | None = Field(None, description="What it begins with; left out, what was first paid in.")
+
+
+class Fork(Request):
+    name: str = Field(max_length=MAX_TEXT)
+    on: Annotated[date | None, BeforeValidator(_filled_in)] = Field(
+        None, description="As it was at the close of this day; left out, as it is now."
+    )
+    preset: Annotated[PresetName | None, BeforeValidator(_filled_in)] = Field(
+        None, description="Left out, the parent's."
+    )
 
 
 class DifferenceOut(Answer):
@@ -63,6 +86,17 @@ class AccountOut(Answer):
     created_at: Instant
     access: Literal["own", "trade", "view"]
     owner_name: str
+    preset: str = Field(description="How hard the paper market is, with the version that fills are stamped with.")
+    kind: AccountKind
+    call_state: str | None = Field(description="A call for more equity that is running: open, or closing positions.")
+    call_due_at: Instant | None
+    settled_cash: Money | None = Field(description="Of a paper cash account: cash that no trade still has to settle.")
+    unsettled_cash: Money | None = Field(description="Proceeds of sales that have yet to arrive (T+1).")
+    settled_on: date | None = Field(description="When the last of them comes.")
+    parent_id: UUID | None = Field(description="The account that it follows (reset) or branches from (fork).")
+    parent_name: str | None
+    branch: Literal["reset", "fork"] | None
+    as_of: Instant | None = Field(description="The instant whose cash and shares a fork began with, in venue time.")
 
 
 class TakeProfitIn(Request):
@@ -94,6 +128,7 @@ class NewOrder(Request):
     time_in_force: TimeInForce = "day"
     expires_on: date | None = Field(None, description="The last day of an order that is good till a date (`gtd`).")
     extended_hours: bool = False
+    allow_short: bool = Field(False, description="A sale may go below what is held, in a margin account.")
     order_class: OrderClass = Field(
         "simple",
         description="`bracket` (target and stop) and `oto` (one of them) follow the order as it fills; an `oco` is a "
@@ -141,6 +176,7 @@ class OrderOut(Answer):
     time_in_force: str
     expires_on: date | None
     extended_hours: bool
+    allow_short: bool
     status: str
     reject_reason: str | None
     reserved: Money
@@ -179,6 +215,9 @@ class PreviewOut(Answer):
     refusals: list[str]
     warnings: list[str]
     notes: list[str]
+    sold_short: Qty = Field(description="How many of the shares would be borrowed.")
+    equity_after: Money | None = Field(description="Of a margin account, once the order has filled.")
+    maintenance_after: Money | None = Field(description="What a margin account would have to keep then.")
     cautions: list[CautionOut]
 
 
@@ -207,6 +246,41 @@ class PositionOut(Answer):
     unrealized_pl: Money
     realized_pl: Money
     day_pl: Money
+
+
+class MarginCallOut(Answer):
+    id: UUID
+    called_at: Instant
+    due_at: Instant
+    ended_at: Instant | None
+    state: str
+    equity: Money
+    maintenance: Money
+    missing: Money
+    words: str
+
+
+class MarginOut(Answer):
+    """A margin account at the newest prices; `call` is what is missing to what it has to keep. Rates are yearly."""
+
+    account_id: UUID
+    currency: str
+    cash: Money
+    equity: Money
+    long_value: Money
+    short_value: Money
+    debit: Money
+    initial: Money
+    maintenance: Money
+    excess: Money
+    call: Money
+    reserved: Money = Field(description="Buying power that open orders take.")
+    buying_power: Money
+    interest_ratio: Ratio
+    borrow_ratio: Ratio
+    charged_through: date | None = Field(description="The last session whose nights were charged.")
+    unpriced: list[str]
+    calls: list[MarginCallOut]
 
 
 class PostingOut(Answer):

@@ -79,18 +79,22 @@ def good_faith(
     fills: Sequence[PastFill],
     calendar: SessionCalendar,
     *,
+    qty: Decimal,
     cash: Decimal,
     held_qty: Decimal,
     venue_now: datetime,
+    paid_in: Sequence[CashMove] = (),
 ) -> Caution | None:
-    """A sale of shares before the money that paid for them has settled. `fills`: those of the last days, oldest first.
+    """A sale of `qty` shares before the money that paid for them has settled. `fills`: of the last days, oldest first.
 
-    `cash` and `held_qty` are the account's and the position now.
+    `cash` and `held_qty` are the account's and the position now, `paid_in` what else moved its cash in those days: a
+    purchase is paid by what is paid in after it, too, from that day on.
     """
     if request.side != "sell" or not fills:
         return None
     today = exchange_day(venue_now)
-    moves = [CashMove(cash - sum((one.cash for one in fills), ZERO), min(exchange_day(fills[0].executed_at), today))]
+    moved = sum((one.cash for one in fills), ZERO) + sum((one.cash for one in paid_in), ZERO)
+    moves = [CashMove(cash - moved, min(exchange_day(fills[0].executed_at), today)), *paid_in]
     bought = sum((one.qty for one in fills if one.symbol == request.symbol and one.side == "buy"), ZERO)
     sold = sum((one.qty for one in fills if one.symbol == request.symbol and one.side == "sell"), ZERO)
     lots: list[PaidLot] = []
@@ -108,7 +112,7 @@ def good_faith(
             moves.append(CashMove(one.cash, settles_on(calendar, day)))
     except ValueError:  # the calendar ends before the settlement: nothing is known of it
         return None
-    words = sold_too_early(lots, request.symbol, request.qty, today)
+    words = sold_too_early(lots, request.symbol, qty, today)
     return None if words is None else Caution("good_faith", words)
 
 

@@ -1,17 +1,18 @@
 """What an execution costs besides its price, line by line, from published fee schedules kept as data with their dates.
 
-Every line is rounded up to the cent by itself and for each execution, which is never less than a broker charges that
-rounds once a day. Rates hold from their day on; a day before the first one is charged at the oldest rate kept.
+Every line is rounded up to the cent by itself: regulatory ones for each execution, commissions and charges per share
+for the whole order, so that many parts cost no more than one. A sale is never charged more than it brings in. Rates
+hold from their day on; a day before the first one is charged at the oldest rate kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
-from starkmatter.domain.money import ZERO, money_text, plain, up_to_cents
+from starkmatter.domain.money import ZERO, money_text, plain, to_cents, up_to_cents
 from starkmatter.domain.orders import Side
 
 MILLION = 1_000_000
@@ -48,7 +49,7 @@ Rate = TypeVar("Rate", SecRate, TafRate)
 
 @dataclass(frozen=True, slots=True)
 class ShareFee:
-    """A charge per share of purchases and sales alike, in USD."""
+    """A charge per share of purchases and sales alike, in USD; the order as a whole is rounded up to the cent."""
 
     name: str
     per_share: Decimal
@@ -126,9 +127,12 @@ class FeeSchedule:
         value = qty * price
         found = self._commission(qty, value, before_qty, before_value, month_qty)
         for fee in self.per_share:
-            found.append(FeeLine(fee.name, up_to_cents(qty * fee.per_share), _share_words(fee)))
+            so_far = up_to_cents(before_qty * fee.per_share)
+            charged = up_to_cents((before_qty + qty) * fee.per_share) - so_far
+            found.append(FeeLine(fee.name, charged, _share_words(fee)))
         if side == "sell":
             found += self._regulatory(qty, value, on)
+            found = _within(found, to_cents(before_value + value) - to_cents(before_value))
         return tuple(line for line in found if line.charged > 0)
 
     def _commission(
@@ -143,7 +147,8 @@ class FeeSchedule:
         line = FeeLine("Commission", charged, f"{_commission_words(terms, month_qty)}, rounded up to the cent{already}")
         if not terms.pass_through_ratio:
             return [line]
-        passed = up_to_cents(charged * terms.pass_through_ratio)
+        ratio = terms.pass_through_ratio
+        passed = up_to_cents((so_far + charged) * ratio) - up_to_cents(so_far * ratio)
         return [line, FeeLine("Pass-through fees", passed, f"{plain(terms.pass_through_ratio)} of the commission")]
 
     def _regulatory(self, qty: Decimal, value: Decimal, on: date | None) -> list[FeeLine]:
@@ -156,6 +161,18 @@ class FeeSchedule:
             charged = min(up_to_cents(qty * taf.per_share), taf.max_per_trade)
             found.append(FeeLine("Trading Activity Fee", charged, _taf_words(taf)))
         return found
+
+
+def _within(lines: list[FeeLine], proceeds: Decimal) -> list[FeeLine]:
+    """The lines as far as the proceeds of the sale reach, the first ones first."""
+    left, found = proceeds, []
+    for line in lines:
+        charged = min(line.charged, left)
+        left -= charged
+        if charged < line.charged:
+            line = replace(line, charged=charged, basis=f"{line.basis}, at most what the sale brings in")
+        found.append(line)
+    return found
 
 
 def _rate_on(rates: Sequence[Rate], on: date | None) -> Rate:

@@ -9,7 +9,7 @@ from starkmatter.domain.orders import Side
 
 @dataclass(frozen=True, slots=True)
 class HoldingState:
-    """`qty` shares held, what they cost together, and the profit of what was sold."""
+    """`qty` shares held (below zero: short), what they cost together, and the profit of what was closed."""
 
     qty: Decimal = ZERO
     cost_basis: Decimal = ZERO
@@ -21,18 +21,30 @@ class HoldingState:
         return to_micros(self.cost_basis / self.qty) if self.qty else ZERO
 
 
-def after_fill(state: HoldingState, side: Side, qty: Decimal, cash: Decimal) -> HoldingState:
+def after_fill(
+    state: HoldingState, side: Side, qty: Decimal, cash: Decimal, *, may_short: bool = False
+) -> HoldingState:
     """The holding after a fill that moved `cash` (negative for a purchase, fees included).
 
-    Selling part takes the same part of the cost basis, rounded half away from zero to six decimals; selling all takes
-    all of it, so no residue of cost can outlive the shares. Raises ValueError when more is sold than held.
+    What closes takes its part of the cost basis, rounded half away from zero to six decimals; closing all takes all of
+    it, so no residue of cost can outlive the shares. What opens adds to it: a short has the cost of what came in for
+    it, below zero. A fill that goes through zero does both, its cash in proportion. Raises ValueError when more is sold
+    than held, unless the account `may_short`.
     """
-    if side == "buy":
-        return HoldingState(state.qty + qty, state.cost_basis - cash, state.realized_pl)
-    if qty > state.qty:
+    signed = qty if side == "buy" else -qty
+    if side == "sell" and qty > max(state.qty, ZERO) and not may_short:
         raise ValueError(f"cannot sell {qty} of {state.qty}")
-    basis = state.cost_basis if qty == state.qty else _round_half_up(state.cost_basis * qty / state.qty)
-    return HoldingState(state.qty - qty, state.cost_basis - basis, state.realized_pl + cash - basis)
+    closed = min(abs(state.qty), qty) if state.qty * signed < 0 else ZERO
+    if closed == 0:
+        return HoldingState(state.qty + signed, state.cost_basis - cash, state.realized_pl)
+    whole = closed == abs(state.qty)
+    basis = state.cost_basis if whole else _round_half_up(state.cost_basis * closed / abs(state.qty))
+    closing_cash = cash if closed == qty else _round_half_up(cash * closed / qty)
+    return HoldingState(
+        state.qty + signed,
+        state.cost_basis - basis - (cash - closing_cash),
+        state.realized_pl + closing_cash - basis,
+    )
 
 
 def _round_half_up(value: Decimal) -> Decimal:

@@ -31,7 +31,8 @@ class Instrument:
 
     `data_quality` is `close_only` when the source has closes alone, so that the replay's open, high and low are
     synthesized; `data_note` says that in words. `tradable` is False for what can only be watched. `isin`
-    and `figi` (of all its listings in one country) are None until somebody has told them.
+    and `figi` (of all its listings in one country) are None until somebody has told them. Shares that are not
+    `borrowable` cannot be sold short.
     """
 
     symbol: str
@@ -50,6 +51,7 @@ class Instrument:
     tradable: bool
     isin: str | None = None
     figi: str | None = None
+    borrowable: bool = True
 
 
 def class_of(symbol: str) -> AssetClass:

@@ -19,6 +19,11 @@ FEES = "expenses:fees"
 ROUNDING = "equity:rounding"
 DIVIDENDS = "income:dividends"
 INTEREST = "income:interest"
+BORROWED_SHARES = "expenses:borrowed shares"
+BORROWED_MONEY = "expenses:borrowed money"
+# What shares that an account began with have cost before: written down, moving nothing.
+OPENING_COST = "memo:opening cost"
+OPENING_COST_OFFSET = "memo:opening cost offset"
 ADJUSTMENTS = "equity:adjustments"
 
 
@@ -57,11 +62,24 @@ def imbalance(legs: Iterable[Leg]) -> dict[str, Decimal]:
     return {commodity: amount for commodity, amount in sums.items() if amount != 0}
 
 
-def book_fill(side: Side, symbol: str, qty: Decimal, price: Decimal, fees: Decimal, currency: str) -> Booking:
-    """A trade of `qty` shares at `price` with `fees`, all positive, in `currency`."""
+def book_fill(
+    side: Side,
+    symbol: str,
+    qty: Decimal,
+    price: Decimal,
+    fees: Decimal,
+    currency: str,
+    *,
+    before_value: Decimal = ZERO,
+) -> Booking:
+    """A trade of `qty` shares at `price` with `fees`, all positive, in `currency`.
+
+    `before_value` is what the same order had traded before (shares times price): its cash is rounded to the cent as a
+    whole, so that an order in many parts costs what it costs in one.
+    """
     sign = 1 if side == "buy" else -1
     exact = to_micros(qty * price)
-    paid = to_cents(exact)
+    paid = to_cents(before_value + exact) - to_cents(before_value)
     legs = [
         Leg(CASH, currency, -sign * paid - fees),
         Leg(TRADING, currency, sign * exact),
@@ -102,11 +120,48 @@ def book_brought_in(symbol: str, qty: Decimal, worth: Decimal, currency: str) ->
     )
 
 
+def book_opening(symbol: str, signed_qty: Decimal, worth: Decimal, cost: Decimal, currency: str) -> Booking:
+    """Shares that a branch of an account begins with (below zero: owed), paid in at what they are worth now.
+
+    `worth` and `cost`, what they have cost before, have the sign of the shares; the cost is written down, no more.
+    """
+    cents = to_cents(worth)
+    verb = "Began with" if signed_qty > 0 else "Began short"
+    return Booking(
+        "deposit",
+        f"{verb} {plain(abs(signed_qty))} {symbol} worth {money_text(abs(cents))} {currency}",
+        (
+            Leg(TRADING, currency, cents),
+            Leg(DEPOSITS, currency, -cents),
+            Leg(HOLDING, symbol, signed_qty),
+            Leg(TRADING, symbol, -signed_qty),
+            Leg(OPENING_COST, currency, cost),
+            Leg(OPENING_COST_OFFSET, currency, -cost),
+        ),
+    )
+
+
 def book_activity(kind: str, text: str, cash: Decimal, currency: str) -> Booking:
     """Cash that moved at a broker without a trade: fee, dividend, interest, deposit or withdrawal."""
     against = {"fee": FEES, "dividend": DIVIDENDS, "interest": INTEREST}.get(kind, DEPOSITS)
     cents = to_cents(cash)
     return Booking(kind, text, (Leg(CASH, currency, cents), Leg(against, currency, -cents)))
+
+
+def book_borrowed_shares(symbol: str, qty: Decimal, nights: int, fee: Decimal, currency: str) -> Booking:
+    """What `qty` (positive) borrowed shares cost over so many nights; `fee` in whole cents."""
+    text = f"Borrowed {plain(qty)} {symbol} for {_nights(nights)}"
+    return Booking("borrow_fee", text, (Leg(CASH, currency, -fee), Leg(BORROWED_SHARES, currency, fee)))
+
+
+def book_borrowed_money(debit: Decimal, nights: int, interest: Decimal, currency: str) -> Booking:
+    """Interest on `debit` (positive) owed over so many nights, in whole cents."""
+    text = f"Owed {money_text(debit)} {currency} for {_nights(nights)}"
+    return Booking("margin_interest", text, (Leg(CASH, currency, -interest), Leg(BORROWED_MONEY, currency, interest)))
+
+
+def _nights(nights: int) -> str:
+    return "a night" if nights == 1 else f"{nights} nights"
 
 
 def book_adjustment(text: str, commodity: str, change: Decimal, *, is_cash: bool) -> Booking:

@@ -53,12 +53,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class MarginState:
-    """Where a margin account stands. `debit` is what it owes; every figure but `equity` and `excess` is not negative.
+    """Where a margin account stands. `debit` is what it owes; figures but `cash`, `equity`, `excess` are not negative.
 
     `excess` is what equity has above maintenance, `call` what is missing to it. `buying_power`: the value of shares
     that could be bought now.
     """
 
+    cash: Decimal
     long_value: Decimal
     short_value: Decimal
     equity: Decimal
@@ -106,7 +107,7 @@ def margin_state(cash: Decimal, positions: Sequence[Position], rules: MarginRule
     power = max(ZERO, min(power, (equity - maintenance) / rules.maintenance_long_ratio))
     if equity < rules.min_equity:
         power = min(power, max(ZERO, cash - short_value * rules.initial_short_ratio))
-    return MarginState(long_value, short_value, equity, max(ZERO, -cash), initial, maintenance, power)
+    return MarginState(cash, long_value, short_value, equity, max(ZERO, -cash), initial, maintenance, power)
 
 
 def short_equity_needed(qty: Decimal, price: Decimal, rules: MarginRules = REG_T) -> Decimal:

@@ -21,6 +21,7 @@ AUCTION_TIMES: frozenset[TimeInForce] = frozenset({"opg", "cls"})
 OrderClass = Literal["simple", "bracket", "oco", "oto"]
 Relation = Literal["at_or_above", "at_or_below"]
 AccountMode = Literal["paper", "live"]
+AccountKind = Literal["cash", "margin"]
 
 
 class OrderStatus(StrEnum):

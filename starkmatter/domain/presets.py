@@ -116,6 +116,7 @@ HARSH = Preset(
     summary="Half of what is shown, a twentieth of the volume, impact by the square root of the size, commissions.",
 )
 
+PresetName = Literal["frictionless", "alpaca", "realistic", "harsh"]
 PRESETS: dict[str, Preset] = {one.name: one for one in (FRICTIONLESS, ALPACA, REALISTIC, HARSH)}
 BY_STAMP: dict[str, Preset] = {one.stamp: one for one in (*PRESETS.values(), REALISTIC_1)}
 

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from starkmatter.domain.fees import total
 from starkmatter.domain.freshness import age_of, age_text, is_late, is_stale
 from starkmatter.domain.instruments import Instrument, untradable_words
+from starkmatter.domain.margin import REG_T, MarginRules, short_equity_needed
 from starkmatter.domain.matching import Preset, collar_price
 from starkmatter.domain.money import CENT, ZERO, is_multiple, money_text, plain, up_to_cents
 from starkmatter.domain.order_rules import SHARE_STEP, WHOLE, problems
-from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderRequest, qty_for
+from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderRequest, Side, qty_for
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.domain.sessions import exchange_day
 
@@ -16,6 +18,7 @@ MARKET_COLLAR_RATIO = Decimal("0.05")
 LIMIT_COLLAR_RATIO = Decimal("0.20")
 MAX_ORDER_QTY = Decimal(1_000_000)
 CROWDED_RATIO = Decimal("0.10")
+ROUNDING_ROOM = 2 * CENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Reservation:
 
 
 NOTHING = Reservation(ZERO, ZERO)
+# A market sale short is reckoned at the ask and as much more, as Alpaca does (Alpaca, Margin and short selling).
+SHORT_COLLAR_RATIO = Decimal("0.03")
 
 
 def reference_price(request: OrderRequest, quote: Quote | None) -> Decimal | None:
@@ -75,14 +80,89 @@ def reserve(request: OrderRequest, quote: Quote | None, instrument: Instrument, 
     if worst is None or worst <= 0:
         return NOTHING
     qty = request.qty if request.notional is None else request.notional / worst
-    fees = sum((line.charged for line in preset.fees.lines("buy", qty, worst)), ZERO)
-    return Reservation(up_to_cents(request.notional or qty * worst) + fees, worst)
+    return Reservation(
+        up_to_cents(request.notional or qty * worst) + total(preset.fees.lines("buy", qty, worst)), worst
+    )
+
+
+def reserve_margin(
+    request: OrderRequest, quote: Quote | None, instrument: Instrument, preset: Preset, rules: MarginRules = REG_T
+) -> Reservation:
+    """The buying power that the order takes if it opens a position, up to the cent: by the value of shares bought.
+
+    A purchase takes its worst price, a short sale what its equity (`margin.short_equity_needed`) could buy. Fees come
+    off the equity and so count as often as it is lent upon. Nothing for a sale that may not open a short.
+    """
+    if request.side == "sell":
+        price = short_price(request, quote, instrument) if request.allow_short else None
+    else:
+        price = worst_price(request, quote, instrument)
+    if price is None or price <= 0:
+        return NOTHING
+    qty = request.qty if request.notional is None else request.notional / price
+    return Reservation(margin_still_needed(preset, request.side, qty, price, rules=rules), price)
+
+
+def short_price(request: OrderRequest, quote: Quote | None, instrument: Instrument) -> Decimal | None:
+    """What a share sold short is reckoned at: its limit or a little above the ask, whichever is more."""
+    if quote is None:
+        return request.limit_price
+    ask = quote.ask if quote.ask is not None else quote.last
+    above = collar_price("buy", ask, SHORT_COLLAR_RATIO, instrument.tick_size)
+    return above if request.limit_price is None else max(above, request.limit_price)
+
+
+def margin_still_needed(
+    preset: Preset,
+    side: Side,
+    rest_qty: Decimal,
+    price: Decimal,
+    *,
+    filled_qty: Decimal = ZERO,
+    filled_value: Decimal = ZERO,
+    rules: MarginRules = REG_T,
+) -> Decimal:
+    """The buying power that the rest of an opening order takes, after what it has filled already."""
+    if rest_qty <= 0:
+        return ZERO
+    times = 1 / rules.initial_long_ratio
+    fees = total(preset.fees.lines(side, rest_qty, price, before_qty=filled_qty, before_value=filled_value))
+    value = rest_qty * price if side == "buy" else short_equity_needed(rest_qty, price, rules) * times
+    return up_to_cents(value + fees * times)
+
+
+def still_needed(
+    preset: Preset, rest_qty: Decimal, worst: Decimal, *, filled_qty: Decimal = ZERO, filled_value: Decimal = ZERO
+) -> Decimal:
+    """The most that the rest of a purchase can still cost, its commission included, after what it has filled already.
+
+    Reserving no less than this after each execution is what keeps cash from ever going below zero: what an execution
+    costs and what is needed after it are together never more than what was needed before.
+    """
+    if rest_qty <= 0:
+        return ZERO
+    fees = total(preset.fees.lines("buy", rest_qty, worst, before_qty=filled_qty, before_value=filled_value))
+    return up_to_cents(rest_qty * worst) + fees + _rounding_room(rest_qty * worst, filled_value)
+
+
+def _rounding_room(rest_value: Decimal, filled_value: Decimal) -> Decimal:
+    """The order is rounded as a whole: where it stands at a part of a cent, the next part may be rounded up more."""
+    exact = is_multiple(rest_value, CENT) and is_multiple(filled_value, CENT)
+    return ZERO if exact else ROUNDING_ROOM
 
 
 def refusals(
-    request: OrderRequest, instrument: Instrument | None, quote: Quote | None, clock: VenueClock | None
+    request: OrderRequest,
+    instrument: Instrument | None,
+    quote: Quote | None,
+    clock: VenueClock | None,
+    *,
+    lends: bool = False,
 ) -> list[str]:
-    """Why the order would not be taken, one sentence each; empty when nothing but buying power is left to check."""
+    """Why the order would not be taken, one sentence each; empty when nothing but buying power is left to check.
+
+    `lends`: it is for a margin account, which may sell short.
+    """
     if instrument is None:
         return [f"There is no instrument {request.symbol} on this market."]
     found: list[str] = []
@@ -97,6 +177,7 @@ def refusals(
         quote=quote,
     )
     found += _not_offered(request)
+    found += _not_lent(request, instrument, lends)
     if request.qty > MAX_ORDER_QTY and is_multiple(request.qty, instrument.lot_size):
         found.append(f"One order may have {plain(MAX_ORDER_QTY)} shares at most.")
     if clock is None:
@@ -124,8 +205,6 @@ def refusals(
 def _not_offered(request: OrderRequest) -> list[str]:
     """What the language of orders has and nothing here carries out yet."""
     found = []
-    if request.allow_short:
-        found.append("Short selling is not offered on this account.")
     if request.order_class in {"bracket", "oto"} and request.side == "sell":
         found.append("A sale with orders behind it would open a short position, which is not offered on this account.")
     if request.order_class == "oco" and request.side == "buy":
@@ -135,6 +214,19 @@ def _not_offered(request: OrderRequest) -> list[str]:
     if request.notional is not None and request.notional > 0 and not is_multiple(request.notional, CENT):
         found.append("An amount has whole cents.")
     return found
+
+
+def _not_lent(request: OrderRequest, instrument: Instrument, lends: bool) -> list[str]:
+    """Why nobody lends the shares that the order may sell short."""
+    if not request.allow_short:
+        return []
+    if not lends:
+        return ["Short selling is not offered on this account: it takes a margin account on paper."]
+    if not instrument.borrowable:
+        return [f"Shares of {instrument.symbol} cannot be borrowed now, so it cannot be sold short."]
+    if request.order_class != "simple":
+        return ["A short sale is an order of its own: orders behind it or beside it are not offered."]
+    return []
 
 
 def consequences(request: OrderRequest, qty: Decimal, price: Decimal | None) -> list[str]:

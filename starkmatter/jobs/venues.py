@@ -12,6 +12,7 @@ from starkmatter.backends import Backends
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import Unavailable
 from starkmatter.jobs.leader import Leadership
+from starkmatter.jobs.lending import tell_owners
 from starkmatter.jobs.sources import MarketSources
 from starkmatter.market.market_feed import MarketFeed
 from starkmatter.market.pace import InPlay
@@ -23,6 +24,7 @@ from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.events import WAKE_CHANNEL
 from starkmatter.trading.in_play import in_play
+from starkmatter.trading.lending.desk import LendingDesk
 
 POLL_SECS = 0.25
 GATHER_SECS = 0.004
@@ -33,7 +35,7 @@ log = structlog.get_logger("worker")
 
 
 class VenueAtWork:
-    """What both venues share: the paper broker with its outbox, the line of values and the alerts."""
+    """What both venues share: the paper broker with its outbox, the lender, the line of values and the alerts."""
 
     def __init__(self, b: Backends, leadership: Leadership, venue: Venue) -> None:
         self._b = b
@@ -42,9 +44,12 @@ class VenueAtWork:
         self._broker = PaperBroker(b.db, b.cache, venue)
         self._recorder = EquityRecorder(b.db, venue)
         self._alerts = AlertWatch(b, venue)
+        self._lending = LendingDesk(b, venue)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         await self._leadership.confirm()
+        # Nights are charged before anything of the next session is traded or valued.
+        await tell_owners(self._b, await self._lending.on_quotes(clock, quotes))
         await self._broker.on_quotes(clock, quotes)
         await self._recorder.on_quotes(clock, quotes)
         await self._alerts.on_quotes(clock, quotes)

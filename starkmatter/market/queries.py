@@ -25,7 +25,7 @@ COPY_SESSIONS: LiteralString = "COPY market_session (exchange, session_on, opens
 
 INSTRUMENTS: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi, borrowable
   FROM instrument
  WHERE venue = %(venue)s
    AND (%(pattern)s::text IS NULL OR symbol ILIKE %(pattern)s OR name ILIKE %(pattern)s)
@@ -35,14 +35,14 @@ SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
 
 INSTRUMENT: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi, borrowable
   FROM instrument
  WHERE venue = %(venue)s AND symbol = %(symbol)s
 """
 
 INSTRUMENTS_NAMED: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi, borrowable
   FROM instrument
  WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s)
 """
@@ -69,7 +69,7 @@ UPDATE instrument SET isin = coalesce(%(isin)s, isin), figi = coalesce(%(figi)s,
 # What an identifier stands for: one of a share belongs to one symbol.
 INSTRUMENT_CALLED: LiteralString = """
 SELECT symbol, name, kind, exchange, currency, tick_size, lot_size, sector,
-       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi
+       data_quality, data_note, source, data_starts_on, data_ends_on, tradable, isin, figi, borrowable
   FROM instrument
  WHERE venue = %(venue)s AND (isin = %(isin)s OR figi = %(figi)s) ORDER BY symbol LIMIT 1
 """

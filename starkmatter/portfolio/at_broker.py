@@ -69,6 +69,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
                 "broker": broker,
                 "currency": CURRENCY,
                 "preset": REALISTIC.name,
+                "kind": "cash",
                 "run": None,
                 "now": now,
                 "venue_at": now,

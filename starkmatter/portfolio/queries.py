@@ -4,16 +4,104 @@ from starkmatter.accounts.sharing.queries import MAY_SEE
 
 INSERT_ACCOUNT = """
 INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
-                     opened_venue_at)
+                     opened_venue_at, kind)
 VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
-        %(venue_at)s)
+        %(venue_at)s, %(kind)s)
 """
 
 MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
 
+# --- new beginnings and branches -------------------------------------------------------------------------------------
+
+PLAN_OF = """
+SELECT a.id, a.user_id, a.name, a.venue, a.broker, a.currency, a.preset, a.kind, a.run_id, a.closed_at,
+       a.opened_venue_at,
+       (SELECT leg.amount FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+         WHERE e.account_id = a.id AND e.kind = 'deposit' AND leg.account = 'assets:cash' ORDER BY e.id LIMIT 1)
+       AS first_cash
+  FROM account a WHERE a.id = %(account)s AND a.user_id = %(user)s
+"""
+
+LOCK_OPEN_ORDERS = """
+SELECT id, status, symbol FROM trade_order
+ WHERE account_id = %s
+   AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
+ ORDER BY id FOR UPDATE
+"""
+
+CLOSE_ONE = "UPDATE account SET closed_at = %s WHERE id = %s AND closed_at IS NULL"
+
+COUNT_OPEN = """
+SELECT count(*) FROM trade_order
+ WHERE account_id = %s
+   AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
+"""
+
+LAST_POINT = """
+INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
+SELECT %(account)s, %(at)s, %(equity)s, a.cash,
+       coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+                  WHERE e.account_id = a.id AND e.kind IN ('deposit', 'withdrawal')
+                    AND leg.account = 'equity:deposits'), 0)
+  FROM account a WHERE a.id = %(account)s
+    ON CONFLICT (account_id, venue_at) DO UPDATE
+   SET equity = excluded.equity, cash = excluded.cash, net_deposits = excluded.net_deposits
+"""
+
+END_CALLS = """
+UPDATE margin_call SET state = 'closed', ended_at = %(at)s, words = 'The account was reset.'
+ WHERE account_id = %(account)s AND ended_at IS NULL
+"""
+
+SET_PARENT = "UPDATE account SET parent_id = %(parent)s, branch = %(branch)s, as_of = %(as_of)s WHERE id = %(account)s"
+
+# Whoever was let in, and what bounds the account, come along to a new beginning: it is no way around a switch or rule.
+TAKE_ALONG = (
+    """
+    INSERT INTO account_share (account_id, user_id, level, shared_by, created_at)
+    SELECT %(account)s, user_id, level, shared_by, %(now)s FROM account_share WHERE account_id = %(parent)s
+    """,
+    """
+    INSERT INTO trading_rule (id, user_id, account_id, kind, value, loosens_to, loosens_at, updated_at)
+    SELECT gen_random_uuid(), user_id, %(account)s, kind, value, loosens_to, loosens_at, updated_at
+      FROM trading_rule WHERE account_id = %(parent)s
+    """,
+    """
+    INSERT INTO trading_stop (id, user_id, account_id, broker, allows_reducing, reason, set_by, set_at, swept_at)
+    SELECT gen_random_uuid(), user_id, %(account)s, broker, allows_reducing, reason, set_by, set_at, swept_at
+      FROM trading_stop WHERE account_id = %(parent)s
+    """,
+    """
+    UPDATE account a SET guarded = is_guarded(a.id, a.user_id, a.broker), approval_drift_pct = p.approval_drift_pct
+      FROM account p WHERE a.id = %(account)s AND p.id = %(parent)s
+    """,
+)
+
+# Everything that moved cash or shares of an account up to an instant, in the order it was booked.
+BOOKED_UNTIL = """
+SELECT e.kind, f.symbol, f.side, f.qty, e.accounts, e.commodities, e.amounts, e.description
+  FROM ledger_entry e LEFT JOIN fill f ON f.id = e.fill_id
+ WHERE e.account_id = %(account)s AND e.venue_at <= %(until)s ORDER BY e.id
+"""
+
+PUT_OPENED = """
+INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
+VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost)s, 0, 0, %(at)s, %(at)s)
+"""
+
+CLOSE_OF_SESSION = """
+SELECT closes_at FROM market_session WHERE exchange = %(exchange)s AND session_on <= %(on)s
+ ORDER BY session_on DESC LIMIT 1
+"""
+
+LOCKED_CASH = "SELECT cash, reserved FROM account WHERE id = %s AND closed_at IS NULL FOR NO KEY UPDATE"
+
+HELD = "SELECT symbol, signed_qty, cost_basis FROM holding WHERE account_id = %s AND signed_qty <> 0"
+
 MOVE_FREE_CASH = """
 UPDATE account SET cash = cash + %(cash)s
- WHERE id = %(account)s AND closed_at IS NULL AND cash - reserved + %(cash)s >= 0
+ WHERE id = %(account)s AND closed_at IS NULL
+   AND (cash - reserved + %(cash)s >= 0 OR (kind = 'margin' AND %(cash)s > 0))
 """
 
 INSERT_SNAPSHOT = """
@@ -26,8 +114,10 @@ _ACCOUNT_COLUMNS = """
        (a.closed_at IS NOT NULL) AS read_only, a.opened_venue_at, a.frozen_reason,
        CASE WHEN a.user_id = %(user)s THEN 'own' ELSE (
             SELECT s.level FROM account_share s WHERE s.account_id = a.id AND s.user_id = %(user)s) END AS access,
-       u.display_name AS owner_name
+       u.display_name AS owner_name, a.kind, c.due_at AS call_due_at, c.state AS call_state,
+       a.parent_id, a.branch, a.as_of, (SELECT p.name FROM account p WHERE p.id = a.parent_id) AS parent_name
   FROM account a JOIN app_user u ON u.id = a.user_id
+  LEFT JOIN margin_call c ON c.account_id = a.id AND c.ended_at IS NULL
 """
 
 ACCOUNTS = f"""
@@ -210,7 +300,14 @@ SELECT 'I3', 'account ' || h.account_id, h.symbol || ' is ' || h.signed_qty || '
  WHERE h.signed_qty <> coalesce(f.qty, 0) OR h.signed_qty <> coalesce(p.amount, 0)
 UNION ALL
 SELECT 'I4', 'account ' || id, 'cash ' || cash || ' does not cover reserved ' || reserved
-  FROM account WHERE broker = 'paper' AND cash - reserved < 0
+  FROM account WHERE broker = 'paper' AND kind = 'cash' AND cash - reserved < 0
+UNION ALL
+SELECT 'I4', 'account ' || h.account_id, 'a cash account is short ' || -h.signed_qty || ' ' || h.symbol
+  FROM holding h JOIN account a ON a.id = h.account_id AND a.kind = 'cash' WHERE h.signed_qty < 0
+UNION ALL
+SELECT 'I4', 'order ' || o.id, 'it closes a position and holds ' || o.reserved
+  FROM trade_order o JOIN account a ON a.id = o.account_id AND a.kind = 'margin'
+ WHERE NOT o.opens AND o.reserved <> 0
 UNION ALL
 SELECT 'I5', 'account ' || a.id, 'reserved is ' || a.reserved || ', its orders hold ' || coalesce(o.reserved, 0)
   FROM account a LEFT JOIN open_buys o ON o.account_id = a.id WHERE a.reserved <> coalesce(o.reserved, 0)

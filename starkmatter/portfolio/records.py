@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from starkmatter.domain.orders import AccountMode
+from starkmatter.domain.margin import MarginState
+from starkmatter.domain.orders import AccountKind, AccountMode
 from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
 
 Access = Literal["own", "trade", "view"]
+Branch = Literal["reset", "fork"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class AccountRow:
     frozen_reason: str | None
     access: Access
     owner_name: str
+    kind: AccountKind
+    call_due_at: datetime | None
+    call_state: str | None
+    parent_id: UUID | None
+    branch: Branch | None
+    as_of: datetime | None
+    parent_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,13 @@ class AccountView:
 
     `day_pl` is the change of equity since the previous session's close, deposits excluded. `stale` says that at
     least one position was valued at a quote older than it should be or at cost. `access` says what it is to the caller:
-    their own, or somebody else's they may trade on or look at.
+    their own, or somebody else's they may trade on or look at. `preset` is how hard the paper market is to it, with the
+    version that its next fill is stamped with; of an account at a broker it says nothing. A margin account has its
+    `margin` (None in a cash account, and for one that is closed), and when a call for more equity is to be met, if one
+    is running: `call_state` is then open, or closing while positions are closed for it. Of a paper cash account
+    `settled_cash` is what has settled and no purchase claims, `unsettled_cash` the rest of its cash: proceeds that come
+    by `settled_on`. None where it is not known. `branch` says how it came from its parent: it follows one that was
+    reset, or is a fork with what that had at `as_of`.
     """
 
     id: UUID
@@ -63,6 +78,18 @@ class AccountView:
     created_at: datetime
     access: Access
     owner_name: str
+    preset: str
+    kind: AccountKind = "cash"
+    margin: MarginState | None = None
+    call_due_at: datetime | None = None
+    call_state: str | None = None
+    settled_cash: Decimal | None = None
+    unsettled_cash: Decimal | None = None
+    settled_on: date | None = None
+    parent_id: UUID | None = None
+    parent_name: str | None = None
+    branch: Branch | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

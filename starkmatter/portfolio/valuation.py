@@ -13,13 +13,16 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.domain.margin import MarginState, Position, margin_state
 from starkmatter.domain.money import ZERO, to_cents, to_micros
+from starkmatter.domain.presets import preset_of
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
+from starkmatter.trading.settling import Settling, settling_of
 
 MAX_POINTS = 2_000
 
@@ -68,12 +71,35 @@ async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]
     views = [
         _account_view(caller, row, positions[row.id], starts.get(row.id), deposited.get(row.id, ZERO)) for row in rows
     ]
+    views = await _with_settling(b, views)
     former = [row.id for row in rows if row.read_only]
     if not former:
         return views
     lasts = {last.account_id: last for last in await b.db.all(_PointOfValue, queries.LAST_VALUES, (former,))}
     return [
         _at_last(view, lasts[view.id], deposited.get(view.id, ZERO)) if view.id in lasts else view for view in views
+    ]
+
+
+async def _with_settling(b: Backends, views: Sequence[AccountView]) -> list[AccountView]:
+    """The open paper cash accounts among them with what of their cash has settled."""
+    found: dict[UUID, Settling] = {}
+    open_ones = [one for one in views if one.kind == "cash" and one.broker == "paper" and not one.read_only]
+    for venue in dict.fromkeys(one.venue for one in open_ones):
+        clock = await clock_or_none(b, venue)
+        if clock is not None:
+            cash = {one.id: one.cash for one in open_ones if one.venue == venue}
+            found |= await settling_of(b, cash, clock.venue_now)
+    return [
+        replace(
+            one,
+            settled_cash=found[one.id].state.spendable_settled,
+            unsettled_cash=one.cash - found[one.id].state.spendable_settled,
+            settled_on=found[one.id].settled_on,
+        )
+        if one.id in found
+        else one
+        for one in views
     ]
 
 
@@ -161,6 +187,7 @@ def _account_view(
     # Without a value from before today the account was opened today: its day began with what was paid in.
     base = start.equity + (deposited - start.net_deposits) if start else deposited
     access = "view" if row.access == "trade" and not caller.may_trade else row.access
+    margin = _margin(row, positions) if row.kind == "margin" else None
     return AccountView(
         id=row.id,
         name=row.name,
@@ -170,7 +197,7 @@ def _account_view(
         currency=row.currency,
         cash=row.cash,
         reserved=row.reserved,
-        buying_power=row.cash - row.reserved,
+        buying_power=row.cash - row.reserved if margin is None else max(ZERO, margin.buying_power - row.reserved),
         market_value=market_value,
         equity=equity,
         day_pl=equity - base,
@@ -181,6 +208,22 @@ def _account_view(
         created_at=row.created_at,
         access=access,
         owner_name=row.owner_name,
+        preset=preset_of(row.preset).stamp,
+        kind=row.kind,
+        margin=None if row.read_only else margin,
+        call_due_at=row.call_due_at,
+        call_state=row.call_state,
+        parent_id=row.parent_id,
+        parent_name=row.parent_name,
+        branch=row.branch,
+        as_of=row.as_of,
+    )
+
+
+def _margin(row: AccountRow, positions: Sequence[PositionView]) -> MarginState:
+    held = [one for one in positions if one.qty]
+    return margin_state(
+        row.cash, [Position(one.symbol, one.qty, one.avg_price if one.last is None else one.last) for one in held]
     )
 
 

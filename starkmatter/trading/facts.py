@@ -6,7 +6,7 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sharing.service import level_of
 from starkmatter.db.database import Database
-from starkmatter.domain.orders import AccountMode
+from starkmatter.domain.orders import AccountKind, AccountMode
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import NotAllowed, NotFound
 from starkmatter.trading import queries
@@ -16,7 +16,7 @@ MAX_KEPT = 4_096
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """Fixed at the account's creation: whose it is, which market, which broker, paper or live, which fill rules."""
+    """Fixed at the account's creation: whose it is, market and broker, paper or live, cash or margin, fill rules."""
 
     id: UUID
     user_id: UUID
@@ -25,6 +25,12 @@ class AccountFacts:
     mode: AccountMode
     currency: str
     preset: str
+    kind: AccountKind = "cash"
+
+    @property
+    def lends(self) -> bool:
+        """Whether it borrows money and shares."""
+        return self.kind == "margin"
 
 
 _kept: dict[tuple[int, UUID], AccountFacts] = {}

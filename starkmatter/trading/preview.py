@@ -11,13 +11,16 @@ from starkmatter.domain.fees import total
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, plain, to_micros
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.orders import OrderRequest, opens_short
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.trading import queries
 from starkmatter.trading.guarding.cautions import cautions_of, crowding
 from starkmatter.trading.guarding.checking import own_refusals
+from starkmatter.trading.lending.state import judge
+from starkmatter.trading.lending.words import lending_words
 from starkmatter.trading.records import OrderPreview
-from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
+from starkmatter.trading.settling import settling_of
+from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of, reservation_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,59 @@ async def preview_order(
     held = await b.db.one(_Held, queries.HOLDING_OF, (account_id, request.symbol)) or _Held()
     free: Decimal = await b.db.value(queries.FREE_CASH, (account_id,))
     seen = estimate(request, ticket, held, free, in_place=in_place)
+    if ticket.account.lends:
+        seen = await _with_margin(b, request, ticket, held, seen, in_place=in_place)
     if seen.refusals:
         return seen
     crowded = await crowding(b, ticket, request)
     return replace(
         seen,
+        notes=[*seen.notes, *await _paid_with_proceeds(b, request, ticket, seen)],
         refusals=await own_refusals(b, ticket, request),
         warnings=[*seen.warnings, crowded] if crowded else seen.warnings,
         cautions=await cautions_of(b, ticket, request),
+    )
+
+
+async def _paid_with_proceeds(b: Backends, request: OrderRequest, ticket: Ticket, seen: OrderPreview) -> list[str]:
+    """What of a purchase in a paper cash account is paid with proceeds that have yet to settle, in words."""
+    account = ticket.account
+    plain_cash = account.broker == PAPER and not account.lends
+    if request.side != "buy" or not plain_cash or ticket.clock is None or seen.est_cost is None:
+        return []
+    cash: Decimal = await b.db.value(queries.CASH_OF, (account.id,))
+    found = (await settling_of(b, {account.id: cash}, ticket.clock.venue_now))[account.id]
+    early = seen.est_cost - found.state.spendable_settled
+    if early <= 0 or found.settled_on is None:
+        return []
+    return [
+        f"{early:,.2f} {account.currency} of it are proceeds that settle on {found.settled_on}: selling what they buy "
+        "before that day is a good faith violation."
+    ]
+
+
+async def _with_margin(
+    b: Backends, request: OrderRequest, ticket: Ticket, held: _Held, seen: OrderPreview, *, in_place: bool
+) -> OrderPreview:
+    """The same by what the account may borrow."""
+    qty = risk.sized_qty(request, ticket.quote)
+    cash = ZERO if seen.est_cost is None else -seen.est_cost
+    judged = await judge(b, ticket, request, qty, reservation_of(request, ticket), seen.est_price, cash)
+    if seen.est_price is None or judged.after is None:
+        return replace(seen, buying_power=judged.free)
+    words = [] if judged.words is None or in_place else [judged.words]
+    terms, currency = ticket.preset.financing, ticket.account.currency
+    lent = lending_words(request, qty, seen.est_price, held.signed_qty, judged, terms, currency)
+    return replace(
+        seen,
+        reserve=seen.reserve if judged.opens else ZERO,
+        buying_power=judged.free,
+        buying_power_after=max(ZERO, judged.after.buying_power - judged.reserved),
+        refusals=[*seen.refusals, *words],
+        notes=[*seen.notes, *lent],
+        sold_short=opens_short(held.signed_qty, qty) if request.side == "sell" and request.allow_short else ZERO,
+        equity_after=judged.after.equity,
+        maintenance_after=judged.after.maintenance,
     )
 
 
@@ -66,10 +114,14 @@ def estimate(
     on = None if ticket.clock is None else exchange_day(ticket.clock.venue_now)
     fees = total(ticket.preset.fees.lines(request.side, qty, price, on=on))
     cash = book_fill(request.side, request.symbol, qty, price, fees, ticket.account.currency).cash
-    reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
+    reservation = reservation_of(request, ticket)
     realized = None
     sellable = held.signed_qty - (ZERO if in_place else held.reserved_qty)
-    if request.side == "sell":
+    if ticket.account.lends:
+        before = HoldingState(held.signed_qty, held.cost_basis)
+        if held.signed_qty * signed < 0:
+            realized = after_fill(before, request.side, qty, cash, may_short=True).realized_pl
+    elif request.side == "sell":
         if qty > sellable:
             refusals = [
                 *refusals,

@@ -3,7 +3,7 @@
 from starkmatter.accounts.sharing.queries import MAY_SEE
 
 ACCOUNT_FACTS = """
-SELECT id, user_id, venue, broker, mode, currency, preset FROM account WHERE id = %s
+SELECT id, user_id, venue, broker, mode, currency, preset, kind FROM account WHERE id = %s
 """
 
 SUBMIT = "SELECT order_id, outcome, reason FROM submit_orders(%s::jsonb, %s)"
@@ -23,7 +23,7 @@ _ORDER_COLUMNS = """
        CASE WHEN o.filled_qty > 0 THEN round(o.filled_value / o.filled_qty, 6) END AS avg_price, o.limit_price,
        o.time_in_force, o.status, o.reject_reason, o.reserved, o.created_at, o.updated_at, o.stop_price, o.trail_amount,
        o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision, o.group_id,
-       o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price
+       o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price, o.allow_short
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
@@ -64,7 +64,8 @@ _WORK_COLUMNS = """
        o.qty - o.filled_qty AS leaves_qty, o.qty, o.limit_price, o.time_in_force, o.session_on, o.status,
        o.reserve_per_share, o.submitted_venue_at, o.sequence, o.filled_qty, o.filled_value, o.stop_price,
        o.trail_amount, o.trail_percent, o.water, o.triggered_at, o.notional, o.expires_on, o.extended_hours, o.revision,
-       o.group_id, o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price
+       o.group_id, o.role, o.held, o.cond_symbol, o.cond_relation, o.cond_price, o.reserved,
+       a.kind = 'margin' AS lends, o.opens
 """
 
 # The first rows are found before anything is joined: in a burst there are thousands behind them.
@@ -108,6 +109,21 @@ FOLLOW_GROUPS = "SELECT follow_groups(%s::jsonb, %s, %s)"
 HOLDING_OF = """
 SELECT h.signed_qty, h.cost_basis, h.reserved_qty FROM holding h WHERE h.account_id = %s AND h.symbol = %s
 """
+
+# What fills of the last days moved, by the exchange's day, purchases and sales apart.
+TRADED_LATELY = """
+SELECT account_id, (executed_at AT TIME ZONE %(zone)s)::date AS traded_on,
+       sum(CASE side WHEN 'buy' THEN -qty * price ELSE qty * price END - fees) AS cash
+  FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at > %(since)s
+ GROUP BY account_id, traded_on, side ORDER BY traded_on
+"""
+
+SESSIONS_AROUND = """
+SELECT session_on, opens_at, closes_at FROM market_session
+ WHERE exchange = %(exchange)s AND session_on BETWEEN %(first)s AND %(last)s ORDER BY session_on
+"""
+
+CASH_OF = "SELECT cash FROM account WHERE id = %s"
 
 FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s"
 

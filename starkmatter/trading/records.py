@@ -52,6 +52,7 @@ class OrderView:
     cond_symbol: str | None = None
     cond_relation: Relation | None = None
     cond_price: Decimal | None = None
+    allow_short: bool = False
 
     @property
     def condition(self) -> Condition | None:
@@ -76,6 +77,7 @@ class OrderView:
             notional=self.notional,
             expires_on=self.expires_on,
             extended_hours=self.extended_hours,
+            allow_short=self.allow_short,
             condition=self.condition,
         )
 
@@ -115,7 +117,9 @@ class OrderPreview:
 
     `est_cost` is what leaves cash (positive) or comes in (negative) including fees; `refusals` say in words why the
     order would not be taken (empty: it would), `warnings` what to think about first, `notes` what else follows from it,
-    and `cautions` what has to be acknowledged by code with the order.
+    and `cautions` what has to be acknowledged by code with the order. In a margin account `reserve` and buying power
+    count the shares that equity could buy, `sold_short` is how many of the shares are borrowed, and `equity_after` and
+    `maintenance_after` are what the account would be worth and has to keep once it filled.
     """
 
     est_price: Decimal | None
@@ -131,3 +135,6 @@ class OrderPreview:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     cautions: list[Caution] = field(default_factory=list)
+    sold_short: Decimal = ZERO
+    equity_after: Decimal | None = None
+    maintenance_after: Decimal | None = None

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -16,16 +17,17 @@ from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.domain.money import ZERO, plain, up_to_cents
+from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus, OrderType
-from starkmatter.domain.risk import NOTHING, reserve
+from starkmatter.domain.risk import NOTHING, ROUNDING_ROOM
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, StarkMatterError, Unavailable
 from starkmatter.trading import queries
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.events import announce_order, wake_worker
+from starkmatter.trading.guarding.checking import marks_of
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of
+from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of, reservation_of
 
 WAIT_SECS = 5.0
 LOOK_EVERY_SECS = 0.1
@@ -65,20 +67,20 @@ async def replace_order(b: Backends, caller: Caller, order_id: UUID, terms: Term
     reasons = [] if left.qty == 0 and request.qty > 0 else refusals_of(_as_resting(order, left), ticket)
     if reasons:
         raise Refused(" ".join(reasons))
-    reservation = NOTHING
-    if ticket.instrument is not None and left.qty > 0:
-        reservation = reserve(left, ticket.quote, ticket.instrument, ticket.preset)
+    reservation = NOTHING if left.qty == 0 else reservation_of(left, ticket)
     now = utc_now()
-    changes = {
+    changes: dict[str, Any] = {
         "revision": order.revision,
         "qty": plain(request.qty),
         **{name: None if getattr(request, name) is None else plain(getattr(request, name)) for name in _PRICES},
         "per_share": plain(reservation.per_share),
-        "fees": plain(max(reservation.total - up_to_cents(left.qty * reservation.per_share), ZERO)),
+        "reserve": plain(reservation.total + (ROUNDING_ROOM if order.filled_qty else ZERO)),
         "words": _words(order, request),
     }
     if order.type == "trailing_stop" and order.stop_price is not None:
         changes["stop_price"] = plain(order.stop_price)  # Until the next trade says where it lies now.
+    if ticket.account.lends:
+        changes["marks"] = (await marks_of(b, ticket))["marks"]
     async with b.db.transaction() as connection:
         asked = (order_id, caller.user_id, orjson.dumps(changes).decode(), _at(ticket, now), now)
         row = await (await connection.execute(queries.REPLACE, asked)).fetchone()
@@ -137,8 +139,8 @@ def _at(ticket: Ticket, now: datetime) -> datetime:
 def _refusal(outcome: str, reason: str | None) -> StarkMatterError:
     if outcome == "refused":
         return Refused(reason or "")
-    if outcome == "changed":
-        return Conflict("The order was changed meanwhile. Look at it again.", code="order_changed")
+    if outcome in {"changed", "needs_marks"}:
+        return Conflict("The order or the account changed meanwhile. Look at it again.", code="order_changed")
     state = (reason or "").replace("_", " ")
     if outcome == "early":
         return Conflict(f"This order is {state}: it cannot be changed right now.", code="order_busy")

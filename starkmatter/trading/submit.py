@@ -14,14 +14,15 @@ from starkmatter.domain import risk
 from starkmatter.domain.money import plain
 from starkmatter.domain.order_groups import legs_of
 from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
+from starkmatter.domain.risk import Reservation
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
-from starkmatter.trading.gate import gate_of
+from starkmatter.trading.gate import Outcome, gate_of
 from starkmatter.trading.guarding.cautions import cautions_of, check_codes, require_read
 from starkmatter.trading.guarding.checking import marks_of
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of
+from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of, reservation_of
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 
@@ -51,51 +52,17 @@ async def submit_order(
     ticket = await open_ticket(b, caller, account_id, request)
     now = utc_now()
     order_id = order_id_for(account_id, idempotency_key)
-    reservation = risk.NOTHING
     reasons = refusals_of(request, ticket)
-    if ticket.instrument is not None and not reasons:
-        reservation = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset)
-    request_hash = canonical_hash(ticket, request)
+    reservation = risk.NOTHING if reasons else reservation_of(request, ticket)
     qty = risk.sized_qty(request, ticket.quote)
-    reference = risk.reference_price(request, ticket.quote)
-    item: dict[str, Any] = {
-        "id": order_id,
-        "account_id": account_id,
-        "user_id": caller.user_id,
-        "venue": ticket.account.venue,
-        "symbol": request.symbol,
-        "side": request.side,
-        "type": request.type,
-        "qty": plain(qty),
-        "limit_price": _text(request.limit_price),
-        "stop_price": _text(request.stop_price),
-        "trail_amount": _text(request.trail_amount),
-        "trail_percent": _text(request.trail_percent),
-        "notional": _text(request.notional),
-        "expires_on": request.expires_on,
-        "extended_hours": request.extended_hours,
-        **_group_of(order_id, request),
-        "time_in_force": request.time_in_force,
-        "session_on": ticket.session_on(now.date(), request.time_in_force),
-        "reserve": plain(reservation.total),
-        "reserve_per_share": plain(reservation.per_share),
-        "request_hash": request_hash,
-        "risk": _risk_record(ticket, request, request_hash, reasons)
-        | {"ip": caller.ip, "via": caller.via}
-        | ({"acknowledged": sorted(read)} if read else {}),
-        "refusal": " ".join(reasons) or None,
-        "venue_at": ticket.clock.venue_now if ticket.clock else now,
-        "price": None if reference is None else plain(reference),
-        "cautions": True,
-    }
-    result = await gate_of(b.db).submit(item)
-    while result.outcome in {"needs_cautions", "needs_marks"}:
-        if result.outcome == "needs_cautions":
-            require_read(await cautions_of(b, ticket, request), read)
-            item |= {"cautions": False}
-        else:
-            item |= await marks_of(b, ticket)
-        result = await gate_of(b.db).submit(item)
+    item = item_of(ticket, request, order_id, reasons, reservation)
+    item |= {"user_id": caller.user_id, "cautions": True}
+    item["risk"] |= {"ip": caller.ip, "via": caller.via} | ({"acknowledged": sorted(read)} if read else {})
+    result = await hand_in(b, ticket, item)
+    while result.outcome == "needs_cautions":
+        require_read(await cautions_of(b, ticket, request), read)
+        item |= {"cautions": False}
+        result = await hand_in(b, ticket, item)
     if result.outcome == "no_account":
         raise NotFound("There is no such account.")
     if result.outcome == "other_body":
@@ -135,11 +102,61 @@ async def submit_order(
         cond_symbol=item.get("cond_symbol"),
         cond_relation=item.get("cond_relation"),
         cond_price=None if request.condition is None else request.condition.price,
+        allow_short=request.allow_short,
     )
     if taken:
         wake_worker(b.cache, ticket.account.venue)
     announce_order(b.cache, {caller.user_id, ticket.account.user_id}, order.id, order.status, order.symbol)
+    if taken and ticket.account.lends:
+        return await get_order(b, caller, order_id)  # What it sets aside was decided under the lock.
     return order
+
+
+def item_of(
+    ticket: Ticket, request: OrderRequest, order_id: UUID, reasons: list[str], reservation: Reservation
+) -> dict[str, Any]:
+    """The order as `submit_orders` takes it, without who places it."""
+    now = utc_now()
+    request_hash = canonical_hash(ticket, request)
+    reference = risk.reference_price(request, ticket.quote)
+    return {
+        "id": order_id,
+        "account_id": ticket.account.id,
+        "venue": ticket.account.venue,
+        "symbol": request.symbol,
+        "side": request.side,
+        "type": request.type,
+        "qty": plain(risk.sized_qty(request, ticket.quote)),
+        "limit_price": _text(request.limit_price),
+        "stop_price": _text(request.stop_price),
+        "trail_amount": _text(request.trail_amount),
+        "trail_percent": _text(request.trail_percent),
+        "notional": _text(request.notional),
+        "expires_on": request.expires_on,
+        "extended_hours": request.extended_hours,
+        "allow_short": request.allow_short,
+        **_group_of(order_id, request),
+        "time_in_force": request.time_in_force,
+        "session_on": ticket.session_on(now.date(), request.time_in_force),
+        "reserve": plain(reservation.total),
+        "reserve_per_share": plain(reservation.per_share),
+        "request_hash": request_hash,
+        "risk": _risk_record(ticket, request, request_hash, reasons),
+        "refusal": " ".join(reasons) or None,
+        "venue_at": ticket.clock.venue_now if ticket.clock else now,
+        "price": None if reference is None else plain(reference),
+    }
+
+
+async def hand_in(b: Backends, ticket: Ticket, item: dict[str, Any]) -> Outcome:
+    """Give an item to the gate, with the prices of what the account holds where it is judged by them."""
+    if ticket.account.lends:
+        item |= await marks_of(b, ticket)
+    result = await gate_of(b.db).submit(item)
+    while result.outcome == "needs_marks":
+        item |= await marks_of(b, ticket)
+        result = await gate_of(b.db).submit(item)
+    return result
 
 
 def order_id_for(account_id: UUID, idempotency_key: str) -> UUID:

@@ -14,6 +14,7 @@ from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.matching import PRESETS, Preset
 from starkmatter.domain.orders import OrderRequest, TimeInForce
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
+from starkmatter.domain.risk import Reservation
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
@@ -67,9 +68,17 @@ async def look_at_market(b: Backends, account: AccountFacts, request: OrderReque
     return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back, known)
 
 
+def reservation_of(request: OrderRequest, ticket: Ticket) -> Reservation:
+    """What is set aside for the order: money, or in a margin account the buying power that it takes if it opens."""
+    if ticket.instrument is None:
+        return risk.NOTHING
+    reckon = risk.reserve_margin if ticket.account.lends else risk.reserve
+    return reckon(request, ticket.quote, ticket.instrument, ticket.preset)
+
+
 def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
-    found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock)
+    found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock, lends=ticket.account.lends)
     if ticket.account.broker in REFUSALS:
         found += REFUSALS[ticket.account.broker](request)
     if not ticket.condition_known and request.condition is not None:

@@ -56,6 +56,7 @@ FILLED = (
     "holding",
     "ledger_entry",
     "mail_choice",
+    "margin_call",
     "order_event",
     "outbox",
     "saved_screen",
@@ -101,6 +102,11 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await save_screen(database, caller.user_id, "Mine", {})
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
+    await database.run(
+        "INSERT INTO margin_call (id, account_id, called_at, due_at, equity, maintenance, state, created_at)"
+        " VALUES (gen_random_uuid(), %s, now(), now(), 1, 2, 'open', now())",
+        (alice.account_id,),
+    )
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)
@@ -169,6 +175,7 @@ OF_THE_ACCOUNT = (
     "fill",
     "holding",
     "ledger_entry",
+    "margin_call",
     "order_event",
     "trade_order",
     "trading_rule",

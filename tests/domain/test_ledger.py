@@ -93,7 +93,8 @@ def test_a_price_off_the_grid_is_recognized() -> None:
         ("buy", "1000", "500", []),
         ("sell", "10", "110", ["0.04", "0.01"]),
         ("sell", "100000", "200", ["556.00", "8.30"]),
-        ("sell", "1", "0.01", ["0.01", "0.01"]),
+        ("sell", "1", "0.02", ["0.01", "0.01"]),
+        ("sell", "1", "0.01", ["0.01"]),  # a sale is never charged more than it brings in
     ],
 )
 def test_regulatory_fees_fall_on_sales_only_and_round_up(side, qty: str, price: str, charged: list[str]) -> None:

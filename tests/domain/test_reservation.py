@@ -1,17 +1,20 @@
 """What is set aside for a purchase is never less than it can cost, by any type of order and any preset."""
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from starkmatter.domain.fees import SCHEDULES, total
 from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.matching import match_quote
+from starkmatter.domain.money import MICRO, up_to_cents
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.domain.presets import FRICTIONLESS, HARSH, PRESETS
-from starkmatter.domain.risk import NOTHING, refusals, reserve
+from starkmatter.domain.risk import NOTHING, refusals, reserve, still_needed
 from starkmatter.domain.triggers import Watch
 from tests.domain.market_text import order, quote, view
 
@@ -92,10 +95,57 @@ def test_no_fill_costs_more_than_was_set_aside(qty, bid, spread, size, kind, off
         assert got.qty * got.price + got.fees <= aside.total
 
 
+@settings(max_examples=500, deadline=None)
+@given(
+    parts=st.lists(st.tuples(st.integers(1, 3_000_000), st.integers(0, 40)), min_size=1, max_size=12),
+    worst=st.integers(1, 30_000),
+    fraction=st.sampled_from(["1", "0.1", "0.001"]),
+    schedule=st.sampled_from(list(SCHEDULES.values())),
+)
+def test_an_order_in_any_parts_costs_no_more_than_was_set_aside(parts, worst, fraction, schedule) -> None:
+    """Booked as the database books it: what stays set aside after each part pays for all that may come."""
+    preset = replace(HARSH, fees=schedule)
+    top = worst * Decimal("0.01")
+    qtys = [max(1, one if fraction != "1" else one % 500) * Decimal(fraction) for one, _ in parts]
+    rest = sum(qtys, Decimal(0))
+    reserved = up_to_cents(rest * top) + total(schedule.lines("buy", rest, top))
+    assert reserved <= still_needed(preset, rest, top)
+    filled = value = Decimal(0)
+    for qty, (_, below) in zip(qtys, parts, strict=True):
+        price = max(Decimal("0.01"), top - below * Decimal("0.01"))
+        fees = total(schedule.lines("buy", qty, price, before_qty=filled, before_value=value))
+        spent = -book_fill("buy", "AAPL", qty, price, fees, "USD", before_value=value).cash
+        assert spent <= reserved
+        rest, filled = rest - qty, filled + qty
+        value = (value + qty * price).quantize(MICRO, ROUND_HALF_UP)
+        reserved = min(reserved - spent, still_needed(preset, rest, top, filled_qty=filled, filled_value=value))
+        assert reserved >= 0
+    assert reserved == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    parts=st.lists(st.tuples(st.integers(1, 2_000_000), st.integers(1, 300)), min_size=1, max_size=8),
+    schedule=st.sampled_from(list(SCHEDULES.values())),
+)
+def test_no_part_of_a_sale_takes_cash(parts, schedule) -> None:
+    filled = value = Decimal(0)
+    for millionths, cents in parts:
+        qty, price = millionths * MICRO, cents * Decimal("0.01")
+        fees = total(schedule.lines("sell", qty, price, before_qty=filled, before_value=value))
+        assert book_fill("sell", "AAPL", qty, price, fees, "USD", before_value=value).cash >= 0
+        filled, value = filled + qty, value + qty * price
+
+
 def test_what_is_not_offered_is_refused_in_words() -> None:
     at = quote("100.00/100.05")
-    assert "Short selling is not offered on this account." in refusals(
-        replace(asked("sell 10"), allow_short=True), SHARE, at, None
+    short = replace(asked("sell 10"), allow_short=True)
+    words = "Short selling is not offered on this account: it takes a margin account on paper."
+    assert words in refusals(short, SHARE, at, None)
+    assert words not in refusals(short, SHARE, at, None, lends=True)
+    rare = replace(SHARE, borrowable=False)
+    assert "Shares of AAPL cannot be borrowed now, so it cannot be sold short." in refusals(
+        short, rare, at, None, lends=True
     )
     for text in ("buy 10 stop stp=110", "buy 10 fok", "buy 10 limit lmt=100 opg", "sell 10 trailing_stop trl=1"):
         assert refusals(asked(text), SHARE, at, None) == [

@@ -13,8 +13,11 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.cautions import PastFill, concentration, duplicate, good_faith, wash_sale
 from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.domain.settlement import CashMove
 from starkmatter.errors import InvalidInput
+from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
+from starkmatter.portfolio.opening import deposit
 from starkmatter.trading.guarding.cautions import Unacknowledged
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.preview import preview_order
@@ -108,6 +111,52 @@ async def test_shares_bought_with_unsettled_money_are_not_sold_unawares(desk: De
     assert (await send(desk, "sell 150 MSFT", "settled-00001")).status == "pending_submit"
 
 
+async def test_cash_that_is_on_its_way_is_shown_and_paying_in_pays_for_what_it_bought(desk: Desk) -> None:
+    for days in range(2, 8):
+        shift = timedelta(days=days)
+        await desk.b.db.run(SESSION, ((OPENS_AT + shift).date(), OPENS_AT + shift, CLOSES_AT + shift))
+    deep = (quote("AAPL 101.00/101.05", size="100000"), quote("MSFT 200.00/200.10", size="100000"))
+    await desk.tell(*deep)
+
+    async def settled() -> tuple[Decimal | None, Decimal | None, date | None]:
+        one = await get_account(desk.b, desk.caller, desk.account_id)
+        assert one.settled_cash is not None
+        assert one.unsettled_cash is not None
+        assert one.settled_cash + one.unsettled_cash == one.cash
+        return one.settled_cash, one.unsettled_cash, one.settled_on
+
+    assert await settled() == (100_000, 0, None)
+    await send(desk, "buy 900 AAPL", "all-the-cash-1", *ALL_READ)
+    assert await settled() == (Decimal("9055.00"), 0, None)
+    await desk.tell(*deep)
+    await send(desk, "sell 400 AAPL", "sold-some-001", *ALL_READ)
+    proceeds = Decimal("40400.00") - Decimal("1.13") - Decimal("0.07")
+    assert await settled() == (Decimal("9055.00"), proceeds, date(2021, 3, 2))
+    asked = await preview_order(desk.b, desk.caller, desk.account_id, order("buy 150 MSFT"))
+    assert asked.notes == [
+        "20,960.00 USD of it are proceeds that settle on 2021-03-02: selling what they buy before that day is a good "
+        "faith violation."
+    ]
+    await send(desk, "buy 150 MSFT", "with-proceeds", *ALL_READ)
+    assert await settled() == (0, proceeds - (Decimal("30015.00") - Decimal("9055.00")), date(2021, 3, 2))
+    await desk.tell(*deep)
+    assert await unread(desk, "sell 150 MSFT", "too-early-001") == ["good_faith"]
+    assert await unread(desk, "sell 0 MSFT usd=29000.00", "too-early-002") == ["good_faith"]
+    await deposit(desk.b, desk.caller, desk.account_id, Decimal("20960.00"))
+    seen = await preview_order(desk.b, desk.caller, desk.account_id, order("sell 150 MSFT"))
+    assert seen.cautions == []
+    assert (await settled())[0] == 0
+    tomorrow = open_clock(10 + 24 * 60, session_on=date(2021, 3, 2))
+    await desk.tell(quote("MSFT 200.00/200.10"), quote("AAPL 101.00/101.05"), clock=tomorrow)
+    now = await get_account(desk.b, desk.caller, desk.account_id)
+    assert (now.settled_cash, now.unsettled_cash, now.settled_on) == (now.cash, 0, None)
+
+
+async def test_a_margin_account_borrows_until_its_money_comes(desk: Desk) -> None:
+    one = await desk.person(kind="margin")
+    assert (await get_account(one.b, one.caller, one.account_id)).settled_cash is None
+
+
 async def test_much_of_the_account_in_one_symbol_is_pointed_out_and_needs_no_word(desk: Desk) -> None:
     for qty, told in ((600, True), (300, False)):
         seen = await preview_order(desk.b, desk.caller, desk.account_id, order(f"buy {qty} AAPL"))
@@ -164,9 +213,26 @@ def test_the_oldest_shares_go_first_and_proceeds_settle_a_day_later(qty: int, da
         order(f"sell {qty} AAPL"),
         fills,
         WEEK,
+        qty=Decimal(qty),
         cash=Decimal(0),
         held_qty=Decimal(15),
         venue_now=MONDAY + timedelta(days=days),
+    )
+    assert (found is not None) is warned
+
+
+@pytest.mark.parametrize(("paid", "warned"), [("0", True), ("499.99", True), ("500", False)])
+def test_what_is_paid_in_pays_for_what_unsettled_money_bought(paid: str, warned: bool) -> None:
+    fills = [fill("sell 1 MSFT", "500"), fill("buy 10 AAPL", "-1000")]
+    found = good_faith(
+        order("sell 10 AAPL"),
+        fills,
+        WEEK,
+        qty=Decimal(10),
+        cash=Decimal(paid),
+        held_qty=Decimal(10),
+        venue_now=MONDAY,
+        paid_in=[CashMove(Decimal(paid), MONDAY.date())],
     )
     assert (found is not None) is warned
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from starkmatter.domain.margin import Position, margin_state
 from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.records import AccountView, PositionView
 from starkmatter.trading.records import OrderView
@@ -191,30 +192,68 @@ def test_only_an_order_that_may_still_fill_can_be_canceled(status: str, is_open:
     assert (row["limit"], row["avg"], row["tif"]) == ("100.00", "–", "GTC")
 
 
+NOTHING = Decimal(0)
+ACCOUNT = AccountView(
+    id=uuid4(),
+    name="Practice",
+    venue="replay",
+    broker="paper",
+    mode="paper",
+    currency="USD",
+    cash=NOTHING,
+    reserved=NOTHING,
+    buying_power=NOTHING,
+    market_value=NOTHING,
+    equity=NOTHING,
+    day_pl=NOTHING,
+    unrealized_pl=NOTHING,
+    realized_pl=NOTHING,
+    read_only=True,
+    stale=False,
+    created_at=datetime(2021, 3, 1, tzinfo=UTC),
+    access="own",
+    owner_name="Ada",
+    preset="realistic/2",
+)
+
+
 def test_an_account_without_value_has_no_percentage() -> None:
-    nothing = Decimal(0)
-    account = AccountView(
-        id=uuid4(),
-        name="Practice",
-        venue="replay",
-        broker="paper",
-        mode="paper",
-        currency="USD",
-        cash=nothing,
-        reserved=nothing,
-        buying_power=nothing,
-        market_value=nothing,
-        equity=nothing,
-        day_pl=nothing,
-        unrealized_pl=nothing,
-        realized_pl=nothing,
-        read_only=True,
-        stale=False,
-        created_at=datetime(2021, 3, 1, tzinfo=UTC),
-        access="own",
-        owner_name="Ada",
-    )
+    account = ACCOUNT
     row = account_row(account)
     assert (row["day_pct"], row["read_only"], row["mode"]) == ("–", "yes", "PAPER")
+    assert account_row(replace(account, kind="margin"))["mode"] == "PAPER · MARGIN"
+    assert account_row(replace(account, broker="alpaca"))["mode"] == "PAPER · ALPACA"
     grown = account_row(replace(account, equity=Decimal(110), day_pl=Decimal(10)))
     assert grown["day_pct"] == "+10.00 %"
+
+
+def test_a_margin_call_is_said_with_what_is_missing_and_until_when() -> None:
+    state = margin_state(Decimal(-8000), [Position("AAPL", Decimal(160), Decimal("62.50"))])
+    due_at = datetime(2021, 3, 2, 14, 30, tzinfo=UTC)
+    account = replace(ACCOUNT, kind="margin", margin=state, call_due_at=due_at, call_state="open")
+    assert account_row(account)["call"] == (
+        "Margin call: 500.00 USD are missing. Add cash or close positions before Mar 2, 2021 09:30:00; else positions "
+        "are closed for you."
+    )
+    assert account_row(account)["debit"] == "8,000.00"
+    closing = account_row(replace(account, call_state="closing"))["call"]
+    assert closing == "Its margin call was not met: positions are being closed at the market until it keeps enough."
+    assert account_row(ACCOUNT)["call"] == ""
+
+
+def test_a_short_position_gains_in_percent_when_it_falls() -> None:
+    nothing = Decimal(0)
+    short = PositionView(
+        uuid4(),
+        "AAPL",
+        Decimal(-10),
+        Decimal(100),
+        Decimal(-1000),
+        Decimal(90),
+        Decimal(-900),
+        Decimal(100),
+        nothing,
+        nothing,
+    )
+    row = position_row(short)
+    assert (row["qty"], row["short"], row["pl"], row["pl_pct"]) == ("−10", "yes", "+100.00", "+10.00 %")

@@ -6,12 +6,20 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_actions import ActionsOut, FxRateOut
 from starkmatter.api.schemas_chart import IndicatorOut
-from starkmatter.api.schemas_market import ClockOut, InstrumentOut, QuoteOut, ReplayOut, Steer, TickOut
+from starkmatter.api.schemas_market import (
+    ChangedInstrument,
+    ClockOut,
+    InstrumentOut,
+    QuoteOut,
+    ReplayOut,
+    Steer,
+    TickOut,
+)
 from starkmatter.api.security import B, Signed
 from starkmatter.clock import utc_now
 from starkmatter.domain.adjusting import Adjustment
@@ -30,6 +38,7 @@ from starkmatter.market.indicators import LIVE_BARS, LiveIndicators, indicators_
 from starkmatter.market.lookup import SYMBOL, find_by_identifier, first_look_at_bars, know_symbol, look_at_bars
 from starkmatter.market.service import list_instruments, load_bars_json, replay_status
 from starkmatter.market.wanted import want
+from starkmatter.trading.lending.borrowing import set_borrowable
 from starkmatter.trading.steering import steer
 
 MAX_SYMBOLS = 200
@@ -66,6 +75,15 @@ async def instruments(
             if await know_symbol(b.db, b.cache, symbol):
                 found = await list_instruments(b.db, query, limit, venue=venue)
     return Page(items=[InstrumentOut.model_validate(one) for one in found])
+
+
+@router.patch("/instruments/{symbol}")
+async def change_instrument(
+    symbol: Annotated[str, Path(max_length=20)], body: ChangedInstrument, caller: Signed, b: B
+) -> InstrumentOut:
+    """Say whether its shares can be borrowed, to be sold short. What is short already stays so. Admins only."""
+    found = await set_borrowable(b, caller, body.venue, symbol.upper(), borrowable=body.borrowable)
+    return InstrumentOut.model_validate(found)
 
 
 @router.get("/quotes")

@@ -7,16 +7,30 @@ from fastapi import APIRouter, Query
 
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_portfolio import EquityPointOut
-from starkmatter.api.schemas_trading import AccountOut, BrokerOut, Deposit, EntryOut, NewAccount, PositionOut
+from starkmatter.api.schemas_trading import (
+    AccountOut,
+    BrokerOut,
+    Deposit,
+    EntryOut,
+    Fork,
+    MarginCallOut,
+    MarginOut,
+    NewAccount,
+    PositionOut,
+    Reset,
+)
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.portfolio.accounts import get_account, list_accounts
 from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, open_at_broker
+from starkmatter.portfolio.branching import fork_account, reset_account
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.opening import PAPER, deposit, open_account
 from starkmatter.portfolio.valuation import equity_series, list_positions
+from starkmatter.trading.lending.state import margin_of
 
 router = APIRouter(tags=["Portfolio"])
+_STATE = ("equity", "long_value", "short_value", "debit", "initial", "maintenance", "excess", "call")
 
 
 @router.get("/accounts")
@@ -31,7 +45,16 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
     if body.broker != PAPER:
         return AccountOut.model_validate(await open_at_broker(b, caller, broker=body.broker, name=body.name))
     return AccountOut.model_validate(
-        await open_account(b, caller, name=body.name, venue=body.venue, currency=body.currency, cash=body.cash)
+        await open_account(
+            b,
+            caller,
+            name=body.name,
+            venue=body.venue,
+            currency=body.currency,
+            cash=body.cash,
+            preset=body.preset,
+            kind=body.kind,
+        )
     )
 
 
@@ -39,6 +62,33 @@ async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
 async def account(account_id: UUID, caller: Signed, b: B) -> AccountOut:
     """One account with its value now."""
     return AccountOut.model_validate(await get_account(b, caller, account_id))
+
+
+@router.post("/accounts/{account_id}/reset", status_code=201)
+async def reset(account_id: UUID, body: Reset, caller: Signed, b: B) -> AccountOut:
+    """Close a paper account for good, open orders canceled first, and begin anew under its name; the new account.
+
+    The former one is kept and can be read. `confirm` has to be its name.
+    """
+    return AccountOut.model_validate(await reset_account(b, caller, account_id, confirm=body.confirm, cash=body.cash))
+
+
+@router.post("/accounts/{account_id}/fork", status_code=201)
+async def fork(account_id: UUID, body: Fork, caller: Signed, b: B) -> AccountOut:
+    """Open a paper account with the cash and shares that this one has, or had at the close of a former day."""
+    return AccountOut.model_validate(
+        await fork_account(b, caller, account_id, name=body.name, on=body.on, preset=body.preset)
+    )
+
+
+@router.get("/accounts/{account_id}/margin")
+async def margin(account_id: UUID, caller: Signed, b: B) -> MarginOut:
+    """What a margin account borrows, has to keep and may still buy, and its calls; 404 for a cash account."""
+    found = await margin_of(b, caller, account_id)
+    figures = {name: getattr(found.state, name) for name in _STATE}
+    rest = {name: getattr(found, name) for name in MarginOut.model_fields if name not in figures and name != "calls"}
+    calls = [MarginCallOut.model_validate(one) for one in found.calls]
+    return MarginOut.model_validate(figures | rest | {"calls": calls})
 
 
 @router.get("/accounts/{account_id}/broker")

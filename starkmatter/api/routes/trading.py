@@ -67,6 +67,7 @@ def _request(body: NewOrder) -> OrderRequest:
         notional=body.notional,
         expires_on=body.expires_on,
         extended_hours=body.extended_hours,
+        allow_short=body.allow_short,
         order_class=body.order_class,
         take_profit=None if body.take_profit is None else TakeProfit(body.take_profit.limit_price),
         stop_loss=None if body.stop_loss is None else StopLoss(body.stop_loss.stop_price, body.stop_loss.limit_price),

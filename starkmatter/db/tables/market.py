@@ -64,6 +64,7 @@ class InstrumentRow(SQLModel, table=True):
     data_starts_on: date | None = None
     data_ends_on: date | None = None
     tradable: bool
+    borrowable: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     isin: str | None = Field(default=None, sa_column=Column(String(12), nullable=True))
     figi: str | None = Field(default=None, sa_column=Column(String(12), nullable=True))
 

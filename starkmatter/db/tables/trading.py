@@ -34,7 +34,9 @@ class Account(SQLModel, table=True):
 
     `guarded`: a switch or a rule of its owner may apply, so that taking an order asks for them. `last_order_at` (wall
     time), `sold_at` and `loss_at` (venue time of the last sale, and of the last at a loss) say where somebody may have
-    to read a warning before an order.
+    to read a warning before an order. A margin account borrows: its cash and its holdings may be below zero, and
+    `financed_through` is the last session whose nights have been charged. An account that begins where another one was
+    reset, or as a fork of another one, names it as its parent; a fork has what that had at `as_of` (venue time).
     """
 
     __tablename__ = "account"
@@ -42,6 +44,9 @@ class Account(SQLModel, table=True):
         CheckConstraint("mode IN ('paper', 'live')", name="account_mode_known"),
         CheckConstraint("venue IN ('replay', 'market')", name="account_venue_known"),
         CheckConstraint("reserved >= 0", name="account_reserved_not_negative"),
+        CheckConstraint("kind IN ('cash', 'margin')", name="account_kind_known"),
+        CheckConstraint("branch IN ('reset', 'fork')", name="account_branch_known"),
+        CheckConstraint("(branch IS NULL) = (parent_id IS NULL)", name="account_branch_has_parent"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -65,6 +70,11 @@ class Account(SQLModel, table=True):
     created_at: datetime = instant_column()
     opened_venue_at: datetime = instant_column()
     closed_at: datetime | None = instant_column(nullable=True)
+    kind: str = Field(default="cash", sa_column_kwargs={"server_default": "cash"})
+    financed_through: date | None = None
+    parent_id: UUID | None = Field(default=None, foreign_key="account.id")
+    branch: str | None = None
+    as_of: datetime | None = instant_column(nullable=True)
 
 
 class AccountShare(SQLModel, table=True):
@@ -85,7 +95,8 @@ class TradeOrder(SQLModel, table=True):
 
     `water` is the best trade that a trailing stop followed, `stop_price` of one where its stop lies now. The quantity
     of an order by `notional` is what the newest price makes of the amount. `revision` grows with every change of terms.
-    A group is named by its first order. `held`: no broker knows it yet, it waits for its group or its condition.
+    A group is named by its first order. `held`: no broker knows it yet, it waits for its group or its condition. An
+    order of a margin account that `opens` has buying power set aside for it; one that closes what is held has none.
     """
 
     __tablename__ = "trade_order"
@@ -157,6 +168,8 @@ class TradeOrder(SQLModel, table=True):
     cond_relation: str | None = None
     cond_price: Decimal | None = price_column(nullable=True)
     revision: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False, server_default="1"))
+    allow_short: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    opens: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class OrderEvent(SQLModel, table=True):

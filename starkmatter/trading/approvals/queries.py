@@ -4,7 +4,7 @@ from starkmatter.accounts.sharing.queries import MAY_SEE
 
 # Proposing takes no more than seeing the account.
 ACCOUNT_SEEN = f"""
-SELECT a.id, a.user_id, a.venue, a.broker, a.mode, a.currency, a.preset FROM account a
+SELECT a.id, a.user_id, a.venue, a.broker, a.mode, a.currency, a.preset, a.kind FROM account a
  WHERE a.id = %(account)s AND a.closed_at IS NULL AND {MAY_SEE}
 """
 

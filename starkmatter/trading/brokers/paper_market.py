@@ -14,8 +14,9 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.auctions import Auction, AuctionKind, match_auction
 from starkmatter.domain.freshness import STALE, is_stale, with_touch
 from starkmatter.domain.instruments import Instrument
-from starkmatter.domain.matching import PRESETS, Outcome, Preset, View, match_quote
-from starkmatter.domain.money import ZERO, is_multiple
+from starkmatter.domain.ledger import book_fill
+from starkmatter.domain.matching import PRESETS, Execution, Outcome, Preset, View, match_quote
+from starkmatter.domain.money import CENT, ZERO, is_multiple
 from starkmatter.domain.order_groups import is_met
 from starkmatter.domain.order_rules import SHARE_STEP
 from starkmatter.domain.orders import AUCTION_TIMES, IMMEDIATE_TIMES, OrderStatus, qty_for
@@ -33,6 +34,7 @@ TOUCH_NOTE = (
 AUCTION_REACH: dict[Venue, timedelta] = {"replay": timedelta(seconds=30), "market": timedelta(minutes=5)}
 ENDED_WORDS = "The replay reached the end of its data."
 CLOSED_WORDS = "The session closed."
+TOO_SMALL_WORDS = "What was set aside for it does not pay the shares and their commission."
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ class PaperMarket:
         )
         found = self._by_amount(work, view, preset) if work.notional is not None else None
         found = found or _found(_ask(work, self._venue, view, preset, resting=resting), OrderStatus.CANCELED)
+        if _over_reserve(work, found.execution) > 0:
+            return Found(None, found.watch, ends_as=OrderStatus.CANCELED, why=TOO_SMALL_WORDS)
         if found.execution is not None:
             tape.taken_qty[work.side] += found.execution.qty
         return found
@@ -182,6 +186,10 @@ class PaperMarket:
             # It would move the price: fewer shares move it less.
             sized = _sized(work, left, got.price)
             outcome = _ask(sized, self._venue, view, preset, resting=False)
+        if (over := _over_reserve(work, outcome.execution)) > 0 and outcome.execution is not None:
+            # More shares than were reckoned with have a higher commission: what was set aside has to pay both.
+            sized = _sized(work, left - over - CENT, outcome.execution.price)
+            outcome = _ask(sized, self._venue, view, preset, resting=False)
         found = _found(outcome, OrderStatus.CANCELED)
         return found if found.execution is None else replace(found, whole_qty=work.filled_qty + sized.leaves_qty)
 
@@ -239,6 +247,16 @@ def _ask(work: Work, venue: Venue, view: View, preset: Preset, *, resting: bool)
         watch=work.watch,
         max_price=work.reserve_per_share if work.side == "buy" else None,
     )
+
+
+def _over_reserve(work: Work, got: Execution | None) -> Decimal:
+    """By how much a purchase would cost more than is set aside for it; zero or less when it does not."""
+    if got is None or work.side == "sell" or work.lends:
+        return ZERO
+    spent = book_fill(
+        "buy", work.symbol, got.qty, got.price, got.fees, work.currency, before_value=work.filled_value
+    ).cash
+    return -spent - work.reserved
 
 
 def _sized(work: Work, amount: Decimal, price: Decimal) -> Work:

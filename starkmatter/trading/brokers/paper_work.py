@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.matching import PRESETS, Execution
-from starkmatter.domain.money import ZERO, money_text, plain
+from starkmatter.domain.money import MICRO, ZERO, money_text, plain
 from starkmatter.domain.orders import Condition, OrderStatus, OrderType, Relation, Side, TimeInForce, WorkingOrder
 from starkmatter.domain.quotes import Venue, VenueClock
+from starkmatter.domain.risk import margin_still_needed, still_needed
 from starkmatter.domain.triggers import STOPS, Watch
 
 RESTING = ["working", "partial", "accepted"]
@@ -59,6 +60,9 @@ class Work:
     cond_symbol: str | None
     cond_relation: Relation | None
     cond_price: Decimal | None
+    reserved: Decimal
+    lends: bool
+    opens: bool
     stopped: str | None = None
 
     @property
@@ -116,9 +120,19 @@ class Work:
             qty=whole_qty,
             leaves_qty=whole_qty - filled_qty,
             filled_qty=filled_qty,
-            filled_value=self.filled_value + (got.qty * got.price if got else ZERO),
+            filled_value=_as_stored(self.filled_value + (got.qty * got.price if got else ZERO)),
+            reserved=self._reserved_after(news),
             sequence=self.sequence + len(news.item["steps"]),
         )
+
+    def _reserved_after(self, news: "News") -> Decimal:
+        """What is left set aside after a fill of an order that goes on, as the database reckons it."""
+        if self.lends:
+            return min(self.reserved, Decimal(news.item.get("keep", self.reserved)))
+        if news.execution is None or self.side == "sell":
+            return self.reserved
+        left = self.reserved + Decimal(news.item["cash"])
+        return min(left, Decimal(news.item["keep"])) if "keep" in news.item else left
 
     def as_order(self, venue: Venue) -> WorkingOrder:
         """As matching wants it."""
@@ -191,7 +205,15 @@ def ended(work: Work, clock: VenueClock, end: OrderStatus, why: str) -> News:
 
 def filled(work: Work, clock: VenueClock, found: Found, execution: Execution) -> News:
     """The order fills, all of it or a part; what its stop did at the same moment is told with it."""
-    booking = book_fill(work.side, work.symbol, execution.qty, execution.price, execution.fees, work.currency)
+    booking = book_fill(
+        work.side,
+        work.symbol,
+        execution.qty,
+        execution.price,
+        execution.fees,
+        work.currency,
+        before_value=work.filled_value,
+    )
     # An order's state sequence only grows, so its number also names the execution: booked once, whoever asks.
     number = work.sequence + 1
     steps = ["submitting"] if work.fresh else []
@@ -216,11 +238,27 @@ def filled(work: Work, clock: VenueClock, found: Found, execution: Execution) ->
             "amounts": [plain(leg.amount) for leg in booking.legs],
         }
     )
+    if work.notional is None and (work.opens or (work.side == "buy" and not work.lends)):
+        news.item["keep"] = plain(_kept(work, execution))
     if found.whole_qty is not None:
         news.item["whole"] = plain(found.whole_qty)
     if found.ends_as is not None:
         news.item.update({"end_as": found.ends_as, "end_why": found.why})
     return News(work, news.item, execution)
+
+
+def _kept(work: Work, execution: Execution) -> Decimal:
+    """What stays set aside for the rest of the order once this execution is booked."""
+    preset, rest, price = PRESETS[work.preset], work.leaves_qty - execution.qty, work.reserve_per_share
+    qty, value = work.filled_qty + execution.qty, _as_stored(work.filled_value + execution.qty * execution.price)
+    if work.lends:
+        return margin_still_needed(preset, work.side, rest, price, filled_qty=qty, filled_value=value)
+    return still_needed(preset, rest, price, filled_qty=qty, filled_value=value)
+
+
+def _as_stored(value: Decimal) -> Decimal:
+    """A figure with the six decimals that the database keeps of it."""
+    return value.quantize(MICRO, ROUND_HALF_UP)
 
 
 def triggered_words(work: Work, found: Found) -> str | None:

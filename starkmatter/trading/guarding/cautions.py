@@ -15,11 +15,13 @@ from starkmatter.domain.cautions import Caution, PastFill
 from starkmatter.domain.lot_book import WASH_WINDOW
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import OrderRequest
-from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.domain.settlement import CashMove
 from starkmatter.errors import Conflict, InvalidInput
 from starkmatter.trading.guarding import queries
 from starkmatter.trading.guarding.checking import marks_of
-from starkmatter.trading.ticket import Ticket
+from starkmatter.trading.settling import calendar_around
+from starkmatter.trading.ticket import Ticket, reservation_of
 
 
 class Unacknowledged(Conflict):
@@ -82,29 +84,33 @@ async def crowding(b: Backends, ticket: Ticket, request: OrderRequest) -> str | 
     if price is None or ticket.instrument is None or request.side == "sell":
         return None
     cash = Decimal(await b.db.value(queries.CASH, (ticket.account.id,)))
-    cost = risk.reserve(request, ticket.quote, ticket.instrument, ticket.preset).total
+    cost = reservation_of(request, ticket).total
     if cost <= cash * cautions.BIG_PART_OF_CASH:
         return None
     marks = (await marks_of(b, ticket))["marks"]
     equity, held = cash, ZERO
     for one in await b.db.all(_Held, queries.HELD, (ticket.account.id,)):
-        equity += one.signed_qty * Decimal(marks[one.symbol]) if one.symbol in marks else one.cost_basis
+        mark = marks.get(one.symbol)
+        equity += one.cost_basis if mark is None else one.signed_qty * Decimal(mark)
         held += one.signed_qty if one.symbol == request.symbol else ZERO
     after = (held + request.qty) * price if request.notional is None else held * price + request.notional
     return cautions.concentration(request, cost=cost, cash=cash, position_after=after, equity=equity)
 
 
 async def _good_faith(b: Backends, ticket: Ticket, request: OrderRequest, venue_now: datetime) -> Caution | None:
+    if ticket.account.lends:
+        return None  # What is bought with borrowed money is paid.
     fills = await b.db.all(PastFill, queries.FILLS_SINCE, (ticket.account.id, venue_now - cautions.SETTLING))
     if not any(one.side == "sell" for one in fills):
         return None
-    near = (venue_now - 2 * cautions.SETTLING, venue_now + 2 * cautions.SETTLING)
-    calendar = SessionCalendar(await b.db.all(Session, queries.SESSIONS_NEAR, near))
+    paid = await b.db.tuples(queries.PAID_SINCE, (ticket.account.id, venue_now - cautions.SETTLING))
     held = await b.db.all(_Held, queries.HELD, (ticket.account.id,))
     return cautions.good_faith(
         request,
         fills,
-        calendar,
+        await calendar_around(b, exchange_day(venue_now)),
+        qty=risk.sized_qty(request, ticket.quote),
+        paid_in=[CashMove(moved, exchange_day(at)) for at, moved in paid],
         cash=Decimal(await b.db.value(queries.CASH, (ticket.account.id,))),
         held_qty=sum((one.signed_qty for one in held if one.symbol == request.symbol), ZERO),
         venue_now=venue_now,

@@ -25,17 +25,18 @@ from starkmatter.trading.ticket import Ticket
 async def marks_of(b: Backends, ticket: Ticket) -> dict[str, Any]:
     """The newest price of everything the account holds and when its venue's session opened, as the database takes them.
 
-    What has no price is left out: it counts at cost.
+    What has no price is there as None: it counts at cost.
     """
     symbols = [row[0] for row in await b.db.tuples(queries.HELD_SYMBOLS, (ticket.account.id,))]
     try:
         quotes = await QuoteBoard(b.cache).quotes(ticket.account.venue, symbols)
     except Unavailable:
         quotes = {}
+    marks = {symbol: plain(quotes[symbol].last) if symbol in quotes else None for symbol in symbols}
     day_start: datetime | None = None
     if ticket.clock is not None and ticket.clock.session_on is not None:
         day_start = await b.db.value(queries.SESSION_OPEN, (ticket.clock.session_on,))
-    return {"marks": {symbol: plain(quote.last) for symbol, quote in quotes.items()}, "day_start": day_start}
+    return {"marks": marks, "day_start": day_start}
 
 
 async def own_refusals(b: Backends, ticket: Ticket, request: OrderRequest) -> list[str]:

@@ -119,9 +119,11 @@ CASH = "SELECT cash FROM account WHERE id = %s"
 
 HELD = "SELECT symbol, signed_qty, cost_basis FROM holding WHERE account_id = %s AND signed_qty <> 0"
 
-SESSIONS_NEAR = """
-SELECT session_on, opens_at, closes_at FROM market_session
- WHERE exchange = 'XNYS' AND opens_at BETWEEN %s AND %s ORDER BY session_on
+# What was paid in and out of cash without a trade, by the instant.
+PAID_SINCE = """
+SELECT e.venue_at, sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+ WHERE e.account_id = %s AND e.kind <> 'fill' AND e.venue_at > %s AND leg.account = 'assets:cash'
+ GROUP BY e.id ORDER BY e.venue_at
 """
 
 EMERGENCY_ACCOUNTS = """

@@ -59,6 +59,7 @@ def framed(
             rx.el.main(
                 _heading(heading or page),
                 problem_note(FrameState.problem),
+                problem_note(FrameState.account["call"]),
                 content,
                 class_name="main",
                 id="main",
@@ -77,7 +78,7 @@ def framed(
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
-            on_alert=[CentreState.load, NoticeState.load, *(on_alert or [])],
+            on_alert=[FrameState.refresh, CentreState.load, NoticeState.load, *(on_alert or [])],
             on_key=PaletteState.key,
             **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
         ),

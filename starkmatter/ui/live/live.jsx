@@ -18,7 +18,7 @@ const FLASH_MS = 400;
 const MAX_SYMBOLS = 200; // of one connection, as the server counts them
 
 const fixed = (value, digits) =>
-  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 const signed = (value, digits) => {
   const rounded = Number(value.toFixed(digits));
   return (rounded > 0 ? "+" : rounded < 0 ? "−" : "") + fixed(Math.abs(rounded), digits);
@@ -225,7 +225,7 @@ class Stream {
     }
     if (field === "value") return this.put(cell, fixed(cents(Number(qty) * last), 2), Number(qty) * last);
     if (field === "pl") { const pl = cents(Number(qty) * last - Number(cost)); return this.put(cell, signed(pl, 2), pl, true); }
-    if (field === "plpct") { const pl = ((Number(qty) * last) / Number(cost) - 1) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
+    if (field === "plpct") { const pl = ((Number(qty) * last - Number(cost)) / Math.abs(Number(cost))) * 100; return this.put(cell, signed(pl, 2) + " %", pl, true); }
     if (field === "daypl") { const pl = cents(Number(qty) * last - Number(base)); return this.put(cell, signed(pl, 2), pl, true); }
     if (field === "range") {
       if (!cell.dataset.low) return;
@@ -419,7 +419,7 @@ export function LiveRoot({ venue, onOrder, onAlert, onPulse, steady, onKey, them
       waiting = setTimeout(() => onOrder?.(), 60);
     });
     const deaf = live.listen("alert", (event) => {
-      toast(`Alert: ${event.words} (last ${event.price})`);
+      toast(event.price ? `Alert: ${event.words} (last ${event.price})` : event.words);
       onAlert?.();
     });
     let asked = 0;

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.domain.presets import PRESETS, REALISTIC
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import empty, form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
@@ -14,6 +15,15 @@ MARKETS = (
     ("replay", "Replay", "Ten years of real days, played forward. Open at any hour, also offline."),
 )
 
+KINDS = (
+    ("cash", "Cash", "Buys with what is there and sells what it holds."),
+    (
+        "margin",
+        "Margin",
+        "Borrows money and shares: twice the equity, short sales, interest, and calls for more equity.",
+    ),
+)
+
 
 def accounts() -> rx.Component:
     """Every account, and one more."""
@@ -23,7 +33,17 @@ def accounts() -> rx.Component:
             rx.el.h1("Settings", style={"marginBottom": "14px"}),
             settings_tabs("Accounts"),
             rx.el.div(
-                panel("Your accounts", _list(), class_name="w7"),
+                rx.el.div(
+                    panel("Your accounts", _list()),
+                    rx.cond(
+                        FrameState.may_trade
+                        & (FrameState.account["access"] == "own")
+                        & (FrameState.account["preset"] != ""),
+                        rx.fragment(panel("Branch this account", _fork()), panel("Begin anew", _reset())),
+                    ),
+                    class_name="w7 grid",
+                    style={"alignContent": "start"},
+                ),
                 panel(
                     "Open an account",
                     rx.cond(
@@ -48,10 +68,20 @@ def _list() -> rx.Component:
             td(
                 rx.el.b(one["name"]),
                 rx.cond(one["read_only"] == "yes", rx.el.span("READ-ONLY", class_name="badge quiet")),
+                rx.cond(
+                    one["branch"] != "",
+                    rx.el.span(
+                        one["branch"], class_name="muted small", style={"display": "block", "whiteSpace": "normal"}
+                    ),
+                ),
                 rx.cond(one["owner"] != "", rx.el.span("of ", one["owner"], class_name="muted small", display="block")),
             ),
             td(rx.cond(one["venue"] == "market", "Market", "Replay"), class_name="soft"),
-            td(one["mode"], class_name="muted wideonly-cell"),
+            td(
+                one["mode"],
+                rx.cond(one["preset"] != "", rx.el.span(one["preset"], class_name="small", display="block")),
+                class_name="muted wideonly-cell",
+            ),
             td(one["equity"], num=True),
             td(
                 rx.cond(
@@ -179,14 +209,7 @@ def _form() -> rx.Component:
             rx.el.div(
                 rx.el.fieldset(
                     rx.el.legend("Market", class_name="label"),
-                    *[
-                        rx.el.label(
-                            rx.el.input(type="radio", name="venue", value=value, default_checked=value == "market"),
-                            rx.el.span(rx.el.b(title), rx.el.span(about, class_name="soft small")),
-                            class_name="option",
-                        )
-                        for value, title, about in MARKETS
-                    ],
+                    *[_option("venue", value, title, about, value == "market") for value, title, about in MARKETS],
                     class_name="options",
                 ),
                 rx.el.div(
@@ -221,6 +244,19 @@ def _form() -> rx.Component:
                     ),
                     class_name="field",
                 ),
+                rx.el.fieldset(
+                    rx.el.legend("Kind", class_name="label"),
+                    *[_option("kind", value, title, about, value == "cash") for value, title, about in KINDS],
+                    class_name="options",
+                ),
+                rx.el.fieldset(
+                    rx.el.legend("How hard the market is to it", class_name="label"),
+                    *[
+                        _option("preset", one.name, one.stamp, one.summary, one is REALISTIC)
+                        for one in PRESETS.values()
+                    ],
+                    class_name="options",
+                ),
                 class_name="grid",
             ),
             rx.el.p(
@@ -233,6 +269,92 @@ def _form() -> rx.Component:
             on_done=FrameState.show_newest,
         ),
         class_name="body grid",
+    )
+
+
+def _fork() -> rx.Component:
+    account = FrameState.account
+    return rx.el.div(
+        RestForm.create(
+            rx.el.div(
+                _text_field("fork-name", "name", "Name of the branch", "What if"),
+                rx.el.div(
+                    rx.el.label("As it was at the close of", html_for="fork-on"),
+                    rx.el.input(id="fork-on", name="on", type="date", class_name="input"),
+                    class_name="field",
+                ),
+                rx.el.div(
+                    rx.el.label("How hard its market is", html_for="fork-preset"),
+                    rx.el.select(
+                        rx.el.option("As now", value=""),
+                        *[rx.el.option(one.stamp, value=one.name) for one in PRESETS.values()],
+                        id="fork-preset",
+                        name="preset",
+                        default_value="",
+                        class_name="input",
+                    ),
+                    class_name="field",
+                ),
+                class_name="fields",
+            ),
+            rx.el.p(
+                "Opens a paper account with the cash and shares of ",
+                rx.el.b(account["name"]),
+                ", as they are now or were at that close. It has no open orders and goes its own way from here; what "
+                "the shares have cost comes along.",
+                class_name="soft small",
+            ),
+            rx.el.div(rx.el.button("Open the branch", type="submit", class_name="btn"), class_name="actions"),
+            action="/api/v1/accounts/" + account["id"] + "/fork",
+            on_done=FrameState.show_newest,
+        ),
+        class_name="body",
+    )
+
+
+def _reset() -> rx.Component:
+    account = FrameState.account
+    return rx.el.div(
+        RestForm.create(
+            _text_field("reset-confirm", "confirm", "Type the account's name to confirm", ""),
+            rx.el.p(
+                "Ends ",
+                rx.el.b(account["name"]),
+                ": its open orders are canceled and it can only be read from then on, with its whole ledger. A new "
+                "account begins under the same name with what was first paid in. This cannot be taken back.",
+                class_name="soft small",
+            ),
+            rx.el.div(
+                rx.el.button("End it and begin anew", type="submit", class_name="btn danger"), class_name="actions"
+            ),
+            action="/api/v1/accounts/" + account["id"] + "/reset",
+            on_done=FrameState.show_newest,
+        ),
+        class_name="body",
+    )
+
+
+def _text_field(key: str, name: str, label: str, value: str) -> rx.Component:
+    return rx.el.div(
+        rx.el.label(label, html_for=key),
+        rx.el.input(
+            id=key,
+            name=name,
+            default_value=value,
+            max_length=60,
+            required=True,
+            auto_complete="off",
+            class_name="input",
+        ),
+        class_name="field",
+    )
+
+
+def _option(name: str, value: str, title: str, about: str, chosen: bool) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(type="radio", name=name, value=value, default_checked=chosen),
+        rx.el.span(rx.el.b(title), rx.el.span(about, class_name="soft small")),
+        class_name="option",
     )
 
 

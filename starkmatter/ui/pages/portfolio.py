@@ -69,6 +69,28 @@ def _cash() -> rx.Component:
             row("Buying power", account["buying_power"]),
             row("Market value of positions", live_total(FrameState.holdings, "0", "value", account["market_value"])),
             row("Equity", live_total(FrameState.holdings, account["raw_cash"], "value", account["equity"])),
+            rx.cond(
+                account["settled"] != "–",
+                rx.fragment(
+                    row("Settled cash", account["settled"]),
+                    rx.el.div(
+                        rx.el.span("Unsettled proceeds ", account["settles"]),
+                        rx.el.span(account["unsettled"], class_name="mono"),
+                        title="A sale settles one session later. What is bought with its proceeds before should not be "
+                        "sold before.",
+                    ),
+                ),
+            ),
+            rx.cond(
+                account["kind"] == "margin",
+                rx.fragment(
+                    row("Owed", account["debit"]),
+                    row("Value of shares sold short", account["short_value"]),
+                    row("Has to be kept", account["maintenance"]),
+                    row("Equity above it", account["excess"]),
+                ),
+            ),
+            rx.cond(account["preset"] != "", row("Fills by the rules of", account["preset"])),
             class_name="rows",
         ),
         class_name="body",

@@ -11,10 +11,10 @@ from starkmatter.ui.state.trade import TicketState, TradeState
 
 def size_fields() -> rx.Component:
     """How much: shares, or of a market order also money."""
-    by_money = (TicketState.kind == "market") & (TermsState.said["by"] == "amount")
+    by_money = (TicketState.kind == "market") & (TermsState.said["by"] == "amount") & (TicketState.side != "short")
     return rx.fragment(
         rx.cond(
-            TicketState.kind == "market",
+            (TicketState.kind == "market") & (TicketState.side != "short"),
             segment(
                 [("shares", "In shares"), ("amount", "In money")],
                 TermsState.said["by"],
@@ -67,7 +67,7 @@ def price_fields() -> rx.Component:
                 ),
                 rx.el.p(
                     rx.cond(
-                        TicketState.side == "sell",
+                        TicketState.side != "buy",
                         "The stop follows the highest trade at this distance and never comes down.",
                         "The stop follows the lowest trade at this distance and never goes up.",
                     ),
@@ -138,7 +138,7 @@ def behind_fields() -> rx.Component:
     buying = TicketState.side == "buy"
     return rx.fragment(
         rx.cond(
-            buying | (TicketState.kind == "limit"),
+            buying | ((TicketState.kind == "limit") & (TicketState.side == "sell")),
             rx.el.div(
                 _switch(
                     rx.cond(buying, "Target and stop behind it", "Stop beside it"),

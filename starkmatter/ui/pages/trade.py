@@ -170,20 +170,12 @@ def _ticket_panel() -> rx.Component:
 def _ticket() -> rx.Component:
     return rx.el.form(
         rx.el.div(
-            *[
-                rx.el.button(
-                    text,
-                    type="button",
-                    title=f"{text}: key {text[0]}",
-                    on_click=TicketState.choose("side", value),
-                    custom_attrs={
-                        "aria-pressed": rx.cond(TicketState.side == value, "true", "false"),
-                        "data-side": value,
-                        "data-key": value,
-                    },
-                )
-                for value, text in (("buy", "Buy"), ("sell", "Sell"))
-            ],
+            _side("buy", "Buy", "Buy: key B"),
+            _side("sell", "Sell", "Sell: key S"),
+            rx.cond(
+                FrameState.account["kind"] == "margin",
+                _side("short", "Sell short", "Borrow shares and sell them, to buy them back later"),
+            ),
             class_name="seg side",
             role="group",
             aria_label="Side",
@@ -201,8 +193,8 @@ def _ticket() -> rx.Component:
             ],
             class_name="parts",
             role="group",
-            aria_label=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
-            title=rx.cond(TicketState.side == "buy", "Part of buying power", "Part of your shares"),
+            aria_label=rx.cond(TicketState.side == "sell", "Part of your shares", "Part of buying power"),
+            title=rx.cond(TicketState.side == "sell", "Part of your shares", "Part of buying power"),
         ),
         price_fields(),
         time_fields(),
@@ -234,6 +226,20 @@ def _ticket() -> rx.Component:
     )
 
 
+def _side(value: str, text: str, title: str) -> rx.Component:
+    return rx.el.button(
+        text,
+        type="button",
+        title=title,
+        on_click=TicketState.choose("side", value),
+        custom_attrs={
+            "aria-pressed": rx.cond(TicketState.side == value, "true", "false"),
+            "data-side": value,
+            "data-key": value,
+        },
+    )
+
+
 def _preview() -> rx.Component:
     seen = TicketState.preview
     return rx.el.div(
@@ -249,6 +255,7 @@ def _preview() -> rx.Component:
             rx.el.span("Position after"),
             rx.el.span(seen["position"], " → ", seen["position_after"], class_name="mono"),
         ),
+        rx.cond(seen["has_kept"] == "yes", _row("Has to be kept after", seen["kept"])),
         rx.cond(
             seen["has_realized"] == "yes",
             rx.el.div(
@@ -267,7 +274,7 @@ def _row(name: str, value: rx.Var) -> rx.Component:
 
 
 def _review() -> rx.Component:
-    words = rx.cond(TicketState.side == "buy", "Buy", "Sell")
+    words = rx.cond(TicketState.side == "buy", "Buy", rx.cond(TicketState.side == "short", "Sell short", "Sell"))
     return rx.el.div(
         rx.cond(
             TicketState.replaces["id"],
@@ -284,6 +291,15 @@ def _review() -> rx.Component:
             ),
         ),
         rx.el.p("This is exactly what will be sent.", class_name="soft small"),
+        rx.cond(
+            TicketState.side == "short",
+            rx.el.div(
+                "This sells shares that are borrowed. It opens a short position: you owe the shares, may pay for "
+                "borrowing them each night, and lose when the price rises.",
+                class_name="note warn",
+                custom_attrs={"data-short": "review"},
+            ),
+        ),
         rx.el.div(
             _row("Account", FrameState.account["name"] + " · " + FrameState.account["mode"]),
             _row("Order", words + " " + TicketState.preview["size"] + " " + TicketState.symbol),
@@ -333,7 +349,7 @@ def _own() -> rx.Component:
             panel(
                 "Position",
                 rx.el.div(
-                    figure("Shares", held["qty"], "small"),
+                    figure(rx.cond(held["short"] == "yes", "Shares, short", "Shares"), held["qty"], "small"),
                     figure("Avg. price", held["avg_price"], "small"),
                     figure("Market value", live(symbol, "value", held["value"], qty=held["raw_qty"]), "small"),
                     figure(

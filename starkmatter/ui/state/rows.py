@@ -8,9 +8,42 @@ Row = dict[str, str]
 
 # Before the first answer a page shows these, in the final layout; an empty `raw_cash` keeps live totals away.
 NO_ACCOUNT: Row = dict.fromkeys(
-    ("cash", "reserved", "buying_power", "market_value", "equity", "day_pl", "unrealized", "realized"), show.NOTHING
+    (
+        "cash",
+        "reserved",
+        "buying_power",
+        "market_value",
+        "equity",
+        "day_pl",
+        "unrealized",
+        "realized",
+        "debit",
+        "short_value",
+        "maintenance",
+        "excess",
+        "settled",
+        "unsettled",
+    ),
+    show.NOTHING,
 ) | dict.fromkeys(
-    ("id", "name", "broker", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
+    (
+        "id",
+        "name",
+        "broker",
+        "day_pct",
+        "day_dir",
+        "unrealized_dir",
+        "realized_dir",
+        "read_only",
+        "access",
+        "owner",
+        "preset",
+        "kind",
+        "call",
+        "settles",
+        "branch",
+    ),
+    "",
 )
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
@@ -19,16 +52,17 @@ NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOT
     "fx": "",
 }
 NO_PREVIEW: Row = dict.fromkeys(
-    ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after"), show.NOTHING
-) | {"cost_name": "Est. cost", "has_realized": "", "size": "", "type": "", "time": ""}
+    ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after", "kept"), show.NOTHING
+) | {"has_kept": "", "cost_name": "Est. cost", "has_realized": "", "size": "", "type": "", "time": ""}
 
 
 def position_row(one: PositionView) -> Row:
     """A position; `base` is what its value was worth against today's start, so that value - base is the day's P&L."""
-    pl_pct = one.unrealized_pl / one.cost_basis * 100 if one.cost_basis else None
+    pl_pct = one.unrealized_pl / abs(one.cost_basis) * 100 if one.cost_basis else None
     return {
         "symbol": one.symbol,
         "qty": show.quantity(one.qty),
+        "short": "yes" if one.qty < 0 else "",
         "avg_price": show.money(one.avg_price),
         "last": show.money(one.last),
         "value": show.money(one.market_value),
@@ -54,7 +88,7 @@ def order_row(one: OrderView) -> Row:
         "id": str(one.id),
         "symbol": one.symbol,
         "side": one.side,
-        "side_text": one.side.capitalize(),
+        "side_text": "Sell short" if one.allow_short else one.side.capitalize(),
         "leg": {"target": "Target", "stop": "Stop", "entry": "Entry"}.get(one.role or "", ""),
         "type": one.type.replace("_", "-" if one.type == "stop_limit" else " ").capitalize(),
         "qty": show.quantity(one.qty) if one.notional is None else f"{show.money(one.notional)} USD",
@@ -138,12 +172,51 @@ def entry_rows(one: LedgerEntryView) -> list[Row]:
     return rows
 
 
+def _mode(one: AccountView) -> str:
+    """`PAPER`, `PAPER · MARGIN`, `PAPER · ALPACA`."""
+    mode = one.mode.upper()
+    if one.broker != "paper":
+        return f"{mode} · {one.broker.upper()}"
+    return f"{mode} · MARGIN" if one.kind == "margin" else mode
+
+
+def _branch(one: AccountView) -> str:
+    """How it came from another account, in words; empty for one that came from none."""
+    if one.branch == "reset":
+        return "begun anew"
+    if one.branch == "fork":
+        return (
+            f"branch of {one.parent_name or 'another account'}, as of {show.day(one.as_of)}" if one.as_of else "branch"
+        )
+    return ""
+
+
+def _margin_cells(one: AccountView) -> Row:
+    """What a margin account owes and has to keep, and the call for more of it that is running."""
+    state, call = one.margin, ""
+    if one.call_state == "closing":
+        call = "Its margin call was not met: positions are being closed at the market until it keeps enough."
+    elif one.call_due_at is not None:
+        missing = f"{show.money(state.call)} {one.currency} are missing. " if state is not None and state.call else ""
+        due = show.exchange_time(one.call_due_at)
+        call = f"Margin call: {missing}Add cash or close positions before {due}; else positions are closed for you."
+    if state is None:
+        return dict.fromkeys(("debit", "short_value", "maintenance", "excess"), show.NOTHING) | {"call": call}
+    return {
+        "debit": show.money(state.debit),
+        "short_value": show.money(state.short_value),
+        "maintenance": show.money(state.maintenance),
+        "excess": show.money(state.excess),
+        "call": call,
+    }
+
+
 def account_row(one: AccountView) -> Row:
     """An account for the switcher and the headline figures."""
     return {
         "id": str(one.id),
         "name": one.name,
-        "mode": one.mode.upper() if one.broker == "paper" else f"{one.mode.upper()} · {one.broker.upper()}",
+        "mode": _mode(one),
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,
@@ -162,6 +235,13 @@ def account_row(one: AccountView) -> Row:
         "read_only": "yes" if one.read_only else "",
         "access": one.access,
         "owner": "" if one.access == "own" else one.owner_name,
+        "preset": one.preset if one.broker == "paper" else "",
+        "branch": _branch(one),
+        "kind": one.kind,
+        "settled": show.money(one.settled_cash),
+        "unsettled": show.money(one.unsettled_cash),
+        "settles": "" if one.settled_on is None else f"by {show.day(one.settled_on)}",
+        **_margin_cells(one),
         "raw_cash": show.plain_number(one.cash),
         "raw_base": show.plain_number(one.equity - one.day_pl),
         "raw_minus_cost": show.plain_number(one.unrealized_pl - one.market_value),

@@ -84,9 +84,9 @@ def request_of(symbol: str, side: str, kind: str, qty: str | Decimal, limit: str
         name = "trail_percent" if said["trail_in"] == "percent" else "trail_amount"
         order_type, figures = "trailing_stop", {name: figure_of(said["trail"], "trail")}
     time: TimeInForce = next((one for one in TIMES if one == tif), "day")
-    by_amount = by_money(kind, said) and not isinstance(qty, Decimal)
+    by_amount = by_money(kind, said) and side != "short" and not isinstance(qty, Decimal)
     whole = ZERO if by_amount else qty if isinstance(qty, Decimal) else figure_of(qty, "quantity")
-    chosen: Side = "sell" if side == "sell" else "buy"
+    chosen: Side = "buy" if side == "buy" else "sell"
     return OrderRequest(
         symbol,
         chosen,
@@ -96,8 +96,9 @@ def request_of(symbol: str, side: str, kind: str, qty: str | Decimal, limit: str
         notional=figure_of(said["amount"], "amount") if by_amount else None,
         expires_on=_date(said["until"]) if time == "gtd" else None,
         extended_hours=said["hours"] == "extended" and kind == "limit" and time in {"day", "gtc"},
+        allow_short=side == "short",
         condition=_condition(said),
-        **_group(chosen, kind, said),
+        **({} if side == "short" else _group(chosen, kind, said)),
         **figures,
     )
 
@@ -145,6 +146,11 @@ def said_of(order: OrderView) -> Row:
     if order.expires_on is not None:
         said["until"] = order.expires_on.isoformat()
     return said | {"hours": "extended" if order.extended_hours else ""}
+
+
+def side_of(order: OrderView) -> str:
+    """The ticket's word for what an order does: a sale that may open a short position is one of its own."""
+    return "short" if order.allow_short else order.side
 
 
 def kind_of(order_type: str) -> str:

@@ -42,6 +42,7 @@ from starkmatter.ui.state.terms import (
     kind_of,
     request_of,
     said_of,
+    side_of,
     size_words,
     time_words,
     type_words,
@@ -53,6 +54,7 @@ MAX_INPUT_CHARS = 24
 FILLS_SHOWN = 8
 ENDED_BADLY = {OrderStatus.REJECTED, OrderStatus.NOT_SENT, OrderStatus.EXPIRED, OrderStatus.CANCELED}
 PERCENTS = (25, 50, 75, 100)
+SIDES = ("buy", "sell", "short")
 
 
 class TradeState(rx.State):
@@ -181,7 +183,7 @@ class TicketState(rx.State):
     @allow("user")
     async def choose(self, field: str, value: str) -> None:
         """One of the fixed choices of the ticket."""
-        allowed = {"side": ("buy", "sell"), "kind": [kind for kind, _ in KINDS], "tif": (*TIMES, "other")}
+        allowed = {"side": SIDES, "kind": [kind for kind, _ in KINDS], "tif": (*TIMES, "other")}
         if not self.review and value in allowed.get(field, ()):
             if value == "other":
                 value = self.tif if self.tif in dict(OTHER_TIMES) else OTHER_TIMES[0][0]
@@ -301,7 +303,7 @@ class TicketState(rx.State):
         left, before = order.qty - order.filled_qty, getattr(order, field)
         terms = await self.get_state(TermsState)
         terms.said = said_of(replace(order, **{field: moved}))
-        self.side, self.kind, self.tif = order.side, kind_of(order.type), order.time_in_force
+        self.side, self.kind, self.tif = side_of(order), kind_of(order.type), order.time_in_force
         self.qty = show.plain_number(left.normalize())
         self.limit = show.plain_number(moved.normalize()) if field == "limit_price" else ""
         account = await get_account(backends(), await caller_of(self), order.account_id)
@@ -418,6 +420,9 @@ class TicketState(rx.State):
             self.result |= {"text": f"{words}: working. It waits for its price or its time."}
 
     async def _start(self, symbol: str) -> None:
+        frame = await self.get_state(FrameState)
+        if self.side == "short" and frame.account["kind"] != "margin":
+            self.side = "sell"
         if symbol != self.symbol:
             self.symbol, self.limit, self.kind, self.result = symbol, "", "market", {}
             self.review, self.replaces, self.tif = False, {}, "day"
@@ -470,8 +475,8 @@ class TicketState(rx.State):
         b, caller = backends(), await caller_of(self)
         account_id = await chosen_account(self)
         seen = await preview_order(b, caller, account_id, await self._request(qty=Decimal(1)))
-        if self.side == "sell":
-            return seen.signed_qty * ratio
+        if self.side == "sell" or seen.signed_qty < 0 < seen.signed_qty_after - seen.signed_qty:
+            return abs(seen.signed_qty) * ratio  # What is held is sold, or what was sold short is bought back.
         account = await get_account(b, caller, account_id)
         return account.buying_power * ratio / seen.reserve if seen.reserve else Decimal(0)
 

@@ -47,7 +47,7 @@ def line_row(order: OrderView, may_move: bool) -> Row | None:
     return {
         "id": str(order.id) if may_move and field is not None else "",
         "price": show.plain_number(price),
-        "title": f"{order.side} {words}{show.quantity(order.qty - order.filled_qty)}",
+        "title": f"{'short' if order.allow_short else order.side} {words}{show.quantity(order.qty - order.filled_qty)}",
         "side": order.side,
     }
 
@@ -55,7 +55,7 @@ def line_row(order: OrderView, may_move: bool) -> Row | None:
 def name_of(order: OrderView) -> str:
     """`Buy 10 AAPL`, `Buy 1,000.00 USD of AAPL`."""
     size = f"{show.money(order.notional)} USD of" if order.notional is not None else show.quantity(order.qty)
-    return f"{order.side.capitalize()} {size} {order.symbol}"
+    return f"{'Sell short' if order.allow_short else order.side.capitalize()} {size} {order.symbol}"
 
 
 def preview_row(seen: OrderPreview) -> Row:
@@ -72,4 +72,6 @@ def preview_row(seen: OrderPreview) -> Row:
         "realized": show.change(seen.realized_pl),
         "realized_dir": show.direction(seen.realized_pl),
         "has_realized": "yes" if seen.realized_pl is not None else "",
+        "kept": show.money(seen.maintenance_after),
+        "has_kept": "yes" if seen.maintenance_after else "",
     }
