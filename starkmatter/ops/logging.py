@@ -28,6 +28,7 @@ CHATTY = (
     "httpcore",
     "httpcore2",
     "psycopg",
+    "schwab",
     "uvicorn.error",
     "websockets",
     "engineio",

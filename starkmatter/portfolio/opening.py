@@ -139,6 +139,7 @@ async def create_account(
             "name": name,
             "venue": venue,
             "broker": PAPER,
+            "mode": "paper",
             "currency": "USD",
             "preset": REALISTIC.name,
             "run": run_id,

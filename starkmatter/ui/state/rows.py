@@ -12,6 +12,7 @@ NO_ACCOUNT: Row = dict.fromkeys(
 ) | dict.fromkeys(
     ("id", "name", "broker", "day_pct", "day_dir", "unrealized_dir", "realized_dir", "read_only", "access", "owner"), ""
 )
+NO_ACCOUNT |= {"live": ""}
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
     "tradable": "yes",
@@ -144,6 +145,7 @@ def account_row(one: AccountView) -> Row:
         "id": str(one.id),
         "name": one.name,
         "mode": one.mode.upper() if one.broker == "paper" else f"{one.mode.upper()} · {one.broker.upper()}",
+        "live": "yes" if one.mode == "live" else "",
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,
