@@ -19,6 +19,7 @@ from starkmatter.news.sources.newsapi import CAPABILITY as NEWSAPI
 from starkmatter.news.sources.rss import CAPABILITY as RSS
 from starkmatter.news.sources.sample import CAPABILITY as SAMPLE
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
+from starkmatter.trading.brokers.etrade import CAPABILITY as ETRADE
 from starkmatter.trading.brokers.schwab import CAPABILITY as SCHWAB
 
 _OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
@@ -29,6 +30,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ECB,
     ALPACA,
     SCHWAB,
+    ETRADE,
     NEWSAPI,
     RSS,
     SAMPLE,

@@ -3,6 +3,7 @@
 Their hard-coded address leads to where the operator says the vendor is. Imported where an SDK is opened, never before.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,27 +16,30 @@ MAX_BYTES = 5_000_000
 
 
 class VendorDoor(httpx2.AsyncBaseTransport):
-    """`origin` is what the SDK believes, `at` where its requests go; any other address is refused."""
+    """`ways`: where a request goes whose address begins so, as the SDK believes; any other address is refused."""
 
-    def __init__(self, vendor: str, origin: str, at: str, *, timeout_secs: float, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, vendor: str, ways: Mapping[str, str], *, timeout_secs: float, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._vendor = vendor
-        self._origin, self._at = origin.rstrip("/"), at.rstrip("/")
-        self._allowed = destination_of(self._at) if self._at != self._origin else frozenset()
+        self._ways = dict(ways)
         self._timeout_secs = timeout_secs
         self._max_bytes = max_bytes
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """One request, sent once."""
         asked = str(request.url)
-        if not asked.startswith(f"{self._origin}/"):
+        origin = next((one for one in self._ways if asked.startswith(f"{one}/")), None)
+        if origin is None:
             raise VendorFailure(self._vendor, "garbage", f"{self._vendor} sends us to another address.")
+        at = self._ways[origin]
         try:
             answer = await exchange(
                 request.method,
-                self._at + asked.removeprefix(self._origin),
+                at + asked.removeprefix(origin),
                 headers=dict(request.headers),
                 content=await request.aread(),
-                allowed=self._allowed,
+                allowed=destination_of(at) if at != origin else frozenset(),
                 max_bytes=self._max_bytes,
                 timeout_secs=self._timeout_secs,
             )

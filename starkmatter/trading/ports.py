@@ -142,13 +142,16 @@ OnConnected = Callable[[], Awaitable[None]]
 class Broker(Protocol):
     """One account at one broker, opened with its keys.
 
-    `live`: its orders would move real money. `repeatable`: an order that is sent twice under one id is one order there;
-    without that nothing is ever sent again.
+    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again.
     """
 
     capability: Capability
-    live: bool
     repeatable: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether its orders would move real money."""
+        ...
 
     async def read_book(self) -> BrokerBook:
         """Account, positions and open orders, each read once. VendorFailure when any part cannot be had."""

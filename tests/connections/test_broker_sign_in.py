@@ -27,9 +27,11 @@ from starkmatter.connections.service import (
 )
 from starkmatter.connections.service import test_connection as run_test
 from starkmatter.db.database import Database
+from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.settings import load_settings
 from tests.builders import make_caller
+from tests.standins import etrade as etrade_standin
 from tests.standins import schwab as schwab_standin
 
 
@@ -53,6 +55,13 @@ def schwabs_answer(url: str) -> str:
     return f"{schwab_standin.CALLBACK}/?{urlencode(back)}"
 
 
+def etrades_answer(url: str) -> str:
+    asked = parse_qs(urlsplit(url).query)
+    assert asked["key"] == [etrade_standin.KEY]
+    assert asked["token"][0].startswith("request-")
+    return etrade_standin.CODE
+
+
 KINDS = {
     "schwab": Kind(
         "schwab",
@@ -66,6 +75,15 @@ KINDS = {
             "nonsense": "has a code in it",
         },
         timedelta(days=7),
+    ),
+    "etrade": Kind(
+        "etrade",
+        etrade_standin.etrade,
+        etrade_standin.KEYS,
+        etrade_standin.TOKEN,
+        etrades_answer,
+        {"WRONG": "good once, for five minutes", "a code!": "not a code"},
+        timedelta(days=1, hours=1),
     ),
 }
 
@@ -205,9 +223,6 @@ async def test_no_account_is_guessed_where_there_are_several(seat: Seat) -> None
 async def test_what_was_entered_or_given_is_in_no_failure(seat: Seat) -> None:
     told = await seat.save(secret="another-secret-000001")
     assert "another-secret" not in told.text
-    url = await begin_sign_in(seat.b, seat.caller, seat.kind.name) if seat.kind.name == "schwab" else None
-    if url is not None:
-        with pytest.raises((InvalidInput, Exception)) as failure:
-            await finish_sign_in(seat.b, seat.caller, seat.kind.name, seat.kind.answer(url))
-        assert "does not accept the app key" in str(failure.value)
-        assert "another-secret" not in str(failure.value)
+    with pytest.raises(VendorFailure, match="does not accept the") as failure:
+        await seat.sign_in()
+    assert (failure.value.kind, "another-secret" in failure.value.text) == ("refused", False)

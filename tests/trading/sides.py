@@ -14,11 +14,14 @@ from starkmatter.accounts.vault import Secrets
 from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OrderRequest, OrderStatus
 from starkmatter.settings import load_settings
-from starkmatter.trading.brokers import alpaca, schwab
+from starkmatter.trading.brokers import alpaca, etrade, etrade_session, schwab
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
+from starkmatter.trading.brokers.etrade import ETradeBroker
+from starkmatter.trading.brokers.etrade_words import STATUSES as ETRADE_STATUSES
 from starkmatter.trading.brokers.schwab import SchwabBroker
 from starkmatter.trading.brokers.schwab_words import STATUSES as SCHWAB_STATUSES
 from starkmatter.trading.ports import Attempt, Broker, BrokerOrder
+from tests.standins import etrade as etrade_standin
 from tests.standins import schwab as schwab_standin
 from tests.standins.alpaca_trading import KEY_ID, SECRET, alpaca_trading
 
@@ -252,6 +255,89 @@ class SchwabSide(Side):
         ]
 
 
+class ETradeSide(Side):
+    name = "etrade"
+    parts = ("accounts", "balance", "portfolio", "orders")
+    looks = ("orders", "orders")
+    secrets = (etrade_standin.KEY, etrade_standin.SECRET, etrade_standin.TOKEN, etrade_standin.TOKEN_SECRET)
+    statuses = ETRADE_STATUSES
+    module = etrade_session
+    refusals = staticmethod(etrade.refusals)
+    refused: ClassVar = {
+        "buy 1 AAPL @ 99 until=2099-01-01": "good till a date",
+        "buy 1 AAPL opg": "opening auction",
+        "buy 1 AAPL @ 99 cls": "market orders only for the closing auction",
+        "sell 1 AAPL trl=1": "use a stop",
+        "buy 0.5 AAPL": "whole shares only",
+        "buy 1 AAPL @ 99 gtc ext": "for the day only for extended hours",
+        "buy 1 AAPL fok": "limit orders only for immediate execution",
+    }
+    figures: ClassVar = {"Order.0.limitPrice", "Order.0.stopPrice", "Order.0.Instrument.0.quantity"}
+    wires: ClassVar = [
+        (
+            "sell 7 BRK.B @ 101.37 gtc",
+            {
+                "orderType": "EQ",
+                "Order.0.priceType": "LIMIT",
+                "Order.0.limitPrice": "101.37",
+                "Order.0.orderTerm": "GOOD_UNTIL_CANCEL",
+                "Order.0.marketSession": "REGULAR",
+                "Order.0.Instrument.0.orderAction": "SELL",
+                "Order.0.Instrument.0.quantity": "7",
+                "Order.0.Instrument.0.Product.symbol": "BRK.B",
+                "Order.0.Instrument.0.Product.securityType": "EQ",
+            },
+        ),
+        ("buy 7 AAPL", {"Order.0.priceType": "MARKET", "Order.0.orderTerm": "GOOD_FOR_DAY"}),
+        ("buy 7 AAPL stp=101.37", {"Order.0.priceType": "STOP", "Order.0.stopPrice": "101.37"}),
+        (
+            "sell 7 AAPL @ 98 stp=99",
+            {"Order.0.priceType": "STOP_LIMIT", "Order.0.limitPrice": "98", "Order.0.stopPrice": "99"},
+        ),
+        ("buy 7 AAPL @ 99 ioc", {"Order.0.orderTerm": "IMMEDIATE_OR_CANCEL", "Order.0.limitPrice": "99"}),
+        ("buy 7 AAPL @ 99 fok", {"Order.0.orderTerm": "FILL_OR_KILL", "Order.0.limitPrice": "99"}),
+        ("sell 7 AAPL cls", {"Order.0.priceType": "MARKET_ON_CLOSE", "Order.0.orderTerm": "GOOD_FOR_DAY"}),
+        ("buy 7 AAPL @ 99 ext", {"Order.0.marketSession": "EXTENDED", "Order.0.limitPrice": "99"}),
+    ]
+
+    def wrong(self) -> Broker:
+        settings = load_settings({"STARKMATTER_VENDOR_URLS": self.there.urls})
+        return ETradeBroker(settings, Secrets(etrade_standin.SIGNED_IN | {"secret": "no"}), InMemory(), tries=1)
+
+    def activities(self) -> list[tuple[str, Decimal]]:
+        apple = {"product": {"symbol": "AAPL"}}
+        rows: list[tuple[str, float, dict[str, Any]]] = [
+            ("Sold", 100.47, apple | {"fee": 0.03}),
+            ("Bought", -100.5, apple | {"fee": 0}),
+            ("Dividend", 12.4, apple),
+            ("Interest", 0.11, {}),
+            ("Transfer", 500, {}),
+            ("Online Transfer", -100, {}),
+            ("Reorganization", 0, apple),
+        ]
+        self.there.activities = [
+            {
+                "transactionId": str(18_000 + number * 10 + at),
+                "transactionDate": 1_795_500_000_000 + number * 60_000 + at,
+                "transactionType": word,
+                "amount": amount,
+                "description": "words",
+                "brokerage": more,
+            }
+            for number in range(10)
+            for at, (word, amount, more) in enumerate(rows)
+        ][::-1]
+        each = [
+            ("fee", Decimal("-0.03")),
+            ("dividend", Decimal("12.4")),
+            ("interest", Decimal("0.11")),
+            ("deposit", Decimal(500)),
+            ("withdrawal", Decimal(-100)),
+            ("other", Decimal(0)),
+        ]
+        return each * 10
+
+
 @contextmanager
 def at_alpaca() -> Iterator[Side]:
     with alpaca_trading(hang_secs=HANG_SECS) as there:
@@ -268,7 +354,19 @@ def at_schwab() -> Iterator[Side]:
         yield SchwabSide(SchwabBroker(settings, keys, sent, tries=1), there, sent)
 
 
-SIDES: dict[str, Callable[[], AbstractContextManager[Side]]] = {"alpaca": at_alpaca, "schwab": at_schwab}
+@contextmanager
+def at_etrade() -> Iterator[Side]:
+    with etrade_standin.etrade(hang_secs=HANG_SECS) as there:
+        settings, sent = load_settings({"STARKMATTER_VENDOR_URLS": there.urls}), InMemory()
+        keys = Secrets(etrade_standin.SIGNED_IN)
+        yield ETradeSide(ETradeBroker(settings, keys, sent, tries=1), there, sent)
+
+
+SIDES: dict[str, Callable[[], AbstractContextManager[Side]]] = {
+    "alpaca": at_alpaca,
+    "schwab": at_schwab,
+    "etrade": at_etrade,
+}
 
 
 def flat(value: Any, path: str = "") -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.egress.failures import VendorFailure
+from starkmatter.trading.brokers import etrade, schwab
 from starkmatter.trading.ports import BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
 from tests.builders import order
 from tests.trading.sides import READ_SECS, SIDES, Side, flat
@@ -34,8 +35,8 @@ LOST = [
 async def side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Side]:
     with SIDES[request.param]() as opened:
         monkeypatch.setattr(opened.module, "READ_SECS", READ_SECS)
-        if hasattr(opened.module, "POLL_SECS"):
-            monkeypatch.setattr(opened.module, "POLL_SECS", 0.02)
+        for module in (schwab, etrade):
+            monkeypatch.setattr(module, "POLL_SECS", 0.02)
         yield opened
 
 
@@ -208,6 +209,21 @@ async def test_an_order_that_cannot_be_asked_for_is_not_called_absent(side: Side
                 await fresh.broker.find(client_id)
 
 
+async def test_a_fill_whose_price_is_not_told_yet_has_not_ended_the_order(side: Side) -> None:
+    if side.broker.repeatable:
+        return  # It tells price and quantity at once.
+    await side.submit("sm-10", order("buy 10 AAPL"))
+    side.fill("sm-10", "10", "100.25")
+    side.there.late_parts = True
+    early = await side.broker.find("sm-10")
+    assert early is not None
+    assert (early.status, early.filled_qty, early.avg_price) == (OrderStatus.WORKING, Decimal(0), None)
+    side.there.late_parts = False
+    found = await side.broker.find("sm-10")
+    assert found is not None
+    assert (found.status, found.filled_qty, found.avg_price) == (OrderStatus.FILLED, Decimal(10), Decimal("100.25"))
+
+
 async def test_a_cancel_is_asked_for_and_refused_when_it_is_too_late(side: Side) -> None:
     taken = await side.submit("sm-7", order("buy 10 AAPL @ 90.00 gtc"))
     await side.broker.cancel(taken.broker_order_id)
@@ -264,6 +280,7 @@ async def test_wrong_keys_are_refused_by_rest_and_stream(side: Side) -> None:
 
 async def test_every_word_for_a_state_is_understood_and_a_new_one_is_unknown(side: Side) -> None:
     await side.submit("sm-9", order("buy 10 AAPL"))
+    side.fill("sm-9", "10", "100.00")
     for word in (*side.statuses, "made_up"):
         side.say("sm-9", word)
         found = await side.broker.find("sm-9")

@@ -21,11 +21,12 @@ from starkmatter.db.database import Database
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.at_broker import accept_brokers_book
 from starkmatter.portfolio.valuation import list_positions
-from starkmatter.trading.brokers import catalog, schwab
+from starkmatter.trading.brokers import catalog, etrade, schwab
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.live import LIVE_WORDS
 from starkmatter.trading.orders import list_fills, list_orders, order_events
 from starkmatter.trading.records import OrderView
+from tests.standins import etrade as etrade_standin
 from tests.standins import schwab as schwab_standin
 from tests.trading.broker_desk import BrokerSeat, eventually, make_seat
 
@@ -51,6 +52,13 @@ KINDS = {
         schwab_standin.schwab,
         schwab_standin.SIGNED_IN,
         frozenset({"key", "secret", "refresh_token"}),
+    ),
+    "etrade": Kind(
+        etrade.ETradeBroker,
+        etrade,
+        etrade_standin.etrade,
+        etrade_standin.SIGNED_IN,
+        frozenset({"key", "secret", "token", "token_secret"}),
     ),
 }
 

@@ -248,7 +248,7 @@ class SchwabBroker:
             self._secrets["secret"],
             token={"access_token": "none", "refresh_token": self._secrets["refresh_token"], "expires_at": 1},
             token_endpoint=f"{ORIGIN}/v1/oauth/token",
-            transport=VendorDoor(VENDOR, ORIGIN, self._url, timeout_secs=READ_SECS),
+            transport=VendorDoor(VENDOR, {ORIGIN: self._url}, timeout_secs=READ_SECS),
             trust_env=False,
         )
         return AsyncClient(self._secrets["key"], session)
