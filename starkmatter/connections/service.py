@@ -100,6 +100,7 @@ async def list_connections(b: Backends, caller: Caller) -> list[ConnectionView]:
 async def save_connection(b: Backends, caller: Caller, name: str, values: Mapping[str, str]) -> TestResult:
     """Seal and keep the fields, then test them. An empty secret field keeps what was there before.
 
+    Where a sign-in is still to be made there is nothing to test yet, and the answer says so.
     InvalidInput names the field that is missing, unknown or too long; nothing is changed then.
     """
     kind = _kind(caller, name)
@@ -121,6 +122,8 @@ async def save_connection(b: Backends, caller: Caller, name: str, values: Mappin
     renewed = [name for name in sorted(hide) if kept[name] and kept[name] != former.get(name)]
     was, now = _open(kind, former) or None, {**_open(kind, kept), "renewed": renewed}
     await note(b, caller, "connection.saved", ("connection", kind.kind), before=was, after=now)
+    if kind.sign_in is not None and not was_in:
+        return TestResult(True, f"The keys are kept. Now sign in at {kind.title}, below.")
     return await test_connection(b, caller, name)
 
 

@@ -165,7 +165,7 @@ def _sign_in(kind: ConnectionKind, row: rx.Var) -> rx.Component:
                 ),
                 class_name="small",
             ),
-            rx.el.p(kind.sign_in.words, class_name="muted small"),
+            rx.cond(row["sign_in"] != "signed_in", rx.el.p(kind.sign_in.words, class_name="muted small")),
             VendorSignIn.create(
                 kind=kind.kind,
                 title=kind.title,
