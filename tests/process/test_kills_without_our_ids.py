@@ -1,4 +1,4 @@
-"""The worker is killed while it deals with a broker that keeps no id of ours: each order is there once or not at all."""
+"""The worker is killed while it deals with a broker that keeps no id of ours: each order is there once or never."""
 
 import asyncio
 import json
