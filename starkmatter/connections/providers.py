@@ -20,6 +20,7 @@ from starkmatter.news.sources.rss import CAPABILITY as RSS
 from starkmatter.news.sources.sample import CAPABILITY as SAMPLE
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 from starkmatter.trading.brokers.etrade import CAPABILITY as ETRADE
+from starkmatter.trading.brokers.ib import CAPABILITY as IB
 from starkmatter.trading.brokers.schwab import CAPABILITY as SCHWAB
 
 _OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
@@ -31,6 +32,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ALPACA,
     SCHWAB,
     ETRADE,
+    IB,
     NEWSAPI,
     RSS,
     SAMPLE,

@@ -29,6 +29,7 @@ CHATTY = (
     "httpcore2",
     "psycopg",
     "schwab",
+    "ib_async",
     "uvicorn.error",
     "websockets",
     "engineio",

@@ -97,8 +97,11 @@ class AccountDesk:
             started = monotonic_secs()
             try:
                 await self._broker.listen(self._on_order, self._on_connected)
-            except VendorFailure as failure:
-                log.info("stream lost", account_id=str(self._id), kind=failure.kind)
+            except StarkMatterError as error:
+                # What is more than a lost connection is said by the other half, which meets it as well.
+                kind = error.kind if isinstance(error, VendorFailure) else error.code
+                log.info("stream lost", account_id=str(self._id), kind=kind)
+                self.check()  # Whether the broker is there at all is seen by whoever asks for the book.
             if monotonic_secs() - started > longest:
                 wait_secs = self._pace.reconnect_secs[0]
             await asyncio.sleep(wait_secs)

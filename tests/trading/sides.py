@@ -13,15 +13,20 @@ from typing import Any, ClassVar
 from starkmatter.accounts.vault import Secrets
 from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OrderRequest, OrderStatus
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.errors import Refused
 from starkmatter.settings import load_settings
-from starkmatter.trading.brokers import alpaca, etrade, etrade_session, schwab
+from starkmatter.trading.brokers import alpaca, etrade, etrade_session, ib, schwab
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.etrade import ETradeBroker
 from starkmatter.trading.brokers.etrade_words import STATUSES as ETRADE_STATUSES
+from starkmatter.trading.brokers.ib import IbBroker
+from starkmatter.trading.brokers.ib_words import STATUSES as IB_STATUSES
 from starkmatter.trading.brokers.schwab import SchwabBroker
 from starkmatter.trading.brokers.schwab_words import STATUSES as SCHWAB_STATUSES
 from starkmatter.trading.ports import Attempt, Broker, BrokerOrder
 from tests.standins import etrade as etrade_standin
+from tests.standins import ib as ib_standin
 from tests.standins import schwab as schwab_standin
 from tests.standins.alpaca_trading import KEY_ID, SECRET, alpaca_trading
 
@@ -66,6 +71,24 @@ class Side:
     refused: ClassVar[dict[str, str]]
     module: ClassVar[ModuleType]
 
+    by_our_id: ClassVar[bool] = False
+    wrong_is: ClassVar[type[VendorFailure | Refused]] = VendorFailure
+
+    async def begin(self) -> None:
+        """Whatever happens once, before the first question."""
+
+    def fault(self, kind: str, fault: int | str) -> None:
+        """What the next request of that kind meets."""
+        self.there.fault(kind, fault)
+
+    def kind(self, kind: str) -> str:
+        """What a failure of that kind is called here: a socket knows no status."""
+        return kind
+
+    def hand_over(self, fresh: "Side") -> None:
+        """The other stand-in has the same orders."""
+        fresh.there.orders = self.there.orders
+
     async def submit(self, client_id: str, request: OrderRequest) -> BrokerOrder:
         """As the desk does: noted before, and its number after."""
         self.sent.note(client_id, request)
@@ -99,6 +122,7 @@ class Side:
 
 class AlpacaSide(Side):
     name = "alpaca"
+    by_our_id = True
     parts = ("account", "positions", "orders")
     looks = ("find",)
     secrets = (SECRET,)
@@ -338,6 +362,86 @@ class ETradeSide(Side):
         return each * 10
 
 
+class IbSide(Side):
+    name = "ib"
+    wrong_is = Refused  # There are no keys: what can be wrong is what kind of account it is said to be.
+    by_our_id = True
+    parts = ("positions", "account", "orders", "executions")
+    looks = ("orders", "completed")
+    secrets = ()
+    statuses = IB_STATUSES
+    module = ib
+    refusals = staticmethod(ib.refusals)
+    refused: ClassVar = {
+        "buy 1 AAPL @ 99 until=2099-01-01": "good till a date",
+        "buy 1 AAPL stp=99 opg": "only for the auctions",
+        "buy 0.5 AAPL": "whole shares only",
+        "buy 1 AAPL ext": "limit orders only for extended hours",
+    }
+    figures: ClassVar = {"limit", "aux", "percent"}
+    wires: ClassVar = [
+        (
+            "sell 7 BRK.B @ 101.37 gtc",
+            {
+                "symbol": "BRK B",
+                "kind": "STK",
+                "exchange": "SMART",
+                "action": "SELL",
+                "qty": "7",
+                "type": "LMT",
+                "limit": "101.37",
+                "aux": "",
+                "percent": "",
+                "tif": "GTC",
+                "account": ib_standin.ACCOUNT,
+                "outside": "0",
+            },
+        ),
+        ("buy 7 AAPL", {"type": "MKT", "limit": "", "aux": "", "percent": "", "tif": "DAY"}),
+        ("buy 7 AAPL stp=101.37 gtc", {"type": "STP", "limit": "", "aux": "101.37", "percent": ""}),
+        ("sell 7 AAPL @ 98 stp=99", {"type": "STP LMT", "limit": "98", "aux": "99", "percent": ""}),
+        ("sell 7 AAPL trl=1.25", {"type": "TRAIL", "limit": "", "aux": "1.25", "percent": ""}),
+        ("sell 7 AAPL pct=2.5 gtc", {"type": "TRAIL", "limit": "", "aux": "", "percent": "2.5"}),
+        ("buy 7 AAPL @ 99 ioc", {"tif": "IOC", "limit": "99", "aux": "", "percent": ""}),
+        ("buy 7 AAPL opg", {"type": "MKT", "tif": "OPG", "limit": "", "aux": "", "percent": ""}),
+        ("sell 7 AAPL @ 99 cls", {"type": "LOC", "tif": "DAY", "limit": "99", "aux": "", "percent": ""}),
+        ("buy 7 AAPL @ 99 ext", {"outside": "1", "limit": "99", "aux": "", "percent": ""}),
+    ]
+
+    async def begin(self) -> None:
+        await self.broker.find("sm-nothing")
+
+    def fault(self, kind: str, fault: int | str) -> None:
+        words = {"drop": "drop", "accept-504": "accept-hang", "accept-drop": "accept-drop"}
+        certain = {400, 403, 422} if kind == "submit" else set()
+        self.there.fault(kind, "reject" if fault in certain else words.get(str(fault), "hang"))
+
+    def kind(self, kind: str) -> str:
+        return "unreachable"
+
+    def hand_over(self, fresh: Side) -> None:
+        fresh.there.orders, fresh.there.order_ids = self.there.orders, self.there.order_ids
+
+    def drop_stream(self) -> None:
+        self.there.drop_all()
+
+    def say(self, client_id: str, word: str) -> None:
+        super().say(client_id, word)
+        self.there.tell(self.number(client_id))
+
+    def wrong(self) -> Broker:
+        return IbBroker(load_settings({}), Secrets(self.there.keys | {"mode": "live"}), InMemory(), tries=1)
+
+    def activities(self) -> list[tuple[str, Decimal]]:
+        self.there.commission = Decimal("1.05")
+        for number in range(3):
+            asked = {"action": "BUY", "qty": "2", "type": "MKT", "limit": "", "aux": "", "tif": "DAY"}
+            asked |= {"ref": f"by-hand-{number}", "outside": "0", "percent": ""}
+            kept = self.there.take("AAPL", "buy", Decimal(2), asked)
+            self.there.fill(kept.number, "2", "100", tell=False)
+        return [("fee", Decimal("-1.05"))] * 3
+
+
 @contextmanager
 def at_alpaca() -> Iterator[Side]:
     with alpaca_trading(hang_secs=HANG_SECS) as there:
@@ -362,10 +466,18 @@ def at_etrade() -> Iterator[Side]:
         yield ETradeSide(ETradeBroker(settings, keys, sent, tries=1), there, sent)
 
 
+@contextmanager
+def at_ib() -> Iterator[Side]:
+    with ib_standin.tws(hang_secs=HANG_SECS) as there:
+        sent = InMemory()
+        yield IbSide(IbBroker(load_settings({}), Secrets(there.keys), sent, tries=1), there, sent)
+
+
 SIDES: dict[str, Callable[[], AbstractContextManager[Side]]] = {
     "alpaca": at_alpaca,
     "schwab": at_schwab,
     "etrade": at_etrade,
+    "ib": at_ib,
 }
 
 

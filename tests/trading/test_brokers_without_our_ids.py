@@ -250,6 +250,21 @@ async def test_a_sign_in_that_ends_is_a_state_of_its_own_and_a_new_one_goes_on(s
     await seat.books_add_up()
 
 
+async def test_where_several_accounts_could_be_meant_the_house_waits_for_a_word_and_stands(seat: BrokerSeat) -> None:
+    seat.there.more_accounts = ("84005678",)
+    async with seat.house() as house:
+
+        async def told() -> bool:
+            return "which account is meant" in (await seat.status()).words
+
+        await eventually(told, "the question")
+        [(_, desk, task)] = house._desks.values()
+        await asyncio.sleep(1.5)
+        assert [(found, running) for _, found, running in house._desks.values()] == [(desk, task)]
+        assert not task.done()
+    assert seat.there.posts == []
+
+
 async def test_keys_of_another_account_there_are_refused_and_change_nothing(seat: BrokerSeat) -> None:
     async with seat.house():
         await seat.until_state("ready")
