@@ -84,7 +84,12 @@ class Seat:
             found[:] = await list_orders(self.b, self.caller, self.account_id, limit=500)
             return not [one for one in found if one.status in IN_DOUBT]
 
+        async def equal() -> bool:
+            return (await get_account(self.b, self.caller, self.account_id)).cash == self.there.cash
+
         await until(quiet, QUIET_SECS, "no order in doubt")
+        await until(equal, 30.0, "the same cash")  # what filled is asked for every two seconds
+        await quiet()
         ours = {int(one.qty): one for one in found}
         taken = {int(one.qty): one for one in self.there.orders.values()}
         assert len(taken) == len(self.there.orders), "one order each"
@@ -96,11 +101,6 @@ class Seat:
                 assert (one.status in {"filled", "canceled"}) == (not self.there.is_open(taken[qty])), one
             else:
                 assert one.status == "not_sent", one
-
-        async def equal() -> bool:
-            return (await get_account(self.b, self.caller, self.account_id)).cash == self.there.cash
-
-        await until(equal, 30.0, "the same cash")
         positions = {one.symbol: one.qty for one in await list_positions(self.b, self.caller, self.account_id)}
         assert {name: qty for name, qty in positions.items() if qty} == {
             name: qty for name, (qty, _) in self.there.positions.items()
