@@ -25,6 +25,31 @@ class ConnectionField:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInStart:
+    """Where the person's browser goes, and what is needed to finish; it is sealed until then."""
+
+    url: str
+    keep: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How a person signs in at a vendor that wants more than keys.
+
+    `begin` gives the address of the vendor's page; the person brings back something called `answer`, as `words` tell,
+    and `finish` makes of it the values named in `keeps` (secret) and `signed_in_until` (an instant in ISO 8601). Both
+    raise VendorFailure or InvalidInput in words. A change of a field in `bound_to` ends the sign-in.
+    """
+
+    begin: Callable[[Backends, Secrets], Awaitable[SignInStart]]
+    finish: Callable[[Backends, Secrets, Mapping[str, str], str], Awaitable[Mapping[str, str]]]
+    keeps: frozenset[str]
+    bound_to: frozenset[str]
+    answer: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionKind:
     """One vendor a person (or an admin for all) can connect.
 
@@ -32,6 +57,7 @@ class ConnectionKind:
     with these secrets and returns what it learned in words; it raises VendorFailure or InvalidInput in words too.
     `check` looks at what was entered before anything is kept, and raises InvalidInput for what must not be.
     `begins` names the job that brings the first of what it adds: it runs as soon as the keys have passed their test.
+    `sign_in`: keys alone are not enough there.
     """
 
     kind: str
@@ -43,3 +69,4 @@ class ConnectionKind:
     where: str = ""
     check: Callable[[Mapping[str, str]], None] | None = None
     begins: str = ""
+    sign_in: SignIn | None = None

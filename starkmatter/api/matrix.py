@@ -158,6 +158,8 @@ RULES: dict[str, Rule] = {
     "GET /connections": Rule("user", "browser"),
     "PUT /connections/{kind}": Rule("trader", "browser", fresh=True),
     "POST /connections/{kind}/test": Rule("trader", "browser"),
+    "POST /connections/{kind}/sign-in": Rule("trader", "browser", fresh=True),
+    "PUT /connections/{kind}/sign-in": Rule("trader", "browser", fresh=True),
     "DELETE /connections/{kind}": Rule("trader", "browser", fresh=True),
     "GET /alerts": Rule("user", "read"),
     "POST /alerts": Rule("user", "trade"),

@@ -116,6 +116,27 @@ class ConnectionFieldOut(Answer):
     choices: list[str]
 
 
+class SignInOut(Answer):
+    """Whether the person is signed in at the vendor (`none`, `signed_in`, `ended`) and what to bring back from it."""
+
+    state: str
+    until: Instant | None
+    answer: str
+    words: str
+
+
+class SignInPage(Answer):
+    """The vendor's own page, for the person's browser."""
+
+    location: str
+
+
+class SignInAnswer(Request):
+    """What the vendor gave the person: the address they ended at, or a code."""
+
+    answer: str = Field(max_length=2_000)
+
+
 class ConnectionOut(Answer):
     """A vendor that can be connected; `hints` shows what is kept, secrets by their last characters only."""
 
@@ -131,6 +152,7 @@ class ConnectionOut(Answer):
     tested_at: Instant | None
     tested_ok: bool | None
     tested_text: str
+    sign_in: SignInOut | None
 
 
 class ConnectionValues(Request):

@@ -7,6 +7,9 @@ from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
 from starkmatter.connections.market_data import MARKET_DATA
 from starkmatter.news.sources.newsapi import CONNECTION as NEWSAPI
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
+from starkmatter.trading.brokers.etrade_sign_in import CONNECTION as ETRADE
+from starkmatter.trading.brokers.ib import CONNECTION as IB
+from starkmatter.trading.brokers.schwab_sign_in import CONNECTION as SCHWAB
 
-CATALOG: tuple[ConnectionKind, ...] = (ALPACA, *MARKET_DATA, NEWSAPI, CLAUDE, SMTP, *SIGN_IN)
+CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SCHWAB, ETRADE, IB, *MARKET_DATA, NEWSAPI, CLAUDE, SMTP, *SIGN_IN)
 BY_KIND = {one.kind: one for one in CATALOG}

@@ -19,6 +19,9 @@ from starkmatter.news.sources.newsapi import CAPABILITY as NEWSAPI
 from starkmatter.news.sources.rss import CAPABILITY as RSS
 from starkmatter.news.sources.sample import CAPABILITY as SAMPLE
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
+from starkmatter.trading.brokers.etrade import CAPABILITY as ETRADE
+from starkmatter.trading.brokers.ib import CAPABILITY as IB
+from starkmatter.trading.brokers.schwab import CAPABILITY as SCHWAB
 
 _OF_MARKET_DATA = {one.adapter: one for one in (ALPACA_DATA, MASSIVE, FINNHUB, TWELVEDATA, YAHOO, ALPHAVANTAGE)}
 MARKET_DATA = tuple(_OF_MARKET_DATA[adapter] for adapter in in_order(_OF_MARKET_DATA, BY_DEFAULT))
@@ -27,6 +30,9 @@ CAPABILITIES: tuple[Capability, ...] = (
     OPENFIGI,
     ECB,
     ALPACA,
+    SCHWAB,
+    ETRADE,
+    IB,
     NEWSAPI,
     RSS,
     SAMPLE,

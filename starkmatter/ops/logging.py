@@ -28,6 +28,8 @@ CHATTY = (
     "httpcore",
     "httpcore2",
     "psycopg",
+    "schwab",
+    "ib_async",
     "uvicorn.error",
     "websockets",
     "engineio",

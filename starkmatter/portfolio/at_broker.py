@@ -16,7 +16,7 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.opening import MAX_NAME_CHARS
 from starkmatter.portfolio.records import AccountView
 from starkmatter.trading import queries as trading_queries
-from starkmatter.trading.brokers.catalog import OPENERS, TITLES
+from starkmatter.trading.brokers.catalog import MODES, OPENERS, TITLES
 from starkmatter.trading.events import wake_worker
 
 VENUE = "market"
@@ -40,6 +40,8 @@ class BrokerStatus:
 async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str) -> AccountView:
     """Open the account behind the caller's keys; the worker reads its book within seconds and takes it over.
 
+    Whether it is of paper or of real money follows from what was connected, and never changes.
+
     Raises InvalidInput for an unknown broker, NotFound when its keys are not connected, Conflict when it is open here.
     """
     if not caller.may_trade:
@@ -50,8 +52,10 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
     named = name.strip()
     if not 1 <= len(named) <= MAX_NAME_CHARS:
         raise InvalidInput(f"The account's name must have 1 to {MAX_NAME_CHARS} characters.")
-    if broker not in await stored_secrets(b, caller.user_id):
+    kept = (await stored_secrets(b, caller.user_id)).get(broker)
+    if kept is None:
         raise NotFound(f"Connect {title} first: Settings, Connections.")
+    mode = MODES[broker](kept.hints)
     now = utc_now()
     account_id = uuid4()
     async with b.db.transaction() as connection:
@@ -67,6 +71,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
                 "name": named,
                 "venue": VENUE,
                 "broker": broker,
+                "mode": mode,
                 "currency": CURRENCY,
                 "preset": REALISTIC.name,
                 "kind": "cash",
@@ -79,7 +84,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
         await connection.execute(
             trading_queries.INSERT_BROKER_ACCOUNT, {"account": account_id, "broker": broker, "words": words}
         )
-        about = {"name": named, "owner": caller.user_id, "broker": broker, "venue": VENUE}
+        about = {"name": named, "owner": caller.user_id, "broker": broker, "venue": VENUE, "mode": mode}
         await note(connection, caller, "account.opened", ("account", account_id), after=about)
     wake_worker(b.cache, VENUE)
     return await get_account(b, caller, account_id)

@@ -255,6 +255,7 @@ async def _open(
             "name": name,
             "venue": plan.venue,
             "broker": PAPER,
+            "mode": "paper",
             "currency": plan.currency,
             "preset": preset,
             "kind": plan.kind,

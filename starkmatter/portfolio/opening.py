@@ -206,6 +206,7 @@ async def create_account(
             "name": name,
             "venue": venue,
             "broker": PAPER,
+            "mode": "paper",
             "currency": "USD",
             "preset": preset,
             "kind": kind,

@@ -5,7 +5,7 @@ from starkmatter.accounts.sharing.queries import MAY_SEE
 INSERT_ACCOUNT = """
 INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, run_id, cash, reserved, created_at,
                      opened_venue_at, kind)
-VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, 'paper', %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
+VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, %(mode)s, %(currency)s, %(preset)s, %(run)s, 0, 0, %(now)s,
         %(venue_at)s, %(kind)s)
 """
 

@@ -2,7 +2,9 @@
 
 An order is claimed, and the claim committed, before anything is sent; it carries an id derived from ours. Whatever is
 not a certain answer leaves it `unknown`: it is looked for by that id, and only when the broker says four times that it
-has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted.
+has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted. A broker
+that does not keep our ids is never sent an order twice: one that it does not have ends there, and a person decides.
+Orders of a live account are not sent at all in this version, whatever asked for them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,7 +24,8 @@ from starkmatter.trading import queries
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.listeners import listeners_of
-from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused
+from starkmatter.trading.live import LIVE_WORDS
+from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
 from starkmatter.trading.reports import Applied, BrokeredOrder, apply_report, client_order_id, lock_order
 
 UNSENT = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
@@ -111,7 +114,9 @@ class OrderDesk:
             order = await lock_order(connection, order_id)
             if order is None or order.status is not expected:
                 return None
-            reason = await stopped(connection, order.account_id, order.symbol, order.side, order.qty, order.id)
+            reason = LIVE_WORDS if self._broker.live else None
+            if reason is None:
+                reason = await stopped(connection, order.account_id, order.symbol, order.side, order.qty, order.id)
             if reason is None and not self._still_wanted(order, now):
                 reason = "It could not be sent in time and was not: nothing was ordered."
             if reason is None and not sending:
@@ -168,15 +173,36 @@ class OrderDesk:
         except VendorFailure:
             await self._look_later(order_id, looks, delays[min(looks, len(delays) - 1)])
             return
+        except SeveralAlike:
+            await self._look_later(order_id, looks, delays[-1])
+            raise
         if found is not None:
             await self.on_order(found)
         elif looks + 1 < len(delays):
             await self._look_later(order_id, looks + 1, delays[looks + 1])
+        elif not self._broker.repeatable:
+            await self._give_up(order_id)
         else:
             order = await self._claim(order_id, OrderStatus.UNKNOWN)
             if order is not None:
                 log.warning("order sent again under the same id", order_id=str(order_id))
                 await self._send(order)
+
+    async def _give_up(self, order_id: UUID) -> None:
+        """The broker has no such order, and a second one could become two."""
+        title = self._broker.capability.vendor
+        reason = (
+            f"{title} has no such order. It was not sent again, because {title} could not tell a repetition from a "
+            "second order. Look there before you order anew."
+        )
+        async with self._b.db.transaction() as connection:
+            order = await lock_order(connection, order_id)
+            if order is None or order.status is not OrderStatus.UNKNOWN:
+                return
+            await self._move(connection, order, [OrderStatus.NOT_SENT], reason, utc_now())
+            await connection.execute(queries.DROP_OUTBOX, (order_id,))
+        log.warning("order not found at the broker and not sent again", order_id=str(order_id))
+        self._announce(Applied(order, OrderStatus.NOT_SENT, ZERO, None))
 
     async def _look_later(self, order_id: UUID, looks: int, secs: float) -> None:
         at = utc_now() + timedelta(seconds=secs)
@@ -193,7 +219,7 @@ class OrderDesk:
         except CancelRefused:
             try:
                 found = await self._broker.find(client_order_id(work.order_id))
-            except VendorFailure:
+            except (VendorFailure, SeveralAlike):
                 return
             if found is not None:
                 self._announce(await apply_report(self._b.db, self._account_id, found, cancel_refused=True))

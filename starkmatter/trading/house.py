@@ -19,21 +19,23 @@ from starkmatter.accounts.vault import Secrets, open_secret
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs
 from starkmatter.egress.failures import VendorFailure
-from starkmatter.errors import ConfigError, StarkMatterError, Unavailable
+from starkmatter.errors import ConfigError, Refused, StarkMatterError, Unavailable
 from starkmatter.ops.seldom import Seldom
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.catalog import OPENERS, TITLES
 from starkmatter.trading.desk import OrderDesk, Pace
 from starkmatter.trading.events import WAKE_CHANNEL
 from starkmatter.trading.freeze import freeze_account
-from starkmatter.trading.ports import Broker, BrokerOrder
+from starkmatter.trading.ports import Broker, BrokerOrder, SeveralAlike, SignInEnded
 from starkmatter.trading.reconcile import Reconciler
+from starkmatter.trading.sent import SentFromHere
 
 LOOK_SECS = 1.0
 POLL_SECS = 0.5
 RETRY_SECS = 1.0
 SAY_EVERY_SECS = 60.0
 VENUE = "market"
+WRONG_MODE = "This account was opened as {0} and the keys are of a {1} account: connect the {0} account again."
 
 log = structlog.get_logger("broker")
 Confirm = Callable[[], Awaitable[None]]
@@ -46,6 +48,7 @@ class BrokeredAccount:
     account_id: UUID
     user_id: UUID
     broker: str
+    mode: str
     currency: str
     state: str
     words: str
@@ -94,8 +97,11 @@ class AccountDesk:
             started = monotonic_secs()
             try:
                 await self._broker.listen(self._on_order, self._on_connected)
-            except VendorFailure as failure:
-                log.info("stream lost", account_id=str(self._id), kind=failure.kind)
+            except StarkMatterError as error:
+                # What is more than a lost connection is said by the other half, which meets it as well.
+                kind = error.kind if isinstance(error, VendorFailure) else error.code
+                log.info("stream lost", account_id=str(self._id), kind=kind)
+                self.check()  # Whether the broker is there at all is seen by whoever asks for the book.
             if monotonic_secs() - started > longest:
                 wait_secs = self._pace.reconnect_secs[0]
             await asyncio.sleep(wait_secs)
@@ -126,6 +132,11 @@ class AccountDesk:
                 if self._check.is_set() or monotonic_secs() - self._checked_at > every_secs:
                     await self._reconcile()
                 await self._desk.drain(sending=self._agreed)
+            except SignInEnded as ended:
+                await self._away(ended.text, state="signed_out")
+                await self._until_asked()
+            except SeveralAlike:
+                self._check.set()  # The comparison makes it a difference, which a person sees.
             except VendorFailure as failure:
                 await self._away(failure.text)
                 await asyncio.sleep(RETRY_SECS)
@@ -151,7 +162,7 @@ class AccountDesk:
         if row is None:
             return
         self._opening = row.number is None
-        self._agreed = await self._reconciler.reconcile(opening=self._opening, accept=row.accept_asked_at is not None)
+        self._agreed = await self._reconciler.reconcile(number=row.number, accept=row.accept_asked_at is not None)
         self._checked_at = monotonic_secs()
 
     async def _until_asked(self) -> None:
@@ -160,10 +171,12 @@ class AccountDesk:
             async with asyncio.timeout(self._pace.check_every_secs):
                 await self._check.wait()
 
-    async def _away(self, words: str) -> None:
+    async def _away(self, words: str, *, state: str = "away") -> None:
         self._agreed = False
+        if self._opening and state == "away":
+            state = "opening"
         with contextlib.suppress(Unavailable):
-            await set_state(self._b, self._id, "opening" if self._opening else "away", words)
+            await set_state(self._b, self._id, state, words)
 
     async def _freeze(self, error: Exception) -> None:
         """A booking the database refuses is a broken invariant: stop this account, keep cancels possible."""
@@ -235,7 +248,9 @@ class BrokerHouse:
     async def _begin(self, account: BrokeredAccount, secrets: Secrets) -> None:
         await self._confirm()
         try:
-            broker = OPENERS[account.broker](self._b.settings, secrets)
+            broker = OPENERS[account.broker](self._b.settings, secrets, SentFromHere(self._b.db, account.account_id))
+            if broker.live is not (account.mode == "live"):
+                raise Refused(WRONG_MODE.format(account.mode, "live" if broker.live else "paper"))
         except StarkMatterError as error:
             if account.words != error.text:
                 await set_state(self._b, account.account_id, "away", error.text)

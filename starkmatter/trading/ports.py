@@ -3,7 +3,7 @@
 A broker is never assumed to have nothing: what cannot be read raises VendorFailure, an empty answer means empty.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
 from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import StarkMatterError
 
 ActivityKind = Literal["deposit", "withdrawal", "fee", "dividend", "interest", "other"]
@@ -32,9 +33,17 @@ class CancelRefused(StarkMatterError):
     title = "The order cannot be canceled any more"
 
 
+class SignInEnded(VendorFailure):
+    """The broker works, but the person's sign-in there has ended, as it does by its rules; the text says what to do."""
+
+    def __init__(self, vendor: str, text: str) -> None:
+        super().__init__(vendor, "refused", text)
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """An order as the broker sees it. `client_order_id` is what we sent (or foreign); quantities are cumulative.
+    """An order as the broker sees it. `client_order_id` is what we sent (foreign or empty when we did not); quantities
+    are cumulative.
 
     `avg_price` is None until something filled. `status` is ours for the broker's word `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change.
@@ -50,6 +59,43 @@ class BrokerOrder:
     avg_price: Decimal | None
     happened_at: datetime
     reason: str | None = None
+
+
+class SeveralAlike(StarkMatterError):
+    """An order of unknown fate looks like each of `found`, the nearest first: only a person can say which it is."""
+
+    status = 409
+    code = "orders_alike"
+    title = "Several orders look alike"
+
+    def __init__(self, text: str, found: tuple[BrokerOrder, ...]) -> None:
+        super().__init__(text)
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of our orders that was sent: what it asks for, and since when it may exist at the broker.
+
+    `claimed_at` was stored before its first byte went out; `broker_order_id` is None until the broker has told it.
+    """
+
+    client_order_id: str
+    request: OrderRequest
+    claimed_at: datetime
+    broker_order_id: str | None
+
+
+class SentOrders(Protocol):
+    """What of one account was sent, as the books have it: for brokers that do not keep our ids."""
+
+    async def attempt(self, client_order_id: str) -> Attempt | None:
+        """How it was sent; None when it never was."""
+        ...
+
+    async def names(self) -> Mapping[str, str]:
+        """Our id of each order whose id at the broker is known, by the broker's."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +140,18 @@ OnConnected = Callable[[], Awaitable[None]]
 
 
 class Broker(Protocol):
-    """One account at one broker, opened with its keys."""
+    """One account at one broker, opened with its keys.
+
+    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again.
+    """
 
     capability: Capability
+    repeatable: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether its orders would move real money."""
+        ...
 
     async def read_book(self) -> BrokerBook:
         """Account, positions and open orders, each read once. VendorFailure when any part cannot be had."""
@@ -107,7 +162,10 @@ class Broker(Protocol):
         ...
 
     async def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order we sent under that id, open or ended; None only when the broker says that it has none."""
+        """The order we sent under that id, open or ended; None only when the broker says that it has none.
+
+        SeveralAlike when it cannot be told which one it is.
+        """
         ...
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:

@@ -236,13 +236,24 @@ UPDATE broker_order SET looks = %(looks)s, look_at = %(look_at)s WHERE order_id 
 
 LOOKS = "SELECT looks, look_at FROM broker_order WHERE order_id = %s"
 
+# For brokers that do not keep our ids: how an order was sent, and which of theirs are ours.
+SENT = f"""
+SELECT s.claimed_at, s.broker_order_id, {_BROKERED_COLUMNS} JOIN broker_order s ON s.order_id = o.id
+ WHERE o.id = %(order)s AND o.account_id = %(account)s
+"""
+
+SENT_NAMES = """
+SELECT s.broker_order_id, o.id FROM broker_order s JOIN trade_order o ON o.id = s.order_id
+ WHERE o.account_id = %(account)s AND s.broker_order_id IS NOT NULL AND o.created_at > %(since)s
+"""
+
 STRANDED = """
 SELECT o.id FROM trade_order o LEFT JOIN broker_order k ON k.order_id = o.id
  WHERE o.account_id = %s AND o.status = 'submitting'
 """
 
 BROKER_ACCOUNTS = """
-SELECT k.account_id, a.user_id, k.broker, a.currency, k.state, k.words, k.number, k.activity_id, k.activity_at,
+SELECT k.account_id, a.user_id, k.broker, a.mode, a.currency, k.state, k.words, k.number, k.activity_id, k.activity_at,
        k.accept_asked_at, k.checked_at
   FROM broker_account k JOIN account a ON a.id = k.account_id
  WHERE k.closed_at IS NULL AND a.closed_at IS NULL ORDER BY k.account_id

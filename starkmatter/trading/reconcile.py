@@ -7,7 +7,7 @@ and says how they differ, until they agree again or a person accepts the broker'
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -27,7 +27,7 @@ from starkmatter.errors import Refused
 from starkmatter.trading import queries
 from starkmatter.trading.desk import UNSENT, OrderDesk, Pace
 from starkmatter.trading.journal import write_booking
-from starkmatter.trading.ports import Broker, BrokerBook, BrokerOrder, CashActivity, Difference
+from starkmatter.trading.ports import Broker, BrokerBook, BrokerOrder, CashActivity, Difference, SeveralAlike
 from starkmatter.trading.reports import BrokeredOrder, order_id_of
 
 TRIES = 3
@@ -59,21 +59,24 @@ class Reconciler:
         self._desk = desk
         self._confirm = confirm
         self._pace = pace
+        self._followed: set[str] = set()
 
-    async def reconcile(self, *, opening: bool, accept: bool) -> bool:
+    async def reconcile(self, *, number: str | None, accept: bool) -> bool:
         """Whether both books agree now, which is stored with the reasons. VendorFailure when the broker cannot be read.
 
-        `opening`: take the broker's book over as the account's first entries. `accept`: a person has seen the
-        differences and wants ours to follow.
+        `number`: which account at the broker this is; None takes its book over as the account's first entries. Refused
+        when the keys lead to another one. `accept`: a person has seen the differences and wants ours to follow.
         """
-        if opening:
+        if number is None:
             await self._open_books()
         for attempt in range(TRIES):
             if attempt:
                 await asyncio.sleep(self._pace.settle_secs)
             await self._confirm()
             book = await self._broker.read_book()
-            missing = await self._follow_orders(book)
+            if number is not None and book.number != number:
+                raise Refused("These keys lead to another account at the broker than the one that was opened here.")
+            missing = await self._follow_orders(book, accept=accept)
             await self._book_activities()
             differences = [*missing, *await self._compare(book)]
             if not differences:
@@ -129,20 +132,32 @@ class Reconciler:
             await self._put_holding(connection, one.symbol, one.signed_qty, one.cost_basis, now)
         return sum((one.market_value for one in book.positions), ZERO)
 
-    async def _follow_orders(self, book: BrokerBook) -> list[Difference]:
+    async def _follow_orders(self, book: BrokerBook, *, accept: bool) -> list[Difference]:
         """Bring every open order of ours to where the broker has it; those it says it has not are differences.
 
-        One sent a moment ago may not be known there yet; what is known of it counts all the same.
+        One sent a moment ago may not be known there yet; what is known of it counts all the same. Of several that look
+        alike none is taken for ours until a person accepts the broker's book; then it is the nearest.
         """
         there = {one.client_order_id: one for one in book.open_orders}
         differences = []
         now = utc_now()
+        self._followed = set()
         for order in await self._open_orders():
             if order.status is OrderStatus.PENDING_SUBMIT:
                 continue
             await self._confirm()
-            found = there.get(order.client_order_id) or await self._broker.find(order.client_order_id)
+            found = there.get(order.client_order_id)
+            if found is None:
+                try:
+                    found = await self._broker.find(order.client_order_id)
+                except SeveralAlike as alike:
+                    if not accept:
+                        count = str(len(alike.found))
+                        differences.append(Difference(f"order {order.id}", str(order.status), count, alike.text))
+                        continue
+                    found = replace(alike.found[0], client_order_id=order.client_order_id)
             if found is not None:
+                self._followed.add(found.broker_order_id)
                 await self._desk.on_order(found)
             elif order.status not in UNSENT and now - order.created_at >= self._pace.young:
                 differences.append(
@@ -266,7 +281,8 @@ class Reconciler:
             log.warning("books differ", account_id=str(self._account_id), subjects=subjects)
 
     def _is_ours(self, order: BrokerOrder) -> bool:
-        return order_id_of(order.client_order_id) is not None
+        known = order.broker_order_id in self._followed  # since the book was read
+        return known or order_id_of(order.client_order_id) is not None
 
     def _cash(self, cash: Decimal) -> dict[str, object]:
         return {"cash": cash, "release": ZERO, "account": self._account_id}

@@ -22,6 +22,7 @@ from starkmatter.market.service import get_instrument
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.catalog import REFUSALS
 from starkmatter.trading.facts import AccountFacts, account_facts
+from starkmatter.trading.live import LIVE_WORDS
 
 PAPER = "paper"
 
@@ -78,6 +79,8 @@ def reservation_of(request: OrderRequest, ticket: Ticket) -> Reservation:
 
 def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
+    if ticket.account.mode == "live":
+        return [LIVE_WORDS]
     found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock, lends=ticket.account.lends)
     if ticket.account.broker in REFUSALS:
         found += REFUSALS[ticket.account.broker](request)

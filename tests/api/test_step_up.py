@@ -20,6 +20,8 @@ CREDENTIAL: dict[str, Any] = {"credential": {}}
 GUARDED: dict[tuple[str, str], Any] = {
     ("PUT", "/connections/{kind}"): {"values": {}},
     ("DELETE", "/connections/{kind}"): None,
+    ("POST", "/connections/{kind}/sign-in"): None,
+    ("PUT", "/connections/{kind}/sign-in"): {"answer": "x"},
     ("DELETE", "/auth/sessions/{session_id}"): None,
     ("POST", "/auth/totp/enroll"): None,
     ("POST", "/auth/totp/confirm"): {"code": "000000"},

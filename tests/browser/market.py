@@ -116,7 +116,7 @@ def first_window(walk: Walk, market: MarketToday) -> None:
 def open_alpacas_account(walk: Walk) -> None:
     """Open the account behind the person's keys, and look at it."""
     walk.open("/settings/accounts")
-    walk.page.get_by_role("button", name="Open Alpaca's paper account").click()
+    walk.page.get_by_role("button", name="Open the account at the broker").click()
     walk.page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
     walk.settle()
     expect(walk.page.locator(".badge.paper").first).to_have_text("PAPER · ALPACA")

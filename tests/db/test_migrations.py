@@ -87,3 +87,20 @@ def test_what_was_booked_can_be_neither_changed_nor_removed(database_url: str, t
         assert {row[0] for row in triggers} >= {f"{table}_append_only", f"{table}_no_truncate"}
         with pytest.raises(psycopg.errors.RestrictViolation):
             connection.execute(f"TRUNCATE {table} CASCADE")
+
+
+def test_an_account_that_is_signed_out_is_away_for_a_version_that_knows_no_such_state(database_url: str) -> None:
+    script = ScriptDirectory.from_config(alembic_config()).get_revision("0033_signed_out")
+    assert script is not None
+    row = "INSERT INTO broker_account (account_id, broker, state) VALUES (gen_random_uuid(), 'schwab', 'signed_out')"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE broker_account DROP CONSTRAINT broker_account_account_id_fkey")
+        connection.execute(row)
+    run(database_url, command.downgrade, str(script.down_revision))
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT state FROM broker_account").fetchall() == [("away",)]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(row)
+    run(database_url, command.upgrade, "head")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(row)

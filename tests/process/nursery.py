@@ -27,6 +27,7 @@ PRELOADED = (
     "alpaca.trading.client",
     "alpaca.trading.stream",
     "alpaca.trading.requests",
+    "authlib.integrations.httpx_client",
     "tests.process.doomed",
 )
 

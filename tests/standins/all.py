@@ -9,18 +9,31 @@ from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.standins.alphavantage import AlphaVantage, alphavantage
 from tests.standins.claude import ClaudeStandIn, claude_server
 from tests.standins.ecb import Ecb, ecb
+from tests.standins.etrade import ETrade, etrade
 from tests.standins.feeds import Feeds, feed_server
 from tests.standins.finnhub import Finnhub, finnhub
 from tests.standins.massive import Massive, massive
 from tests.standins.newsapi import NewsApi, news_api
 from tests.standins.openfigi import OpenFigi, openfigi
+from tests.standins.schwab import Schwab, schwab
 from tests.standins.smtp import Mailbox, mail_server
 from tests.standins.twelvedata import TwelveData, twelvedata
 from tests.standins.yahoo import Yahoo, yahoo_finance
 
 NOBODY = "http://127.0.0.1:9"
 MARKET_DATA = ("yahoo", "alpaca-data", "massive", "finnhub", "twelvedata", "alphavantage", "ecb", "openfigi")
-NAMES = (*MARKET_DATA, "alpaca-trading", "claude", "newsapi", "google", "microsoft", "github", "github-api")
+NAMES = (
+    *MARKET_DATA,
+    "alpaca-trading",
+    "schwab",
+    "etrade",
+    "claude",
+    "newsapi",
+    "google",
+    "microsoft",
+    "github",
+    "github-api",
+)
 STREAMS = ("alpaca-stream", "alpaca-trading-stream", "massive-stream", "finnhub-stream", "yahoo-stream")
 
 
@@ -39,6 +52,8 @@ class Standins:
     ecb: Ecb
     openfigi: OpenFigi
     alpaca_trading: AlpacaTrading
+    schwab: Schwab
+    etrade: ETrade
     claude: ClaudeStandIn
     newsapi: NewsApi
     feeds: Feeds
@@ -52,6 +67,7 @@ def vendor_urls(there: Standins | None = None) -> dict[str, str]:
         urls |= {"yahoo": there.yahoo.url, "claude": there.claude.url}
         urls |= {**there.alpaca_data.urls, **there.alpaca_trading.urls, **there.newsapi.urls}
         urls |= {**there.massive.urls, **there.finnhub.urls, **there.twelvedata.urls, **there.alphavantage.urls}
+        urls |= {**there.schwab.urls, **there.etrade.urls}
         urls |= {**there.ecb.urls, **there.openfigi.urls}
     return urls
 
@@ -70,6 +86,8 @@ def all_standins() -> Iterator[Standins]:
             ecb=stack.enter_context(ecb()),
             openfigi=stack.enter_context(openfigi()),
             alpaca_trading=stack.enter_context(alpaca_trading()),
+            schwab=stack.enter_context(schwab()),
+            etrade=stack.enter_context(etrade()),
             claude=stack.enter_context(claude_server()),
             newsapi=stack.enter_context(news_api()),
             feeds=stack.enter_context(feed_server()),

@@ -1,11 +1,12 @@
 """A person with an account at the stand-in broker, and the house of desks that works for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
@@ -26,8 +27,9 @@ from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, SESSION, make_caller, make_market, order, quote
-from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading
+from tests.standins.alpaca_trading import KEY_ID, SECRET
 
+ALPACA_KEYS = {"key_id": KEY_ID, "secret": SECRET}
 WITHIN_SECS = 20.0
 QUICK = Pace(
     look_after_secs=(0.05, 0.1, 0.1, 0.1),
@@ -48,7 +50,7 @@ class BrokerSeat:
 
     b: Backends
     caller: Caller
-    there: AlpacaTrading
+    there: Any
     account_id: UUID
     pace: Pace = QUICK
 
@@ -116,7 +118,15 @@ async def eventually(true: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 async def make_seat(
-    db: Database, cache: Redis, home: Path, there: AlpacaTrading, *, open_now: bool = True
+    db: Database,
+    cache: Redis,
+    home: Path,
+    there: Any,
+    *,
+    broker: str = "alpaca",
+    keys: Mapping[str, str] = ALPACA_KEYS,
+    hide: frozenset[str] = frozenset(ALPACA_KEYS),
+    open_now: bool = True,
 ) -> BrokerSeat:
     """Market, person, connected keys and, unless told otherwise, the account (its book not read yet)."""
     settings = load_settings({"STARKMATTER_HOME": str(home), "STARKMATTER_VENDOR_URLS": there.urls})
@@ -126,9 +136,9 @@ async def make_seat(
         opens_at = utc_now() - timedelta(hours=2) + timedelta(days=days)
         await db.run(SESSION, (opens_at.date(), opens_at, opens_at + timedelta(hours=6)))
     caller = await make_caller(db, "trader")
-    await keep_secret(b, "alpaca", caller.user_id, {"key_id": KEY_ID, "secret": SECRET}, {"key_id", "secret"})
+    await keep_secret(b, broker, caller.user_id, keys, set(hide))
     seat = BrokerSeat(b, caller, there, uuid4())
     await seat.quote(quote("AAPL 100.00/100.05"), quote("MSFT 200.00/200.10"))
     if open_now:
-        seat.account_id = (await open_at_broker(b, caller, broker="alpaca", name="Alpaca")).id
+        seat.account_id = (await open_at_broker(b, caller, broker=broker, name=broker.title())).id
     return seat

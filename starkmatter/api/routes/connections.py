@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from starkmatter.api.schemas import Page
-from starkmatter.api.schemas_people import ConnectionOut, ConnectionValues, TestOut
+from starkmatter.api.schemas_people import ConnectionOut, ConnectionValues, SignInAnswer, SignInPage, TestOut
 from starkmatter.api.security import B, Signed
 from starkmatter.connections import service
 from starkmatter.connections.catalog import BY_KIND
@@ -34,6 +34,18 @@ async def save(kind: str, body: ConnectionValues, caller: Signed, b: B) -> TestO
 async def test(kind: str, caller: Signed, b: B) -> TestOut:
     """Ask the vendor something harmless with the kept keys."""
     return TestOut.model_validate(await service.test_connection(b, caller, kind))
+
+
+@router.post("/{kind}/sign-in")
+async def begin_sign_in(kind: str, caller: Signed, b: B) -> SignInPage:
+    """Begin to sign in at a vendor that wants more than keys: go to that page, and bring back what it gives."""
+    return SignInPage(location=await service.begin_sign_in(b, caller, kind))
+
+
+@router.put("/{kind}/sign-in")
+async def finish_sign_in(kind: str, body: SignInAnswer, caller: Signed, b: B) -> TestOut:
+    """Finish it with what the vendor gave, once, and test the connection."""
+    return TestOut.model_validate(await service.finish_sign_in(b, caller, kind, body.answer))
 
 
 @router.delete("/{kind}", status_code=204)

@@ -15,12 +15,15 @@ class BrokerAccount(SQLModel, table=True):
     """The account at the broker behind one of ours.
 
     `state`: `opening` until its book was read for the first time, `ready` while both books agree, `away` while the
-    broker cannot be asked, `apart` when the books differ and a person must look. `differences` lists in words how.
+    broker cannot be asked, `signed_out` when it can but the person has to sign in there again, `apart` when the books
+    differ and a person must look. `differences` lists in words how.
     """
 
     __tablename__ = "broker_account"
     __table_args__ = (
-        CheckConstraint("state IN ('opening', 'ready', 'away', 'apart')", name="broker_account_state_known"),
+        CheckConstraint(
+            "state IN ('opening', 'ready', 'away', 'signed_out', 'apart')", name="broker_account_state_known"
+        ),
         Index("broker_account_number", "broker", "number", unique=True, postgresql_where=text("closed_at IS NULL")),
     )
 

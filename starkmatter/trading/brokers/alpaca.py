@@ -35,6 +35,7 @@ from starkmatter.trading.ports import (
     OnConnected,
     OnOrder,
     OrderRefused,
+    SentOrders,
 )
 
 if TYPE_CHECKING:
@@ -121,8 +122,10 @@ class AlpacaBroker:
     """One Alpaca account. Every method may be called from the event loop; the SDK blocks in threads."""
 
     capability = CAPABILITY
+    live = False
+    repeatable = True
 
-    def __init__(self, settings: Settings, secrets: Secrets, *, tries: int = 3) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, sent: SentOrders | None = None, *, tries: int = 3) -> None:
         check_keys(secrets)
         self._secrets = secrets
         self._url = settings.vendor_urls.get("alpaca-trading", REST_URL).rstrip("/")

@@ -6,7 +6,12 @@ from starkmatter.ui.components.parts import panel, problem_note, table, td, th
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.frame import FrameState
 
-TITLES = (("ready", "Agrees", "filled"), ("opening", "Opening", "working"), ("away", "Away", "expired"))
+TITLES = (
+    ("ready", "Agrees", "filled"),
+    ("opening", "Opening", "working"),
+    ("away", "Away", "expired"),
+    ("signed_out", "Signed out", "expired"),
+)
 
 
 def broker_panel() -> rx.Component:
@@ -19,6 +24,10 @@ def broker_panel() -> rx.Component:
             rx.el.div(
                 problem_note(BrokerState.problem),
                 rx.el.p(status["words"], role="status"),
+                rx.cond(
+                    status["state"] == "signed_out",
+                    rx.el.a("Sign in again", href="/settings/connections", class_name="btn primary"),
+                ),
                 rx.cond(
                     status["external"] != "",
                     rx.el.p(

@@ -251,10 +251,16 @@ def _centre() -> rx.Component:
     )
 
 
+def mode_badge() -> rx.Component:
+    """Paper or real money, and at which broker: nobody should have to look twice."""
+    account = FrameState.account
+    return rx.el.span(account["mode"], class_name=rx.cond(account["live"] == "yes", "badge live", "badge paper"))
+
+
 def _accounts(on_choice: list) -> rx.Component:
     return rx.el.details(
         rx.el.summary(
-            rx.el.span(FrameState.account["mode"], class_name="badge paper"),
+            mode_badge(),
             rx.el.div(
                 rx.el.b(
                     live_total(

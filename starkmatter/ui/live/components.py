@@ -43,6 +43,7 @@ with ThreadPoolExecutor(1) as _aside:
         _ASSISTANT,
         _MARKETS,
         _HEATMAP,
+        _SIGN_IN,
         *_,
     ) = _aside.submit(
         _shared,
@@ -58,6 +59,7 @@ with ThreadPoolExecutor(1) as _aside:
         "assistant.jsx",
         "markets.jsx",
         "heatmap.jsx",
+        "signin.jsx",
         *_IMPORTED,
     ).result()
 
@@ -152,6 +154,18 @@ class LinkSignIn(rx.Component):
     tag = "LinkSignIn"
     providers: rx.Var[list[dict[str, str]]]
     passphrase: rx.Var[bool]
+
+
+class VendorSignIn(rx.Component):
+    """Signs a person in at a vendor over REST; `again`: they are signed in already, `answer` names what comes back."""
+
+    library = f"$/public{_SIGN_IN}"
+    tag = "VendorSignIn"
+    kind: rx.Var[str]
+    title: rx.Var[str]
+    answer: rx.Var[str]
+    again: rx.Var[bool]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 class NewProgram(rx.Component):

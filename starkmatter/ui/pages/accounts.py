@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.domain.presets import PRESETS, REALISTIC
+from starkmatter.trading.brokers.catalog import OFFERS, TITLES
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import empty, form_field, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
@@ -364,11 +365,21 @@ def _at_broker() -> rx.Component:
         RestForm.create(
             rx.el.div(
                 rx.el.div(
+                    rx.el.label("Broker", html_for="broker-account-broker"),
+                    rx.el.select(
+                        *[rx.el.option(f"{TITLES[name]}: {what}", value=name) for name, what in OFFERS.items()],
+                        id="broker-account-broker",
+                        name="broker",
+                        class_name="input",
+                    ),
+                    class_name="field",
+                ),
+                rx.el.div(
                     rx.el.label("Name", html_for="broker-account-name"),
                     rx.el.input(
                         id="broker-account-name",
                         name="name",
-                        default_value="Alpaca",
+                        default_value="At the broker",
                         max_length=60,
                         required=True,
                         auto_complete="off",
@@ -376,19 +387,19 @@ def _at_broker() -> rx.Component:
                     ),
                     class_name="field",
                 ),
-                rx.el.input(type="hidden", name="broker", value="alpaca"),
                 rx.el.input(type="hidden", name="venue", value="market"),
                 class_name="fields",
             ),
             rx.el.p(
                 "With Alpaca's paper keys its account opens here: cash and positions are taken over, orders go there. "
-                "Keys are entered under ",
+                "An account of real money is taken over to look at, and orders for it are refused: live orders are not "
+                "enabled yet. Keys are entered under ",
                 rx.el.a("Connections", href="/settings/connections", class_name="inline"),
                 ".",
                 class_name="soft small",
             ),
             rx.el.div(
-                rx.el.button("Open Alpaca's paper account", type="submit", class_name="btn"), class_name="actions"
+                rx.el.button("Open the account at the broker", type="submit", class_name="btn"), class_name="actions"
             ),
             action="/api/v1/accounts",
             on_done=FrameState.show_newest,

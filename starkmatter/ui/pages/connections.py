@@ -7,7 +7,7 @@ from starkmatter.connections.catalog import CATALOG
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
-from starkmatter.ui.live.components import RestForm
+from starkmatter.ui.live.components import RestForm, VendorSignIn
 from starkmatter.ui.pages.data_health import source_panels
 from starkmatter.ui.state.connections import ConnectionsState
 from starkmatter.ui.state.data_health import DataHealthState
@@ -91,10 +91,11 @@ def _card(kind: ConnectionKind) -> rx.Component:
             rx.el.h3(kind.title),
             rx.cond(
                 row["connected"] == "yes",
-                rx.cond(
-                    row["ok"] == "yes",
-                    rx.el.span("Connected", class_name="status", custom_attrs={"data-status": "filled"}),
-                    rx.el.span("Not working", class_name="status", custom_attrs={"data-status": "rejected"}),
+                rx.match(
+                    row["sign_in"],
+                    ("none", _chip("Not signed in", "expired")),
+                    ("ended", _chip("Signed out", "expired")),
+                    rx.cond(row["ok"] == "yes", _chip("Connected", "filled"), _chip("Not working", "rejected")),
                 ),
                 rx.el.span("Not connected", class_name="badge quiet"),
             ),
@@ -122,6 +123,7 @@ def _card(kind: ConnectionKind) -> rx.Component:
             ),
             class_name="fold",
         ),
+        _sign_in(kind, row) if kind.sign_in is not None else rx.fragment(),
         rx.cond(
             row["connected"] == "yes",
             rx.el.div(
@@ -142,6 +144,37 @@ def _card(kind: ConnectionKind) -> rx.Component:
         ),
         class_name="connection",
         custom_attrs={"data-connection": kind.kind},
+    )
+
+
+def _chip(words: str, look: str) -> rx.Component:
+    return rx.el.span(words, class_name="status", custom_attrs={"data-status": look})
+
+
+def _sign_in(kind: ConnectionKind, row: rx.Var) -> rx.Component:
+    """Once the keys are kept: how to sign in, until when that is good, and what to do when it is over."""
+    return rx.cond(
+        row["connected"] == "yes",
+        rx.el.div(
+            rx.el.p(
+                rx.match(
+                    row["sign_in"],
+                    ("signed_in", rx.fragment("Signed in until ", row["until"], ".")),
+                    ("ended", rx.fragment("Signed in until ", row["until"], ": sign in again.")),
+                    rx.fragment("The keys are kept. One step is left: sign in."),
+                ),
+                class_name="small",
+            ),
+            rx.cond(row["sign_in"] != "signed_in", rx.el.p(kind.sign_in.words, class_name="muted small")),
+            VendorSignIn.create(
+                kind=kind.kind,
+                title=kind.title,
+                answer=kind.sign_in.answer,
+                again=row["sign_in"] == "signed_in",
+                on_done=ConnectionsState.load,
+            ),
+            class_name="grid signin",
+        ),
     )
 
 

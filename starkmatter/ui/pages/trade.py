@@ -3,7 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.cautions import caution_notes, caution_tick
-from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.frame import framed, mode_badge
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.news import symbol_news
 from starkmatter.ui.components.parts import (
@@ -135,7 +135,7 @@ def _ticket_panel() -> rx.Component:
         rx.el.header(
             rx.el.h2("Order"),
             rx.el.span(class_name="push"),
-            rx.el.span(FrameState.account["mode"], class_name="badge paper"),
+            mode_badge(),
             rx.el.button(
                 icon("close"),
                 type="button",

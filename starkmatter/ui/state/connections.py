@@ -12,7 +12,7 @@ from starkmatter.ui import format as show
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
 
-NOTHING: Row = {"connected": "", "tested": "", "ok": "", "words": "", "since": ""}
+NOTHING: Row = {"connected": "", "tested": "", "ok": "", "words": "", "since": "", "sign_in": "", "until": ""}
 EMPTY: dict[str, Row] = {
     one.kind: NOTHING
     | {f"hint_{field.name}": "" for field in one.fields}
@@ -102,6 +102,8 @@ def _row(view: ConnectionView) -> Row:
             "ok": "yes" if view.tested_ok else "",
             "words": view.tested_text,
             "since": show.wall_time(view.updated_at) if view.updated_at else "",
+            "sign_in": view.sign_in.state if view.sign_in else "",
+            "until": show.wall_time(view.sign_in.until) if view.sign_in and view.sign_in.until else "",
         }
     )
 

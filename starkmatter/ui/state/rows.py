@@ -45,6 +45,7 @@ NO_ACCOUNT: Row = dict.fromkeys(
     ),
     "",
 )
+NO_ACCOUNT |= {"live": ""}
 NO_ACCOUNT |= {"mode": "PAPER", "venue": "", "currency": "USD", "raw_cash": "", "raw_base": "", "raw_minus_cost": ""}
 NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOTHING) | {
     "tradable": "yes",
@@ -217,6 +218,7 @@ def account_row(one: AccountView) -> Row:
         "id": str(one.id),
         "name": one.name,
         "mode": _mode(one),
+        "live": "yes" if one.mode == "live" else "",
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,

@@ -1,0 +1,407 @@
+"""Interactive Brokers as a broker: ib_async over the socket of one's own TWS or IB Gateway, nothing ever sent twice.
+
+It keeps our id as an order's reference, so an order whose answer was lost is found by it; a repetition would still be a
+second order. TWS and Gateway log out once a day by their rules: then the account is away for some minutes and goes on
+by itself. Live accounts are only looked at in this version. The SDK is imported on first use, in the worker.
+"""
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from starkmatter.accounts.connections import ConnectionField, ConnectionKind
+from starkmatter.accounts.vault import Secrets
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.domain.orders import OrderRequest
+from starkmatter.egress.capability import Capability
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.line import Line
+from starkmatter.errors import InvalidInput, Refused
+from starkmatter.settings import Settings
+from starkmatter.trading.brokers.ib_words import (
+    ANSWERS,
+    ENDED,
+    VENDOR,
+    Filled,
+    brokers_order,
+    commissions_of,
+    contract_of,
+    executed,
+    figure_of,
+    order_of,
+    refusals,
+)
+from starkmatter.trading.ports import (
+    BrokerBook,
+    BrokerOrder,
+    BrokerPosition,
+    CancelRefused,
+    CashActivity,
+    OnConnected,
+    OnOrder,
+    OrderRefused,
+    SentOrders,
+)
+
+if TYPE_CHECKING:
+    from ib_async import IB
+
+KIND = "ib"
+PER_MIN = 300.0
+CONNECT_SECS, READ_SECS = 5.0, 10.0
+PAPER_PREFIX = "D"
+NOT_YET = frozenset({"PendingSubmit", "ApiPending", "ValidationError"})
+
+CAPABILITY = Capability(
+    port="broker",
+    adapter=KIND,
+    vendor=VENDOR,
+    client="ib_async",
+    connection=KIND,
+    gives=(
+        "cash and positions",
+        "orders",
+        "commissions",
+        "order stream",
+        "on paper: market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
+        "or kill, auctions, extended hours, cancel",
+    ),
+    limits="50 messages a second; TWS or IB Gateway restarts once a day",
+    notes="Through your own TWS or IB Gateway. Live accounts are real money, so they are looked at only: orders are "
+    "refused until live orders are enabled. Dividends and interest are not told over this interface and show up as "
+    "differences. Whole shares; no dates of expiry, groups or short sales.",
+)
+__all__ = ["CAPABILITY", "CONNECTION", "IbBroker", "refusals"]
+T = TypeVar("T")
+
+
+class IbBroker:
+    """One account behind one TWS or IB Gateway. All of it runs on the event loop; the socket is one for all calls."""
+
+    capability = CAPABILITY
+    repeatable = False
+
+    def __init__(self, settings: Settings, secrets: Secrets, _: SentOrders, *, tries: int = 3) -> None:
+        check_place(settings, secrets)
+        self._secrets = secrets
+        self._line = Line(VENDOR, per_min=PER_MIN, tries=tries)
+        self._ib: IB | None = None
+        self._account = ""
+        self._turn = asyncio.Lock()
+
+    @property
+    def live(self) -> bool:
+        """See the port."""
+        return self._secrets["mode"] == "live"
+
+    async def read_book(self) -> BrokerBook:
+        """See the port. Each part is asked for anew and ends with a word of its own; without that there is no book."""
+
+        async def read() -> BrokerBook:
+            async with self._session() as ib:
+                positions = await _in_time(ib.reqPositionsAsync())
+                await _in_time(ib.reqAccountUpdatesMultiAsync(self._account))
+                open_trades = await _in_time(ib.reqAllOpenOrdersAsync())
+                fills = executed(await self._fills(ib))
+                values = {(one.tag, one.currency): one.value for one in ib.accountValues(self._account)}
+                worth = {one.contract.conId: one.marketValue for one in ib.portfolio(self._account)}
+            currency = next((currency for tag, currency in values if tag == "NetLiquidation"), "")
+            if not currency or ("TotalCashBalance", currency) not in values:
+                raise ANSWERS.garbage("balance")
+            held = []
+            for one in positions:
+                if one.account != self._account or not one.position:
+                    continue
+                if one.contract.conId not in worth:
+                    raise ANSWERS.garbage("value of a position")
+                qty = figure_of(one.position)
+                cost, value = qty * figure_of(one.avgCost), figure_of(worth[one.contract.conId])
+                held.append(BrokerPosition(one.contract.symbol.replace(" ", "."), qty, cost, value))
+            now = utc_now()
+            orders = [brokers_order(one, fills.get(one.order.permId, Filled()), now) for one in self._own(open_trades)]
+            return BrokerBook(
+                number=self._account,
+                currency=currency,
+                cash=figure_of(values["TotalCashBalance", currency]),
+                blocked=None,
+                positions=tuple(held),
+                open_orders=tuple(one for one in orders if one.status_text not in ENDED),
+            )
+
+        return await self._line.read(read)
+
+    async def activities(self, after: datetime) -> list[CashActivity]:
+        """See the port: commissions of the day. What else moved cash is not told here, and shows as a difference."""
+
+        async def read() -> list[CashActivity]:
+            async with self._session() as ib:
+                return commissions_of(await self._fills(ib))
+
+        return [one for one in await self._line.read(read) if one.happened_at >= after]
+
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
+        """See the port: among open orders and those that ended since midnight, by our id."""
+
+        async def read() -> BrokerOrder | None:
+            async with self._session() as ib:
+                trades = self._own(await _in_time(ib.reqAllOpenOrdersAsync()))
+                trades += self._own(await _in_time(ib.reqCompletedOrdersAsync(False)))
+                fills = executed(await self._fills(ib))
+            found = [one for one in trades if one.order.orderRef == client_order_id]
+            if not found:
+                return None
+            return brokers_order(found[0], fills.get(found[0].order.permId, Filled()), utc_now())
+
+        return await self._line.read(read)
+
+    async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
+        """See the port: taken once it has their number for it."""
+
+        async def send() -> BrokerOrder:
+            async with self._session() as ib:
+                news = asyncio.Event()
+                trade = ib.placeOrder(contract_of(request.symbol), order_of(client_order_id, self._account, request))
+
+                def look(*_: Any) -> None:
+                    news.set()
+
+                trade.statusEvent += look
+                ib.disconnectedEvent += look
+                try:
+                    async with asyncio.timeout(READ_SECS):
+                        while True:
+                            error = next((one for one in reversed(trade.log) if one.errorCode), None)
+                            if error is not None and trade.isDone() and not trade.orderStatus.filled:
+                                raise OrderRefused(f"{VENDOR} refused the order: {error.message[:200]}")
+                            number = trade.order.permId or trade.orderStatus.permId
+                            if number and trade.orderStatus.status not in NOT_YET:
+                                break
+                            if not ib.isConnected():
+                                raise self._unreachable()
+                            await news.wait()
+                            news.clear()
+                except TimeoutError:
+                    raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} did not answer in time.") from None
+                finally:
+                    trade.statusEvent -= look
+                    ib.disconnectedEvent -= look
+                trade.order.permId = number
+                return brokers_order(trade, executed(trade.fills).get(number, Filled()), utc_now())
+
+        return await self._line.send(send)
+
+    async def cancel(self, broker_order_id: str) -> None:
+        """See the port. Orders of other programs at the same TWS cannot be canceled from here."""
+
+        async def send() -> None:
+            async with self._session() as ib:
+                trades = self._own(await _in_time(ib.reqAllOpenOrdersAsync()))
+                found = [one for one in trades if str(one.order.permId) == broker_order_id and not one.isDone()]
+                if not found:
+                    raise CancelRefused(f"{VENDOR}: this order is not open any more.")
+                ib.cancelOrder(found[0].order)
+
+        await self._line.send(send)
+
+    async def listen(self, on_order: OnOrder, on_connected: OnConnected) -> None:
+        """See the port: what the socket tells while it lasts."""
+        news: asyncio.Queue[Any] = asyncio.Queue()
+        async with self._session() as ib:
+            pass
+
+        def on_status(trade: Any) -> None:
+            # After an error the SDK thinks an order has ended, which only the broker may say.
+            if not (trade.log and trade.log[-1].errorCode):
+                news.put_nowait(trade)
+
+        def on_fill(trade: Any, *_: Any) -> None:
+            news.put_nowait(trade)
+
+        def on_end() -> None:
+            news.put_nowait(None)
+
+        ib.orderStatusEvent += on_status
+        ib.commissionReportEvent += on_fill
+        ib.disconnectedEvent += on_end
+        try:
+            await on_connected()
+            while ib.isConnected():
+                trade = await news.get()
+                if trade is None:
+                    break
+                if trade.order.permId and self._own([trade]):
+                    filled = executed(trade.fills).get(trade.order.permId, Filled())
+                    await on_order(brokers_order(trade, filled, utc_now()))
+        finally:
+            ib.orderStatusEvent -= on_status
+            ib.commissionReportEvent -= on_fill
+            ib.disconnectedEvent -= on_end
+        raise self._unreachable()
+
+    async def _fills(self, ib: "IB") -> list[Any]:
+        """Every execution of the day; those in the SDK's book have their commissions, those of the answer need not."""
+        await _in_time(ib.reqExecutionsAsync())
+        return [one for one in ib.fills() if one.execution.acctNumber == self._account]
+
+    def _own(self, trades: list[Any]) -> list[Any]:
+        return [one for one in trades if one.order.account in {"", self._account}]
+
+    @asynccontextmanager
+    async def _session(self) -> "AsyncIterator[IB]":
+        """The connected SDK, for one caller at a time: its requests have no numbers of their own."""
+        async with self._turn:
+            try:
+                if self._ib is None or not self._ib.isConnected():
+                    self._ib, self._account = await self._connected()
+                yield self._ib
+            except (ConnectionError, TimeoutError, OSError):
+                # Whatever was on its way is lost: the next one begins with a new connection.
+                self._drop()
+                raise self._unreachable() from None
+            except VendorFailure:
+                self._drop()
+                raise
+
+    async def _connected(self) -> "tuple[IB, str]":
+        from ib_async import IB
+
+        # What it would log, twice a second while TWS restarts, is told by our own failures.
+        logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+        ib = IB()
+        # The SDK skips a message it cannot read; then an order could be missing where none was said to be.
+        ib.client.decoder.logger = _Alarm(ib)  # type: ignore[assignment]
+        secrets = self._secrets
+        await ib.connectAsync(
+            secrets["host"],
+            int(secrets["port"]),
+            clientId=int(secrets["client"]),
+            timeout=CONNECT_SECS,
+            account=secrets.get("account", ""),
+            raiseSyncErrors=True,
+        )
+        try:
+            account = chosen_account(ib.managedAccounts(), secrets.get("account", ""))
+            if account.startswith(PAPER_PREFIX) is self.live:
+                kind = "a paper" if self.live else "a live"
+                raise Refused(
+                    f"{account} is {kind} account, but it was connected as {secrets['mode']}: say what it is."
+                )
+        except BaseException:
+            ib.disconnect()
+            raise
+        return ib, account
+
+    def _drop(self) -> None:
+        if self._ib is not None:
+            self._ib.disconnect()
+            self._ib = None
+
+    def _unreachable(self) -> VendorFailure:
+        place = f"{self._secrets['host']}:{self._secrets['port']}"
+        return VendorFailure(
+            VENDOR,
+            "unreachable",
+            f"TWS or IB Gateway at {place} cannot be reached. It restarts once a day, then this goes on by itself "
+            "within minutes; otherwise start it and log in there.",
+        )
+
+
+class _Alarm:
+    """In the place of the decoder's logger: what cannot be read ends the connection, so that nothing is half read."""
+
+    def __init__(self, ib: "IB") -> None:
+        self._ib = ib
+
+    def exception(self, *_: object) -> None:
+        """See above."""
+        self._ib.disconnect()
+
+
+async def _in_time(request: Awaitable[T]) -> T:
+    return await asyncio.wait_for(request, READ_SECS)
+
+
+def chosen_account(accounts: list[str], meant: str) -> str:
+    """The account meant, of those that TWS manages; InvalidInput in words when it is none."""
+    if meant:
+        if meant not in accounts:
+            raise InvalidInput(f"TWS manages {', '.join(accounts)}, not {meant}.")
+        return meant
+    if len(accounts) == 1:
+        return accounts[0]
+    raise InvalidInput(f"Say which account is meant: TWS manages {', '.join(accounts)}.")
+
+
+def check(values: Mapping[str, str]) -> None:
+    """InvalidInput for what cannot be a place or a number."""
+    if not values["host"].isascii() or any(one in values["host"] for one in "/@ "):
+        raise InvalidInput("Host: a name or an address, such as 127.0.0.1.")
+    if not (values["port"].isdigit() and 0 < int(values["port"]) < 65_536):
+        raise InvalidInput("Port: a number; 4002 is IB Gateway on paper, 4001 live, 7497 and 7496 are those of TWS.")
+    if not (values["client"].isdigit() and 0 < int(values["client"]) < 10_000):
+        raise InvalidInput("Client id: a number from 1 on that no other program uses at this TWS.")
+
+
+def check_place(settings: Settings, values: Mapping[str, str]) -> None:
+    """Refused for another machine unless the network is said to be one's own: the socket is not encrypted."""
+    host = values["host"].strip("[]")
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    if not here and not settings.allow_plaintext:
+        raise Refused(
+            "TWS speaks without encryption: on another machine it is reached only in a network that is yours alone, "
+            "which the operator says with STARKMATTER_ALLOW_PLAINTEXT=true."
+        )
+
+
+async def test_keys(b: Backends, secrets: Secrets) -> str:
+    """Whether somebody listens there. The account itself is read by the worker, which has the SDK."""
+    check_place(b.settings, secrets)
+    try:
+        async with asyncio.timeout(CONNECT_SECS):
+            reader, writer = await asyncio.open_connection(secrets["host"], int(secrets["port"]))
+            asked = b"v157..178"
+            writer.write(b"API\0" + len(asked).to_bytes(4, "big") + asked)
+            size = int.from_bytes(await reader.readexactly(4), "big")
+            version = (await reader.readexactly(min(size, 64))).split(b"\0")[0].decode("ascii", "replace")
+            writer.close()
+    except (TimeoutError, OSError, EOFError):
+        _not_there(secrets)
+    if not version.isdigit():
+        raise ANSWERS.garbage("greeting")
+    return f"TWS or IB Gateway answers (version {version}). Open the account to see it."
+
+
+def _not_there(secrets: Mapping[str, str]) -> NoReturn:
+    raise VendorFailure(
+        VENDOR,
+        "unreachable",
+        f"Nobody answers at {secrets['host']}:{secrets['port']}. Start TWS or IB Gateway, log in, and allow its API "
+        "(Configuration, API, Settings).",
+    ) from None
+
+
+CONNECTION = ConnectionKind(
+    kind=KIND,
+    title="Interactive Brokers",
+    scope="person",
+    adds="Opens the account behind your own TWS or IB Gateway: a paper account to trade on, or a live one to look at. "
+    "A live account is real money, so orders for it are refused: live orders are not enabled yet.",
+    fields=(
+        ConnectionField("host", "Host", secret=False, default="127.0.0.1"),
+        ConnectionField("port", "Port", secret=False, default="4002", hint="4002 Gateway, 7497 TWS"),
+        ConnectionField("client", "Client id", secret=False, default="17"),
+        ConnectionField("mode", "Account is", secret=False, default="paper", choices=("paper", "live")),
+        ConnectionField("account", "Account", secret=False, required=False, hint="DU…, if it manages several"),
+    ),
+    test=test_keys,
+    check=check,
+    where="TWS or IB Gateway, Configuration, API, Settings: enable socket clients; read-only off to trade on paper.",
+)

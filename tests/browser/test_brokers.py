@@ -1,0 +1,172 @@
+"""A person connects brokers that want a sign-in: keys, their page, what it gives, the account, what is refused."""
+
+import os
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.axe import THEMES, violations
+from tests.browser.market import MarketToday, market_today
+from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
+from tests.standins import etrade as etrade_standin
+from tests.standins import schwab as schwab_standin
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+PICTURES = os.environ.get("STARKMATTER_PICTURES", "")
+SCHWAB_SECRETS = (schwab_standin.SECRET, schwab_standin.REFRESH, schwab_standin.CODE)
+ETRADE_SECRETS = (etrade_standin.SECRET, etrade_standin.TOKEN, etrade_standin.TOKEN_SECRET)
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[MarketToday]:
+    with market_today() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first(market: MarketToday, browser: Browser) -> Walk:
+    """The owner with an account on the market of today; the console must stay silent to the end."""
+    walk = Walk.begin(browser, market.url)
+    page = walk.page
+    page.goto(market.url + "/setup" + market.link[market.link.index("?") :])
+    page.get_by_label("Your name").fill(NAME)
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+    page.get_by_role("button", name="Create the owner").click()
+    page.wait_for_url(re.compile(r"/welcome/?$"), timeout=20 * SECS)
+    page.locator("#start-market").click()
+    page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
+    walk.settle()
+    return walk
+
+
+def card_of(walk: Walk, kind: str) -> Locator:
+    walk.open("/settings/connections")
+    return walk.page.locator(f"[data-connection={kind}]")
+
+
+def open_account(walk: Walk, broker: str, name: str) -> None:
+    walk.open("/settings/accounts")
+    walk.page.locator("#broker-account-broker").select_option(broker)
+    walk.page.locator("#broker-account-name").fill(name)
+    walk.page.get_by_role("button", name="Open the account at the broker").click()
+    walk.page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
+    walk.settle()
+
+
+def at_the_broker(walk: Walk) -> Locator:
+    walk.open("/portfolio")
+    return walk.page.locator(".panel").filter(has=walk.page.get_by_role("heading", name="At the broker"))
+
+
+def looked_at(walk: Walk, browser: Browser, path: str, name: str, ready: str = "") -> None:
+    """Both themes, wide and narrow: nothing that axe objects to, and a picture for whoever wants to see it."""
+    for theme in THEMES:
+        for size in (None, PHONE):
+            state = walk.context.storage_state()
+            other = Walk.begin(browser, walk.url, size=size, theme=theme, state=state)
+            other.open(path)
+            if ready:
+                expect(other.page.locator(ready).first).to_be_visible(timeout=20 * SECS)
+            assert violations(other.page, theme) == []
+            if PICTURES:
+                where = Path(PICTURES) / f"{name}-{theme}-{'phone' if size else 'desktop'}.png"
+                other.page.screenshot(path=where, full_page=True)
+            assert other.complaints == []
+            other.context.close()
+
+
+def test_a_schwab_account_is_signed_in_shown_and_its_orders_refused(
+    market: MarketToday, first: Walk, browser: Browser
+) -> None:
+    there, page = market.vendors.schwab, first.page
+    there.positions["KO"], there.prices["KO"] = (Decimal(20), Decimal(1100)), Decimal(56)
+    card = card_of(first, "schwab")
+    expect(card).to_contain_text("orders for it are refused")
+    card.get_by_text("Connect", exact=True).click()
+    card.get_by_label("App key").fill(schwab_standin.KEY)
+    card.get_by_label("App secret").fill(schwab_standin.SECRET)
+    card.get_by_role("button", name="Save and test").click()
+    expect(card.locator(".status")).to_have_text("Not signed in", timeout=20 * SECS)
+    card.get_by_role("button", name="Sign in at Schwab").click()
+    link = card.get_by_role("link", name="Open Schwab's page")
+    expect(link).to_be_visible(timeout=20 * SECS)
+    asked = parse_qs(urlsplit(link.get_attribute("href") or "").query)
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "sign-in-under-way.png", full_page=True)
+    assert violations(page, "dark") == []
+    back = urlencode({"code": schwab_standin.CODE, "state": asked["state"][0]})
+    card.get_by_label("Address you ended at").fill(f"{schwab_standin.CALLBACK}/?{back}")
+    card.get_by_role("button", name="Finish").click()
+    expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+    expect(card).to_contain_text("Signed in until")
+    open_account(first, "schwab", "Family")
+    expect(page.locator(".badge.live").first).to_have_text("LIVE · SCHWAB")
+    broker = at_the_broker(first)
+    expect(broker.locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
+    expect(page.get_by_role("region", name="Positions")).to_contain_text("KO", timeout=10 * SECS)
+    looked_at(first, browser, "/settings/connections", "connections", "[data-connection=schwab] .status")
+    first.open("/trade/AAPL")
+    page.locator("#qty").fill("1")
+    expect(page.get_by_label("Order ticket").locator(".note.bad")).to_contain_text(
+        "Live orders are not enabled yet", timeout=20 * SECS
+    )
+    expect(page.locator("#review")).to_be_disabled()
+    assert there.posts == []
+    assert first.complaints == []
+
+
+def test_a_sign_in_that_ended_is_seen_and_says_what_to_do(market: MarketToday, first: Walk, browser: Browser) -> None:
+    market.vendors.schwab.end_sign_in()
+    broker = at_the_broker(first)
+    expect(broker.locator("header .status")).to_have_text("Signed out", timeout=100 * SECS)
+    expect(broker).to_contain_text("sign in again under Settings, Connections")
+    looked_at(first, browser, "/portfolio", "signed-out")
+    broker.get_by_role("link", name="Sign in again").click()
+    first.page.wait_for_url(re.compile("/settings/connections"), timeout=20 * SECS)
+    first.settle()
+    card = first.page.locator("[data-connection=schwab]")
+    card.get_by_role("button", name="Sign in at Schwab anew").click()
+    link = card.get_by_role("link", name="Open Schwab's page")
+    expect(link).to_be_visible(timeout=20 * SECS)
+    state = parse_qs(urlsplit(link.get_attribute("href") or "").query)["state"][0]
+    back = urlencode({"code": schwab_standin.CODE, "state": state})
+    card.get_by_label("Address you ended at").fill(f"{schwab_standin.CALLBACK}/?{back}")
+    card.get_by_role("button", name="Finish").click()
+    expect(card.locator(".note.good")).to_contain_text("Account …1234", timeout=20 * SECS)
+    expect(at_the_broker(first).locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
+    assert first.complaints == []
+
+
+def test_an_order_goes_to_etrades_sandbox_and_fills(market: MarketToday, first: Walk, browser: Browser) -> None:
+    there, page = market.vendors.etrade, first.page
+    card = card_of(first, "etrade")
+    card.get_by_text("Connect", exact=True).click()
+    card.get_by_label("Consumer key").fill(etrade_standin.KEY)
+    card.get_by_label("Consumer secret").fill(etrade_standin.SECRET)
+    card.get_by_role("button", name="Save and test").click()
+    expect(card.locator(".status")).to_have_text("Not signed in", timeout=20 * SECS)
+    card.get_by_role("button", name="Sign in at E*TRADE").click()
+    expect(card.get_by_role("link", name="Open E*TRADE's page")).to_be_visible(timeout=20 * SECS)
+    card.get_by_label("Code that its page shows").fill(etrade_standin.CODE)
+    card.get_by_role("button", name="Finish").click()
+    expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+    open_account(first, "etrade", "Sandbox")
+    expect(page.locator(".badge.paper").first).to_have_text("PAPER · ETRADE")
+    expect(at_the_broker(first).locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
+    first.open("/trade/AAPL")
+    first.trade("buy", "5", "AAPL")
+    market.instance.wait(lambda: bool(there.orders), "the order at the broker")
+    [number] = there.orders
+    there.fill(number, "5", "191.05")
+    expect(page.get_by_role("region", name="Fills").locator("tbody tr")).to_have_count(1, timeout=20 * SECS)
+    looked_at(first, browser, "/settings/accounts", "accounts", "#broker-account-broker")
+    for secret in (*SCHWAB_SECRETS, *ETRADE_SECRETS):
+        assert secret not in page.content()
+        assert secret not in market.instance.text
+    assert first.complaints == []
