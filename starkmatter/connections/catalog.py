@@ -8,7 +8,7 @@ from starkmatter.connections.market_data import MARKET_DATA
 from starkmatter.news.sources.newsapi import CONNECTION as NEWSAPI
 from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
 from starkmatter.trading.brokers.etrade_sign_in import CONNECTION as ETRADE
-from starkmatter.trading.brokers.ib import CONNECTION as IB
+from starkmatter.trading.brokers.ib_connection import CONNECTION as IB
 from starkmatter.trading.brokers.schwab_sign_in import CONNECTION as SCHWAB
 
 CATALOG: tuple[ConnectionKind, ...] = (ALPACA, SCHWAB, ETRADE, IB, *MARKET_DATA, NEWSAPI, CLAUDE, SMTP, *SIGN_IN)

@@ -19,7 +19,8 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.brokers import catalog, ib
-from starkmatter.trading.brokers.ib import IbBroker, check_place, chosen_account
+from starkmatter.trading.brokers.ib import IbBroker
+from starkmatter.trading.brokers.ib_connection import check_place, chosen_account
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.live import LIVE_WORDS
 from starkmatter.trading.orders import list_fills, order_events
