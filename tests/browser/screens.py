@@ -26,6 +26,8 @@ SCREENS = (
     ("news", "/news"),
     ("portfolio", "/portfolio"),
     ("performance", "/portfolio/performance"),
+    ("lots", "/portfolio/lots"),
+    ("gains", "/portfolio/gains"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

@@ -17,6 +17,8 @@ PAGES = (
     "/trade/AAPL",
     "/portfolio",
     "/portfolio/performance",
+    "/portfolio/lots",
+    "/portfolio/gains",
     "/orders",
     "/settings",
     *MORE,

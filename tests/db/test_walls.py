@@ -23,6 +23,7 @@ from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
+from starkmatter.portfolio.lots.service import choose_method
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
@@ -55,6 +56,7 @@ FILLED = (
     "fill",
     "holding",
     "ledger_entry",
+    "lot_method",
     "mail_choice",
     "order_event",
     "outbox",
@@ -99,6 +101,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
     await list_watchlists(database, caller.user_id, "replay")
     await save_screen(database, caller.user_id, "Mine", {})
+    await choose_method(b, caller, alice.account_id, "lifo")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
     walled = Database(database_url, name="walled", max_size=2, walled=True)
@@ -169,6 +172,7 @@ OF_THE_ACCOUNT = (
     "fill",
     "holding",
     "ledger_entry",
+    "lot_method",
     "order_event",
     "trade_order",
     "trading_rule",

@@ -28,6 +28,8 @@ PAGES = (
     "/trade/AAPL",
     "/portfolio",
     "/portfolio/performance",
+    "/portfolio/lots",
+    "/portfolio/gains",
     "/orders",
     "/assistant",
     "/settings",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
-from starkmatter.api.csv_text import Cell, csv_text, ratio
+from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
 from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
@@ -18,7 +18,6 @@ from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
 
-CSV = "text/csv; charset=utf-8"
 DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
 ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
 
@@ -50,7 +49,7 @@ async def performance_csv(
     for day in found.days:
         ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
         rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
-    return Response(csv_text(rows), media_type=CSV, headers=_download("performance", account_id))
+    return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", account_id))
 
 
 @router.get("/portfolio/allocation")
@@ -66,7 +65,7 @@ async def ledger_csv(account_id: UUID, caller: Signed, b: B) -> StreamingRespons
     """The account's whole journal, the newest entry first, one row per posting."""
     await get_account(b, caller, account_id)
     return StreamingResponse(
-        _ledger_pages(b, caller, account_id), media_type=CSV, headers=_download("ledger", account_id)
+        _ledger_pages(b, caller, account_id), media_type=CSV, headers=download_of("ledger", account_id)
     )
 
 
@@ -83,7 +82,3 @@ async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncI
         if len(entries) < MAX_LIMIT:
             return
         before = entries[-1].id
-
-
-def _download(what: str, account_id: UUID) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="starkmatter-{what}-{account_id}.csv"'}

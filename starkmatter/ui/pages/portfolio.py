@@ -22,7 +22,12 @@ from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
 
-PAGES = [("Overview", "/portfolio"), ("Performance", "/portfolio/performance")]
+PAGES = [
+    ("Overview", "/portfolio"),
+    ("Performance", "/portfolio/performance"),
+    ("Lots", "/portfolio/lots"),
+    ("Realized gains", "/portfolio/gains"),
+]
 
 
 def portfolio() -> rx.Component:

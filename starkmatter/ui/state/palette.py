@@ -23,6 +23,8 @@ PAGES = (
     ("/trade/AAPL", "Trade", "Chart and ticket"),
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
+    ("/portfolio/lots", "Lots", "Open tax lots, cost, terms"),
+    ("/portfolio/gains", "Realized gains", "A year's sales, wash sales, Form 8949"),
     ("/orders", "Orders", "Orders, fills and receipts"),
     ("/news", "News", "Stories on the market and your holdings"),
     ("/assistant", "Assistant", "Ask about your book; briefs of symbols"),
