@@ -73,3 +73,44 @@ class AllocationOut(Answer):
     symbols: list[SliceOut]
     sectors: list[SliceOut]
     missing: list[str]
+
+
+class RiskFigureOut(Answer):
+    """`value` is a ratio or a plain number; null with its `reason`."""
+
+    name: str
+    value: Ratio | None
+    reason: str
+
+
+class FallOut(Answer):
+    depth: Ratio
+    peak_on: date
+    trough_on: date
+    recovered_on: date | None
+    days: int
+    days_back: int | None
+
+
+class WindowOut(Answer):
+    on: date
+    volatility: Ratio | None
+    sharpe: Ratio | None
+    beta: Ratio | None
+
+
+class RiskOut(Answer):
+    """Figures over the closed days of a period. Days are trading days; a year has 252."""
+
+    account_id: UUID
+    start_on: date
+    end_on: date
+    days: int
+    benchmark: str | None
+    against_days: int
+    risk_free: Ratio
+    window_days: int
+    figures: list[RiskFigureOut]
+    falls: list[FallOut]
+    windows: list[WindowOut]
+    notes: list[str]

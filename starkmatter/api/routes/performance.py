@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -10,13 +11,14 @@ from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
-from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut
+from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut, RiskOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
 
 DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
 ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
@@ -50,6 +52,24 @@ async def performance_csv(
         ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
         rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
     return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", account_id))
+
+
+@router.get("/portfolio/risk")
+async def risk(
+    caller: Signed,
+    b: B,
+    account_id: UUID,
+    start: date | None = None,
+    end: date | None = None,
+    benchmark: Symbol = None,
+    risk_free: Annotated[Decimal, Query(description="A yearly rate: 0.04 is 4 %")] = Decimal(0),
+    window: Annotated[int, Query(description="Days of the windows, 10 to 252")] = WINDOW_DAYS,
+) -> RiskOut:
+    """Volatility, drawdowns, ratios and tails of the same period's closed days; a null says why in `reason`."""
+    found = await measure_risk(
+        b, caller, account_id, start=start, end=end, benchmark=benchmark, risk_free=risk_free, window_days=window
+    )
+    return RiskOut.model_validate(found)
 
 
 @router.get("/portfolio/allocation")
