@@ -150,6 +150,7 @@ RULES: dict[str, Rule] = {
     "GET /portfolio/equity": Rule("user", "read", "view"),
     "GET /portfolio/performance": Rule("user", "read", "view"),
     "GET /portfolio/performance.csv": Rule("user", "read", "view"),
+    "GET /portfolio/explain": Rule("user", "read", "view"),
     "GET /portfolio/risk": Rule("user", "read", "view"),
     "GET /portfolio/allocation": Rule("user", "read", "view"),
     "GET /portfolio/lots": Rule("user", "read", "view"),

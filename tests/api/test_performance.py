@@ -19,6 +19,7 @@ from tests.portfolio.test_performance import OPENED_AT, WEEK
 PATHS = (
     "/portfolio/performance",
     "/portfolio/risk",
+    "/portfolio/explain",
     "/portfolio/performance.csv",
     "/portfolio/allocation",
     "/portfolio/summary",
@@ -184,3 +185,21 @@ async def test_risk_is_strings_or_null_with_a_reason(week: Api) -> None:
     assert body["windows"] == []
     for asked in ({"risk_free": "0.6"}, {"risk_free": "x"}, {"window": 9}, {"window": 253}, {"risk_free": "NaN"}):
         assert (await get(week, "/portfolio/risk", **asked)).status_code == 422, asked
+
+
+async def test_a_change_is_explained_in_strings_that_add_up_and_name_their_entries(api: Api) -> None:
+    desk = api.desk
+    await submit_order(desk.b, desk.caller, desk.account_id, order("buy 100 AAPL"), "key-00000001")
+    await desk.broker.drain()
+    await desk.tell(quote("AAPL 103.00/103.05"), clock=open_clock(30))
+    body = (await get(api, "/portfolio/explain")).json()
+    step = {one["key"]: Decimal(one["value"]) for one in body["steps"]}
+    assert sum(step.values()) == Decimal(body["change"]) == Decimal(body["end_value"]) - Decimal(body["start_value"])
+    assert (step["unrealized"], body["exact"]) == (295, True)
+    assert -step["fees"] == Decimal((await get(api, "/portfolio/performance")).json()["fees"])
+    [symbol] = body["symbols"]
+    assert (symbol["symbol"], symbol["gain"], symbol["bought"]) == ("AAPL", "295.00", "10005.00")
+    assert symbol["end"] == {"qty": "100", "value": "10300.00"}
+    assert [one["id"] for one in body["entries"]] == symbol["entry_ids"]
+    assert body["entries"][0]["description"].startswith("Bought 100 AAPL")
+    assert (await get(api, "/portfolio/explain", start="2031-01-01")).status_code == 422

@@ -11,11 +11,12 @@ from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
-from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut, RiskOut
+from starkmatter.api.schemas_portfolio import AllocationOut, ExplanationOut, PerformanceOut, RiskOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
+from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
@@ -52,6 +53,14 @@ async def performance_csv(
         ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
         rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
     return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", account_id))
+
+
+@router.get("/portfolio/explain")
+async def explain(
+    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None
+) -> ExplanationOut:
+    """Where the change in value of the same period came from: steps that sum to it, gains by symbol, ledger entries."""
+    return ExplanationOut.model_validate(await explain_change(b, caller, account_id, start=start, end=end))
 
 
 @router.get("/portfolio/risk")

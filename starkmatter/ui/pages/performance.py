@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.portfolio.risk import WINDOW_DAYS
+from starkmatter.ui.components.explaining import explain_button, explain_drawer
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
     download,
@@ -36,6 +37,7 @@ def performance() -> rx.Component:
             problem_note(state.problem),
             _question(),
             rx.cond(state.ready, _answer(), _waiting()),
+            explain_drawer(),
         ),
         on_order=[state.load],
         heading="Performance",
@@ -99,7 +101,7 @@ def _answer() -> rx.Component:
             ),
         ),
         panel("Why do they differ?", _why(), class_name="w7"),
-        panel("This period, " + FrameState.account["currency"], _sums(), class_name="w5"),
+        panel("This period, " + FrameState.account["currency"], _sums(), extra=explain_button(), class_name="w5"),
         rx.cond(state.figures["first_close"] == "", _drawings()),
         rx.cond(
             state.figures["first_close"] == "",
