@@ -153,6 +153,8 @@ RULES: dict[str, Rule] = {
     "GET /portfolio/explain": Rule("user", "read", "view"),
     "GET /portfolio/risk": Rule("user", "read", "view"),
     "GET /portfolio/allocation": Rule("user", "read", "view"),
+    "GET /portfolio/income": Rule("user", "read", "view"),
+    "GET /portfolio/income.csv": Rule("user", "read", "view"),
     "GET /portfolio/lots": Rule("user", "read", "view"),
     "GET /portfolio/lots.csv": Rule("user", "read", "view"),
     "GET /portfolio/gains": Rule("user", "read", "view"),

@@ -1,11 +1,11 @@
-"""What goes over the wire about tax lots and realized gains."""
+"""What goes over the wire about tax lots, realized gains and income."""
 
 from datetime import date
 from uuid import UUID
 
 from pydantic import Field
 
-from starkmatter.api.schemas import Answer, Instant, Money, Qty, Request
+from starkmatter.api.schemas import Answer, Instant, Money, Qty, Ratio, Request
 from starkmatter.domain.lots import LotMethod
 from starkmatter.domain.tax_report import Term
 from starkmatter.portfolio.lots.records import AccountMethod
@@ -105,4 +105,49 @@ class GainsOut(Answer):
     disallowed: Money
     lines: list[TaxLineOut]
     sales: list[SaleOut]
+    notes: list[str]
+
+
+class MonthIncomeOut(Answer):
+    year: int
+    month: int
+    dividends: Money
+    interest: Money
+    total: Money
+
+
+class SymbolIncomeOut(Answer):
+    symbol: str
+    received: Money
+    received_12m: Money
+    expected_12m: Money
+    qty: Qty
+    cost: Money
+    yield_on_cost: Ratio | None
+    yield_now: Ratio | None
+
+
+class ComingOut(Answer):
+    """A dividend that is to come; `estimated`: as a year before, nobody has announced it."""
+
+    symbol: str
+    ex_on: date
+    pay_on: date | None
+    per_share: Money
+    qty: Qty
+    value: Money
+    estimated: bool
+
+
+class IncomeOut(Answer):
+    account_id: UUID
+    currency: str
+    on: date
+    received: Money
+    received_12m: Money
+    expected_12m: Money
+    yield_on_cost: Ratio | None
+    months: list[MonthIncomeOut]
+    symbols: list[SymbolIncomeOut]
+    coming: list[ComingOut]
     notes: list[str]

@@ -150,6 +150,15 @@ SELECT c.entry_id, c.symbols, c.qtys, c.worths FROM account_close c JOIN account
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
 """
 
+# Every leg of income in the account's currency, in the order of booking; what came is negative on such an account.
+INCOME = f"""
+SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id,
+       unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency AND leg.account LIKE 'income:%%'
+ ORDER BY e.id
+"""
+
 # One point per open account of the venue; holdings without a known price count at cost.
 SNAPSHOT_ALL = """
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)

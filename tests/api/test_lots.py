@@ -11,7 +11,14 @@ from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
 from tests.builders import ALL_READ, open_clock, order, quote
 
-PATHS = ("/portfolio/lots", "/portfolio/lots.csv", "/portfolio/gains", "/portfolio/gains.csv")
+PATHS = (
+    "/portfolio/lots",
+    "/portfolio/lots.csv",
+    "/portfolio/gains",
+    "/portfolio/gains.csv",
+    "/portfolio/income",
+    "/portfolio/income.csv",
+)
 
 
 async def get(api: Api, path: str, **query: object) -> Any:
@@ -91,3 +98,11 @@ async def test_somebody_elses_account_is_not_there(traded: Api, anonymous, path:
     assert (await stranger.http.put(at, json={"method": "lifo"})).status_code == 404
     answer = await anonymous.get(f"/api/v1{path}", params={"account_id": str(traded.desk.account_id)})
     assert answer.status_code == 401
+
+
+async def test_income_is_strings_and_a_table(traded: Api) -> None:
+    body = (await get(traded, "/portfolio/income")).json()
+    assert (body["received"], body["yield_on_cost"], body["months"], body["coming"]) == ("0.00", None, [], [])
+    assert "names no dividends" in body["notes"][0]
+    rows = list(csv.reader(StringIO((await get(traded, "/portfolio/income.csv")).text)))
+    assert rows == [["entry", "at", "kind", "symbol", "received", "currency", "description"]]

@@ -28,6 +28,7 @@ SCREENS = (
     ("performance", "/portfolio/performance"),
     ("lots", "/portfolio/lots"),
     ("gains", "/portfolio/gains"),
+    ("income", "/portfolio/income"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

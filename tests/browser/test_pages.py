@@ -19,6 +19,7 @@ PAGES = (
     "/portfolio/performance",
     "/portfolio/lots",
     "/portfolio/gains",
+    "/portfolio/income",
     "/orders",
     "/settings",
     *MORE,

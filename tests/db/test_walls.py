@@ -24,6 +24,7 @@ from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.lots.service import choose_method
+from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
@@ -47,6 +48,7 @@ OF_SIGN_IN = {
 NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}
 FILLED = (
     "account",
+    "account_close",
     "account_share",
     "alert",
     "chart_drawing",
@@ -101,6 +103,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
     await list_watchlists(database, caller.user_id, "replay")
     await save_screen(database, caller.user_id, "Mine", {})
+    await record_values(b.db, "replay", OPENS_AT, "[]", with_positions=True)
     await choose_method(b, caller, alice.account_id, "lifo")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
@@ -168,6 +171,7 @@ async def test_nobody_else_sees_or_changes_a_row(house: House, who: str) -> None
 
 OF_THE_ACCOUNT = (
     "account",
+    "account_close",
     "equity_snapshot",
     "fill",
     "holding",

@@ -30,6 +30,7 @@ PAGES = (
     "/portfolio/performance",
     "/portfolio/lots",
     "/portfolio/gains",
+    "/portfolio/income",
     "/orders",
     "/assistant",
     "/settings",

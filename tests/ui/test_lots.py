@@ -1,9 +1,13 @@
 """The pages of lots and realized gains: their states on the real services."""
 
+from datetime import date
 from decimal import Decimal
 
+from starkmatter.portfolio.income import ComingView, MonthIncome, SymbolIncome
 from starkmatter.trading.submit import submit_order
+from starkmatter.ui.pages.income import income
 from starkmatter.ui.pages.lots import gains, lots
+from starkmatter.ui.state.income import IncomeState, coming_row, month_rows, symbol_row
 from starkmatter.ui.state.lots import GainsState, LotsState
 from tests.builders import ALL_READ, open_clock, order, quote
 from tests.ui.conftest import Tab
@@ -60,3 +64,26 @@ async def test_a_method_is_chosen_on_the_page_and_said(tab: Tab) -> None:
     await state.choose("DROP TABLE")
     assert (state.problem[:19], state.said) == ("The method must be ", "")
     assert state.figures["method"] == "hifo"
+
+
+async def test_the_page_of_income_is_empty_and_says_why(tab: Tab) -> None:
+    state = await tab.at("/portfolio/income").state(IncomeState)
+    await state.load()
+    assert (state.ready, state.problem, state.figures["received"], state.figures["yield"]) == (True, "", "0.00", "–")
+    assert (state.months, state.symbols, state.coming) == ([], [], [])
+    assert "names no dividends" in state.notes[0]
+    assert income().render()
+
+
+def test_rows_of_income_have_bars_and_yields() -> None:
+    months = [MonthIncome(2026, 2, Decimal(30), Decimal(10)), MonthIncome(2025, 12, Decimal(20), Decimal(-40))]
+    assert [(row["month"], row["total"], row["width"]) for row in month_rows(months)] == [
+        ("Feb 2026", "40.00", "100.0%"),
+        ("Dec 2025", "−20.00", "0%"),
+    ]
+    row = symbol_row(SymbolIncome("", Decimal(1), Decimal(1), Decimal(0), Decimal(0), Decimal(0), None, None))
+    assert (row["name"], row["on_cost"]) == ("Not said of what", "–")
+    paying = SymbolIncome("KO", *[Decimal(1)] * 3, Decimal(10), Decimal(500), Decimal("0.0315"), Decimal("0.03"))
+    assert (symbol_row(paying)["on_cost"], symbol_row(paying)["now"]) == ("3.15 %", "3.00 %")
+    coming = ComingView("KO", date(2026, 6, 12), None, Decimal("0.51"), Decimal(10), Decimal("5.10"), True)
+    assert coming_row(coming) | {"pay": "–", "per_share": "0.5100", "kind": "as last year"} == coming_row(coming)

@@ -1,4 +1,4 @@
-"""Tax lots and realized gains, as JSON and as CSV."""
+"""Tax lots, realized gains and income, as JSON and as CSV."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of
-from starkmatter.api.schemas_lots import GainsOut, MethodOut, NewLotMethod, OpenLotsOut
+from starkmatter.api.schemas_lots import GainsOut, IncomeOut, MethodOut, NewLotMethod, OpenLotsOut
 from starkmatter.api.security import B, Signed
+from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.service import choose_method, open_lots, realized_gains
 
 LOT_HEAD = (
@@ -20,6 +21,7 @@ GAIN_HEAD = (
     "(a) description", "(b) acquired", "(c) sold", "(d) proceeds", "(e) cost", "(f) code", "(g) adjustment",
     "(h) gain", "term", "currency", "entry",
 )  # fmt: skip
+INCOME_HEAD = ("entry", "at", "kind", "symbol", "received", "currency", "description")
 
 router = APIRouter(tags=["Portfolio"])
 
@@ -66,6 +68,24 @@ async def gains_csv(caller: Signed, b: B, account_id: UUID, year: Year = None) -
         for one in found.lines
     ]  # fmt: skip
     return Response(csv_text(rows), media_type=CSV, headers=download_of(f"gains-{found.year}", account_id))
+
+
+@router.get("/portfolio/income")
+async def income(caller: Signed, b: B, account_id: UUID) -> IncomeOut:
+    """Dividends and interest that came, by month and symbol, what is to come, and yields on cost."""
+    return IncomeOut.model_validate(await income_of(b, caller, account_id))
+
+
+@router.get("/portfolio/income.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def income_csv(caller: Signed, b: B, account_id: UUID) -> Response:
+    """Everything that came, the newest first."""
+    found = await income_of(b, caller, account_id)
+    rows: list[tuple[Cell, ...]] = [INCOME_HEAD]
+    rows += [
+        (one.entry_id, one.at, one.kind, one.symbol, one.value, found.currency, one.description)
+        for one in found.entries
+    ]
+    return Response(csv_text(rows), media_type=CSV, headers=download_of("income", account_id))
 
 
 @router.put("/accounts/{account_id}/lot-method")

@@ -27,6 +27,7 @@ PAGES = [
     ("Performance", "/portfolio/performance"),
     ("Lots", "/portfolio/lots"),
     ("Realized gains", "/portfolio/gains"),
+    ("Income", "/portfolio/income"),
 ]
 
 
