@@ -160,6 +160,8 @@ RULES: dict[str, Rule] = {
     "GET /portfolio/gains": Rule("user", "read", "view"),
     "GET /portfolio/gains.csv": Rule("user", "read", "view"),
     "PUT /accounts/{account_id}/lot-method": Rule("trader", "trade", "own"),
+    "GET /accounts/{account_id}/sales/{entry_id}/lots": Rule("user", "read", "view"),
+    "PUT /accounts/{account_id}/sales/{entry_id}/lots": Rule("trader", "trade", "own"),
     "GET /connections": Rule("user", "browser"),
     "PUT /connections/{kind}": Rule("trader", "browser", fresh=True),
     "POST /connections/{kind}/test": Rule("trader", "browser"),

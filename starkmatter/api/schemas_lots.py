@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from starkmatter.api.schemas import Answer, Instant, Money, Qty, Ratio, Request
+from starkmatter.api.schemas import Answer, Figure, Instant, Money, Qty, Ratio, Request
 from starkmatter.domain.lots import LotMethod
 from starkmatter.domain.tax_report import Term
+from starkmatter.portfolio.lots.picking import MAX_PICKS
 from starkmatter.portfolio.lots.records import AccountMethod
 
 
@@ -151,3 +152,26 @@ class IncomeOut(Answer):
     symbols: list[SymbolIncomeOut]
     coming: list[ComingOut]
     notes: list[str]
+
+
+class PickIn(Request):
+    lot_id: str = Field(min_length=1, max_length=40)
+    qty: Figure = Field(gt=0)
+
+
+class NewPicks(Request):
+    lots: list[PickIn] = Field(max_length=MAX_PICKS, description="What the sale takes; none: by the account's method")
+
+
+class LotChoiceOut(Answer):
+    lot_id: str
+    acquired_on: date | None
+    qty: Qty
+    cost: Money
+    taken: Qty
+
+
+class SaleLotsOut(Answer):
+    account_id: UUID
+    sale: SaleOut
+    lots: list[LotChoiceOut]

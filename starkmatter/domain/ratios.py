@@ -8,6 +8,7 @@ Variances are those of a sample (n - 1).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, fsum, isfinite, log1p, sqrt
+from operator import mul
 from statistics import NormalDist
 
 from starkmatter.domain.performance import Unmeasurable
@@ -214,12 +215,29 @@ def rolling(
 ) -> list[Rolling]:
     """Volatility, Sharpe ratio and beta of each `window` returns in a row; beta where the benchmark has all of them."""
     found = []
+    root = sqrt(DAYS_A_YEAR)
     for end in range(window, len(returns) + 1):
-        mine = returns[end - window : end]
-        theirs = [one for one in market[end - window : end] if one is not None]
-        slope = beta(mine, theirs, risk_free) if len(theirs) == window else NO_MARKET
-        found.append(Rolling(end - 1, volatility(mine), sharpe(mine, risk_free), slope))
+        mine, theirs = returns[end - window : end], market[end - window : end]
+        # What the figures have in common is computed once: there are as many windows as days.
+        mean = _mean(mine)
+        apart = [one - mean for one in mine]
+        deviation = sqrt(fsum(map(mul, apart, apart)) / (window - 1))
+        varies = deviation > NO_SPREAD * max(abs(max(mine) - risk_free), abs(min(mine) - risk_free))
+        ratio = _finite((mean - risk_free) / deviation * root) if varies else NO_VARIATION
+        slope = NO_MARKET if None in theirs else _slope(apart, [one for one in theirs if one is not None], risk_free)
+        found.append(Rolling(end - 1, _finite(deviation * root), ratio, slope))
     return found
+
+
+def _slope(apart: Sequence[float], theirs: Sequence[float], risk_free: float) -> Figure:
+    """Beta from how far the returns lie from their mean, and the benchmark's returns."""
+    mean = _mean(theirs)
+    others = [one - mean for one in theirs]
+    squares = fsum(map(mul, others, others))
+    largest = max(abs(max(theirs) - risk_free), abs(min(theirs) - risk_free))
+    if not sqrt(squares / (len(theirs) - 1)) > NO_SPREAD * largest:
+        return NO_MARKET
+    return _finite(fsum(map(mul, apart, others)) / squares)
 
 
 def _mean(values: Sequence[float]) -> float:

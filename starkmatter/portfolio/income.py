@@ -31,7 +31,7 @@ from starkmatter.portfolio.valuation import clock_or_none, list_positions
 YEAR = timedelta(days=365)
 WORD = re.compile(r"[A-Z][A-Z0-9.]{0,9}")
 NO_SYMBOL = ""
-REPLAY_HAS_NONE = "The replay's history names no dividends: they are in its prices already, so none are paid there."
+REPLAY_HAS_NONE = "The replay's history names no dividends, so none are paid there and none are expected."
 PAPER_HAS_NONE = "On paper no dividends are paid yet: what the calendar expects is what shares at a broker would bring."
 
 

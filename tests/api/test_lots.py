@@ -106,3 +106,21 @@ async def test_income_is_strings_and_a_table(traded: Api) -> None:
     assert "names no dividends" in body["notes"][0]
     rows = list(csv.reader(StringIO((await get(traded, "/portfolio/income.csv")).text)))
     assert rows == [["entry", "at", "kind", "symbol", "received", "currency", "description"]]
+
+
+async def test_the_lots_of_a_sale_are_picked_over_rest(traded: Api) -> None:
+    [sale] = (await get(traded, "/portfolio/gains")).json()["sales"]
+    at = f"/api/v1/accounts/{traded.desk.account_id}/sales/{sale['entry_id']}/lots"
+    body = (await traded.http.get(at)).json()
+    assert [(one["qty"], one["taken"]) for one in body["lots"]] == [("10", "10"), ("5", "2")]
+    first, second = (one["lot_id"] for one in body["lots"])
+    chosen = {"lots": [{"lot_id": first, "qty": "7"}, {"lot_id": second, "qty": "5"}]}
+    answer = await traded.http.put(at, json=chosen)
+    assert (answer.status_code, answer.json()["sale"]["method"]) == (200, "specific")
+    assert [one["taken"] for one in answer.json()["lots"]] == ["7", "5"]
+    for wrong in ({"lots": [{"lot_id": first, "qty": "1"}]}, {"lots": [{"lot_id": first, "qty": "0"}]}, {}):
+        assert (await traded.http.put(at, json=wrong)).status_code == 422
+    assert (await traded.http.put(at, json={"lots": []})).json()["sale"]["method"] == "fifo"
+    stranger = await traded.as_person(await traded.desk.person())
+    assert (await stranger.http.get(at)).status_code == (await stranger.http.put(at, json=chosen)).status_code == 404
+    assert (await traded.http.get(at.replace(f"/{sale['entry_id']}/", "/0/"))).status_code == 422

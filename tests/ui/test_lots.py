@@ -87,3 +87,32 @@ def test_rows_of_income_have_bars_and_yields() -> None:
     assert (symbol_row(paying)["on_cost"], symbol_row(paying)["now"]) == ("3.15 %", "3.00 %")
     coming = ComingView("KO", date(2026, 6, 12), None, Decimal("0.51"), Decimal(10), Decimal("5.10"), True)
     assert coming_row(coming) | {"pay": "–", "per_share": "0.5100", "kind": "as last year"} == coming_row(coming)
+
+
+async def test_the_lots_of_a_sale_of_today_are_picked_in_the_drawer(tab: Tab) -> None:
+    await trade(tab, ("buy 10 AAPL", "100.00"), ("buy 5 AAPL", "110.00"), ("sell 6 AAPL", "120.00"))
+    year = await tab.at("/portfolio/gains").state(GainsState)
+    await year.load()
+    [sale] = year.sales
+    assert (sale["symbol"], sale["qty"], sale["method"]) == ("AAPL", "6", "first in, first out")
+    await year.choose_lots("999999")
+    assert year.picking["entry"] == ""
+    await year.choose_lots(sale["entry"])
+    assert year.picking["title"] == "Lots for 6 AAPL of Mar 1, 2021"
+    first, second = (row["lot"] for row in year.choices)
+    assert [row["taken"] for row in year.choices] == ["6", ""]
+    for form, words in (
+        ({first: "one"}, "as a number"),
+        ({first: "5"}, "add up to 5"),
+        ({first: "NaN"}, "as a number"),
+    ):
+        await year.take_lots(form)
+        assert words in year.picking["problem"]
+    await year.take_lots({first: "1", second: "5", "other": "9"})
+    assert (year.picking["entry"], year.sales[0]["method"]) == ("", "picked")
+    await year.choose_lots(sale["entry"])
+    assert [row["taken"] for row in year.choices] == ["1", "5"]
+    await year.take_by_method()
+    assert year.sales[0]["method"] == "first in, first out"
+    await year.take_by_method()  # nothing is open: nothing happens
+    assert year.problem == ""

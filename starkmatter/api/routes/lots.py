@@ -3,13 +3,23 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of
-from starkmatter.api.schemas_lots import GainsOut, IncomeOut, MethodOut, NewLotMethod, OpenLotsOut
+from starkmatter.api.schemas_lots import (
+    GainsOut,
+    IncomeOut,
+    MethodOut,
+    NewLotMethod,
+    NewPicks,
+    OpenLotsOut,
+    SaleLotsOut,
+)
 from starkmatter.api.security import B, Signed
+from starkmatter.domain.lots import LotPick
 from starkmatter.portfolio.income import income_of
+from starkmatter.portfolio.lots.picking import pick_lots, sale_lots
 from starkmatter.portfolio.lots.service import choose_method, open_lots, realized_gains
 
 LOT_HEAD = (
@@ -25,6 +35,7 @@ INCOME_HEAD = ("entry", "at", "kind", "symbol", "received", "currency", "descrip
 
 router = APIRouter(tags=["Portfolio"])
 
+Entry = Annotated[int, Path(ge=1, le=2**63 - 1, description="The ledger entry of the sale")]
 Year = Annotated[int | None, Query(description="The venue's present year unless given")]
 
 
@@ -92,3 +103,16 @@ async def income_csv(caller: Signed, b: B, account_id: UUID) -> Response:
 async def lot_method(account_id: UUID, body: NewLotMethod, caller: Signed, b: B) -> MethodOut:
     """Choose how sales that are booked from now on find their lots; what was sold keeps its lots."""
     return MethodOut(account_id=account_id, method=await choose_method(b, caller, account_id, body.method))
+
+
+@router.get("/accounts/{account_id}/sales/{entry_id}/lots")
+async def lots_of_sale(account_id: UUID, entry_id: Entry, caller: Signed, b: B) -> SaleLotsOut:
+    """The lots that were open before a sale (named by its ledger entry), and how much of each it takes."""
+    return SaleLotsOut.model_validate(await sale_lots(b, caller, account_id, entry_id))
+
+
+@router.put("/accounts/{account_id}/sales/{entry_id}/lots")
+async def pick_lots_of_sale(account_id: UUID, entry_id: Entry, body: NewPicks, caller: Signed, b: B) -> SaleLotsOut:
+    """Pick the lots a sale takes, on the day of the sale; an empty list goes back to the account's method."""
+    picks = [LotPick(one.lot_id, one.qty) for one in body.lots]
+    return SaleLotsOut.model_validate(await pick_lots(b, caller, account_id, entry_id, picks))

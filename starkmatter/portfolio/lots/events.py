@@ -19,6 +19,7 @@ from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice
 
 DEFAULT_METHOD: AccountMethod = "fifo"
 OUTSIDE = "outside"
+PICKS_DO_NOT_FIT = "The lots picked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _trade(book: LotBook, move: Move, choices: Choices, notes: list[str]) -> Non
     try:
         book.apply(trade_of(move, choices))
     except LotError as error:
-        notes.append(f"The lots picked for the sale of {move.symbol} on {move.on} do not fit any more: {error}")
+        notes.append(f"{PICKS_DO_NOT_FIT} for the sale of {move.symbol} on {move.on} do not fit any more: {error}")
         book.apply(trade_of(move, Choices(choices.methods, {})))
 
 

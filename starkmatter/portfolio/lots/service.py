@@ -38,7 +38,7 @@ async def open_lots(b: Backends, caller: Caller, account_id: UUID) -> OpenLots:
     account = await get_account(b, caller, account_id)
     folded = await folded_lots(b, caller, account_id)
     positions = {one.symbol: one for one in await list_positions(b, caller, account_id) if one.qty}
-    on = await _today(b, account, folded)
+    on = await venue_day(b, account, folded)
     of_symbol: dict[str, list[Lot]] = defaultdict(list)
     for lot in folded.lots:
         if lot.account == str(account_id):
@@ -52,7 +52,7 @@ async def open_lots(b: Backends, caller: Caller, account_id: UUID) -> OpenLots:
         on=on,
         method=method,
         changes=changes,
-        may_choose=_may_choose(caller, account),
+        may_choose=may_choose(caller, account),
         lots=lots,
         cost=sum((one.cost for one in lots), ZERO),
         market_value=sum((one.market_value for one in lots), ZERO),
@@ -73,7 +73,7 @@ async def realized_gains(b: Backends, caller: Caller, account_id: UUID, year: in
         raise InvalidInput("year: four figures, such as 2026.")
     account = await get_account(b, caller, account_id)
     folded = await folded_lots(b, caller, account_id)
-    on = await _today(b, account, folded)
+    on = await venue_day(b, account, folded)
     asked = on.year if year is None else year
     mine = [one for one in folded.realized if one.lot.account == str(account_id)]
     lines = tax_lines(mine, asked)
@@ -89,7 +89,7 @@ async def realized_gains(b: Backends, caller: Caller, account_id: UUID, year: in
         short=short,
         long=long,
         disallowed=short.adjustment + long.adjustment,
-        sales=sales_of(folded, account_id, asked, on, may_pick=_may_choose(caller, account)),
+        sales=sales_of(folded, account_id, asked, on, may_pick=may_choose(caller, account)),
         notes=_notes(folded, method),
     )
 
@@ -128,7 +128,7 @@ async def choose_method(b: Backends, caller: Caller, account_id: UUID, method: s
     if chosen is None:
         raise InvalidInput(f"The method must be one of: {', '.join(known)}.")
     account = await get_account(b, caller, account_id)
-    if not _may_choose(caller, account):
+    if not may_choose(caller, account):
         raise NotAllowed("Only its owner, with a role that may trade, chooses how an account's sales find their lots.")
     clock = await clock_or_none(b, account.venue)
     now = utc_now()
@@ -163,11 +163,12 @@ def method_now(changes: Sequence[MethodChoice]) -> AccountMethod:
     return changes[-1].method if changes else "fifo"
 
 
-def _may_choose(caller: Caller, account: AccountView) -> bool:
+def may_choose(caller: Caller, account: AccountView) -> bool:
+    """Whether the caller says how the account's sales find their lots: its owner, unless it is over on paper."""
     return caller.may_trade and account.access == "own" and not (account.read_only and account.broker == "paper")
 
 
-async def _today(b: Backends, account: AccountView, folded: Folded) -> date:
+async def venue_day(b: Backends, account: AccountView, folded: Folded) -> date:
     """The venue's day; that of the last booking for an account of a former run or without a clock."""
     clock = await clock_or_none(b, account.venue)
     if clock is not None and not account.read_only:

@@ -33,7 +33,7 @@ def risk_table() -> rx.Component:
             rx.el.th(
                 one["title"],
                 rx.el.div(one["meaning"], class_name="muted small wrapped"),
-                rx.el.div(one["source"], class_name="muted small source"),
+                rx.el.div(one["source"], class_name="muted small"),
                 scope="row",
             ),
             td(one["value"], num=True),

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.parts import (
     download,
     empty,
@@ -83,7 +84,7 @@ def _lots() -> rx.Component:
         th("Term", class_name="wideonly-cell"),
         th("Shares", num=True),
         th("Cost a share", num=True, class_name="wideonly-cell"),
-        th("Cost", num=True),
+        th("Cost", num=True, class_name="wideonly-cell"),
         th("Market value", num=True, class_name="wideonly-cell"),
         th("Unrealized P&L", num=True),
     ]
@@ -107,13 +108,16 @@ def _lots() -> rx.Component:
             td(one["unit_cost"], num=True, class_name="wideonly-cell"),
             td(
                 one["cost"],
-                rx.cond(
-                    one["washed"] != "", rx.el.div("with a loss of " + one["washed"], class_name="muted small wrapped")
-                ),
+                rx.cond(one["washed"] != "", rx.el.div("with a loss of ", one["washed"], class_name="muted small")),
                 num=True,
+                class_name="wideonly-cell",
             ),
             td(one["value"], num=True, class_name="wideonly-cell"),
-            td(rx.el.span(one["pl"], class_name=one["pl_dir"]), num=True),
+            td(
+                rx.el.span(one["pl"], class_name=one["pl_dir"]),
+                rx.el.div("cost ", one["cost"], class_name="phoneline muted small"),
+                num=True,
+            ),
         )
 
     return rx.cond(
@@ -159,7 +163,7 @@ def _method() -> rx.Component:
                 [th("From"), th("Method")],
                 rx.foreach(
                     state.changes,
-                    lambda one: rx.el.tr(td(one["on"], ", ", one["at"], " ET", class_name="muted"), td(one["method"])),
+                    lambda one: rx.el.tr(td(one["at"], " ET", class_name="muted"), td(one["method"])),
                 ),
                 "Changes of the method",
             ),
@@ -206,9 +210,15 @@ def gains() -> rx.Component:
             _gain_figures(),
             rx.el.div(
                 panel("Sales, " + FrameState.account["currency"], _lines(), class_name="w12"),
-                panel("Worth knowing", _notes(state.notes, WASH_SALE, A_DRAFT), class_name="w12"),
+                rx.cond(state.sales.length() > 0, panel("Choose the lots of today's sales", _sales(), class_name="w6")),
+                panel(
+                    "Worth knowing",
+                    _notes(state.notes, WASH_SALE, A_DRAFT),
+                    class_name=rx.cond(state.sales.length() > 0, "w6", "w12"),
+                ),
                 class_name="grid dash",
             ),
+            rx.cond(state.picking["entry"] != "", _picking()),
         ),
         on_order=[state.load],
         heading="Realized gains",
@@ -279,4 +289,99 @@ def _lines() -> rx.Component:
             ),
         ),
         skeleton_rows(),
+    )
+
+
+def _sales() -> rx.Component:
+    return rx.fragment(
+        rx.el.p("Which shares a sale took can be chosen on the day of the sale.", class_name="muted small foot"),
+        table(
+            [th("Sale"), th("Cash", num=True), th("Lots"), th("")],
+            rx.foreach(
+                GainsState.sales,
+                lambda one: rx.el.tr(
+                    td(one["qty"], " ", one["symbol"]),
+                    td(one["cash"], num=True),
+                    td(one["method"], class_name="muted"),
+                    td(
+                        rx.el.button(
+                            "Choose",
+                            type="button",
+                            class_name="btn tiny",
+                            on_click=GainsState.choose_lots(one["entry"]),
+                            aria_label="Choose the lots of " + one["qty"] + " " + one["symbol"],
+                        ),
+                        num=True,
+                    ),
+                ),
+            ),
+            "Sales of today",
+        ),
+    )
+
+
+def _picking() -> rx.Component:
+    state = GainsState
+
+    def row(one: rx.Var) -> rx.Component:
+        return rx.el.tr(
+            td(one["acquired"]),
+            td(one["unit"], num=True),
+            td(one["qty"], num=True),
+            td(
+                rx.el.input(
+                    name=one["lot"],
+                    default_value=one["taken"],
+                    input_mode="decimal",
+                    max_length=30,
+                    class_name="input lotqty",
+                    aria_label="Take of the lot of " + one["acquired"] + " at " + one["unit"],
+                ),
+                num=True,
+            ),
+        )
+
+    return rx.el.div(
+        rx.el.div(
+            rx.el.header(
+                rx.el.h2(state.picking["title"]),
+                rx.el.button(
+                    icon("close"),
+                    type="button",
+                    class_name="btn ghost tiny",
+                    aria_label="Close",
+                    on_click=state.leave_lots,
+                ),
+            ),
+            rx.el.form(
+                problem_note(state.picking["problem"]),
+                table(
+                    [th("Acquired"), th("Cost a share", num=True), th("Had", num=True), th("Take", num=True)],
+                    rx.foreach(state.choices, row),
+                    "Lots that were open",
+                ),
+                rx.el.div(
+                    rx.el.button("Take these lots", type="submit", class_name="btn primary"),
+                    rx.cond(
+                        state.picking["method"] == "yes",
+                        rx.el.button(
+                            "Back to the account's method",
+                            type="button",
+                            class_name="btn",
+                            on_click=state.take_by_method,
+                        ),
+                    ),
+                    class_name="actions",
+                ),
+                on_submit=state.take_lots,
+                class_name="body",
+            ),
+            class_name="dialog",
+            role="dialog",
+            aria_modal="true",
+            aria_label="Choose lots",
+            on_click=rx.stop_propagation,
+        ),
+        class_name="veil",
+        on_click=state.leave_lots,
     )

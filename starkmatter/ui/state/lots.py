@@ -1,11 +1,25 @@
 """Open tax lots and a year's realized gains of the chosen account, as their pages draw them."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
 import reflex as rx
 
 from starkmatter.backends import backends
+from starkmatter.domain.lots import LotPick
 from starkmatter.domain.tax_report import TaxLine, TaxTotals
 from starkmatter.errors import StarkMatterError
-from starkmatter.portfolio.lots.records import AccountMethod, Gains, LotView, MethodChoice, OpenLots
+from starkmatter.portfolio.lots.picking import pick_lots, sale_lots
+from starkmatter.portfolio.lots.records import (
+    AccountMethod,
+    Gains,
+    LotChoice,
+    LotView,
+    MethodChoice,
+    OpenLots,
+    Sale,
+    SaleLots,
+)
 from starkmatter.portfolio.lots.service import choose_method, open_lots, realized_gains
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import chosen_account
@@ -26,12 +40,16 @@ METHOD_MEANS: dict[AccountMethod, str] = {
 }
 UNKNOWN_DAY = "Not known"
 SHOWN_LOTS, SHOWN_LINES = 500, 500
+QTY_CHARS = 30
 NO_LOTS: Row = dict.fromkeys(("cost", "value", "pl", "short_pl", "long_pl"), show.NOTHING) | dict.fromkeys(
     ("pl_dir", "short_dir", "long_dir", "method", "method_name", "may_choose", "csv", "more", "on"), ""
 )
 NO_GAINS: Row = dict.fromkeys(("short", "long", "total", "washed", "proceeds", "cost"), show.NOTHING) | dict.fromkeys(
     ("short_dir", "long_dir", "total_dir", "year", "method_name", "csv", "more", "has_washed"), ""
 )
+
+
+NO_PICKING: Row = dict.fromkeys(("entry", "title", "method", "problem"), "")
 
 
 class LotsState(rx.State):
@@ -86,6 +104,9 @@ class GainsState(rx.State):
     years: list[str] = []
     figures: Row = NO_GAINS
     lines: list[Row] = []
+    sales: list[Row] = []
+    picking: Row = NO_PICKING
+    choices: list[Row] = []
     notes: list[str] = []
     problem: str = ""
 
@@ -104,6 +125,56 @@ class GainsState(rx.State):
             self.asked = year
             await self._read()
 
+    @rx.event
+    @allow("user")
+    async def choose_lots(self, entry: str) -> None:
+        """Show which lots a sale of today may take and takes now."""
+        if entry in {row["entry"] for row in self.sales}:
+            await self._show_sale(int(entry))
+
+    @rx.event
+    @allow("user")
+    def leave_lots(self) -> None:
+        """Back to the year."""
+        self.picking, self.choices = NO_PICKING, []
+
+    @rx.event
+    @allow("trader")
+    async def take_lots(self, form: dict[str, str]) -> None:
+        """Let the sale take the quantities that were typed, by lot."""
+        try:
+            picks = picks_of(form, [row["lot"] for row in self.choices])
+        except InvalidOperation:
+            self.picking = {**self.picking, "problem": "Give each quantity as a number, such as 2.5."}
+            return
+        await self._take(picks)
+
+    @rx.event
+    @allow("trader")
+    async def take_by_method(self) -> None:
+        """Let the sale take the lots of the account's method again."""
+        await self._take([])
+
+    async def _take(self, picks: list[LotPick]) -> None:
+        entry = self.picking["entry"]
+        if not entry:
+            return
+        try:
+            await pick_lots(backends(), await caller_of(self), await chosen_account(self), int(entry), picks)
+        except StarkMatterError as error:
+            self.picking = {**self.picking, "problem": error.text}
+            return
+        self.picking, self.choices = NO_PICKING, []
+        await self._read()
+
+    async def _show_sale(self, entry: int) -> None:
+        try:
+            found = await sale_lots(backends(), await caller_of(self), await chosen_account(self), entry)
+        except StarkMatterError as error:
+            self.problem = error.text
+            return
+        self.picking, self.choices = picking_row(found), [choice_row(one) for one in found.lots]
+
     async def _read(self) -> None:
         try:
             asked = int(self.asked) if self.asked else None
@@ -115,6 +186,7 @@ class GainsState(rx.State):
         self.years = [str(year) for year in sorted({*found.years, found.year}, reverse=True)]
         self.figures = gains_row(found)
         self.lines = [line_row(one) for one in found.lines[:SHOWN_LINES]]
+        self.sales = [sale_row(one) for one in found.sales if one.may_pick]
         self.notes, self.problem = found.notes, ""
 
 
@@ -147,7 +219,7 @@ def lot_row(one: LotView) -> Row:
     return {
         "symbol": one.symbol,
         "acquired": show.day(one.acquired_on) if one.acquired_on else UNKNOWN_DAY,
-        "held_since": show.day(one.held_since) if one.washed else "",
+        "held_since": show.day(one.held_since) if one.acquired_on not in (None, one.held_since) else "",
         "term": "Long" if one.term == "long" else "Short",
         "turns": _turns(one),
         "qty": show.quantity(one.qty),
@@ -162,7 +234,7 @@ def lot_row(one: LotView) -> Row:
 
 def change_row(one: MethodChoice) -> Row:
     """A change of method, in the account's own time."""
-    return {"at": show.exchange_minute(one.venue_at), "on": show.day(one.venue_at), "method": METHOD_NAMES[one.method]}
+    return {"at": show.exchange_time(one.venue_at)[: -len(":00")], "method": METHOD_NAMES[one.method]}
 
 
 def gains_row(found: Gains) -> Row:
@@ -214,3 +286,49 @@ def _turns(one: LotView) -> str:
 
 def _more(count: int, shown: int, what: str) -> str:
     return f"The first {shown} of {count:,} {what}; the CSV has all of them." if count > shown else ""
+
+
+def sale_row(one: Sale) -> Row:
+    """A sale whose lots can still be picked."""
+    method = "picked" if one.method == "specific" else METHOD_NAMES[one.method].lower()
+    return {
+        "entry": str(one.entry_id),
+        "symbol": one.symbol,
+        "qty": show.quantity(one.qty),
+        "cash": show.money(one.cash),
+        "method": method,
+    }
+
+
+def picking_row(found: SaleLots) -> Row:
+    """What is being picked for."""
+    sale = found.sale
+    return NO_PICKING | {
+        "entry": str(sale.entry_id),
+        "title": f"Lots for {show.quantity(sale.qty)} {sale.symbol} of {show.day(sale.sold_on)}",
+        "method": "yes" if sale.method == "specific" else "",
+    }
+
+
+def choice_row(one: LotChoice) -> Row:
+    """A lot that was open before the sale."""
+    return {
+        "lot": one.lot_id,
+        "acquired": show.day(one.acquired_on) if one.acquired_on else UNKNOWN_DAY,
+        "qty": show.quantity(one.qty),
+        "unit": show.money(abs(one.cost) / one.qty),
+        "taken": show.plain_number(one.taken.normalize()) if one.taken else "",
+    }
+
+
+def picks_of(form: Mapping[str, str], lots: Sequence[str]) -> list[LotPick]:
+    """What was typed for each lot; an empty field takes nothing. InvalidOperation for what is no number."""
+    found = []
+    for lot in lots:
+        text = str(form.get(lot, "")).strip()[:QTY_CHARS]
+        qty = Decimal(text or "0")
+        if not qty.is_finite():
+            raise InvalidOperation
+        if qty:
+            found.append(LotPick(lot, qty))
+    return found
