@@ -145,6 +145,8 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/{account_id}/shares/{user_id}": Rule("user", "browser", "own"),
     "GET /accounts/{account_id}/ledger": Rule("user", "read", "view"),
     "GET /accounts/{account_id}/ledger.csv": Rule("user", "read", "view"),
+    "GET /accounts/{account_id}/ledger.beancount": Rule("user", "read", "view"),
+    "GET /accounts/{account_id}/ledger.jsonl": Rule("user", "read", "view"),
     "GET /positions": Rule("user", "read", "view"),
     "GET /portfolio/summary": Rule("user", "read", "view"),
     "GET /portfolio/equity": Rule("user", "read", "view"),

@@ -1,6 +1,8 @@
 """Lots, realized gains and the choice of a method over REST and as CSV."""
 
 import csv
+import json
+import re
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
 from tests.builders import ALL_READ, open_clock, order, quote
+from tests.portfolio.test_exporting import check
 
 PATHS = (
     "/portfolio/lots",
@@ -124,3 +127,18 @@ async def test_the_lots_of_a_sale_are_picked_over_rest(traded: Api) -> None:
     stranger = await traded.as_person(await traded.desk.person())
     assert (await stranger.http.get(at)).status_code == (await stranger.http.put(at, json=chosen)).status_code == 404
     assert (await traded.http.get(at.replace(f"/{sale['entry_id']}/", "/0/"))).status_code == 422
+
+
+async def test_the_journal_is_taken_along_for_beancount_and_as_json_lines(traded: Api, anonymous) -> None:
+    at = f"/api/v1/accounts/{traded.desk.account_id}/ledger"
+    text = await traded.http.get(f"{at}.beancount")
+    assert text.headers["content-type"].startswith("text/plain")
+    assert f'filename="starkmatter-ledger-{traded.desk.account_id}.beancount"' in text.headers["content-disposition"]
+    assert check(text.text) == 5
+    assert re.search(r"balance Assets:Holding  7 AAPL$", text.text, re.MULTILINE)
+    lines = (await traded.http.get(f"{at}.jsonl")).text.split("\n")[:-1]
+    assert [json.loads(line)["kind"] for line in lines] == ["deposit", "fill", "fill", "fill", "fill"]
+    stranger = await traded.as_person(await traded.desk.person())
+    for kind in ("beancount", "jsonl"):
+        assert (await stranger.http.get(f"{at}.{kind}")).status_code == 404
+        assert (await anonymous.get(f"{at}.{kind}")).status_code == 401

@@ -84,6 +84,25 @@ def test_lots_and_gains_are_found_and_the_method_is_changed(window: Walk) -> Non
     expect(page.get_by_text("Form 8949")).to_be_visible()
 
 
+def test_the_lots_of_a_sale_of_today_are_chosen(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio/gains")
+    sales = page.get_by_role("region", name="Sales of today")
+    sales.get_by_role("button", name="Choose the lots of 4 AAPL").click()
+    drawer = page.get_by_role("dialog", name="Choose lots")
+    expect(drawer.get_by_role("textbox")).to_have_count(1, timeout=10 * SECS)
+    drawer.get_by_role("textbox").fill("3")
+    drawer.get_by_role("button", name="Take these lots").click()
+    expect(drawer.get_by_role("alert")).to_contain_text("add up to 3, but 4 are closed", timeout=10 * SECS)
+    for theme in THEMES:
+        assert violations(page, theme) == []
+        _look(window, f"choose-{theme}")
+    drawer.get_by_role("textbox").fill("4")
+    drawer.get_by_role("button", name="Take these lots").click()
+    expect(drawer).to_have_count(0, timeout=10 * SECS)
+    expect(sales).to_contain_text("picked")
+
+
 def test_a_change_is_explained_down_to_its_entries_and_closed_by_escape(window: Walk) -> None:
     page = window.page
     window.open("/portfolio/performance")
@@ -96,9 +115,13 @@ def test_a_change_is_explained_down_to_its_entries_and_closed_by_escape(window: 
     expect(entries).to_contain_text("Bought 7 MSFT")
     expect(entries).to_contain_text("Sold 7 MSFT")
     assert page.evaluate(NAMELESS) == []
+    assert drawer.evaluate("(one) => one.scrollWidth <= one.clientWidth")
     for theme in THEMES:
         assert violations(page, theme) == []
         _look(window, f"explain-{theme}")
+    page.set_viewport_size(PHONE)
+    assert drawer.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    _look(window, "explain-phone")
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
 
@@ -137,7 +160,7 @@ def _look(window: Walk, name: str) -> None:
         height = main.evaluate("(one) => one.scrollHeight")
         before = window.page.viewport_size
         assert before is not None
-        if "explain" not in name:
+        if not name.startswith(("explain", "choose")):
             window.page.set_viewport_size({"width": before["width"], "height": min(height + 160, 4_000)})
         window.page.wait_for_timeout(400)
         window.page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))

@@ -1,5 +1,6 @@
 """How an account did and what it consists of, as JSON and as CSV."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,7 @@ from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.explaining import explain_change
+from starkmatter.portfolio.exporting import beancount_text, json_lines, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
@@ -96,6 +98,29 @@ async def ledger_csv(account_id: UUID, caller: Signed, b: B) -> StreamingRespons
     return StreamingResponse(
         _ledger_pages(b, caller, account_id), media_type=CSV, headers=download_of("ledger", account_id)
     )
+
+
+@router.get(
+    "/accounts/{account_id}/ledger.beancount", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
+)
+async def ledger_beancount(account_id: UUID, caller: Signed, b: B) -> Response:
+    """The account's whole journal as a beancount file, which ends with its balances."""
+    account, entries = await whole_journal(b, caller, account_id)
+    text = await asyncio.to_thread(beancount_text, account, entries)
+    headers = download_of("ledger", account_id, "beancount")
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/accounts/{account_id}/ledger.jsonl",
+    response_class=Response,
+    responses={200: {"content": {"application/jsonl": {}}}},
+)
+async def ledger_json_lines(account_id: UUID, caller: Signed, b: B) -> Response:
+    """The account's whole journal, the oldest entry first, one JSON object a line."""
+    _, entries = await whole_journal(b, caller, account_id)
+    text = await asyncio.to_thread(lambda: b"".join(json_lines(entries)))
+    return Response(text, media_type="application/jsonl", headers=download_of("ledger", account_id, "jsonl"))
 
 
 async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncIterator[str]:

@@ -126,7 +126,7 @@ def _symbols() -> rx.Component:
             rx.el.th(
                 _named(one["symbol"], one["symbol"], one["entries"]),
                 rx.el.div(one["qty"], class_name="muted small mono"),
-                rx.el.div(one["from"], class_name="muted small wrapped"),
+                rx.el.div(one["from"], class_name="muted small"),
                 scope="row",
             ),
             td(one["realized"], num=True, class_name="wideonly-cell"),

@@ -32,8 +32,7 @@ def risk_table() -> rx.Component:
         return rx.el.tr(
             rx.el.th(
                 one["title"],
-                rx.el.div(one["meaning"], class_name="muted small wrapped"),
-                rx.el.div(one["source"], class_name="muted small"),
+                rx.el.div(one["meaning"], " (", one["source"], ")", class_name="muted small"),
                 scope="row",
             ),
             td(one["value"], num=True),
