@@ -150,6 +150,17 @@ def test_what_came_with_an_account_costs_what_the_broker_said_and_its_day_is_not
     assert "when they were bought is not known" in folded.notes[0]
 
 
+def test_one_entry_may_bring_several_symbols_each_at_its_own_cost() -> None:
+    account = ACCOUNTS[0]
+    moves = [
+        Move(1, account, "adjustment", FIRST, symbol, Decimal(qty), ZERO, ZERO, Decimal(cost))
+        for symbol, qty, cost in (("AAPL", 10, 1000), ("MSFT", -4, -800))
+    ]
+    _, folded = fold(moves, Choices([], {}))
+    assert [(lot.symbol, lot.signed_qty, lot.basis) for lot in folded.lots] == [("AAPL", 10, 1000), ("MSFT", -4, -800)]
+    assert len({lot.id for lot in folded.lots}) == 2
+
+
 def test_what_leaves_without_a_trade_brings_no_gain() -> None:
     account = ACCOUNTS[0]
     moves = [

@@ -105,14 +105,14 @@ async def lot_method(account_id: UUID, body: NewLotMethod, caller: Signed, b: B)
     return MethodOut(account_id=account_id, method=await choose_method(b, caller, account_id, body.method))
 
 
-@router.get("/accounts/{account_id}/sales/{entry_id}/lots")
-async def lots_of_sale(account_id: UUID, entry_id: Entry, caller: Signed, b: B) -> SaleLotsOut:
+@router.get("/accounts/{account_id}/sales/{entry}/lots")
+async def lots_of_sale(account_id: UUID, entry: Entry, caller: Signed, b: B) -> SaleLotsOut:
     """The lots that were open before a sale (named by its ledger entry), and how much of each it takes."""
-    return SaleLotsOut.model_validate(await sale_lots(b, caller, account_id, entry_id))
+    return SaleLotsOut.model_validate(await sale_lots(b, caller, account_id, entry))
 
 
-@router.put("/accounts/{account_id}/sales/{entry_id}/lots")
-async def pick_lots_of_sale(account_id: UUID, entry_id: Entry, body: NewPicks, caller: Signed, b: B) -> SaleLotsOut:
+@router.put("/accounts/{account_id}/sales/{entry}/lots")
+async def pick_lots_of_sale(account_id: UUID, entry: Entry, body: NewPicks, caller: Signed, b: B) -> SaleLotsOut:
     """Pick the lots a sale takes, on the day of the sale; an empty list goes back to the account's method."""
     picks = [LotPick(one.lot_id, one.qty) for one in body.lots]
-    return SaleLotsOut.model_validate(await pick_lots(b, caller, account_id, entry_id, picks))
+    return SaleLotsOut.model_validate(await pick_lots(b, caller, account_id, entry, picks))

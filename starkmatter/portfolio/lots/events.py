@@ -66,8 +66,8 @@ def in_order(moves: Iterable[Move]) -> list[Move]:
     return sorted(moves, key=lambda one: (one.on, one.id))
 
 
-def costs_of_arrivals(moves: Sequence[Move]) -> dict[int, Decimal]:
-    """What shares that came without a trade had cost, by entry.
+def costs_of_arrivals(moves: Sequence[Move]) -> dict[tuple[int, str], Decimal]:
+    """What shares that came without a trade had cost, by entry and symbol.
 
     Cost is never made nor lost: what a position costs now, less what it realized, plus the cash of all its fills, is
     what came with such shares; several arrivals share it by quantity. Where shares also left without a trade that sum
@@ -86,25 +86,25 @@ def costs_of_arrivals(moves: Sequence[Move]) -> dict[int, Decimal]:
             if held[key] * move.signed_qty < 0:
                 left.add(key)
         held[key] += move.signed_qty
-    found: dict[int, Decimal] = {}
+    found: dict[tuple[int, str], Decimal] = {}
     for key, moved in others.items():
         residue = moved[-1].residue
         if residue is None or key in left:
-            found |= {one.id: one.worth for one in moved}
+            found |= {(one.id, one.symbol): one.worth for one in moved}
             continue
         parts = spread(residue + cash[key], [abs(one.signed_qty) for one in moved])
-        found |= {one.id: part for one, part in zip(moved, parts, strict=True)}
+        found |= {(one.id, one.symbol): part for one, part in zip(moved, parts, strict=True)}
     return found
 
 
-def tell(book: LotBook, moves: Sequence[Move], choices: Choices, costs: Mapping[int, Decimal]) -> list[str]:
+def tell(book: LotBook, moves: Sequence[Move], choices: Choices, costs: Mapping[tuple[int, str], Decimal]) -> list[str]:
     """Apply the moves to the book; what could not be done as it was said, or is not known, in sentences."""
     notes: list[str] = []
     for move in moves:
         if move.is_trade:
             _trade(book, move, choices, notes)
         else:
-            _arrive_or_leave(book, move, costs.get(move.id, move.worth), notes)
+            _arrive_or_leave(book, move, costs.get((move.id, move.symbol), move.worth), notes)
     return notes
 
 
