@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
+from uuid import UUID
 
 from starkmatter.api.schemas import RATIO_DECIMALS, instant_text
 from starkmatter.domain.money import plain
 
+CSV = "text/csv; charset=utf-8"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Cell = str | int | Decimal | date | datetime | None
@@ -41,3 +43,8 @@ def csv_text(rows: Iterable[Sequence[Cell]]) -> str:
 def ratio(value: Decimal | None) -> Decimal | None:
     """A ratio at ten decimals: what lies beyond is the arithmetic's, not the account's."""
     return None if value is None else value.quantize(RATIO_DECIMALS)
+
+
+def download_of(what: str, account_id: UUID, kind: str = "csv") -> dict[str, str]:
+    """The header that saves an account's table as a file with a name."""
+    return {"content-disposition": f'attachment; filename="starkmatter-{what}-{account_id}.{kind}"'}

@@ -3,7 +3,8 @@
 from datetime import date
 from uuid import UUID
 
-from starkmatter.api.schemas import Answer, Instant, Money, Ratio
+from starkmatter.api.schemas import Answer, Instant, Money, Qty, Ratio
+from starkmatter.domain.waterfall import StepKey
 
 
 class EquityPointOut(Answer):
@@ -73,3 +74,96 @@ class AllocationOut(Answer):
     symbols: list[SliceOut]
     sectors: list[SliceOut]
     missing: list[str]
+
+
+class RiskFigureOut(Answer):
+    """`value` is a ratio or a plain number; null with its `reason`."""
+
+    name: str
+    value: Ratio | None
+    reason: str
+
+
+class FallOut(Answer):
+    depth: Ratio
+    peak_on: date
+    trough_on: date
+    recovered_on: date | None
+    days: int
+    days_back: int | None
+
+
+class WindowOut(Answer):
+    on: date
+    volatility: Ratio | None
+    sharpe: Ratio | None
+    beta: Ratio | None
+
+
+class RiskOut(Answer):
+    """Figures over the closed days of a period. Days are trading days; a year has 252."""
+
+    account_id: UUID
+    start_on: date
+    end_on: date
+    days: int
+    benchmark: str | None
+    against_days: int
+    risk_free: Ratio
+    window_days: int
+    figures: list[RiskFigureOut]
+    falls: list[FallOut]
+    windows: list[WindowOut]
+    notes: list[str]
+
+
+class WorthOut(Answer):
+    qty: Qty
+    value: Money
+
+
+class StepOut(Answer):
+    key: StepKey
+    value: Money
+    entry_ids: list[int]
+
+
+class SymbolGainOut(Answer):
+    """What one symbol's price brought, measured from what its shares were worth at the start. Fees are a step."""
+
+    symbol: str
+    start: WorthOut
+    end: WorthOut
+    bought: Money
+    sold: Money
+    realized: Money
+    unrealized: Money
+    gain: Money
+    entry_ids: list[int]
+
+
+class EntryLineOut(Answer):
+    id: int
+    at: Instant
+    kind: str
+    description: str
+
+
+class ExplanationOut(Answer):
+    """From `start_value` to `end_value`: the steps sum to `change` exactly. `exact`: none of it is unassigned."""
+
+    account_id: UUID
+    currency: str
+    since_opening: bool
+    ends_now: bool
+    start_at: Instant
+    end_at: Instant
+    start_value: Money
+    end_value: Money
+    change: Money
+    exact: bool
+    steps: list[StepOut]
+    symbols: list[SymbolGainOut]
+    entries: list[EntryLineOut]
+    left_off: int
+    notes: list[str]

@@ -18,6 +18,7 @@ from starkmatter.domain.actions import Split
 from starkmatter.domain.lots import (
     QTY_STEP,
     Lot,
+    LotArrival,
     LotError,
     LotEvent,
     LotMethod,
@@ -25,11 +26,13 @@ from starkmatter.domain.lots import (
     LotTrade,
     LotTransfer,
     RealizedLot,
+    Taken,
     averaged,
     share,
     split_lots,
     spread,
     take,
+    with_basis,
     without,
     without_sale,
 )
@@ -54,6 +57,7 @@ class LotBook:
     wash_sales: bool = True
     realized: list[RealizedLot] = field(default_factory=list)
     _lots: dict[tuple[str, str], list[Lot]] = field(default_factory=lambda: defaultdict(list))
+    _accounts: dict[str, None] = field(default_factory=dict)
     _pieces: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _trades: int = 0
     _waiting: dict[tuple[str, int], list[_WaitingLoss]] = field(default_factory=lambda: defaultdict(list))
@@ -74,6 +78,8 @@ class LotBook:
                 self._trade(event)
             case LotTransfer():
                 self._transfer(event)
+            case LotArrival():
+                self._arrive(event)
             case LotRename():
                 self._rename(event)
             case Split():
@@ -86,9 +92,13 @@ class LotBook:
         held = self._held(*key)
         closing = min(abs(trade.signed_qty), abs(held)) if held * trade.signed_qty < 0 else ZERO
         method = trade.method or self.methods.get(trade.account, "fifo")
-        lots = averaged(self._lots[key]) if closing and method == "average" else self._lots[key]
-        taken = take(lots, closing, method, trade.picks)
+        lots = self._lots[key]
+        if closing and method == "average" and not trade.picks:
+            lots, taken = averaged(lots, closing)
+        else:
+            taken = with_basis(take(lots, closing, method, trade.picks))
         self._lots[key] = lots
+        self._accounts[trade.account] = None
         self._trades += 1
         cash_closing = share(trade.cash, closing, abs(trade.signed_qty))
         self._remove(key, taken)
@@ -110,25 +120,38 @@ class LotBook:
             )
             self._lots[key] += self._replacing(lot) if self.wash_sales else [lot]
 
-    def _realize(self, trade: LotTrade, taken: Sequence[tuple[Lot, Decimal]], cash: Decimal) -> None:
-        parts = spread(cash, [qty for _, qty in taken])
+    def _arrive(self, arrival: LotArrival) -> None:
+        key = arrival.account, arrival.symbol
+        if not arrival.signed_qty or self._held(*key) * arrival.signed_qty < 0:
+            raise LotError(f"{plain(arrival.signed_qty)} {arrival.symbol} cannot be added to what is held.")
+        self._trades += 1
+        day = arrival.arrived_on
+        lot = Lot(
+            self._piece_id(arrival.id), arrival.id, self._trades, *key, day, day, arrival.signed_qty, arrival.basis
+        )
+        self._lots[key].append(replace(lot, arrived=True))
+
+    def _realize(self, trade: LotTrade, taken: Sequence[Taken], cash: Decimal) -> None:
+        parts = spread(cash, [one.qty for one in taken])
         first = len(self.realized)
-        for (lot, qty), part in zip(taken, parts, strict=True):
-            sold = replace(lot, signed_qty=lot.side * qty, basis=share(lot.basis, qty, abs(lot.signed_qty)))
+        for one, part in zip(taken, parts, strict=True):
+            sold = replace(one.lot, signed_qty=one.lot.side * one.qty, basis=one.basis)
             self.realized.append(RealizedLot(trade.id, sold, trade.traded_on, part))
         if self.wash_sales:
             for place in range(first, len(self.realized)):
                 if self.realized[place].gain < 0:
                     self._wash(place)
 
-    def _remove(self, key: tuple[str, str], taken: Iterable[tuple[Lot, Decimal]]) -> None:
+    def _remove(self, key: tuple[str, str], taken: Iterable[Taken]) -> None:
         """What is left of each lot keeps what is left of its basis."""
-        gone = {lot.id: qty for lot, qty in taken}
+        gone = {one.lot.id: one for one in taken}
         left = []
         for lot in self._lots[key]:
-            qty = gone.get(lot.id, ZERO)
-            if qty < abs(lot.signed_qty):
-                left.append(without(lot, qty) if qty else lot)
+            one = gone.get(lot.id)
+            if one is None:
+                left.append(lot)
+            elif one.qty < abs(lot.signed_qty):
+                left.append(without(lot, one.qty, one.basis))
         self._lots[key] = left
 
     def _wash(self, place: int) -> None:
@@ -137,11 +160,11 @@ class LotBook:
         waiting = _WaitingLoss(place, abs(loss.lot.signed_qty))
         candidates = [
             lot
-            for (_, symbol), lots in self._lots.items()
-            if symbol == loss.lot.symbol
-            for lot in lots
+            for account in self._accounts
+            for lot in self._lots.get((account, loss.lot.symbol), ())
             if lot.side == loss.lot.side
             and not lot.washed
+            and not lot.arrived
             and lot.trade_id not in (loss.lot.trade_id, loss.trade_id)
             and loss.closed_on - WASH_WINDOW <= lot.opened_on <= loss.closed_on
         ]
@@ -204,22 +227,23 @@ class LotBook:
         if held * self._held(*to_key) < 0:
             raise LotError(f"{transfer.symbol} is long in one account and short in the other.")
         method = self.methods.get(transfer.account, "fifo")
-        taken = take(
-            self._lots[key], transfer.qty, "specific" if transfer.picks else without_sale(method), transfer.picks
-        )
+        order: LotMethod = "specific" if transfer.picks else without_sale(method)
+        taken = with_basis(take(self._lots[key], transfer.qty, order, transfer.picks))
         self._remove(key, taken)
-        for lot, qty in taken:
+        for one in taken:
+            lot, qty = one.lot, one.qty
             whole = qty == abs(lot.signed_qty)
             moved = replace(
                 lot,
                 id=lot.id if whole else self._piece_id(lot.trade_id),
                 account=transfer.to_account,
                 signed_qty=lot.side * qty,
-                basis=share(lot.basis, qty, abs(lot.signed_qty)),
+                basis=one.basis,
                 washed=share(lot.washed, qty, abs(lot.signed_qty)),
             )
             self._lots[to_key].append(moved)
         self._lots[to_key].sort(key=lambda lot: lot.number)
+        self._accounts[transfer.to_account] = None
 
     def _rename(self, rename: LotRename) -> None:
         found = [key for key in self._lots if key[1] == rename.symbol]

@@ -9,11 +9,11 @@ exceptions).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from starkmatter.domain.actions import Split
-from starkmatter.domain.money import ZERO, plain, to_micros
+from starkmatter.domain.money import MICRO, ZERO, plain, to_micros
 
 LotMethod = Literal["fifo", "lifo", "hifo", "average", "specific"]
 QTY_STEP = Decimal("1E-9")
@@ -61,6 +61,21 @@ class LotTransfer:
 
 
 @dataclass(frozen=True, slots=True)
+class LotArrival:
+    """Shares that came without a trade of ours, with what they had cost (`basis` has the sign of `signed_qty`).
+
+    When they were bought is not known: they count from the day they came, and replace no shares of a wash sale.
+    """
+
+    id: str
+    account: str
+    symbol: str
+    arrived_on: date
+    signed_qty: Decimal
+    basis: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class LotRename:
     """From now on the shares trade under another symbol."""
 
@@ -68,7 +83,7 @@ class LotRename:
     to_symbol: str
 
 
-LotEvent = LotTrade | LotTransfer | LotRename | Split
+LotEvent = LotTrade | LotTransfer | LotArrival | LotRename | Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,7 @@ class Lot:
     """Shares of one trade that are still open. `held_since` is earlier than `opened_on` after a wash sale.
 
     `washed` is the loss that waits in the basis; such shares replace no others. `number` counts trades: who came first.
+    `arrived`: they came without a trade, and nobody here knows when they were bought.
     """
 
     id: str
@@ -88,6 +104,7 @@ class Lot:
     signed_qty: Decimal
     basis: Decimal
     washed: Decimal = ZERO
+    arrived: bool = False
 
     @property
     def side(self) -> int:
@@ -174,10 +191,37 @@ def _picked(lots: Sequence[Lot], qty: Decimal, picks: Sequence[LotPick]) -> list
     return [(known[pick.lot_id], pick.qty) for pick in picks]
 
 
-def averaged(lots: Sequence[Lot]) -> list[Lot]:
-    """All lots at the average cost of a share; the sum stays what it was (26 CFR 1.1012-1(e)(7))."""
-    parts = spread(sum((lot.basis for lot in lots), ZERO), [abs(lot.signed_qty) for lot in lots])
-    return [replace(lot, basis=part) for lot, part in zip(lots, parts, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What leaves one lot: `qty` of it (positive) and the part of its basis that goes along."""
+
+    lot: Lot
+    qty: Decimal
+    basis: Decimal
+
+
+def with_basis(taken: Sequence[tuple[Lot, Decimal]]) -> list[Taken]:
+    """Each part with its share of its lot's own basis."""
+    return [Taken(lot, qty, share(lot.basis, qty, abs(lot.signed_qty))) for lot, qty in taken]
+
+
+def averaged(lots: Sequence[Lot], qty: Decimal) -> tuple[list[Lot], list[Taken]]:
+    """All lots at the average cost of a share and, of the oldest, `qty` that leave (26 CFR 1.1012-1(e)(7)).
+
+    The sum stays what it was. What leaves costs its part of it, rounded once and half away from zero to six decimals,
+    as positions are kept (`domain.holdings`).
+    """
+    total, held = sum((lot.basis for lot in lots), ZERO), sum((abs(lot.signed_qty) for lot in lots), ZERO)
+    leaving = total if qty == held else (total * qty / held).quantize(MICRO, ROUND_HALF_UP)
+    parts = take(lots, qty, "fifo", ())
+    gone = spread(leaving, [part for _, part in parts])
+    left_qtys = [abs(lot.signed_qty) for lot in lots]
+    for number, (_, part) in enumerate(parts):
+        left_qtys[number] -= part
+    left = spread(total - leaving, left_qtys)
+    basis = [*gone, *[ZERO] * (len(lots) - len(gone))]
+    changed = [replace(lot, basis=left[number] + basis[number]) for number, lot in enumerate(lots)]
+    return changed, [Taken(changed[number], part, gone[number]) for number, (_, part) in enumerate(parts)]
 
 
 def split_lots(lots: Sequence[Lot], split: Split) -> list[Lot]:
@@ -194,13 +238,13 @@ def split_lots(lots: Sequence[Lot], split: Split) -> list[Lot]:
     return changed
 
 
-def without(lot: Lot, qty: Decimal) -> Lot:
-    """The lot after `qty` of it went, with the basis that stays."""
+def without(lot: Lot, qty: Decimal, basis: Decimal | None = None) -> Lot:
+    """The lot after `qty` of it went with its share of the basis, or with that `basis`."""
     whole = abs(lot.signed_qty)
     return replace(
         lot,
         signed_qty=lot.side * (whole - qty),
-        basis=lot.basis - share(lot.basis, qty, whole),
+        basis=lot.basis - (share(lot.basis, qty, whole) if basis is None else basis),
         washed=lot.washed - share(lot.washed, qty, whole),
     )
 
@@ -215,7 +259,7 @@ def spread(total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     parts: list[Decimal] = []
     left, left_weight = total, sum(weights, ZERO)
     for weight in weights:
-        part = share(left, weight, left_weight)
+        part = share(left, weight, left_weight) if left_weight else ZERO
         parts.append(part)
         left, left_weight = left - part, left_weight - weight
     return parts

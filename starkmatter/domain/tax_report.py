@@ -22,11 +22,15 @@ WASH_CODE = "W"
 
 @dataclass(frozen=True, slots=True)
 class TaxLine:
-    """One line of the form; money in cents, `adjustment` not negative, `code` empty where nothing is adjusted."""
+    """One line of the form; money in cents, `adjustment` not negative, `code` empty where nothing is adjusted.
+
+    `acquired_on` is None for shares that came without a trade: the person has to know it.
+    """
 
     account: str
+    trade_id: str
     description: str
-    acquired_on: date
+    acquired_on: date | None
     sold_on: date
     proceeds: Decimal
     cost: Decimal
@@ -53,7 +57,13 @@ def tax_lines(realized: Iterable[RealizedLot], year: int) -> list[TaxLine]:
     """The lines of one year, short terms first, then by day of the sale, symbol and day of the purchase."""
     lines = [_line(one) for one in realized if one.closed_on.year == year]
     return sorted(
-        lines, key=lambda line: (line.term == "long", line.sold_on, line.description.split()[1], line.acquired_on)
+        lines,
+        key=lambda line: (
+            line.term == "long",
+            line.sold_on,
+            line.description.split()[1],
+            line.acquired_on or date.min,
+        ),
     )
 
 
@@ -78,8 +88,9 @@ def _line(one: RealizedLot) -> TaxLine:
     adjustment = to_cents(one.disallowed)
     return TaxLine(
         account=lot.account,
+        trade_id=one.trade_id,
         description=f"{qty} sold short {lot.opened_on.isoformat()}" if short else qty,
-        acquired_on=one.closed_on if short else lot.opened_on,
+        acquired_on=one.closed_on if short else None if lot.arrived else lot.opened_on,
         sold_on=one.closed_on,
         proceeds=to_cents(-lot.basis if short else one.cash),
         cost=to_cents(-one.cash if short else lot.basis),

@@ -50,7 +50,7 @@ async def end_of_day(b: Backends) -> str:
     if missing:
         return f"{words}; no close of {', '.join(sorted(missing)[:5])}, so values at the close stay as they were seen"
     prices = orjson.dumps([{"symbol": symbol, "last": format(one, "f")} for symbol, one in closes.items()]).decode()
-    await record_values(b.db, VENUE, session.closes_at, prices)
+    await record_values(b.db, VENUE, session.closes_at, prices, with_positions=True)
     return f"{words}; values recorded at the close of {session.session_on}"
 
 

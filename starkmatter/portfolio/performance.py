@@ -56,6 +56,48 @@ class _Line:
     closes: list[_Close]
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Which recorded values a period runs from and to. `newest`: this moment's, None when it cannot be said."""
+
+    account: AccountView
+    clock: VenueClock | None
+    newest: Valuation | None
+    line: _Line
+    base: _Mark
+    marks: list[_Mark]
+    missing: list[str]
+
+    @property
+    def last(self) -> Valuation:
+        return self.marks[-1].valuation if self.marks else self.base.valuation
+
+    @property
+    def since_opening(self) -> bool:
+        return self.base is self.line.marks[0]
+
+    @property
+    def ends_now(self) -> bool:
+        return self.newest is not None and self.last is self.newest
+
+
+async def find_period(b: Backends, caller: Caller, account_id: UUID, start: date | None, end: date | None) -> Period:
+    """From the close before `start` to that of `end`, as `measure_performance` has it; raises what that raises."""
+    if start is not None and end is not None and start > end:
+        raise InvalidInput("start: must not be later than end.")
+    account = await get_account(b, caller, account_id)
+    clock = await clock_or_none(b, account.venue)
+    missing: list[str] = []
+    newest = await _newest(b, caller, account, clock, missing)
+    line = await _read_line(b, caller, account_id, newest, clock)
+    if start is not None and start > line.marks[-1].on:
+        raise InvalidInput(f"start: the account's newest day is {line.marks[-1].on}.")
+    if end is not None and end < line.marks[0].on:
+        raise InvalidInput(f"end: the account was opened on {line.marks[0].on}.")
+    base, marks = _choose(line, start, end)
+    return Period(account, clock, newest, line, base, marks, missing)
+
+
 async def measure_performance(
     b: Backends,
     caller: Caller,
@@ -70,25 +112,15 @@ async def measure_performance(
     Days are the exchange's. `benchmark` is a symbol with daily bars: None takes the venue's index, "" none at all.
     NotFound for an account that is not the caller's or an unknown benchmark, InvalidInput when start is after end.
     """
-    if start is not None and end is not None and start > end:
-        raise InvalidInput("start: must not be later than end.")
-    account = await get_account(b, caller, account_id)
-    clock = await clock_or_none(b, account.venue)
-    missing: list[str] = []
-    newest = await _newest(b, caller, account, clock, missing)
-    line = await _read_line(b, caller, account_id, newest, clock)
-    if start is not None and start > line.marks[-1].on:
-        raise InvalidInput(f"start: the account's newest day is {line.marks[-1].on}.")
-    if end is not None and end < line.marks[0].on:
-        raise InvalidInput(f"end: the account was opened on {line.marks[0].on}.")
-    base, marks = _choose(line, start, end)
-    last = marks[-1].valuation if marks else base.valuation
+    period = await find_period(b, caller, account_id, start, end)
+    account, clock, newest, line = period.account, period.clock, period.newest, period.line
+    base, marks, missing, last = period.base, period.marks, period.missing, period.last
     inside = {one for one in line.edges if base.valuation.at <= one.at <= last.at}
     inside |= {one.valuation for one in (base, *marks)}
     # While the clock is paused money can move at the very instant of the last point: this moment comes after it.
     valuations = sorted(inside, key=lambda one: (one.at, one == newest))
     missing += _unrecorded(line.closes, base, last.at)
-    since_opening = base is line.marks[0]
+    since_opening = period.since_opening
     held_against = await load_benchmark(
         b,
         account.venue,

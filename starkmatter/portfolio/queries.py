@@ -222,6 +222,33 @@ SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accou
  ORDER BY e.id DESC LIMIT %(limit)s
 """
 
+# Entries with all their legs in the order of booking.
+ENTRIES_BETWEEN = f"""
+SELECT e.id, e.venue_at, e.kind, e.description, e.accounts, e.commodities, e.amounts
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND e.id > %(after)s AND e.id <= %(upto)s
+ ORDER BY e.id
+"""
+
+LAST_ENTRY = f"""
+SELECT coalesce(max(e.id), 0) FROM ledger_entry e JOIN account a ON a.id = e.account_id
+ WHERE e.account_id = %(account)s AND {MAY_SEE}
+"""
+
+CLOSE_AT = f"""
+SELECT c.entry_id, c.symbols, c.qtys, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
+ WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
+"""
+
+# Every leg of income in the account's currency, in the order of booking; what came is negative on such an account.
+INCOME = f"""
+SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id,
+       unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency AND leg.account LIKE 'income:%%'
+ ORDER BY e.id
+"""
+
 # One point per open account of the venue; holdings without a known price count at cost.
 SNAPSHOT_ALL = """
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
@@ -236,6 +263,24 @@ SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p
  GROUP BY a.id
     ON CONFLICT (account_id, venue_at) DO UPDATE
    SET equity = excluded.equity, cash = excluded.cash, net_deposits = excluded.net_deposits
+"""
+
+# The same with what each position is worth, in one statement: nothing is booked between the two.
+SNAPSHOT_CLOSE = f"""
+WITH points AS ({SNAPSHOT_ALL} RETURNING account_id, venue_at)
+INSERT INTO account_close (account_id, venue_at, entry_id, symbols, qtys, worths)
+SELECT point.account_id, point.venue_at,
+       coalesce((SELECT max(e.id) FROM ledger_entry e WHERE e.account_id = point.account_id), 0),
+       coalesce(array_agg(h.symbol ORDER BY h.symbol) FILTER (WHERE h.symbol IS NOT NULL), '{{}}'),
+       coalesce(array_agg(h.signed_qty ORDER BY h.symbol) FILTER (WHERE h.symbol IS NOT NULL), '{{}}'),
+       coalesce(array_agg(coalesce(h.signed_qty * p.last, h.cost_basis) ORDER BY h.symbol)
+                FILTER (WHERE h.symbol IS NOT NULL), '{{}}')
+  FROM points AS point
+  LEFT JOIN holding h ON h.account_id = point.account_id AND h.signed_qty <> 0
+  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
+ GROUP BY point.account_id, point.venue_at
+    ON CONFLICT (account_id, venue_at) DO UPDATE
+   SET entry_id = excluded.entry_id, symbols = excluded.symbols, qtys = excluded.qtys, worths = excluded.worths
 """
 
 LAST_SNAPSHOT_AT = """

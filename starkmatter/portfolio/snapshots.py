@@ -47,7 +47,7 @@ class EquityRecorder:
         self._last_state = clock.state
         due = self._last_at is None or clock.venue_now - self._last_at >= EVERY
         if changed or (clock.state == "open" and due):
-            await self._record(clock.venue_now)
+            await self._record(clock.venue_now, with_positions=clock.state != "open")
 
     async def _record_close(self, clock: VenueClock) -> bool:
         """Whether the close of the session before this batch was recorded now; a jump out of a session is no close."""
@@ -56,18 +56,20 @@ class EquityRecorder:
             return False
         if clock.state == "open" and closes_at - seen_at > EVERY:
             return False
-        await self._record(closes_at)
+        await self._record(closes_at, with_positions=True)
         return True
 
-    async def _record(self, at: datetime) -> None:
+    async def _record(self, at: datetime, *, with_positions: bool) -> None:
         prices = orjson.dumps([{"symbol": symbol, "last": last} for symbol, last in self._prices.items()]).decode()
-        await record_values(self._db, self._venue, at, prices)
+        await record_values(self._db, self._venue, at, prices, with_positions=with_positions)
         self._last_at = at
 
 
-async def record_values(db: Database, venue: Venue, at: datetime, prices: str) -> None:
+async def record_values(db: Database, venue: Venue, at: datetime, prices: str, *, with_positions: bool = False) -> None:
     """A point of every open account of the venue at `at`; `prices` is JSON, `[{"symbol": "AAPL", "last": "190.12"}]`.
 
-    A holding whose price is not given counts at cost; a point that is there is replaced.
+    A holding whose price is not given counts at cost; a point that is there is replaced. `with_positions` keeps what
+    each of them is worth as well, as for a close.
     """
-    await db.run(queries.SNAPSHOT_ALL, {"venue": venue, "venue_at": at, "prices": prices})
+    statement = queries.SNAPSHOT_CLOSE if with_positions else queries.SNAPSHOT_ALL
+    await db.run(statement, {"venue": venue, "venue_at": at, "prices": prices})

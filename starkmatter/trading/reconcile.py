@@ -178,7 +178,7 @@ class Reconciler:
             async with self._b.db.transaction() as connection:
                 if not await self._remember(connection, activity, now):
                     continue
-                booking = book_activity(activity.kind, activity.text, activity.cash, self._currency)
+                booking = book_activity(activity.kind, _words(activity), activity.cash, self._currency)
                 at = max(activity.happened_at, now - LOOK_BACK)
                 await write_booking(connection, self._account_id, booking, venue_at=min(at, now), now=now)
                 await connection.execute(queries.MOVE_CASH, self._cash(booking.cash))
@@ -286,3 +286,9 @@ class Reconciler:
 
     def _cash(self, cash: Decimal) -> dict[str, object]:
         return {"cash": cash, "release": ZERO, "account": self._account_id}
+
+
+def _words(activity: CashActivity) -> str:
+    """What it was, with the symbol it was of: the ledger keeps no other trace of that."""
+    symbol = activity.symbol
+    return activity.text if not symbol or symbol in activity.text.split() else f"{symbol}: {activity.text}"

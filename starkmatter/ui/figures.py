@@ -7,6 +7,7 @@ from typing import Any
 
 from starkmatter.domain.sessions import EXCHANGE_ZONE
 from starkmatter.portfolio.records import DayValue
+from starkmatter.portfolio.risk import Risk
 from starkmatter.ui import format as show
 
 FigureData = dict[str, Any]
@@ -112,6 +113,48 @@ def return_figure(days: Sequence[DayValue], benchmark: str | None) -> FigureData
                 "hoverformat": SIGNED,
                 "nticks": 4,
                 "rangemode": "tozero",
+            },
+            xaxis={**_X_AXIS, "anchor": "y2"},
+        ),
+    }
+
+
+def windows_figure(risk: Risk) -> FigureData:
+    """Volatility of each window of days above, Sharpe ratio and beta of the same windows underneath."""
+    at = [_noon(one.on) for one in risk.windows]
+    plain = [
+        (name, [None if value is None else round(float(value), 3) for value in values], color)
+        for name, values, color in (
+            ("Sharpe ratio", [one.sharpe for one in risk.windows], "var(--teal)"),
+            ("Beta", [one.beta for one in risk.windows], "var(--amber)"),
+        )
+    ]
+    traces = [
+        _line("Volatility", at, [_percents(one.volatility) for one in risk.windows], "var(--accent)"),
+        *[
+            {**_line(name, at, values, color), "yaxis": "y2"}
+            for name, values, color in plain
+            if any(value is not None for value in values)
+        ],
+    ]
+    return {
+        "data": traces,
+        "layout": _layout(
+            yaxis={
+                **_AXIS,
+                "domain": [0.54, 1],
+                "ticksuffix": " %",
+                "hoverformat": ".2f",
+                "nticks": 4,
+                "rangemode": "tozero",
+            },
+            yaxis2={
+                **_AXIS,
+                "domain": [0, 0.46],
+                "hoverformat": ".2f",
+                "nticks": 4,
+                "zeroline": True,
+                "zerolinecolor": "var(--line-strong)",
             },
             xaxis={**_X_AXIS, "anchor": "y2"},
         ),

@@ -16,7 +16,14 @@ from tests.builders import open_clock, order, quote
 from tests.portfolio.history import give_bars, give_past, give_sessions
 from tests.portfolio.test_performance import OPENED_AT, WEEK
 
-PATHS = ("/portfolio/performance", "/portfolio/performance.csv", "/portfolio/allocation", "/portfolio/summary")
+PATHS = (
+    "/portfolio/performance",
+    "/portfolio/risk",
+    "/portfolio/explain",
+    "/portfolio/performance.csv",
+    "/portfolio/allocation",
+    "/portfolio/summary",
+)
 
 
 @pytest.fixture
@@ -164,3 +171,35 @@ def test_numbers_stay_numbers_and_plain_text_stays_as_it_is() -> None:
     ]
     for text in ("Bought 10 AAPL at 100.05 USD", 'a "quoted", text', "two\r\nlines", "naïve − minus"):
         assert list(csv.reader(StringIO(csv_text([(text, "x")]), newline=""))) == [[text, "x"]]
+
+
+async def test_risk_is_strings_or_null_with_a_reason(week: Api) -> None:
+    body = (await get(week, "/portfolio/risk", risk_free="0.04", window=10)).json()
+    assert (body["days"], body["benchmark"], body["risk_free"], body["window_days"]) == (5, "^GSPC", "0.04", 10)
+    figures = {one["name"]: one for one in body["figures"]}
+    assert figures["max_drawdown"] == {"name": "max_drawdown", "value": "-0.1", "reason": ""}
+    assert figures["beta"]["value"] is None
+    assert figures["beta"]["reason"] != ""
+    assert all((one["value"] is None) == (one["reason"] != "") for one in body["figures"])
+    assert body["falls"][0]["depth"] == "-0.1"
+    assert body["windows"] == []
+    for asked in ({"risk_free": "0.6"}, {"risk_free": "x"}, {"window": 9}, {"window": 253}, {"risk_free": "NaN"}):
+        assert (await get(week, "/portfolio/risk", **asked)).status_code == 422, asked
+
+
+async def test_a_change_is_explained_in_strings_that_add_up_and_name_their_entries(api: Api) -> None:
+    desk = api.desk
+    await submit_order(desk.b, desk.caller, desk.account_id, order("buy 100 AAPL"), "key-00000001")
+    await desk.broker.drain()
+    await desk.tell(quote("AAPL 103.00/103.05"), clock=open_clock(30))
+    body = (await get(api, "/portfolio/explain")).json()
+    step = {one["key"]: Decimal(one["value"]) for one in body["steps"]}
+    assert sum(step.values()) == Decimal(body["change"]) == Decimal(body["end_value"]) - Decimal(body["start_value"])
+    assert (step["unrealized"], body["exact"]) == (295, True)
+    assert -step["fees"] == Decimal((await get(api, "/portfolio/performance")).json()["fees"])
+    [symbol] = body["symbols"]
+    assert (symbol["symbol"], symbol["gain"], symbol["bought"]) == ("AAPL", "295.00", "10005.00")
+    assert symbol["end"] == {"qty": "100", "value": "10300.00"}
+    assert [one["id"] for one in body["entries"]] == symbol["entry_ids"]
+    assert body["entries"][0]["description"].startswith("Bought 100 AAPL")
+    assert (await get(api, "/portfolio/explain", start="2031-01-01")).status_code == 422

@@ -59,6 +59,7 @@ async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_
         "account_id": str(desk.account_id),
         "order_id": order_id,
         "fill_id": fills[0]["id"],
+        "entry": "1",
         "chat_id": chat.json()["id"],
         "name": "backup",
         "proposal_id": str(uuid4()),

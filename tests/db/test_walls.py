@@ -23,6 +23,8 @@ from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
+from starkmatter.portfolio.lots.service import choose_method
+from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
@@ -46,6 +48,7 @@ OF_SIGN_IN = {
 NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}
 FILLED = (
     "account",
+    "account_close",
     "account_share",
     "alert",
     "chart_drawing",
@@ -55,6 +58,8 @@ FILLED = (
     "fill",
     "holding",
     "ledger_entry",
+    "lot_method",
+    "lot_pick",
     "mail_choice",
     "margin_call",
     "order_event",
@@ -66,6 +71,15 @@ FILLED = (
     "vault_secret",
     "watchlist",
 )
+
+
+PICK = """
+INSERT INTO lot_pick (account_id, entry_id, lots, qtys, venue_at, chosen_at)
+SELECT account_id, id, '{}', '{}', venue_at, now() FROM ledger_entry WHERE account_id = %s LIMIT 1
+"""
+METHOD = """
+INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
+"""
 
 
 @dataclass
@@ -100,6 +114,9 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await keep_secret(b, "alpaca", caller.user_id, {"key": "k" * 20}, {"key"})
     await list_watchlists(database, caller.user_id, "replay")
     await save_screen(database, caller.user_id, "Mine", {})
+    await record_values(b.db, "replay", OPENS_AT, "[]", with_positions=True)
+    await choose_method(b, caller, alice.account_id, "lifo")
+    await b.db.run(PICK, (alice.account_id,))
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
     await database.run(
@@ -171,11 +188,14 @@ async def test_nobody_else_sees_or_changes_a_row(house: House, who: str) -> None
 
 OF_THE_ACCOUNT = (
     "account",
+    "account_close",
     "equity_snapshot",
     "fill",
     "holding",
     "ledger_entry",
     "margin_call",
+    "lot_method",
+    "lot_pick",
     "order_event",
     "trade_order",
     "trading_rule",
@@ -195,6 +215,18 @@ async def test_who_may_look_changes_nothing_and_who_may_trade_does(house: House)
     for person, changed in ((house.bob, 0), (house.carol, 1), (house.dan, 0)):
         act_for(person.user_id)
         assert await house.walled.run(change, (house.alice.account_id,)) == changed
+
+
+async def test_only_the_owner_says_how_lots_are_found(house: House) -> None:
+    for person in (house.bob, house.carol, house.dan):
+        act_for(person.user_id)
+        with pytest.raises(InsufficientPrivilege):
+            await house.walled.run(METHOD, (house.alice.account_id,))
+    act_for(house.alice.caller.user_id)
+    assert await house.walled.run(METHOD, (house.alice.account_id,)) == 1
+    for table in ("lot_method", "lot_pick"):
+        for verb in ("DELETE FROM {}", "UPDATE {} SET chosen_at = now()"):
+            assert await house.walled.run(sql.SQL(verb).format(sql.Identifier(table)).as_string()) == 0
 
 
 async def test_one_connection_serves_one_person_after_another_without_a_trace(house: House) -> None:

@@ -1,5 +1,6 @@
 """Tax lots against a book of single shares, and by hand where the law gives an example."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -9,8 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from starkmatter.domain.actions import Split
+from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.lot_book import LotBook
-from starkmatter.domain.lots import LotError, LotEvent, LotPick, LotRename, LotTrade, LotTransfer, a_year_after
+from starkmatter.domain.lots import (
+    LotArrival,
+    LotError,
+    LotEvent,
+    LotPick,
+    LotRename,
+    LotTrade,
+    LotTransfer,
+    a_year_after,
+)
 from tests.domain.lot_oracle import ShareBook
 
 FIRST = date(2024, 1, 2)
@@ -168,6 +179,49 @@ def test_cost_is_never_made_nor_lost(count: int) -> None:
         assert wash or all(one.disallowed == 0 for one in book.realized)
 
     conserved()
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_average_cost_is_the_cost_of_the_position_to_the_last_digit(count: int) -> None:
+    """What the database keeps for a position (`domain.holdings`): cost and realized result after every trade."""
+
+    @settings(max_examples=count, deadline=None)
+    @given(events=histories(exact=False))
+    def agree(events: list[LotEvent]) -> None:
+        book = LotBook(dict.fromkeys(ACCOUNTS, "average"), wash_sales=False)
+        held: dict[tuple[str, str], HoldingState] = {}
+        for event in events:
+            if not isinstance(event, LotTrade):
+                continue
+            key = event.account, event.symbol
+            state = held.get(key, HoldingState())
+            side = "buy" if event.signed_qty > 0 else "sell"
+            if side == "sell" and -event.signed_qty > state.qty:
+                continue
+            held[key] = state = after_fill(state, side, abs(event.signed_qty), event.cash)
+            book.apply(replace(event, method=None))
+            lots = book.open_lots(*key)
+            assert sum((lot.signed_qty for lot in lots), Decimal(0)) == state.qty
+            assert sum((lot.basis for lot in lots), Decimal(0)) == state.cost_basis
+            realized = [one.gain for one in book.realized if (one.lot.account, one.lot.symbol) == key]
+            assert sum(realized, Decimal(0)) == state.realized_pl
+
+    agree()
+
+
+def test_shares_that_came_without_a_trade_have_a_cost_and_replace_nothing() -> None:
+    book = told(
+        trade("a", "buy 10 AAPL for 1000"),
+        LotArrival("in", "main", "AAPL", FIRST + timedelta(days=9), Decimal(5), Decimal(400)),
+        trade("s", "sell 10 AAPL for 900", FIRST + timedelta(days=10)),
+    )
+    assert [(one.gain, one.disallowed) for one in book.realized] == [(-100, 0)]
+    [lot] = book.open_lots()
+    assert (lot.signed_qty, lot.basis, lot.arrived, lot.opened_on) == (5, 400, True, FIRST + timedelta(days=9))
+    for qty in ("-1", "0"):
+        with pytest.raises(LotError, match="cannot be added to what is held"):
+            book.apply(LotArrival("x", "main", "AAPL", FIRST + timedelta(days=11), Decimal(qty), Decimal(1)))
+    assert book.open_lots() == [lot]
 
 
 BUYS = (

@@ -2,10 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from math import exp, expm1, fsum, log1p
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pyxirr import xirr
+from scipy.optimize import brentq
 
 from starkmatter.domain.performance import (
     Unmeasurable,
@@ -43,12 +47,15 @@ FACTORS = st.decimals(min_value="0.5", max_value="2", places=4)
 
 
 @st.composite
-def accounts(draw: st.DrawFn, flows: bool = True) -> list[Valuation]:
-    """An account of two to twelve days: it grows by a factor, then money may come or go at a valuation."""
+def accounts(draw: st.DrawFn, flows: bool = True, apart: tuple[int, int] = (1, 40)) -> list[Valuation]:
+    """An account of two to twelve days: it grows by a factor, then money may come or go at a valuation.
+
+    `apart`: the fewest and the most days between two of them.
+    """
     value, paid_in, at = draw(AMOUNTS), Decimal(0), START
     found = [Valuation(at, value, paid_in)]
     for _ in range(draw(st.integers(1, 11))):
-        at += timedelta(days=draw(st.integers(1, 40)))
+        at += timedelta(days=draw(st.integers(*apart)))
         value *= draw(FACTORS)
         found.append(Valuation(at, value, paid_in))
         if flows and draw(st.booleans()):
@@ -271,3 +278,49 @@ def test_the_months_link_to_the_whole(account: list[Valuation]) -> None:
     months = monthly_returns([one.at.date() for one in account], index, last_session_of_month=True)
     assert close(link(month.ratio for month in months), index[-1] - 1)
     assert len({(month.year, month.month) for month in months}) == len(months)
+
+
+# --- against others ---------------------------------------------------------------------------------------------------
+
+
+def dated(account: list[Valuation]) -> list[tuple[datetime, Decimal]]:
+    """The account as XIRR takes it: what went in negative, the value at the end positive."""
+    first, last = account[0], account[-1]
+    return [(first.at, -first.value), *((at, -flow) for at, flow in flows_of(account)), (last.at, last.value)]
+
+
+# Yearly rates of single days leave the range in which floats can tell them from a total loss.
+@given(account=accounts(apart=(60, 400)))
+def test_money_weighted_is_the_xirr_of_pyxirr_and_the_root_that_scipy_finds(account: list[Valuation]) -> None:
+    """At 1e-9 of the whole period's growth, on any flows whose rate is one; dates are whole days, as XIRR has them."""
+    ours = money_weighted(account)
+    assume(isinstance(ours, Decimal) and ours > -1)
+    length = account[-1].at - account[0].at
+    paid = dated(account)
+    scale = Decimal(10**9) / max(abs(amount) for _, amount in paid)  # it ends at a present value near nothing
+    yearly = xirr([at.date() for at, _ in paid], [float(amount * scale) for _, amount in paid])
+    shares = [((at - account[0].at) / length, float(amount)) for at, amount in paid]
+
+    def worth(log_growth: float) -> float:
+        return fsum(amount * exp(-log_growth * share) for share, amount in shares)
+
+    root = log1p(float(ours))
+    found = brentq(worth, root - 0.5, root + 0.5, xtol=1e-15, rtol=1e-14)
+    assert expm1(found) == pytest.approx(float(ours), rel=1e-9, abs=1e-9)
+    assert yearly is not None
+    whole = expm1(log1p(yearly) * length.days / 365)
+    assert whole == pytest.approx(float(ours), rel=1e-9, abs=1e-9)
+
+
+@given(account=accounts())
+def test_where_no_rate_is_told_there_is_none_or_more_than_one(account: list[Valuation]) -> None:
+    """The other way round: a scan of the present value finds exactly one change of sign where a rate is told."""
+    ours = money_weighted(account)
+    length = account[-1].at - account[0].at
+    shares = [((at - account[0].at) / length, float(amount)) for at, amount in dated(account)]
+    scan = [fsum(amount * exp(-at / 32 * share) for share, amount in shares) for at in range(-384, 385)]
+    changes = sum(one * other < 0 for one, other in pairwise(scan))
+    if isinstance(ours, Decimal) and ours > -1:
+        assert changes == 1 or abs(log1p(float(ours))) > 11
+    elif isinstance(ours, Unmeasurable):
+        assert changes != 1

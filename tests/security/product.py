@@ -42,6 +42,7 @@ MARKET_TABLES = {
     "market_session",
     "replay_run",
     "equity_snapshot",
+    "account_close",
     "news_item",
     "symbol_brief",  # everybody's, once somebody had it written
     "audit_position",

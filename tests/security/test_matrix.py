@@ -1,5 +1,6 @@
 """Every route of REST, called by everybody with the ids of somebody else: what the matrix says happens, and no more."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES
 from starkmatter.api.app import API_PREFIX, build_api
 from starkmatter.api.matrix import RULES, STREAM
-from tests.security.conftest import Estate
+from tests.security.conftest import FILL_SECS, Estate
 from tests.security.product import Product, tracebacks
 
 pytestmark = pytest.mark.process
@@ -95,7 +96,21 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text
             found[name] = answer.json()["id"]
+        found["entry"] = _sold(http, found["account_id"])
     return found
+
+
+def _sold(http: httpx.Client, account_id: str) -> str:
+    """The ledger entry of a sale of the owner's."""
+    order = {"account_id": account_id, "symbol": "AAPL", "side": "sell", "type": "market", "qty": "1"}
+    order |= {"time_in_force": "day", "acknowledge": ["wash_sale", "good_faith"]}
+    placed = http.post(f"{API_PREFIX}/orders", json=order, headers={"idempotency-key": f"sold-{uuid4()}"})
+    assert placed.status_code == 201, placed.text
+    deadline = time.monotonic() + FILL_SECS
+    while not (sales := http.get(f"{API_PREFIX}/portfolio/gains?account_id={account_id}").json()["sales"]):
+        assert time.monotonic() < deadline, "the sale did not fill"
+        time.sleep(0.2)
+    return str(sales[0]["entry_id"])
 
 
 def calls(things: dict[str, str]) -> Iterator[Call]:

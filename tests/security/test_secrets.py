@@ -28,6 +28,9 @@ PAGES = (
     "/trade/AAPL",
     "/portfolio",
     "/portfolio/performance",
+    "/portfolio/lots",
+    "/portfolio/gains",
+    "/portfolio/income",
     "/orders",
     "/assistant",
     "/settings",
@@ -177,6 +180,7 @@ def routes_to_read(estate: Estate) -> list[str]:
     ids = {
         "order_id": estate.order_id,
         "fill_id": estate.fill_id,
+        "entry": "1",
         "account_id": estate.account_id,
         "name": "collect news",
         "chat_id": estate.account_id,

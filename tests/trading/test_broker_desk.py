@@ -294,6 +294,10 @@ async def test_fees_and_dividends_are_booked_once_each(seat: BrokerSeat) -> None
             await asyncio.sleep(0.6)
             await seat.until_state("ready")
     assert (await get_account(seat.b, seat.caller, seat.account_id)).cash == Decimal("100012.38")
+    booked = await seat.b.db.tuples(
+        "SELECT description FROM ledger_entry WHERE kind IN ('fee', 'dividend') ORDER BY id"
+    )
+    assert booked == [("TAF fee",), ("AAPL: DIV",)]
     await seat.books_add_up()
 
 

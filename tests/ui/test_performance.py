@@ -18,9 +18,11 @@ from starkmatter.portfolio.opening import deposit
 from starkmatter.portfolio.records import DayValue, FlowView, Performance
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.ui.figures import return_figure, value_figure
+from starkmatter.ui.risk_words import RISK_WORDS
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.performance import PerformanceState, first_day_of
 from starkmatter.ui.state.returns import day_rows, month_rows, returns_row
+from starkmatter.ui.state.risk import BAD_RATE
 from starkmatter.ui.why import why_they_differ
 from starkmatter.version import ROOT_DIR
 from tests.builders import OPENS_AT, RUN_ID, open_clock, quote
@@ -112,6 +114,34 @@ async def test_dates_that_make_no_period_are_refused_and_the_page_stays(
     assert page.figures["twr"] == "−0.44 %"
     await page.choose_period("All")
     assert page.problem == ""
+
+
+async def test_risk_is_shown_with_reasons_where_nothing_can_be_said(page: PerformanceState) -> None:
+    rows = {row["title"]: row for row in page.risk}
+    assert len(rows) == len(RISK_WORDS) == 14
+    assert rows["Deepest drawdown"]["value"] == "−10.00 %"
+    assert rows["Volatility"]["value"].endswith(" %")
+    assert page.falls[0] | {"depth": "−10.00 %", "down": "1 day", "back": "not yet"} == page.falls[0]
+    assert page.risk_notes[0].startswith("Over 5 days that have closed, Feb 26, 2021 to Mar 4, 2021.")
+    assert "say little" in page.risk_notes[1]
+    assert page.charts["windows"] == {}
+    assert not any("nan" in value.lower() for row in page.risk for value in (row["value"],))
+
+
+async def test_another_risk_free_rate_counts_and_what_is_none_is_refused(page: PerformanceState) -> None:
+    def sharpe() -> str:
+        return next(row["value"] for row in page.risk if row["title"] == "Sharpe ratio")
+
+    before = sharpe()
+    await page.choose_rate({"rate": "5"})
+    assert (page.problem, page.asked["rate"]) == ("", "5")
+    assert sharpe() != before
+    for text in ("soon", "51", "-6", "NaN", "Infinity"):
+        await page.choose_rate({"rate": text})
+        assert page.problem == BAD_RATE
+        assert page.asked["rate"] == "5"
+    await page.choose_rate({"rate": ""})
+    assert (page.problem, sharpe()) == ("", before)
 
 
 async def test_what_is_no_choice_changes_nothing(page: PerformanceState) -> None:

@@ -1,7 +1,9 @@
 """How an account did and what it consists of, as JSON and as CSV."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -9,16 +11,18 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
-from starkmatter.api.csv_text import Cell, csv_text, ratio
-from starkmatter.api.schemas_portfolio import AllocationOut, PerformanceOut
+from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
+from starkmatter.api.schemas_portfolio import AllocationOut, ExplanationOut, PerformanceOut, RiskOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
+from starkmatter.portfolio.explaining import explain_change
+from starkmatter.portfolio.exporting import beancount_text, json_lines, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
 
-CSV = "text/csv; charset=utf-8"
 DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
 ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
 
@@ -50,7 +54,33 @@ async def performance_csv(
     for day in found.days:
         ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
         rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
-    return Response(csv_text(rows), media_type=CSV, headers=_download("performance", account_id))
+    return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", account_id))
+
+
+@router.get("/portfolio/explain")
+async def explain(
+    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None
+) -> ExplanationOut:
+    """Where the change in value of the same period came from: steps that sum to it, gains by symbol, ledger entries."""
+    return ExplanationOut.model_validate(await explain_change(b, caller, account_id, start=start, end=end))
+
+
+@router.get("/portfolio/risk")
+async def risk(
+    caller: Signed,
+    b: B,
+    account_id: UUID,
+    start: date | None = None,
+    end: date | None = None,
+    benchmark: Symbol = None,
+    risk_free: Annotated[Decimal, Query(description="A yearly rate: 0.04 is 4 %")] = Decimal(0),
+    window: Annotated[int, Query(description="Days of the windows, 10 to 252")] = WINDOW_DAYS,
+) -> RiskOut:
+    """Volatility, drawdowns, ratios and tails of the same period's closed days; a null says why in `reason`."""
+    found = await measure_risk(
+        b, caller, account_id, start=start, end=end, benchmark=benchmark, risk_free=risk_free, window_days=window
+    )
+    return RiskOut.model_validate(found)
 
 
 @router.get("/portfolio/allocation")
@@ -66,8 +96,31 @@ async def ledger_csv(account_id: UUID, caller: Signed, b: B) -> StreamingRespons
     """The account's whole journal, the newest entry first, one row per posting."""
     await get_account(b, caller, account_id)
     return StreamingResponse(
-        _ledger_pages(b, caller, account_id), media_type=CSV, headers=_download("ledger", account_id)
+        _ledger_pages(b, caller, account_id), media_type=CSV, headers=download_of("ledger", account_id)
     )
+
+
+@router.get(
+    "/accounts/{account_id}/ledger.beancount", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
+)
+async def ledger_beancount(account_id: UUID, caller: Signed, b: B) -> Response:
+    """The account's whole journal as a beancount file, which ends with its balances."""
+    account, entries = await whole_journal(b, caller, account_id)
+    text = await asyncio.to_thread(beancount_text, account, entries)
+    headers = download_of("ledger", account_id, "beancount")
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/accounts/{account_id}/ledger.jsonl",
+    response_class=Response,
+    responses={200: {"content": {"application/jsonl": {}}}},
+)
+async def ledger_json_lines(account_id: UUID, caller: Signed, b: B) -> Response:
+    """The account's whole journal, the oldest entry first, one JSON object a line."""
+    _, entries = await whole_journal(b, caller, account_id)
+    text = await asyncio.to_thread(lambda: b"".join(json_lines(entries)))
+    return Response(text, media_type="application/jsonl", headers=download_of("ledger", account_id, "jsonl"))
 
 
 async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncIterator[str]:
@@ -83,7 +136,3 @@ async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncI
         if len(entries) < MAX_LIMIT:
             return
         before = entries[-1].id
-
-
-def _download(what: str, account_id: UUID) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="starkmatter-{what}-{account_id}.csv"'}

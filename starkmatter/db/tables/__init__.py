@@ -15,6 +15,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     fx,
     guarding,
     lending,
+    lots,
     market,
     news,
     oidc,

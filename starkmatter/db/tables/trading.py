@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-from starkmatter.db.columns import QTY, instant_column, money_column, price_column, qty_column, reference_column
+from starkmatter.db.columns import MONEY, QTY, instant_column, money_column, price_column, qty_column, reference_column
 
 
 class Account(SQLModel, table=True):
@@ -279,3 +279,24 @@ class EquitySnapshot(SQLModel, table=True):
     equity: Decimal = money_column()
     cash: Decimal = money_column()
     net_deposits: Decimal = money_column()
+
+
+class AccountClose(SQLModel, table=True):
+    """An account's positions at the instant of its snapshot at a close: `worths[n]` is what `qtys[n]` shares of
+    `symbols[n]` were worth. `entry_id` is the newest ledger entry it knows, 0 for none.
+    """
+
+    __tablename__ = "account_close"
+    __table_args__ = (
+        CheckConstraint(
+            "cardinality(symbols) = cardinality(qtys) AND cardinality(symbols) = cardinality(worths)",
+            name="account_close_columns_are_as_long",
+        ),
+    )
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    venue_at: datetime = instant_column(primary_key=True)
+    entry_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    symbols: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    qtys: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
+    worths: list[Decimal] = Field(sa_column=Column(ARRAY(MONEY), nullable=False))

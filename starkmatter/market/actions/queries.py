@@ -11,6 +11,11 @@ SELECT symbol, ex_on, amount, currency, pay_on, provider FROM corporate_dividend
  WHERE symbol = %(symbol)s ORDER BY ex_on
 """
 
+DIVIDENDS_OF: LiteralString = """
+SELECT symbol, ex_on, amount, currency, pay_on, provider FROM corporate_dividend
+ WHERE symbol = ANY (%(symbols)s) ORDER BY symbol, ex_on
+"""
+
 EARNINGS: LiteralString = """
 SELECT symbol, reports_on, hour, estimated, provider FROM earnings_date WHERE symbol = %(symbol)s ORDER BY reports_on
 """

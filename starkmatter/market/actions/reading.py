@@ -58,6 +58,16 @@ async def load_actions(db: Database, venue: Venue, symbol: str) -> Actions:
     )
 
 
+async def load_dividends(db: Database, venue: Venue, symbols: Sequence[str]) -> dict[str, list[Dividend]]:
+    """The known dividends of several symbols, oldest first, also those announced; the replay knows none."""
+    if venue != "market" or not symbols:
+        return {}
+    found: dict[str, list[Dividend]] = {}
+    for one in await db.all(Dividend, queries.DIVIDENDS_OF, {"symbols": list(symbols)}):
+        found.setdefault(one.symbol, []).append(one)
+    return found
+
+
 async def load_adjusted(
     db: Database,
     venue: Venue,

@@ -133,10 +133,10 @@ def segment(
     )
 
 
-def download(href: rx.Var, label: str) -> rx.Component:
+def download(href: rx.Var, label: str, text: str = "CSV") -> rx.Component:
     """A button that saves what REST answers; the router would look for a page of that name instead."""
     return rx.el.a(
-        "CSV",
+        text,
         href=href,
         class_name="btn tiny",
         download=True,

@@ -2,6 +2,8 @@
 
 import reflex as rx
 
+from starkmatter.portfolio.risk import WINDOW_DAYS
+from starkmatter.ui.components.explaining import explain_button, explain_drawer
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
     download,
@@ -15,6 +17,7 @@ from starkmatter.ui.components.parts import (
     td,
     th,
 )
+from starkmatter.ui.components.risk import falls_table, rate_form, risk_table
 from starkmatter.ui.live.components import Figure
 from starkmatter.ui.pages.portfolio import PAGES
 from starkmatter.ui.state.frame import FrameState
@@ -34,6 +37,7 @@ def performance() -> rx.Component:
             problem_note(state.problem),
             _question(),
             rx.cond(state.ready, _answer(), _waiting()),
+            explain_drawer(),
         ),
         on_order=[state.load],
         heading="Performance",
@@ -97,8 +101,25 @@ def _answer() -> rx.Component:
             ),
         ),
         panel("Why do they differ?", _why(), class_name="w7"),
-        panel("This period, " + FrameState.account["currency"], _sums(), class_name="w5"),
+        panel("This period, " + FrameState.account["currency"], _sums(), extra=explain_button(), class_name="w5"),
         rx.cond(state.figures["first_close"] == "", _drawings()),
+        rx.cond(
+            state.figures["first_close"] == "",
+            rx.fragment(
+                panel("Risk", risk_table(), extra=rate_form(), class_name="w7"),
+                rx.el.div(
+                    panel("Deepest falls", falls_table()),
+                    rx.cond(
+                        state.charts["windows"].length() > 0,
+                        panel(
+                            f"Windows of {WINDOW_DAYS} days",
+                            _drawn("windows", "windows_label", RETURN_HEIGHT),
+                        ),
+                    ),
+                    class_name="grid w5",
+                ),
+            ),
+        ),
         panel("By symbol", _parts(state.symbols, "Parts by symbol"), class_name="w6"),
         panel("By sector", _parts(state.sectors, "Parts by sector"), class_name="w6"),
         panel("Day by day", _days(), class_name="w12"),

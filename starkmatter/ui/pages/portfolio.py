@@ -22,7 +22,13 @@ from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.pages import PortfolioState
 
-PAGES = [("Overview", "/portfolio"), ("Performance", "/portfolio/performance")]
+PAGES = [
+    ("Overview", "/portfolio"),
+    ("Performance", "/portfolio/performance"),
+    ("Lots", "/portfolio/lots"),
+    ("Realized gains", "/portfolio/gains"),
+    ("Income", "/portfolio/income"),
+]
 
 
 def portfolio() -> rx.Component:
@@ -42,9 +48,7 @@ def portfolio() -> rx.Component:
                 panel(
                     "Ledger",
                     _ledger(),
-                    extra=download(
-                        "/api/v1/accounts/" + FrameState.account["id"] + "/ledger.csv", "Download the ledger as CSV"
-                    ),
+                    extra=_downloads("/api/v1/accounts/" + FrameState.account["id"] + "/ledger"),
                     class_name="w12",
                 ),
                 class_name="grid dash",
@@ -53,6 +57,15 @@ def portfolio() -> rx.Component:
         on_order=[PortfolioState.load, BrokerState.load],
         on_pulse=[BrokerState.load],
         steady=True,
+    )
+
+
+def _downloads(at: rx.Var) -> rx.Component:
+    return rx.el.span(
+        download(at + ".csv", "Download the ledger as CSV"),
+        download(at + ".jsonl", "Download the ledger as JSON lines", "JSON lines"),
+        download(at + ".beancount", "Download the ledger for beancount", "Beancount"),
+        class_name="downloads",
     )
 
 

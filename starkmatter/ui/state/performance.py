@@ -1,5 +1,6 @@
 """The performance page: which period against which benchmark, and what came of it."""
 
+import asyncio
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import reflex as rx
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import StarkMatterError
@@ -15,11 +17,13 @@ from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.benchmark import list_benchmarks
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.records import Performance
+from starkmatter.portfolio.risk import Risk, risk_of
 from starkmatter.portfolio.valuation import clock_or_none
-from starkmatter.ui.figures import return_figure, value_figure
+from starkmatter.ui.figures import return_figure, value_figure, windows_figure
 from starkmatter.ui.state.frame import chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.returns import NO_RETURNS, csv_address, day_rows, month_rows, parts_of, returns_row
+from starkmatter.ui.state.risk import BAD_RATE, fall_rows, rate_of, risk_head, risk_rows
 from starkmatter.ui.state.rows import Row
 from starkmatter.ui.why import why_they_differ
 
@@ -33,15 +37,18 @@ class PerformanceState(rx.State):
     """Returns, charts, months and parts of the chosen account."""
 
     ready: bool = False
-    asked: Row = {"period": "All", "start": "", "end": "", "benchmark": ""}
+    asked: Row = {"period": "All", "start": "", "end": "", "benchmark": "", "rate": "0"}
     benchmarks: list[Row] = []
     figures: Row = NO_RETURNS
     why: list[str] = []
-    charts: dict[str, dict] = {"value": {}, "returns": {}}
+    charts: dict[str, dict] = {"value": {}, "returns": {}, "windows": {}}
     months: list[Row] = []
     days: list[Row] = []
     symbols: list[Row] = []
     sectors: list[Row] = []
+    risk: list[Row] = []
+    falls: list[Row] = []
+    risk_notes: list[str] = []
     missing: list[str] = []
     problem: str = ""
     _benchmarks_of: str = ""
@@ -80,6 +87,17 @@ class PerformanceState(rx.State):
             self.asked = {**self.asked, "benchmark": symbol}
             await self._read()
 
+    @rx.event
+    @allow("user")
+    async def choose_rate(self, form: dict[str, str]) -> None:
+        """Measure risk against another yearly risk-free rate, in percent."""
+        text = str(form.get("rate", "")).strip()
+        if rate_of(text) is None:
+            self.problem = BAD_RATE
+            return
+        self.asked = {**self.asked, "rate": text or "0"}
+        await self._read()
+
     async def _read(self) -> None:
         b, caller = backends(), await caller_of(self)
         try:
@@ -92,10 +110,13 @@ class PerformanceState(rx.State):
             found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
             parts = await allocate(b, caller, account_id)
             clock = await clock_or_none(b, venue)
+            rate = rate_of(self.asked["rate"]) or ZERO
+            risk = await asyncio.to_thread(risk_of, found, clock, risk_free=rate)
         except StarkMatterError as error:
             self.problem = error.text
             return
         self._show(found, clock.next_close if clock else None)
+        self._show_risk(risk)
         self.figures["csv"] = csv_address(
             {"account_id": account_id, "start": start, "end": end, "benchmark": benchmark}
         )
@@ -122,6 +143,11 @@ class PerformanceState(rx.State):
         whole = await measure_performance(b, caller, account_id, benchmark="")
         return first_day_of(period, exchange_day(whole.end_at)), None
 
+    def _show_risk(self, risk: Risk) -> None:
+        self.risk, self.falls = risk_rows(risk), fall_rows(risk)
+        self.risk_notes = [risk_head(risk), *risk.notes] if risk.days else risk.notes
+        self.charts = {**self.charts, "windows": windows_figure(risk) if len(risk.windows) > 1 else {}}
+
     def _show(self, found: Performance, next_close: datetime | None) -> None:
         # The opening and this moment alone: no day has closed yet.
         fresh = found.since_opening and len(found.days) <= 2 and next_close is not None
@@ -133,6 +159,7 @@ class PerformanceState(rx.State):
         self.charts = {
             "value": value_figure(found.days) if drawn else {},
             "returns": return_figure(found.days, against) if drawn else {},
+            "windows": {},
         }
 
 

@@ -22,7 +22,7 @@ NO_RETURNS: Row = dict.fromkeys(
     show.NOTHING,
 ) | dict.fromkeys(
     ("twr_dir", "mwr_dir", "simple_dir", "pl_dir", "benchmark_dir", "twr_year", "mwr_year", "benchmark_name",
-     "depth_when", "start", "end", "from", "first_close", "value_label", "return_label", "csv"),
+     "depth_when", "start", "end", "from", "first_close", "value_label", "return_label", "windows_label", "csv"),
     "",
 )  # fmt: skip
 
@@ -58,6 +58,7 @@ def returns_row(found: Performance, first_close: datetime | None) -> Row:
         "first_close": f"{_minute(first_close)} ET" if first_close else "",
         "value_label": _value_label(found),
         "return_label": _return_label(found),
+        "windows_label": "Volatility, Sharpe ratio and beta of the days before each day.",
     }
 
 

@@ -1,0 +1,140 @@
+"""The ledger's entries about shares as events of a lot book, in the order of days and then of booking.
+
+A fill is a trade at what it moved in cash, fees included. Shares that came or went without one (brought in with an
+account, or adjusted to a broker's book) arrive or leave without a gain.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from starkmatter.domain.lot_book import LotBook
+from starkmatter.domain.lots import LotArrival, LotError, LotPick, LotTrade, LotTransfer, spread
+from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice
+
+DEFAULT_METHOD: AccountMethod = "fifo"
+OUTSIDE = "outside"
+PICKS_DO_NOT_FIT = "The lots picked"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One holding leg of an entry. `cash` is a fill's, signed; `worth` what the entry says that came shares are worth.
+
+    `residue` is the holding's cost less its realized result, as it is now; None for a fill.
+    """
+
+    id: int
+    account_id: UUID
+    kind: str
+    venue_at: datetime
+    symbol: str
+    signed_qty: Decimal
+    cash: Decimal
+    worth: Decimal
+    residue: Decimal | None
+
+    @property
+    def on(self) -> date:
+        return exchange_day(self.venue_at)
+
+    @property
+    def is_trade(self) -> bool:
+        return self.kind == "fill"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What was said about lots: the methods of accounts, oldest first, and picks by ledger entry."""
+
+    methods: Sequence[MethodChoice]
+    picks: Mapping[int, tuple[LotPick, ...]]
+
+    def method_of(self, account_id: UUID, entry_id: int) -> AccountMethod:
+        """How a sale of that entry finds its lots, unless they were picked."""
+        said = [one.method for one in self.methods if one.account_id == account_id and one.after_entry_id < entry_id]
+        return said[-1] if said else DEFAULT_METHOD
+
+
+def in_order(moves: Iterable[Move]) -> list[Move]:
+    """By the exchange's day, then as booked: a fill that a broker tells of late counts on its own day."""
+    return sorted(moves, key=lambda one: (one.on, one.id))
+
+
+def costs_of_arrivals(moves: Sequence[Move]) -> dict[tuple[int, str], Decimal]:
+    """What shares that came without a trade had cost, by entry and symbol.
+
+    Cost is never made nor lost: what a position costs now, less what it realized, plus the cash of all its fills, is
+    what came with such shares; several arrivals share it by quantity. Where shares also left without a trade that sum
+    says nothing any more: then they cost what they were booked at.
+    """
+    cash: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
+    held: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
+    others: dict[tuple[UUID, str], list[Move]] = defaultdict(list)
+    left: set[tuple[UUID, str]] = set()
+    for move in moves:
+        key = move.account_id, move.symbol
+        if move.is_trade:
+            cash[key] += move.cash
+        else:
+            others[key].append(move)
+            if held[key] * move.signed_qty < 0:
+                left.add(key)
+        held[key] += move.signed_qty
+    found: dict[tuple[int, str], Decimal] = {}
+    for key, moved in others.items():
+        residue = moved[-1].residue
+        if residue is None or key in left:
+            found |= {(one.id, one.symbol): one.worth for one in moved}
+            continue
+        parts = spread(residue + cash[key], [abs(one.signed_qty) for one in moved])
+        found |= {(one.id, one.symbol): part for one, part in zip(moved, parts, strict=True)}
+    return found
+
+
+def tell(book: LotBook, moves: Sequence[Move], choices: Choices, costs: Mapping[tuple[int, str], Decimal]) -> list[str]:
+    """Apply the moves to the book; what could not be done as it was said, or is not known, in sentences."""
+    notes: list[str] = []
+    for move in moves:
+        if move.is_trade:
+            _trade(book, move, choices, notes)
+        else:
+            _arrive_or_leave(book, move, costs.get((move.id, move.symbol), move.worth), notes)
+    return notes
+
+
+def trade_of(move: Move, choices: Choices) -> LotTrade:
+    """A fill as the book takes it."""
+    picks = choices.picks.get(move.id, ())
+    method = "specific" if picks else choices.method_of(move.account_id, move.id)
+    account = str(move.account_id)
+    return LotTrade(str(move.id), account, move.symbol, move.on, move.signed_qty, move.cash, method, picks)
+
+
+def _trade(book: LotBook, move: Move, choices: Choices, notes: list[str]) -> None:
+    try:
+        book.apply(trade_of(move, choices))
+    except LotError as error:
+        notes.append(f"{PICKS_DO_NOT_FIT} for the sale of {move.symbol} on {move.on} do not fit any more: {error}")
+        book.apply(trade_of(move, Choices(choices.methods, {})))
+
+
+def _arrive_or_leave(book: LotBook, move: Move, cost: Decimal, notes: list[str]) -> None:
+    account = str(move.account_id)
+    held = sum((lot.signed_qty for lot in book.open_lots(account, move.symbol)), ZERO)
+    leaving = min(abs(move.signed_qty), abs(held)) if held * move.signed_qty < 0 else ZERO
+    if leaving:
+        book.apply(LotTransfer(account, f"{OUTSIDE}:{move.id}", move.symbol, leaving))
+        notes.append(f"{plain(leaving)} {move.symbol} left without a trade on {move.on}: no gain is counted.")
+    arriving = move.signed_qty + leaving if move.signed_qty < 0 else move.signed_qty - leaving
+    if arriving:
+        book.apply(LotArrival(str(move.id), account, move.symbol, move.on, arriving, cost))
+        notes.append(
+            f"{plain(abs(arriving))} {move.symbol} came without a trade on {move.on}: when they were bought is not "
+            "known here, so they count from that day."
+        )

@@ -1,0 +1,67 @@
+"""Every SQL statement about tax lots."""
+
+from starkmatter.accounts.sharing.queries import MAY_SEE
+
+# The accounts of one taxpayer in one world that the caller may see: one market, one run of it, one kind of money.
+TOGETHER = f"""
+SELECT a.id, a.name, a.user_id = %(user)s AS own
+  FROM account a JOIN account one ON one.id = %(account)s
+ WHERE a.user_id = one.user_id AND a.venue = one.venue AND a.mode = one.mode
+   AND a.run_id IS NOT DISTINCT FROM one.run_id AND {MAY_SEE}
+ ORDER BY a.created_at, a.id
+"""
+
+# How far the books of these accounts and the choices about their lots have come: nothing of it ever changes or goes.
+POSITION = """
+SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
+       (SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
+       (SELECT count(*) FROM lot_method WHERE account_id = ANY (%(accounts)s)),
+       (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s))
+"""
+
+# What moved shares, in the order of its booking: `cash` with fees, `worth` what shares that came without a trade were
+# booked at, `residue` what such shares cost by what is held and realized now (see `events.costs_of_arrivals`).
+MOVES = """
+SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
+       coalesce(money.cash, 0) AS cash, coalesce(money.worth, 0) AS worth,
+       h.cost_basis - h.realized_pl AS residue
+  FROM ledger_entry e
+  JOIN account a ON a.id = e.account_id
+ CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
+ CROSS JOIN LATERAL (
+       SELECT sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash') AS cash,
+              sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency) AS worth
+         FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)) AS money
+  LEFT JOIN holding h ON e.kind <> 'fill' AND h.account_id = e.account_id AND h.symbol = held.commodity
+ WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
+   AND held.account = 'assets:holding' AND held.amount <> 0
+ ORDER BY e.id
+"""
+
+ENTRIES_AFTER = """
+SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND id > %(after)s AND id <= %(upto)s
+"""
+
+METHODS = """
+SELECT id, account_id, method, after_entry_id, venue_at, chosen_at FROM lot_method
+ WHERE account_id = ANY (%(accounts)s) ORDER BY id
+"""
+
+PICKS = """
+SELECT DISTINCT ON (entry_id) entry_id, lots, qtys FROM lot_pick
+ WHERE account_id = ANY (%(accounts)s) ORDER BY entry_id, id DESC
+"""
+
+LOCK_OWN = "SELECT closed_at IS NOT NULL FROM account WHERE id = %(account)s AND user_id = %(user)s FOR UPDATE"
+
+LAST_ENTRY = "SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = %(account)s"
+
+PUT_METHOD = """
+INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at)
+VALUES (%(account)s, %(method)s, %(after)s, %(venue_at)s, %(now)s)
+"""
+
+PUT_PICK = """
+INSERT INTO lot_pick (account_id, entry_id, lots, qtys, venue_at, chosen_at)
+VALUES (%(account)s, %(entry)s, %(lots)s, %(qtys)s, %(venue_at)s, %(now)s)
+"""

@@ -1,0 +1,167 @@
+"""Lots, realized gains, income and the explanation of a change, as somebody who traded finds them in a browser."""
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.axe import THEMES, violations
+from tests.browser.names import NAMELESS
+from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
+from tests.portfolio.history import give_past, market_past
+from tests.security.product import COOKIE, Person, Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+PICTURES = os.environ.get("STARKMATTER_PICTURES")
+PAGES = ("/portfolio/lots", "/portfolio/gains", "/portfolio/income", "/portfolio/performance")
+ORDERS = ("buy AAPL 10", "buy MSFT 7", "sell AAPL 4", "buy AAPL 3", "sell MSFT 7")
+FILL_WITHIN_SECS = 90
+
+
+@pytest.fixture(scope="module")
+def trader(product: Product) -> Person:
+    """Somebody with half a year behind them who trades today."""
+    person = product.person("trader")
+    with product.client(person) as http:
+        account = http.post("/api/v1/accounts", json={"name": "Trading", "cash": "100000"}).json()["id"]
+        with product.database() as stored:
+            row = stored.execute(
+                "SELECT min(venue_at) FROM equity_snapshot WHERE account_id = %s", (UUID(account),)
+            ).fetchone()
+            assert row is not None
+            days = market_past(stored, 120, row[0])
+            give_past(stored, UUID(account), days, opened_at=days[0].closes_at - timedelta(hours=5))
+        for number, (side, symbol, qty) in enumerate(text.split() for text in ORDERS):
+            body = {"account_id": account, "symbol": symbol, "side": side, "type": "market", "qty": qty}
+            body |= {"time_in_force": "day", "acknowledge": ["wash_sale", "good_faith", "duplicate"]}
+            answer = http.post("/api/v1/orders", json=body, headers={"idempotency-key": f"lots-{person.id}-{number}"})
+            assert answer.status_code == 201, answer.text
+            until = time.monotonic() + FILL_WITHIN_SECS
+            while http.get(f"/api/v1/orders/{answer.json()['id']}").json()["status"] != "filled":
+                assert time.monotonic() < until, "the order did not fill"
+                time.sleep(0.3)
+    return person
+
+
+@pytest.fixture
+def window(product: Product, trader: Person, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """Their window, of the size the test asks for; its console stays silent."""
+    url = f"http://localhost:{product.instance.port}"
+    opened = Walk.begin(browser, url, size=getattr(request, "param", None))
+    opened.context.add_cookies([{"name": COOKIE, "value": trader.token, "url": url}])
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
+def test_lots_and_gains_are_found_and_the_method_is_changed(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio")
+    tabs = page.get_by_role("navigation", name="Portfolio pages")
+    tabs.get_by_role("link", name="Lots").click()
+    page.wait_for_url("**/portfolio/lots**", timeout=15 * SECS)
+    window.settle()
+    lots = page.get_by_role("region", name="Open lots")
+    expect(lots.locator("tbody tr")).to_have_count(2)
+    expect(lots).to_contain_text("AAPL")
+    expect(lots).to_contain_text("long from")
+    page.get_by_role("group", name="How sales find their lots").get_by_role("button", name="Highest cost first").click()
+    expect(page.get_by_role("status").filter(has_text="From now on")).to_be_visible(timeout=10 * SECS)
+    expect(page.get_by_role("region", name="Changes of the method")).to_contain_text("Highest cost first")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the lots as CSV").click()
+    assert waiting.value.suggested_filename.startswith("starkmatter-lots-")
+    tabs.get_by_role("link", name="Realized gains").click()
+    page.wait_for_url("**/portfolio/gains**", timeout=15 * SECS)
+    window.settle()
+    expect(page.get_by_role("region", name="Sales of the year").locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_text("Form 8949")).to_be_visible()
+
+
+def test_the_lots_of_a_sale_of_today_are_chosen(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio/gains")
+    sales = page.get_by_role("region", name="Sales of today")
+    sales.get_by_role("button", name="Choose the lots of 4 AAPL").click()
+    drawer = page.get_by_role("dialog", name="Choose lots")
+    expect(drawer.get_by_role("textbox")).to_have_count(1, timeout=10 * SECS)
+    drawer.get_by_role("textbox").fill("3")
+    drawer.get_by_role("button", name="Take these lots").click()
+    expect(drawer.get_by_role("alert")).to_contain_text("add up to 3, but 4 are closed", timeout=10 * SECS)
+    for theme in THEMES:
+        assert violations(page, theme) == []
+        _look(window, f"choose-{theme}")
+    drawer.get_by_role("textbox").fill("4")
+    drawer.get_by_role("button", name="Take these lots").click()
+    expect(drawer).to_have_count(0, timeout=10 * SECS)
+    expect(sales).to_contain_text("picked")
+
+
+def test_a_change_is_explained_down_to_its_entries_and_closed_by_escape(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio/performance")
+    page.get_by_role("group", name="Period").get_by_role("button", name="1W").click()
+    page.get_by_role("button", name="Explain").click()
+    drawer = page.get_by_role("dialog", name="Where the change came from")
+    expect(drawer.get_by_role("row", name="Fees")).to_be_visible(timeout=10 * SECS)
+    drawer.get_by_role("button", name="MSFT").click()
+    entries = drawer.get_by_role("region", name="Ledger entries behind it")
+    expect(entries).to_contain_text("Bought 7 MSFT")
+    expect(entries).to_contain_text("Sold 7 MSFT")
+    assert page.evaluate(NAMELESS) == []
+    assert drawer.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    for theme in THEMES:
+        assert violations(page, theme) == []
+        _look(window, f"explain-{theme}")
+    page.set_viewport_size(PHONE)
+    assert drawer.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    _look(window, "explain-phone")
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], indirect=True, ids=["desk", "phone"])
+@pytest.mark.parametrize("path", PAGES)
+def test_the_pages_fit_can_be_read_and_stand_named(window: Walk, path: str) -> None:
+    window.open(path)
+    size = window.page.viewport_size
+    assert size is not None
+    wide = window.page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
+    assert wide <= size["width"]
+    assert window.page.evaluate(NAMELESS) == []
+    for theme in THEMES:
+        assert violations(window.page, theme) == []
+        _look(window, f"{path.rsplit('/', 1)[1]}-{size['width']}-{theme}")
+
+
+def test_risk_is_shown_with_what_it_means_and_against_another_rate(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio/performance")
+    risk = page.get_by_role("region", name="Figures of risk")
+    expect(risk.locator("tbody tr")).to_have_count(14)
+    sharpe = risk.get_by_role("row", name="Sharpe ratio")
+    before = sharpe.locator("td").inner_text()
+    page.get_by_label("Risk-free rate, % a year").fill("5")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(sharpe.locator("td")).not_to_have_text(before, timeout=10 * SECS)
+    expect(page.get_by_role("img", name="Volatility, Sharpe ratio and beta")).to_be_visible(timeout=20 * SECS)
+
+
+def _look(window: Walk, name: str) -> None:
+    """A picture for whoever wants to see it (STARKMATTER_PICTURES=folder)."""
+    if PICTURES:
+        main = window.page.locator("main")
+        height = main.evaluate("(one) => one.scrollHeight")
+        before = window.page.viewport_size
+        assert before is not None
+        if not name.startswith(("explain", "choose")):
+            window.page.set_viewport_size({"width": before["width"], "height": min(height + 160, 4_000)})
+        window.page.wait_for_timeout(400)
+        window.page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+        window.page.set_viewport_size(before)
