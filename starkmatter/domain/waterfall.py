@@ -168,7 +168,7 @@ def _take(
             _adjust(entry, position, symbol, qty, sums, ids, notes)
         else:
             position.trade(qty, paid)
-        paid = ZERO
+            paid = ZERO
     elif moved:
         for symbol, qty in moved:
             positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO)).qty += qty
