@@ -29,12 +29,12 @@ class NewAccount(Request):
     kind: AccountKind = Field("cash", description="Whether it may borrow money and shares; it stays with the account.")
 
 
-class Reset(Request):
+class NewBeginning(Request):
     confirm: str = Field(max_length=MAX_TEXT, description="The account's name: it ends and begins anew.")
     cash: Figure | None = Field(None, description="What it begins with; left out, what was first paid in.")
 
 
-class Fork(Request):
+class NewBranch(Request):
     name: str = Field(max_length=MAX_TEXT)
     on: Annotated[date | None, BeforeValidator(_filled_in)] = Field(
         None, description="As it was at the close of this day; left out, as it is now."

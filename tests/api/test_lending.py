@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from starkmatter.accounts.sharing.service import share_account
 from tests.api.conftest import Api
 from tests.builders import quote
 
@@ -69,6 +70,8 @@ async def test_the_margin_of_others_and_of_cash_accounts_is_not_found(api: Api) 
     assert (await other.http.get(f"/api/v1/accounts/{mine['id']}/margin")).status_code == 404
     assert (await api.http.get(f"/api/v1/accounts/{api.desk.account_id}/margin")).status_code == 404
     assert (await api.http.get(f"/api/v1/accounts/{UUID(int=0)}/margin")).status_code == 404
+    await share_account(api.desk.b, api.desk.caller, UUID(mine["id"]), other.desk.caller.email, "view")
+    assert (await other.http.get(f"/api/v1/accounts/{mine['id']}/margin")).status_code == 200
 
 
 async def test_an_account_is_branched_and_begun_anew_over_rest(api: Api) -> None:

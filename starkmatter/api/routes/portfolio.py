@@ -12,12 +12,12 @@ from starkmatter.api.schemas_trading import (
     BrokerOut,
     Deposit,
     EntryOut,
-    Fork,
     MarginCallOut,
     MarginOut,
     NewAccount,
+    NewBeginning,
+    NewBranch,
     PositionOut,
-    Reset,
 )
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput, NotFound
@@ -65,7 +65,7 @@ async def account(account_id: UUID, caller: Signed, b: B) -> AccountOut:
 
 
 @router.post("/accounts/{account_id}/reset", status_code=201)
-async def reset(account_id: UUID, body: Reset, caller: Signed, b: B) -> AccountOut:
+async def reset(account_id: UUID, body: NewBeginning, caller: Signed, b: B) -> AccountOut:
     """Close a paper account for good, open orders canceled first, and begin anew under its name; the new account.
 
     The former one is kept and can be read. `confirm` has to be its name.
@@ -74,7 +74,7 @@ async def reset(account_id: UUID, body: Reset, caller: Signed, b: B) -> AccountO
 
 
 @router.post("/accounts/{account_id}/fork", status_code=201)
-async def fork(account_id: UUID, body: Fork, caller: Signed, b: B) -> AccountOut:
+async def fork(account_id: UUID, body: NewBranch, caller: Signed, b: B) -> AccountOut:
     """Open a paper account with the cash and shares that this one has, or had at the close of a former day."""
     return AccountOut.model_validate(
         await fork_account(b, caller, account_id, name=body.name, on=body.on, preset=body.preset)
