@@ -207,7 +207,7 @@ SELECT at, value, paid_in FROM (
 
 # Fees paid and dividends received after :after, up to and with :until.
 COSTS_AND_INCOME = f"""
-SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'expenses:fees'), 0),
+SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account LIKE 'expenses:%%'), 0),
        coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'income:dividends'), 0)
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)

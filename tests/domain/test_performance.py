@@ -311,7 +311,7 @@ def test_money_weighted_is_the_xirr_of_pyxirr_and_the_root_that_scipy_finds(acco
     # Floats find a root no more closely than their sum of present values is exact where it crosses zero.
     slope = fsum(-share * amount * exp(-root * share) for share, amount in shares)
     noise = fsum(abs(amount * exp(-root * share)) for share, amount in shares) * FLOAT_EPSILON
-    assume(noise < abs(slope) * 1e-11)
+    assume(noise < abs(slope) * 1e-12)
     found = brentq(worth, root - 0.5, root + 0.5, xtol=1e-15, rtol=1e-14)
     assert expm1(found) == pytest.approx(float(ours), rel=1e-9, abs=1e-9)
     assert yearly is not None
