@@ -314,7 +314,7 @@ def test_money_weighted_is_the_xirr_of_pyxirr_and_the_root_that_scipy_finds(acco
     assume(noise < abs(slope) * 1e-12)
     found = brentq(worth, root - 0.5, root + 0.5, xtol=1e-15, rtol=1e-14)
     assert expm1(found) == pytest.approx(float(ours), rel=1e-9, abs=1e-9)
-    assert yearly is not None
+    assume(yearly is not None)  # it gives up now and then, where scipy and we do not
     whole = expm1(log1p(yearly) * length.days / 365)
     assert whole == pytest.approx(float(ours), rel=1e-9, abs=1e-9)
 
@@ -325,7 +325,9 @@ def test_where_no_rate_is_told_there_is_none_or_more_than_one(account: list[Valu
     ours = money_weighted(account)
     length = account[-1].at - account[0].at
     shares = [((at - account[0].at) / length, float(amount)) for at, amount in dated(account)]
-    scan = [fsum(amount * exp(-at / 32 * share) for share, amount in shares) for at in range(-384, 385)]
+    # Beside the round rates: a root that lies on a step would change no sign.
+    steps = [at / 32 + 0.0071 for at in range(-384, 385)]
+    scan = [fsum(amount * exp(-at * share) for share, amount in shares) for at in steps]
     changes = sum(one * other < 0 for one, other in pairwise(scan))
     if isinstance(ours, Decimal) and ours > -1:
         assert changes == 1 or abs(log1p(float(ours))) > 11
