@@ -61,7 +61,7 @@ class Fill(NamedTuple):
 
 @dataclass
 class Held:
-    """Shares by average cost: `cost` is what those that are held cost, fees of their purchases included."""
+    """Shares by average cost, fees included: a short holding has what came in for it as its cost, both below zero."""
 
     qty: Decimal = ZERO
     cost: Decimal = ZERO
@@ -92,6 +92,7 @@ class Books:
     """Cash, holdings and orders of one account."""
 
     cash: Decimal
+    lends: bool = False
     moments: list[Moment] = field(default_factory=list)
     orders: dict[UUID, Known] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=lambda: defaultdict(Held))
@@ -195,19 +196,28 @@ class Books:
             assert left >= fill.qty, f"more than the quote showed: {fill}"
         # Cash moves by whole cents; six decimals are what the books keep of anything else.
         amount = (fill.qty * fill.price).quantize(MICRO, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
-        if fill.side == "buy":
-            self.cash -= amount + fill.fees
-            held.qty += fill.qty
-            held.cost += amount + fill.fees
-        else:
-            basis = held.cost if fill.qty == held.qty else held.cost * fill.qty / held.qty
-            basis = basis.quantize(MICRO, ROUND_HALF_UP)
-            self.cash += amount - fill.fees
-            held.qty -= fill.qty
-            held.cost -= basis
-            held.realized += amount - fill.fees - basis
-            assert fill.realized_pl.quantize(CENT) == (amount - fill.fees - basis).quantize(CENT)
-        assert held.qty >= 0
+        moved = -amount - fill.fees if fill.side == "buy" else amount - fill.fees
+        self.cash += moved
+        assert fill.realized_pl.quantize(CENT) == self._hold(held, fill, moved).quantize(CENT)
+        assert self.lends or held.qty >= 0
+
+    @staticmethod
+    def _hold(held: Held, fill: Fill, moved: Decimal) -> Decimal:
+        """Shares and cost after a fill that moved so much cash; what it realized. One through zero is two fills."""
+        signed = fill.qty if fill.side == "buy" else -fill.qty
+        against = held.qty and (held.qty > 0) != (signed > 0)
+        closing = min(abs(held.qty), fill.qty) if against else ZERO
+        for_closing = moved if closing == fill.qty else (moved * closing / fill.qty).quantize(MICRO, ROUND_HALF_UP)
+        basis = held.cost
+        if closing != abs(held.qty):
+            basis = (held.cost * closing / abs(held.qty)).quantize(MICRO, ROUND_HALF_UP) if closing else ZERO
+        elif not closing:
+            basis = ZERO
+        realized = for_closing - basis if closing else ZERO
+        held.qty += signed
+        held.cost += -basis - (moved - for_closing)
+        held.realized += realized
+        return realized
 
     def _judge(self, known: Known, fill: Fill) -> None:
         """Whether this order may have had this: its limit, its hour, its trigger, its amount, its fees."""
@@ -260,7 +270,8 @@ class Books:
     def agree(self, cash: Decimal, reserved: Decimal, holdings: list[tuple[str, Decimal, Decimal, Decimal]]) -> None:
         """The product's account is this one, to the last digit; nothing is spent or promised twice."""
         assert cash == self.cash, (cash, self.cash)
-        assert 0 <= reserved <= cash, (reserved, cash)
+        assert reserved >= 0
+        assert self.lends or reserved <= cash, (reserved, cash)
         assert reserved == sum((one.seen.reserved for one in self.orders.values()), ZERO)
         found = {symbol: tuple(figures) for symbol, *figures in holdings}
         assert found == {
@@ -276,7 +287,8 @@ class Books:
                 assert one.reserved == 0, one
             if one.status == "filled":
                 assert known.filled > 0
-            if one.side == "buy" and one.limit_price is not None and one.status not in ENDED and not one.held:
+            bounded = one.side == "buy" and one.limit_price is not None and one.status not in ENDED and not one.held
+            if bounded and not self.lends:
                 assert one.reserved >= (one.qty - known.filled) * one.limit_price, one
 
     def free_shares(self, symbol: str) -> Decimal:

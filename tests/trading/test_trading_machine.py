@@ -32,7 +32,19 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
-from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, SESSION, Desk, make_desk, open_clock, order, quote
+from tests.builders import (
+    ALL_READ,
+    CLOSES_AT,
+    OPENS_AT,
+    SESSION,
+    Desk,
+    make_account,
+    make_caller,
+    make_desk,
+    open_clock,
+    order,
+    quote,
+)
 from tests.trading.lossy import LossyDatabase
 from tests.trading.machine_books import CENT, ENDED, Books, Fill, Moment, Order
 
@@ -76,19 +88,23 @@ class Trading(RuleBasedStateMachine):
     """One person's days at the replay market."""
 
     world: World
+    kind = "cash"
 
     def __init__(self) -> None:
         super().__init__()
         self.run = self.world.run
         self.day, self.minute, self.state = 0, 10, "open"
-        self.books = Books(Decimal(100_000))
+        self.books = Books(Decimal(100_000), lends=self.kind == "margin")
         self.keys: list[tuple[OrderRequest, UUID]] = []
         self.heard = True  # Everything that was asked for has reached the broker.
         self.bids = dict(FIRST_BIDS)
         self.run(self._begin())
 
     async def _begin(self) -> None:
-        self.desk = await self.world.desk.person()
+        b = self.world.desk.b
+        caller = await make_caller(b.db, "trader")
+        account_id = await make_account(b.db, caller, kind=self.kind)
+        self.desk = Desk(b, self.world.desk.broker, caller, account_id, self.world.desk.clock)
         self.db = LossyDatabase(self.desk.b.db)
         self.desk.broker = PaperBroker(self.db, self.desk.b.cache, "replay")  # type: ignore[arg-type]
         await self.desk.broker.start()
@@ -166,16 +182,18 @@ class Trading(RuleBasedStateMachine):
         self._send("market", symbol, side, qty, "day", condition=condition)
 
     def _send(self, kind: str, symbol: str, side: str, qty: Decimal, tif: str, **more: Any) -> None:
-        request = OrderRequest(symbol, side, kind, qty, tif, **more)  # type: ignore[arg-type]
+        # Every other sale of a margin account may go below what is held.
+        short = self.kind == "margin" and side == "sell" and len(self.keys) % 2 == 0 and "order_class" not in more
+        request = OrderRequest(symbol, side, kind, qty, tif, allow_short=short, **more)  # type: ignore[arg-type]
         free, shares = self.books.cash - self._reserved(), self.books.free_shares(symbol)
         self.heard = False
         placed = self.run(self._submit(request, len(self.keys)))
         self.keys.append((request, placed.id))
         why = placed.reject_reason or ""
         DID[f"{kind} {tif} {placed.status}"] += 1
-        if "Buying power" in why and request.limit_price is not None:
+        if "Buying power" in why and request.limit_price is not None and not self.books.lends:
             assert free < (qty * request.limit_price).quantize(CENT) + CENT, why
-        if "You can sell" in why and request.order_class == "simple" and request.notional is None:
+        if "You can sell" in why and request.order_class == "simple" and request.notional is None and not short:
             assert shares < qty, (why, shares)
         self._check()
 
@@ -289,7 +307,7 @@ class Trading(RuleBasedStateMachine):
             self.run(deposit(self.desk.b, self.desk.caller, self.desk.account_id, cents * CENT))
         except InvalidInput:
             assert cents < 0
-            assert free < -cents * CENT
+            assert self.books.lends or free < -cents * CENT
         else:
             self.books.cash += cents * CENT
         self._check()
@@ -333,6 +351,8 @@ class Trading(RuleBasedStateMachine):
         rows = look.execute(FILLS, (*mine, list(self.books.fills)))
         for fill in sorted((Fill(*row) for row in rows), key=lambda fill: self.db.turns[fill.id]):
             self.books.take(fill)
+            if self.books.held[fill.symbol].qty < 0:
+                DID["short fills"] += 1
             DID["group fills" if self.books.orders[fill.order_id].seen.group_id else "fills"] += 1
         cash, reserved = look.execute(ACCOUNT, mine).fetchone() or (None, None)
         self.books.agree(cash, reserved, look.execute(HOLDINGS, mine).fetchall())
@@ -381,8 +401,9 @@ def world(database_url: str, redis_url: str) -> Iterator[World]:
 
 
 def trade(world: World, number: int, examples: int, steps: int) -> None:
-    """So many people's days, the same ones for a number each time."""
-    machine = type(f"Trading{number}", (Trading,), {"world": world})
+    """So many people's days, the same ones for a number each time; odd ones have margin accounts."""
+    kind = "margin" if number % 2 else "cash"
+    machine = type(f"Trading{number}", (Trading,), {"world": world, "kind": kind})
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -412,7 +433,7 @@ def test_every_kind_of_order_was_taken_and_refused() -> None:
             assert sum(times for what, times in DID.items() if what.startswith(f"{kind} ") and status in what) >= 20
     for tif in ("day", "gtc", "gtd", "ioc", "fok", "opg", "cls"):
         assert sum(times for what, times in DID.items() if f" {tif} pending" in what) >= 20
-    assert min(DID["changed"], DID["fills"], DID["group fills"], DID["lost answers"]) >= 20
+    assert min(DID["changed"], DID["fills"], DID["group fills"], DID["short fills"], DID["lost answers"]) >= 20
 
 
 @pytest.mark.nightly
