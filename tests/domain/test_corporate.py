@@ -157,7 +157,7 @@ def test_the_record_says_what_happened_in_words_and_figures() -> None:
         ("AAPL spin NEW 1:4 ?", "8 for 100.00", "Nobody has told yet how much of the cost goes along."),
         ("AAPL spin NEW 1:10000000000000 5", "8 for 100.00", "8 AAPL are too few for any NEW."),
         ("AAPL dividend 0.24", "0 for 0", "none were held before that day, so nothing changes."),
-        ("AAPL withdrawn", "10 for 100.00", "AAPL withdrawn: it has not happened on 2024-03-01."),
+        ("AAPL withdrawn", "10 for 100.00", "AAPL: what was told of 2024-03-01 has been withdrawn."),
     ],
 )
 def test_words_say_what_was_paid_what_waits_and_what_does_not_change(action, before, words) -> None:

@@ -137,7 +137,7 @@ def action_words(told: Told) -> str:
     """What happened, without an account: `AAPL split 4:1 on 2020-08-31`."""
     match told.terms:
         case None:
-            what = "withdrawn: it has not happened"
+            return f"{told.symbol}: what was told of {told.ex_on.isoformat()} has been withdrawn"
         case Splitting(up, down):
             what = f"split {plain(up)}:{plain(down)}"
         case StockDividend(ratio):
