@@ -64,8 +64,8 @@ def actions(draw: st.DrawFn, *, revisions: int = 1) -> list[Told]:
     return found
 
 
-def story_of(moments: list[Moment]) -> Story:
-    return tell(HOLDERS, {}, moments)
+def story_of(moments: list[Moment], begin: dict[tuple[str, str], HoldingState] | None = None) -> Story:
+    return tell(HOLDERS, begin or {}, moments)
 
 
 @pytest.mark.parametrize("count", MANY)
@@ -148,20 +148,24 @@ def test_lots_are_what_is_held_and_by_average_cost_what_it_cost(count: int) -> N
 def whole_histories(draw: st.DrawFn) -> list[Moment]:
     """Whole shares and money that divides, as the book of single shares needs it."""
     moments: list[Moment] = []
-    splits = 0
+    splits = spins = 0
     for number in range(draw(st.integers(1, 12))):
-        kind = draw(st.sampled_from(["trade"] * 6 + ["split", "symbol", "delisted", "dividend"]))
+        kind = draw(st.sampled_from(["trade"] * 7 + ["split", "symbol", "delisted", "dividend", "spin"]))
         symbol, on = draw(st.sampled_from(("AAPL", "MSFT"))), draw(st.integers(0, 120))
         price = D(draw(st.integers(1, 40)) * CENTS_STEP) / 100
         if kind == "trade":
             qty = draw(st.integers(1, 9))
             verb = draw(st.sampled_from(["buy", "buy", "sell"]))
             account = draw(st.sampled_from(NAMES[:2]))
+            symbol = draw(st.sampled_from((symbol, symbol, "KID")))
             moments.append(trade(f"{verb} {qty} {symbol} for {qty * price}", on, id_=f"t{number}", account=account))
         elif kind == "split" and splits < 2:
             splits += 1
             moments.append(told(f"{symbol} split {draw(st.sampled_from(['2:1', '3:1']))}", on, id_=f"a{number}"))
-        elif kind != "split":
+        elif kind == "spin" and not spins:
+            spins += 1
+            moments.append(told(f"{symbol} spin KID 2:1 25", on, id_=f"a{number}"))
+        elif kind not in ("split", "spin"):
             more = {"symbol": f" {symbol}X", "delisted": f" {price}", "dividend": " 0.24"}[kind]
             moments.append(told(f"{symbol} {kind}{more}", on, id_=f"a{number}"))
     return moments
@@ -187,9 +191,17 @@ def test_lots_through_actions_are_those_of_a_book_of_single_shares(count: int) -
     agree()
 
 
+BEGIN = {
+    ("main", "AAPL"): held("-50 for -5000.00"),
+    ("other", "AAPL"): held("33.5 for 3350.01"),
+    ("third", "AAPL"): held("2000 for 19999.99"),
+    ("third", "MSFT"): held("1000 for 12345.67"),
+}
+
+
 def _arrived(trades: list[LotTrade], heard: list[Told], journal: list[Posting]) -> Story:
     """Write what is missing after so much was heard; a second time nothing is."""
-    story = story_of([*heard, *trades])
+    story = story_of([*heard, *trades], BEGIN)
     missing = settle(journal, story)
     journal += missing
     assert settle(journal, story) == ()
@@ -211,7 +223,7 @@ def test_whatever_was_told_before_the_books_end_as_if_only_the_right_actions_had
         for number, until in enumerate(known, start=1):
             _arrived(trades[:until], [*arriving[:number], arriving[0]], journal)
         story = _arrived(trades, arriving, journal)
-        right = story_of([*newest(arriving), *trades])
+        right = story_of([*newest(arriving), *trades], BEGIN)
         fine = set(NAMES) - set(story.problems)
         assert fine <= set(NAMES) - set(right.problems)
         for account in fine:
@@ -229,7 +241,7 @@ def test_applying_and_withdrawing_restores_everything(count: int) -> None:
     @settings(max_examples=count, deadline=None)
     @given(trades=trades(SYMBOLS[:2]), actions=actions())
     def restored(trades: list[LotTrade], actions: list[Told]) -> None:
-        before = story_of(list(trades))
+        before = story_of(list(trades), BEGIN)
         journal: list[Posting] = []
         _arrived(trades, actions, journal)
         gone = [Told(one.action_id, 2, one.symbol, one.ex_on, one.currency, None, "test") for one in actions]
@@ -269,6 +281,17 @@ def test_shares_sold_that_were_never_there_are_for_a_person_and_nothing_is_booke
     assert story.lot_events == ()
 
 
+def test_what_the_story_does_not_tell_of_is_left_as_it_is() -> None:
+    begin = {("main", "AAPL"): held("10 for 1000.00"), ("third", "AAPL"): held("10 for 1000.00")}
+    first = settle((), tell(HOLDERS, begin, [told("AAPL split 4:1")]))
+    assert {one.key.account for one in first} == {"main", "third"}
+    assert settle(first, tell(HOLDERS, begin, [])) == ()
+    late = settle(first, tell(HOLDERS[:1], begin, [told("AAPL withdrawn", revision=2)]))
+    assert [(one.key.account, one.undoing, one.why) for one in late] == [
+        ("main", True, "Revision 2: AAPL: what was told of 2024-03-01 has been withdrawn.")
+    ]
+
+
 def test_trades_under_a_name_that_was_told_wrongly_are_for_a_person() -> None:
     begin = {("main", "FB"): held("10 for 1000.00")}
     wrong, sale = told("FB symbol MVRS"), trade("buy 1 MVRS for 100.00", 1)
@@ -278,5 +301,6 @@ def test_trades_under_a_name_that_was_told_wrongly_are_for_a_person() -> None:
             "main": "MVRS was traded on 2024-03-02 under a name that it never had: FB is MVRS now on 2024-03-01."
         }
         assert settle((), story) == ()
+        assert tell(HOLDERS[:1], begin, [wrong, sale, right], {sale.id}).problems == {}
     assert tell(HOLDERS[:1], begin, [wrong, sale, told("FB symbol MVRS", 1, revision=2)]).problems == {}
     assert terms("withdrawn") is None

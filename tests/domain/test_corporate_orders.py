@@ -222,15 +222,18 @@ def settled(group: list[OpenOrder], shared: Decimal | None) -> list[OpenOrder]:
 
 @st.composite
 def groups(draw: st.DrawFn) -> list[OpenOrder]:
-    """Brackets, OTOs and OCOs of a long position, anywhere on their way."""
+    """Brackets, OTOs and OCOs of a long or short position, anywhere on their way."""
     qty = D(draw(st.integers(1, 300)))
     entry, target, stop = (D(draw(st.integers(*ends))) / 100 for ends in ((300, 500), (600, 900), (100, 250)))
+    way_in, way_out = "buy", "sell"
+    if draw(st.booleans()):
+        way_in, way_out, target, stop = way_out, way_in, stop, target
     if draw(st.booleans()):
         filled = D(draw(st.integers(0, int(qty))))
         group = bracket(
-            f"buy {filled}/{qty} AAPL limit limit {entry}",
-            f"sell 0 AAPL limit limit {target} held",
-            f"sell 0 AAPL stop stop {stop} held",
+            f"{way_in} {filled}/{qty} AAPL limit limit {entry}",
+            f"{way_out} 0 AAPL limit limit {target} held",
+            f"{way_out} 0 AAPL stop stop {stop} held",
         )
         group[0] = replace(group[0], ended=filled == qty)
         group = group[: draw(st.sampled_from([2, 3, 3]))]
@@ -238,8 +241,8 @@ def groups(draw: st.DrawFn) -> list[OpenOrder]:
     else:
         shared = qty
         group = [
-            order(f"sell {qty} AAPL limit limit {target}", role="target", group_id="g", shared_qty=shared),
-            order(f"sell {qty} AAPL stop stop {stop}", role="stop", group_id="g", shared_qty=shared),
+            order(f"{way_out} {qty} AAPL limit limit {target}", role="target", group_id="g", shared_qty=shared),
+            order(f"{way_out} {qty} AAPL stop stop {stop}", role="stop", group_id="g", shared_qty=shared),
         ]
     group = settled(group, shared)
     for number, one in enumerate(group):

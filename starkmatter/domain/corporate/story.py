@@ -6,7 +6,7 @@ the right actions alone. Where the trades since do not fit the right actions any
 there), nothing is booked for that account and a sentence says why a person has to look.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -74,17 +74,24 @@ class _Telling:
         return [one for one in self.holders.values() if one.account not in self.problems]
 
 
-def tell(holders: Sequence[Holder], begin: Mapping[Place, HoldingState], moments: Sequence[Moment]) -> Story:
+def tell(
+    holders: Sequence[Holder],
+    begin: Mapping[Place, HoldingState],
+    moments: Sequence[Moment],
+    looked_at: Collection[str] = (),
+) -> Story:
     """The story of the accounts of one taxpayer from `begin` on, through trades and everything told of actions.
 
     Days go in order; on its ex-date an action comes before the trades of that day, several in the order given. All
-    revisions may be among the moments, the newest of each action counts. CorporateError when one says two things.
+    revisions may be among the moments, the newest of each action counts. `looked_at` are the ids of trades of which a
+    person has said that their symbol is meant. CorporateError when one revision says two things.
     """
     told = [one for one in moments if isinstance(one, Told)]
     trades = [one for one in moments if isinstance(one, LotTrade)]
     telling = _Telling({one.account: one for one in holders}, dict(begin))
     actions = newest(told)
-    for trade, name in _under_names_that_never_were(told, actions, trades):
+    doubtful = [one for one in trades if one.id not in looked_at]
+    for trade, name in _under_names_that_never_were(told, actions, doubtful):
         telling.problems.setdefault(
             trade.account, f"{trade.symbol} was traded on {trade.traded_on} under a name that it never had: {name}."
         )
@@ -180,7 +187,8 @@ def settle(journal: Sequence[Posting], story: Story) -> tuple[Posting, ...]:
     """What is to be written after `journal` so that it says what the story says; empty when it does already.
 
     What is wrong is taken back newest first, then everything that is missing is booked in the order of days. An account
-    with a problem, or that is not in the story, is left as it is.
+    with a problem, or that is not in the story, is left as it is, and so is an action of which the story does not tell:
+    one that was withdrawn is told as that. `journal` has everything ever written for the actions of the story.
     """
     standing = standing_of(journal)
     accounts = set(story.holders) - set(story.problems)
@@ -188,7 +196,7 @@ def settle(journal: Sequence[Posting], story: Story) -> tuple[Posting, ...]:
     found: list[Posting] = []
     for place, posted in reversed(standing.items()):
         effect = wanted.get(place)
-        if posted.key.account not in accounts or (effect is not None and effect.bookings == posted.bookings):
+        if effect is None or effect.bookings == posted.bookings:
             continue
         back = tuple(_taken_back(one) for one in reversed(posted.bookings))
         found.append(Posting(posted.key, posted.turn, True, back, _why(posted, effect)))
@@ -218,9 +226,7 @@ def _taken_back(booking: Booking) -> Booking:
     return Booking(booking.kind, f"Taken back: {booking.description}", legs)
 
 
-def _why(posted: Posting, effect: Effect | None) -> str:
-    if effect is None:
-        return "Nobody tells of it any more."
+def _why(posted: Posting, effect: Effect) -> str:
     if effect.key.revision == posted.key.revision:
         return "Something before it was corrected."
     if not effect.bookings:
