@@ -1,8 +1,10 @@
 """Actions, trades and holdings from short texts, and accounts that actions are tried on."""
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+from starkmatter.domain.corporate import story
 from starkmatter.domain.corporate.positions import Holder
 from starkmatter.domain.corporate.terms import (
     CashDividend,
@@ -66,3 +68,13 @@ def trade(text: str, on: int = 0, *, id_: str = "", account: str = "main") -> Lo
     verb, qty, symbol, _, cash = text.split()
     sign = 1 if verb == "buy" else -1
     return LotTrade(id_ or f"{text} {on}", account, symbol, day(on), sign * Decimal(qty), -sign * Decimal(cash))
+
+
+def tell(
+    holders: Sequence[Holder],
+    begin: Mapping[story.Place, HoldingState],
+    moments: Sequence[story.Moment],
+    looked_at: Collection[str] = (),
+) -> story.Story:
+    """The story long after all of its days."""
+    return story.tell(holders, begin, moments, day(1000), looked_at)

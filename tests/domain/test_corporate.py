@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 
 from starkmatter.domain.corporate.positions import Effect, Holder, effect_of
-from starkmatter.domain.corporate.story import balances_of, settle, tell
+from starkmatter.domain.corporate.story import balances_of, settle
 from starkmatter.domain.corporate.terms import CorporateError, newest
 from starkmatter.domain.holdings import HoldingState
 from starkmatter.domain.ledger import imbalance
 from starkmatter.domain.lot_book import LotBook
 from starkmatter.domain.money import plain
-from tests.domain.corporate_text import MAIN, held, told, trade
+from tests.domain.corporate_text import MAIN, held, tell, told, trade
 
 D = Decimal
 # What the account held, the action, the legs of each booking in words, what is held after (qty, cost, realized).
@@ -181,6 +181,8 @@ def test_an_account_that_keeps_parts_of_shares_is_paid_none_in_cash() -> None:
     ("action", "others", "words"),
     [
         ("AAPL split 1:1000000000000", {}, "Nothing is left of 10 AAPL after AAPL split 1:1000000000000"),
+        ("AAPL split 100000000000000:1", {}, "10 would become more shares than can be kept"),
+        ("AAPL spin NEW 1E+30:1 20", {}, "10 would become more shares than can be kept"),
         ("AAPL symbol NEW", {"NEW": "-5 for -50"}, "10 AAPL and 5 borrowed NEW are long and short in one account"),
         ("AAPL spin NEW 1:1 20", {"NEW": "-5 for -50"}, "are long and short in one account"),
     ],

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from starkmatter.domain.corporate.orders import Change, Grid, OpenOrder, orders_after, orders_corrected
 from starkmatter.domain.order_groups import Member, follow
 from starkmatter.domain.orders import Condition, OrderStatus
-from tests.domain.corporate_text import told
+from tests.domain.corporate_text import day, told
 
 D = Decimal
 ZERO = D(0)
+TODAY = day(3)
 GRIDS = {symbol: Grid(D("0.01")) for symbol in ("AAPL", "MSFT")}
 MANY = [100, pytest.param(5_000, marks=pytest.mark.nightly)]
 WORDS = {
@@ -285,12 +286,12 @@ def test_orders_that_did_not_move_go_back_and_through_the_right_action(count: in
         wrong = orders_after(told("AAPL split 4:1"), group, GRIDS)
         now = [one.after for one in wrong if not one.after.ended]
         action = told(f"AAPL {right}", revision=2)
-        found = orders_corrected(wrong, now, action, GRIDS)
-        assert [one.before for one in found] == now
-        if any(one.verb == "cancel" for one in wrong):
-            return
-        expected = {one.before.id: one.after for one in orders_after(action, group, GRIDS)}
-        assert {one.before.id: one.after for one in found} == {one.id: expected[one.id] for one in now}
+        found = orders_corrected(wrong, now, action, GRIDS, TODAY)
+        assert [one.before for one in found] == [one.after for one in wrong]
+        after = [one.after for one in found]
+        assert follow(members(after), after[0].shared_qty if after[0].role != "entry" else None) == []
+        if all(one.verb != "cancel" for one in wrong):
+            assert after == [one.after for one in orders_after(action, group, GRIDS)]
 
     again()
 
@@ -301,7 +302,7 @@ def test_an_order_that_traded_since_a_wrong_action_is_canceled_with_its_group() 
     wrong = orders_after(told("AAPL split 4:1"), [*group, lone], GRIDS)
     entry, target, stop, other = (one.after for one in wrong)
     now = [replace(entry, filled_qty=entry.filled_qty + 1), target, stop, other, order("buy 1 MSFT market", id="new")]
-    found = orders_corrected(wrong, now, told("AAPL split 2:1", revision=2), GRIDS)
+    found = orders_corrected(wrong, now, told("AAPL split 2:1", revision=2), GRIDS, TODAY)
     assert [(one.before.id, one.verb) for one in found] == [
         ("entry", "cancel"), ("target", "cancel"), ("stop", "cancel"), ("lone", "change"),
     ]  # fmt: skip
@@ -314,12 +315,32 @@ def test_what_a_wrong_action_canceled_stays_canceled() -> None:
     group = bracket("buy 95/100 AAPL limit limit 9", "sell 95 AAPL limit limit 10", "sell 95 AAPL stop stop 1")
     wrong = orders_after(told("AAPL split 1:10"), group, GRIDS)
     now = [one.after for one in wrong if not one.after.ended]
-    found = orders_corrected(wrong, now, told("AAPL withdrawn", revision=2), GRIDS)
-    assert [(one.before.id, one.verb, one.after.qty) for one in found] == [
-        ("target", "change", 95),
-        ("stop", "change", 95),
+    found = orders_corrected(wrong, now, told("AAPL withdrawn", revision=2), GRIDS, TODAY)
+    assert [(one.before.id, one.verb, one.after.ended, one.after.qty) for one in found] == [
+        ("entry", "change", True, 95),
+        ("target", "change", False, 95),
+        ("stop", "change", False, 95),
     ]
-    assert found[0].why == (
-        "AAPL: what was told of 2024-03-01 has been withdrawn: it is what it was. What was canceled beside it stays "
-        "canceled."
+    assert found[1].why == (
+        "AAPL: what was told of 2024-03-01 has been withdrawn: it is what it was. What was canceled stays canceled."
     )
+    lone = order("sell 9 AAPL limit limit 10")
+    wrong = orders_after(told("AAPL split 1:10"), [lone], GRIDS)
+    [change] = orders_corrected(wrong, [], told("AAPL split 1:2", revision=2), GRIDS, TODAY)
+    assert (change.verb, change.after.ended) == ("keep", True)
+
+
+def test_an_order_waits_unchanged_for_an_action_that_moved_to_a_later_day() -> None:
+    one = order("sell 7 AAPL limit limit 9")
+    wrong = orders_after(told("AAPL split 4:1"), [one], GRIDS)
+    [change] = orders_corrected(wrong, [wrong[0].after], told("AAPL split 4:1", 4, revision=2), GRIDS, TODAY)
+    assert (change.verb, change.after) == ("change", one)
+    [change] = orders_corrected(wrong, [wrong[0].after], told("AAPL split 4:1", 3, revision=2), GRIDS, TODAY)
+    assert change.verb == "keep"
+
+
+def test_exits_go_on_beside_an_entry_whose_price_would_lie_at_nothing() -> None:
+    group = bracket("buy 5/100 AAPL limit limit 0.001", "sell 5 AAPL limit limit 6", "sell 5 AAPL stop stop 4")
+    grids = {"AAPL": Grid(D("0.001"))}
+    changes = orders_after(told("AAPL split 3:2"), group, grids)
+    assert [(one.verb, one.after.qty) for one in changes] == [("cancel", 7), ("change", 7), ("change", 7)]

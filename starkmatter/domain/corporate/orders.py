@@ -13,6 +13,7 @@ filled is told in new shares as well, so that `order_groups.follow` finds nothin
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -86,7 +87,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one order. `after` is how it goes on, or ends: with what it filled as its quantity."""
+    """What becomes of one order. `after` is how it goes on, or ends: at the prices it had, with what it filled."""
 
     verb: Verb
     before: OpenOrder
@@ -136,7 +137,9 @@ def _concerns(told: Told, one: OpenOrder) -> bool:
 
 def _change(told: Told, before: OpenOrder, now: OpenOrder, reason: str | None) -> Change:
     if reason is not None and not before.ended:
-        return Change("cancel", before, replace(now, qty=now.filled_qty, ended=True), reason)
+        done = now.filled_qty
+        ended = replace(before, qty=done, filled_qty=done, shared_qty=now.shared_qty, held=False, ended=True)
+        return Change("cancel", before, ended, reason)
     if now == before:
         return Change("keep", before, now, f"{action_words(told)}: it stays as it is.")
     what = "what it filled is told in new shares" if before.ended else _difference(before, now)
@@ -279,7 +282,8 @@ def _too_few(told: Told, qty: Decimal) -> str:
 
 
 def _parts(exact: Fraction) -> Decimal:
-    return (Decimal(exact.numerator) / exact.denominator).quantize(QTY_STEP)
+    """In billionths of a share, half to even."""
+    return Decimal(round(exact / Fraction(QTY_STEP))) * QTY_STEP
 
 
 def _lots(qty: Decimal, grows: Fraction, grid: Grid) -> Decimal:
@@ -305,34 +309,35 @@ def _order_words(one: OpenOrder) -> str:
 
 
 def orders_corrected(
-    wrong: Sequence[Change], now: Sequence[OpenOrder], right: Told, grids: Mapping[str, Grid]
+    wrong: Sequence[Change], now: Sequence[OpenOrder], right: Told, grids: Mapping[str, Grid], today: date
 ) -> list[Change]:
     """What becomes of orders that an action changed which is corrected (or withdrawn) later.
 
     `wrong` is all that `orders_after` said then, `now` the orders that are still open. One that is as the wrong action
     left it, and all of its group, goes back to what it was and through the right one; one that traded or was changed
     since is canceled with its group, since nobody can say what of it was meant. What the wrong action canceled stays
-    canceled. In each change `before` is the order as it is now.
+    canceled; what ended orders of a group filled is told anew for their siblings. A right action whose day is after
+    `today` (of the exchange) changes nothing yet. In each change `before` is the order as it is now.
     """
+    happens = right if right.ex_on <= today else replace(right, terms=None)
     current = {one.id: one for one in now}
     moved = {one.before.group for one in wrong if not one.after.ended and current.get(one.after.id) != one.after}
-    as_before = [_before(one) for one in wrong if one.before.group not in moved]
-    again = {one.before.id: one for one in orders_after(right, as_before, grids)}
-    told_wrongly = {one.before.id for one in wrong}
     lost = {one.before.group for one in wrong if one.verb == "cancel"}
+    as_before = [_before(one) for one in wrong if one.before.group not in moved]
+    again = {one.before.id: one for one in orders_after(happens, as_before, grids)}
     found = []
-    for one in now:
-        if one.id not in told_wrongly or one.ended:
-            continue
-        if one.id not in again:
-            reason = "It moved after an action that was told wrongly had changed it: give it again."
-            found.append(Change("cancel", one, replace(one, qty=one.filled_qty, ended=True), reason))
+    for was in wrong:
+        one = current.get(was.before.id, was.after)
+        if was.before.group in moved:
+            if one.id in current:
+                reason = "It moved after an action that was told wrongly had changed it: give it again."
+                found.append(Change("cancel", one, replace(one, qty=one.filled_qty, ended=True), reason))
             continue
         change = again[one.id]
         verb: Verb = "cancel" if change.verb == "cancel" else "keep" if change.after == one else "change"
-        why = f"{action_words(right)}: it is what it was." if right.terms is None else change.why
+        why = f"{action_words(right)}: it is what it was." if happens.terms is None else change.why
         if one.group in lost:
-            why = f"{why} What was canceled beside it stays canceled."
+            why = f"{why} What was canceled stays canceled."
         found.append(Change(verb, one, change.after, why))
     return found
 

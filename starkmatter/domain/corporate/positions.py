@@ -7,7 +7,7 @@ position does everything with the other sign: it owes the new shares, pays divid
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from starkmatter.domain.corporate.terms import (
     CashDividend,
@@ -30,6 +30,8 @@ from starkmatter.domain.orders import Side
 
 WITHHELD = "expenses:tax withheld"
 DIVIDENDS_OWED = "expenses:dividends on borrowed shares"
+# What the database's quantities have room for.
+MOST_SHARES = Decimal(10) ** 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def _split(work: _Work, state: HoldingState) -> None:
     ratio = ratio_of(terms)
     if ratio is None or not isinstance(terms, Splitting | StockDividend):
         raise CorporateError(f"{action_words(told)} has no ratio.")
-    qty = (state.qty * ratio[0] / ratio[1]).quantize(QTY_STEP)
+    qty = _times(work, state.qty, *ratio)
     if not qty:
         raise CorporateError(f"Nothing is left of {_shares(state.qty, told.symbol)} after {action_words(told)}.")
     kind = "split" if isinstance(terms, Splitting) else "stock_dividend"
@@ -262,7 +264,7 @@ def _end(work: _Work, state: HoldingState, price: Decimal | None) -> None:
 
 def _spin_off(work: _Work, state: HoldingState, terms: SpinOff) -> None:
     told, other, currency = work.told, terms.to_symbol, work.holder.currency
-    qty = (state.qty * terms.numerator / terms.denominator).quantize(QTY_STEP)
+    qty = _times(work, state.qty, terms.numerator, terms.denominator)
     there = _on_the_same_side(work, state.qty, other)
     if not qty:
         work.words.append(f"{action_words(told)}: {_shares(state.qty, told.symbol)} are too few for any {other}.")
@@ -279,6 +281,17 @@ def _spin_off(work: _Work, state: HoldingState, terms: SpinOff) -> None:
     if terms.cost_pct is None:
         work.words.append("Nobody has told yet how much of the cost goes along.")
     _in_lieu(work, other, terms.lieu_price)
+
+
+def _times(work: _Work, qty: Decimal, up: Decimal, down: Decimal) -> Decimal:
+    """`qty` as often as the ratio says, in billionths of a share."""
+    try:
+        found = (qty * up / down).quantize(QTY_STEP)
+    except InvalidOperation:
+        found = MOST_SHARES
+    if abs(found) >= MOST_SHARES:
+        raise CorporateError(f"{action_words(work.told)}: {plain(abs(qty))} would become more shares than can be kept.")
+    return found
 
 
 def _joined(there: HoldingState, qty: Decimal, cost: Decimal) -> HoldingState:

@@ -8,6 +8,7 @@ there), nothing is booked for that account and a sentence says why a person has 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 from starkmatter.domain.actions import Split
@@ -78,13 +79,15 @@ def tell(
     holders: Sequence[Holder],
     begin: Mapping[Place, HoldingState],
     moments: Sequence[Moment],
+    today: date,
     looked_at: Collection[str] = (),
 ) -> Story:
     """The story of the accounts of one taxpayer from `begin` on, through trades and everything told of actions.
 
     Days go in order; on its ex-date an action comes before the trades of that day, several in the order given. All
-    revisions may be among the moments, the newest of each action counts. `looked_at` are the ids of trades of which a
-    person has said that their symbol is meant. CorporateError when one revision says two things.
+    revisions may be among the moments, the newest of each action counts; one whose day is after `today` (of the
+    exchange) has not happened yet. `looked_at` are the ids of trades of which a person has said that their symbol is
+    meant. CorporateError when one revision says two things.
     """
     told = [one for one in moments if isinstance(one, Told)]
     trades = [one for one in moments if isinstance(one, LotTrade)]
@@ -95,10 +98,12 @@ def tell(
         telling.problems.setdefault(
             trade.account, f"{trade.symbol} was traded on {trade.traded_on} under a name that it never had: {name}."
         )
-    days: list[tuple[object, int, Moment]] = [(one.ex_on, 0, one) for one in actions]
+    days: list[tuple[date, int, Moment]] = [(one.ex_on, 0, one) for one in actions]
     days += [(one.traded_on, 1, one) for one in trades]
     for _, _, moment in sorted(days, key=lambda one: one[:2]):
-        if isinstance(moment, Told):
+        if isinstance(moment, Told) and moment.ex_on > today:
+            telling.effects += [_to_come(moment, one) for one in telling.fine()]
+        elif isinstance(moment, Told):
             _act(telling, moment)
         else:
             _trade(telling, moment)
@@ -146,6 +151,12 @@ def _act(telling: _Telling, told: Told) -> None:
         telling.holdings |= {(effect.key.account, symbol): state for symbol, state in effect.after.items()}
         telling.lot_events += effect.trades
         telling.effects.append(effect)
+
+
+def _to_come(told: Told, holder: Holder) -> Effect:
+    """Nothing yet: what an earlier revision had booked for an earlier day is taken back by it."""
+    key = Key(told.action_id, told.revision, holder.account)
+    return Effect(key, (), {}, (), (), f"{action_words(told)}: that day has not come yet.")
 
 
 def _of_all_accounts(told: Told) -> list[LotEvent]:
