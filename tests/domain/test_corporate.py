@@ -182,7 +182,8 @@ def test_an_account_that_keeps_parts_of_shares_is_paid_none_in_cash() -> None:
     [
         ("AAPL split 1:1000000000000", {}, "Nothing is left of 10 AAPL after AAPL split 1:1000000000000"),
         ("AAPL split 100000000000000:1", {}, "10 would become more shares than can be kept"),
-        ("AAPL spin NEW 1E+30:1 20", {}, "10 would become more shares than can be kept"),
+        ("AAPL spin NEW 1E+30:1 20", {}, "its figures are larger than can be kept"),
+        ("AAPL dividend 1E+30", {}, "its figures are larger than can be kept"),
         ("AAPL symbol NEW", {"NEW": "-5 for -50"}, "10 AAPL and 5 borrowed NEW are long and short in one account"),
         ("AAPL spin NEW 1:1 20", {"NEW": "-5 for -50"}, "are long and short in one account"),
     ],

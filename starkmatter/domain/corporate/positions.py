@@ -19,7 +19,6 @@ from starkmatter.domain.corporate.terms import (
     SymbolChange,
     Told,
     action_words,
-    ratio_of,
 )
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import CASH, DIVIDENDS, HOLDING, ROUNDING, TRADING, Booking, Leg
@@ -130,13 +129,16 @@ def effect_of(told: Told, holder: Holder, held: Mapping[str, HoldingState]) -> E
     """What the action does to the account that held `held` (by symbol) when its ex-date began.
 
     Nothing is booked for somebody who held none, nor for an action that was withdrawn. Raises CorporateError when a
-    person has to look: another currency, nothing left of a position, or new shares that meet a position on the other
-    side.
+    person has to look: another currency, nothing left of a position, figures that are too large, or new shares that
+    meet a position on the other side.
     """
     work = _Work(told, holder, held)
     state = held.get(told.symbol, HoldingState())
     if told.terms is not None and state.qty:
-        _carry_out(work, state)
+        try:
+            _carry_out(work, state)
+        except InvalidOperation:
+            raise CorporateError(f"{action_words(told)}: its figures are larger than can be kept.") from None
     words = " ".join(work.words) if work.words else _untouched_words(told)
     symbols = [one for one in (told.symbol, getattr(told.terms, "to_symbol", None)) if one in work.after]
     figures = tuple(Figures(one, held.get(one, HoldingState()), work.after[one]) for one in symbols)
@@ -146,8 +148,10 @@ def effect_of(told: Told, holder: Holder, held: Mapping[str, HoldingState]) -> E
 
 def _carry_out(work: _Work, state: HoldingState) -> None:
     match work.told.terms:
-        case Splitting() | StockDividend():
-            _split(work, state)
+        case Splitting(up, down, lieu_price):
+            _split(work, state, "split", (up, down), lieu_price)
+        case StockDividend(ratio, lieu_price):
+            _split(work, state, "stock_dividend", (1 + ratio, WHOLE), lieu_price)
         case CashDividend(per_share):
             _pay(work, state.qty, per_share)
         case SymbolChange(other):
@@ -164,15 +168,13 @@ def _untouched_words(told: Told) -> str:
     return f"{action_words(told)}: none were held before that day, so nothing changes."
 
 
-def _split(work: _Work, state: HoldingState) -> None:
-    told, terms = work.told, work.told.terms
-    ratio = ratio_of(terms)
-    if ratio is None or not isinstance(terms, Splitting | StockDividend):
-        raise CorporateError(f"{action_words(told)} has no ratio.")
+def _split(
+    work: _Work, state: HoldingState, kind: str, ratio: tuple[Decimal, Decimal], lieu_price: Decimal | None
+) -> None:
+    told = work.told
     qty = _times(work, state.qty, *ratio)
     if not qty:
         raise CorporateError(f"Nothing is left of {_shares(state.qty, told.symbol)} after {action_words(told)}.")
-    kind = "split" if isinstance(terms, Splitting) else "stock_dividend"
     after = HoldingState(qty, state.cost_basis, state.realized_pl)
     if qty != state.qty:
         work.move(kind, _sentence(told, f"{_shares(state.qty, told.symbol)} became {plain(qty)}"), told.symbol,
@@ -184,7 +186,7 @@ def _split(work: _Work, state: HoldingState) -> None:
         f"{money_text(state.cost_basis)} {currency} as before, a share {money_text(after.avg_price)} instead of "
         f"{money_text(state.avg_price)}."
     )
-    _in_lieu(work, told.symbol, terms.lieu_price)
+    _in_lieu(work, told.symbol, lieu_price)
 
 
 def _in_lieu(work: _Work, symbol: str, price: Decimal | None) -> None:
@@ -285,10 +287,7 @@ def _spin_off(work: _Work, state: HoldingState, terms: SpinOff) -> None:
 
 def _times(work: _Work, qty: Decimal, up: Decimal, down: Decimal) -> Decimal:
     """`qty` as often as the ratio says, in billionths of a share."""
-    try:
-        found = (qty * up / down).quantize(QTY_STEP)
-    except InvalidOperation:
-        found = MOST_SHARES
+    found = (qty * up / down).quantize(QTY_STEP)
     if abs(found) >= MOST_SHARES:
         raise CorporateError(f"{action_words(work.told)}: {plain(abs(qty))} would become more shares than can be kept.")
     return found
