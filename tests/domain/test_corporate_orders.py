@@ -309,6 +309,8 @@ def test_an_order_that_traded_since_a_wrong_action_is_canceled_with_its_group() 
     assert found[0].after.qty == 161
     assert "give it again" in found[0].why
     assert found[3].after == order("sell 14 AAPL limit limit 4.5", id="lone")
+    filled_since = orders_corrected(wrong, [entry, stop], told("AAPL split 2:1", revision=2), GRIDS, TODAY)
+    assert [(one.before.id, one.verb) for one in filled_since] == [("entry", "cancel"), ("stop", "cancel")]
 
 
 def test_what_a_wrong_action_canceled_stays_canceled() -> None:

@@ -431,6 +431,9 @@ def test_a_spin_off_takes_its_part_of_the_cost_and_of_a_loss_that_waits_in_it_al
     book.apply(LotSpinOff("NEW", "TINY", Decimal(1), Decimal(10**12), Decimal("0.2")))
     assert [lot.symbol for lot in book.open_lots()] == ["AAPL", "NEW"]
     assert [lot.basis for lot in book.open_lots()] == [840, 210]
+    book.apply(trade("z", "sell 10 AAPL for 900", sold_on + timedelta(days=40)))
+    book.apply(LotSpinOff("AAPL", "NEW", Decimal(1), Decimal(5), Decimal("0.2")))
+    assert [(lot.symbol, lot.signed_qty) for lot in book.open_lots()] == [("NEW", 2)]
 
 
 def test_a_lot_too_small_for_a_new_share_leaves_the_cost_to_the_last() -> None:
