@@ -23,6 +23,7 @@ from starkmatter.domain.lots import (
     LotEvent,
     LotMethod,
     LotRename,
+    LotSpinOff,
     LotTrade,
     LotTransfer,
     RealizedLot,
@@ -31,6 +32,7 @@ from starkmatter.domain.lots import (
     share,
     split_lots,
     spread,
+    spun_off,
     take,
     with_basis,
     without,
@@ -82,6 +84,8 @@ class LotBook:
                 self._arrive(event)
             case LotRename():
                 self._rename(event)
+            case LotSpinOff():
+                self._spin_off(event)
             case Split():
                 self._split(event)
 
@@ -246,16 +250,30 @@ class LotBook:
         self._accounts[transfer.to_account] = None
 
     def _rename(self, rename: LotRename) -> None:
-        found = [key for key in self._lots if key[1] == rename.symbol]
-        for account, symbol in found:
-            if self._held(account, symbol) * self._held(account, rename.to_symbol) < 0:
-                raise LotError(f"{symbol} and {rename.to_symbol} are long and short in one account.")
+        found = self._of_one_side(rename.symbol, rename.to_symbol)
         for account, symbol in found:
             moved = [replace(lot, symbol=rename.to_symbol) for lot in self._lots.pop((account, symbol))]
             self._lots[account, rename.to_symbol] += moved
             self._lots[account, rename.to_symbol].sort(key=lambda lot: lot.number)
         for side in (1, -1):
             self._waiting[rename.to_symbol, side] += self._waiting.pop((rename.symbol, side), [])
+
+    def _spin_off(self, event: LotSpinOff) -> None:
+        for key in self._of_one_side(event.symbol, event.to_symbol):
+            if not self._lots[key]:
+                continue
+            self._lots[key], come = spun_off(self._lots[key], event)
+            there = self._lots[key[0], event.to_symbol]
+            there += [replace(lot, id=self._piece_id(lot.trade_id)) for lot in come]
+            there.sort(key=lambda lot: lot.number)
+
+    def _of_one_side(self, symbol: str, to_symbol: str) -> list[tuple[str, str]]:
+        """Where the symbol was ever held; LotError when an account is long in one of the two and short in the other."""
+        found = [key for key in self._lots if key[1] == symbol]
+        for account, _ in found:
+            if self._held(account, symbol) * self._held(account, to_symbol) < 0:
+                raise LotError(f"{symbol} and {to_symbol} are long and short in one account.")
+        return found
 
     def _split(self, split: Split) -> None:
         of_symbol = [(key, lots) for key, lots in self._lots.items() if key[1] == split.symbol and lots]

@@ -83,7 +83,21 @@ class LotRename:
     to_symbol: str
 
 
-LotEvent = LotTrade | LotTransfer | LotArrival | LotRename | Split
+@dataclass(frozen=True, slots=True)
+class LotSpinOff:
+    """For `denominator` shares of `symbol` come `numerator` of `to_symbol` with `cost_ratio` (0..1) of the cost.
+
+    What comes is as old as the shares it comes from (26 USC 1223(1), 26 CFR 1.358-2).
+    """
+
+    symbol: str
+    to_symbol: str
+    numerator: Decimal
+    denominator: Decimal
+    cost_ratio: Decimal
+
+
+LotEvent = LotTrade | LotTransfer | LotArrival | LotRename | LotSpinOff | Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +250,34 @@ def split_lots(lots: Sequence[Lot], split: Split) -> list[Lot]:
     changed = [replace(lot, signed_qty=qty) for lot, qty in zip(lots, qtys, strict=True) if qty]
     changed[-1] = replace(changed[-1], basis=changed[-1].basis + homeless)
     return changed
+
+
+def spun_off(lots: Sequence[Lot], event: LotSpinOff) -> tuple[list[Lot], list[Lot]]:
+    """What is left of each lot, and the lots of the new symbol (with the ids of those they come from).
+
+    Cost moves in one sum, rounded once and half away from zero to six decimals, as positions are kept; where no new
+    share comes, none moves. What rounding leaves over goes to the last.
+    """
+    held, total = sum((lot.signed_qty for lot in lots), ZERO), sum((lot.basis for lot in lots), ZERO)
+    coming = (held * event.numerator / event.denominator).quantize(QTY_STEP)
+    if not coming:
+        return list(lots), []
+    up, down = event.numerator, event.denominator
+    qtys = [(lot.signed_qty * up / down).quantize(QTY_STEP, ROUND_DOWN) for lot in lots[:-1]]
+    qtys.append(coming - sum(qtys, ZERO))
+    costs = [to_micros(lot.basis * event.cost_ratio) for lot in lots[:-1]]
+    costs.append((total * event.cost_ratio).quantize(MICRO, ROUND_HALF_UP) - sum(costs, ZERO))
+    left, come = [], []
+    homeless = ZERO
+    for lot, qty, cost in zip(lots, qtys, costs, strict=True):
+        washed = to_micros(lot.washed * event.cost_ratio)
+        left.append(replace(lot, basis=lot.basis - cost, washed=lot.washed - washed))
+        if qty:
+            come.append(replace(lot, symbol=event.to_symbol, signed_qty=qty, basis=cost, washed=washed))
+        else:
+            homeless += cost
+    come[-1] = replace(come[-1], basis=come[-1].basis + homeless)
+    return left, come
 
 
 def without(lot: Lot, qty: Decimal, basis: Decimal | None = None) -> Lot:

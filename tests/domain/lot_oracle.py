@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from starkmatter.domain.actions import Split
-from starkmatter.domain.lots import LotEvent, LotMethod, LotRename, LotTrade, LotTransfer
+from starkmatter.domain.lots import LotEvent, LotMethod, LotRename, LotSpinOff, LotTrade, LotTransfer
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class ShareBook:
                 for sale in self.sales:
                     if sale.share.symbol == event.symbol:
                         sale.share = replace(sale.share, symbol=event.to_symbol)
+            case LotSpinOff():
+                self._spin_off(event)
             case Split():
                 times = int(event.numerator)
                 self.shares = [
@@ -68,6 +70,16 @@ class ShareBook:
                     )
                 ]
                 self.sales = [part for sale in self.sales for part in _split_sale(sale, event.symbol, times)]
+
+    def _spin_off(self, event: LotSpinOff) -> None:
+        """Each share brings so many others."""
+        times, part = int(event.numerator), Fraction(event.cost_ratio)
+        parents = [one for one in self.shares if one.symbol == event.symbol]
+        self.shares = [
+            replace(one, basis=one.basis * (1 - part)) if one.symbol == event.symbol else one for one in self.shares
+        ]
+        for one in parents:
+            self.shares += [replace(one, symbol=event.to_symbol, basis=one.basis * part / times)] * times
 
     def _leaving(self, account: str) -> LotMethod:
         method = self.methods.get(account, "fifo")

@@ -18,6 +18,7 @@ from starkmatter.domain.lots import (
     LotEvent,
     LotPick,
     LotRename,
+    LotSpinOff,
     LotTrade,
     LotTransfer,
     a_year_after,
@@ -417,6 +418,36 @@ def test_a_transfer_keeps_cost_and_beginning_and_a_new_name_keeps_all() -> None:
     assert book.realized == []
 
 
+def test_a_spin_off_takes_its_part_of_the_cost_and_of_a_loss_that_waits_in_it_along() -> None:
+    sold_on = FIRST + timedelta(days=60)
+    book = told(
+        trade("a", "buy 10 AAPL for 1000"),
+        trade("s", "sell 10 AAPL for 900", sold_on),
+        trade("b", "buy 10 AAPL for 950", sold_on),
+        LotSpinOff("AAPL", "NEW", Decimal(1), Decimal(5), Decimal("0.2")),
+    )
+    found = [(lot.symbol, lot.signed_qty, lot.basis, lot.washed, lot.held_since) for lot in book.open_lots()]
+    assert found == [("AAPL", 10, 840, 80, FIRST), ("NEW", 2, 210, 20, FIRST)]
+    book.apply(LotSpinOff("NEW", "TINY", Decimal(1), Decimal(10**12), Decimal("0.2")))
+    assert [lot.symbol for lot in book.open_lots()] == ["AAPL", "NEW"]
+    assert [lot.basis for lot in book.open_lots()] == [840, 210]
+    book.apply(trade("z", "sell 10 AAPL for 900", sold_on + timedelta(days=40)))
+    book.apply(LotSpinOff("AAPL", "NEW", Decimal(1), Decimal(5), Decimal("0.2")))
+    assert [(lot.symbol, lot.signed_qty) for lot in book.open_lots()] == [("NEW", 2)]
+
+
+def test_a_lot_too_small_for_a_new_share_leaves_the_cost_to_the_last() -> None:
+    book = told(
+        trade("a", "buy 0.000000001 AAPL for 1"),
+        trade("b", "buy 10 AAPL for 1000", FIRST + timedelta(days=1)),
+        LotSpinOff("AAPL", "NEW", Decimal(1), Decimal(5), Decimal("0.2")),
+    )
+    assert [(lot.trade_id, lot.signed_qty, lot.basis) for lot in book.open_lots("main", "NEW")] == [
+        ("b", 2, Decimal("200.2"))
+    ]
+    assert [lot.basis for lot in book.open_lots("main", "AAPL")] == [Decimal("0.8"), 800]
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [
@@ -425,6 +456,7 @@ def test_a_transfer_keeps_cost_and_beginning_and_a_new_name_keeps_all() -> None:
         (LotTransfer("main", "main", "AAPL", Decimal(1)), "to another account"),
         (LotTransfer("main", "short", "AAPL", Decimal(1)), "long in one account and short in the other"),
         (LotRename("AAPL", "MSFT"), "long and short in one account"),
+        (LotSpinOff("AAPL", "MSFT", Decimal(1), Decimal(3), Decimal("0.2")), "long and short in one account"),
         (split("MSFT", "1:100000000000"), "Nothing is left of MSFT"),
         (LotTrade("n", "main", "AAPL", FIRST, Decimal(0), Decimal(0)), "of nothing"),
     ],
