@@ -319,3 +319,34 @@ def test_the_first_that_recognizes_a_file_is_not_any_table() -> None:
     found = recognize(Source(text_of(sample("schwab.csv"))))
     assert found is not None
     assert found.name == "schwab"
+
+
+def test_a_flex_query_has_the_same_fingerprints_as_xml_and_as_csv() -> None:
+    xml, csv = read("ibkr_flex.xml"), read("ibkr_flex.csv")
+    assert set(csv.fingerprints) < set(xml.fingerprints)
+
+
+def test_sums_of_a_cash_report_are_checked() -> None:
+    with_sums = (
+        b'endingCash="4169.39" dividends="7.50" paymentInLieu="0" withholdingTax="-1.20" brokerInterest="52.08" /'
+    )
+    text = sample("ibkr_flex.xml")
+    whole = text.replace(
+        b'"Currency" startingCash="1000" endingCash="4169.39" /', b'"Currency" startingCash="1000" ' + with_sums
+    )
+    assert read_file(whole).totals_off == ("The file says that taxes were -1.20 USD, its lines come to -1.13 USD.",)
+
+
+def test_shares_that_moved_to_another_account_carry_their_worth_and_no_cash() -> None:
+    [moved] = schwab("01/17/2024,Security Transfer,KO,COCA-COLA,10,,,$601.00").records
+    assert (moved.kind, moved.qty, moved.price, moved.amount) == ("transfer_in", 10, Decimal("60.1"), 0)
+
+
+def test_text_in_cdata_is_text() -> None:
+    text = sample("bank.ofx").replace(b"<MEMO></MEMO>", b"<MEMO><![CDATA[A <b> & C]]></MEMO>")
+    assert one(read_file(text), source_id="B2").text == "A <b> & C"
+
+
+def test_a_heading_that_stands_again_is_noted() -> None:
+    twice = read_file(sample("own.csv") + sample("own.csv").splitlines(keepends=True)[0])
+    assert [(remark.line_no, remark.kind) for remark in twice.remarks] == [(5, "note")]

@@ -182,3 +182,24 @@ def test_fifty_thousand_rows_are_read_in_seconds_and_to_the_cent() -> None:
     assert sum(record.amount for record in reading.records) == Decimal("-30050500.00")
     # About 2 s of one core here; four times that only tells of something that grows faster than the file.
     assert spent_secs < 8
+
+
+@pytest.mark.parametrize(
+    ("qty", "price", "amount"),
+    [("999999999999", "999999999999", ""), ("0.000000000001", "", "-999999999999"), ("1", "999999999999.99", "")],
+)
+def test_a_worth_beyond_the_books_is_a_problem(qty: str, price: str, amount: str) -> None:
+    heading = "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount"
+    reading = read(f"{heading}\n01/02/2024,Buy,KO,X,{qty},{price},,{amount}\n".encode())
+    assert reading is not None
+    assert len(reading.records) + len(reading.problems) == 1
+    activity = '{"type": "DIVIDEND", "quantity": 999999999999, "unitPrice": 999999999999, "fee": 0, "currency": "USD", '
+    reading = read(f'{{"activities": [{activity}"symbol": "KO", "date": "2024-01-01"}}]}}'.encode())
+    assert reading is not None
+    assert [problem.text for problem in reading.problems] == ["It is worth more than the books keep."]
+
+
+def test_a_quote_that_swallows_lines_is_refused() -> None:
+    swallowed = b'Date,Type,Amount,Note\n2024-01-01,Fee,-1,"open\n2024-01-02,Fee,-1,x\n2024-01-03,Fee,-1,y\n'
+    with pytest.raises(InvalidInput, match="a quote is not closed"):
+        read_file(swallowed)

@@ -12,11 +12,14 @@ MOST_BEFORE, MOST_AFTER = 12, 12
 CURRENCY_SIGNS = re.compile(r"^(?:US\$|[$€£¥]|[A-Z]{3}\s)|(?:[$€£]|\s[A-Z]{3})$")
 POINT = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+")
 COMMA = re.compile(r"\d{1,3}(?:[. '’]\d{3})+(?:,\d+)?|\d+(?:,\d*)?|,\d+")
+PLAIN = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
 EMPTY = frozenset({"", "-", "--", "n/a", "N/A", "not available", "Not available"})
 
 
 def number(text: str, mark: DecimalMark = ".") -> Decimal | None:
     """The number, None where there is none. `$1,234.50`, `(1.00)` and `5-` are read; BadLineError says what is not."""
+    if mark == "." and PLAIN.fullmatch(text):
+        return Decimal(text) + 0
     rest = text.strip().replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-")
     if rest in EMPTY:
         return None

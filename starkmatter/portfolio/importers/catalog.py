@@ -31,7 +31,7 @@ IMPORTERS: tuple[Importer, ...] = (
     GhostfolioImporter(), PortfolioPerformanceImporter(), OfxImporter(), GENERIC,
 )  # fmt: skip
 PROGRESS_EVERY = 1_000
-KIND_OF_TOTAL = {"dividends": "dividend", "interest": "interest", "fees": "fee", "taxes": "tax"}
+KIND_OF_TOTAL = {"dividends": "dividend", "interest": "interest", "taxes": "tax"}
 
 
 def recognize(source: Source) -> Importer | None:
@@ -107,7 +107,7 @@ def fingerprints_of(name: str, records: Sequence[Record]) -> tuple[tuple[str, ..
     for place, one in enumerate(records):
         numbers = [_exact(value) for value in (one.qty, one.price, one.amount, one.fees, one.tax)]
         words = "" if one.source_id else one.text
-        what = (name, one.source_id, one.kind, one.at, one.symbol, one.isin, one.currency, *numbers, words)
+        what = (name, one.source_id, one.kind, one.at.isoformat(), one.symbol, one.isin, one.currency, *numbers, words)
         key = repr(what)
         seen[key] += 1
         if seen[key] > 1:
@@ -132,12 +132,12 @@ def totals_off(records: Sequence[Record], totals: Sequence[Total]) -> list[str]:
     off = []
     starts: dict[str, Decimal] = {}
     for total in totals:
-        unit = total.currency or ""
+        unit = total.currency
         if total.name == "cash_start":
             starts[unit] = starts.get(unit, ZERO) + total.value
     ends: dict[str, Decimal] = {}
     for total in totals:
-        unit = total.currency or ""
+        unit = total.currency
         if total.name == "cash_end" and unit in starts:
             ends[unit] = ends.get(unit, ZERO) + total.value
         elif total.name == "cash_change" and abs(total.value - cash[unit]) >= Decimal("0.01"):

@@ -18,6 +18,8 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 FORMULA = re.compile(r"[=@]|[+\-].*[(!|]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 CENT = Decimal("0.01")
+# What the books keep has at most this much before the point.
+MOST = Decimal(10) ** 12
 # A fee that a file hides in its amount is at most this part of the trade, or this much.
 MOST_HIDDEN_RATIO, MOST_HIDDEN = Decimal("0.05"), Decimal(25)
 INCOMING: frozenset[Kind] = frozenset({"deposit"})
@@ -60,6 +62,8 @@ def make_record(
             raise BadLineError("it does not say how many shares")
     if price is not None and price < 0:
         raise BadLineError(f"its price ({plain(price)}) is below zero")
+    if (qty and price and abs(qty) * price >= MOST) or (amount and abs(amount) >= MOST):
+        raise BadLineError("it is worth more than the books keep")
     if kind in TRADES:
         assert qty is not None
         if qty < 0:
@@ -99,6 +103,8 @@ def _agreed(
         worth = sign * (amount + cost + withheld)
         if worth < 0:
             raise BadLineError(f"a {kind} that moves {plain(amount)} has the wrong sign")
+        if worth / qty >= MOST:
+            raise BadLineError("its price is more than the books keep")
         return (worth / qty).quantize(MICRO), amount, cost
     worth = qty * price
     expected = sign * worth - cost - withheld

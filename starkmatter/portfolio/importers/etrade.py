@@ -49,6 +49,8 @@ def _row(row: Row) -> Iterable[Item]:
     # A dividend that bought shares is told as one with shares and a negative amount.
     if kind == "dividend" and qty and amount is not None and amount < 0:
         kind = "buy"
+    elif kind == "deposit" and qty and amount:
+        raise BadLineError("it moves shares and money at once")
     elif kind == "deposit":
         kind = ("transfer_out" if qty < 0 else "transfer_in") if qty and not amount else cash_kind(amount)
     trade = kind in {"buy", "sell"}

@@ -58,7 +58,10 @@ def _row(row: Row) -> Iterable[Item]:
     qty, amount = number(row.get("quantity")), number(row.get("amount ($)", "amount"))
     if kind == "deposit":
         kind = ("transfer_out" if qty < 0 else "transfer_in") if qty else cash_kind(amount)
-        amount = None if kind.startswith("transfer") else amount
+    price = number(row.get("price ($)", "price"))
+    if qty and kind in {"transfer_in", "transfer_out"}:
+        # An amount beside shares that moved is what they were worth, no cash.
+        price, amount = price or (abs(amount / qty) if amount else None), None
     trade = kind in {"buy", "sell"}
     yield make_record(
         kind,
@@ -67,7 +70,7 @@ def _row(row: Row) -> Iterable[Item]:
         row.line_no,
         symbol=row.get("symbol"),
         qty=positive(qty) if trade or kind.startswith("transfer") else qty if kind == "split" else None,
-        price=number(row.get("price ($)", "price")) if trade or kind.startswith("transfer") else None,
+        price=price if trade or kind.startswith("transfer") else None,
         amount=amount,
         fees=total_of(row, "commission ($)", "commission", "fees ($)", "fees") if trade else None,
         text=action,

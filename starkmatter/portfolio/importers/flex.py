@@ -24,13 +24,15 @@ ACCOUNT = "clientaccountid"
 NAMES = {
     "currencyprimary": "currency", "currency": "currency", "assetclass": "assetCategory", "symbol": "symbol",
     "description": "description", "isin": "isin", "tradeid": "tradeID", "transactionid": "transactionID",
-    "ibexecid": "ibExecID", "datetime": "dateTime", "date/time": "dateTime", "tradedate": "tradeDate", "date": "date",
-    "reportdate": "reportDate", "buy/sell": "buySell", "quantity": "quantity", "tradeprice": "tradePrice",
-    "price": "price", "ibcommission": "ibCommission", "commission": "ibCommission",
+    "ibexecid": "ibExecID", "datetime": "dateTime", "date/time": "dateTime", "tradedate": "tradeDate",
+    "date": "date", "reportdate": "reportDate", "buy/sell": "buySell", "quantity": "quantity",
+    "tradeprice": "tradePrice", "price": "price", "ibcommission": "ibCommission", "commission": "ibCommission",
     "ibcommissioncurrency": "ibCommissionCurrency", "commissioncurrency": "ibCommissionCurrency", "taxes": "taxes",
     "tax": "taxes", "netcash": "netCash", "levelofdetail": "levelOfDetail", "type": "type", "amount": "amount",
     "direction": "direction", "positionamount": "positionAmount", "cashtransfer": "cashTransfer",
-    "startingcash": "startingCash", "endingcash": "endingCash", "proceeds": "proceeds",
+    "dividends": "dividends", "paymentinlieu": "paymentInLieu", "brokerinterest": "brokerInterest",
+    "bondinterest": "bondInterest", "withholdingtax": "withholdingTax", "startingcash": "startingCash",
+    "endingcash": "endingCash", "proceeds": "proceeds",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from starkmatter.portfolio.importers.amounts import number, shown
 from starkmatter.portfolio.importers.checking import make_record
 from starkmatter.portfolio.importers.moments import NEW_YORK, moment
 from starkmatter.portfolio.importers.presets import OPTIONS, cash_kind, kind_of
-from starkmatter.portfolio.importers.records import BadLineError, Item, Kind, Remark, Total
+from starkmatter.portfolio.importers.records import BadLineError, Item, Kind, Remark, Total, TotalName
 
 ENTRIES = frozenset({"Trade", "CashTransaction", "CorporateAction", "Transfer", "CashReportCurrency"})
 SUMS = frozenset({"ORDER", "SYMBOL_SUMMARY", "ASSET_SUMMARY", "CLOSED_LOT", "WASH_SALE", "SUMMARY"})
@@ -150,3 +150,12 @@ def _cash_report(fields: Fields, line_no: int) -> Iterable[Item]:
     if start is not None and end is not None:
         yield Total("cash_start", start, currency, line_no)
         yield Total("cash_end", end, currency, line_no)
+    sums: tuple[tuple[TotalName, tuple[str, ...]], ...] = (
+        ("dividends", ("dividends", "paymentInLieu")),
+        ("interest", ("brokerInterest", "bondInterest")),
+        ("taxes", ("withholdingTax",)),
+    )
+    for name, parts in sums:
+        values = [value for part in parts if (value := number(fields.get(part, ""))) is not None]
+        if values:
+            yield Total(name, sum(values, ZERO), currency, line_no)

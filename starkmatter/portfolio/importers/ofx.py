@@ -69,22 +69,26 @@ class OfxImporter:
 
 
 def _records(entry: Aggregate, currency: str, shares: dict[str, tuple[str, str, str]]) -> Iterator[Record | Remark]:
-    name = entry.name
+    name, values = entry.name, entry.flat()
+
+    def said(tag: str) -> str:
+        return values.get(tag, "")
+
     if name in OPTION_TAGS:
         raise BadLineError(OPTIONS)
     if name in BONDS or name in UNREAD:
         raise BadLineError(f"{name} is not read yet")
-    if entry.get("CURSYM") and entry.get("CURSYM").upper() != currency:
-        raise BadLineError(f"it is in {shown(entry.get('CURSYM'))}, the statement in {currency}")
-    ticker, kind_of_id, title = shares.get(entry.get("UNIQUEID"), ("", "", ""))
-    isin = entry.get("UNIQUEID") if (kind_of_id or entry.get("UNIQUEIDTYPE")).upper() == "ISIN" else ""
-    amounts = {tag: number(entry.get(tag)) for tag in ("TOTAL", "TRNAMT", "UNITS", "UNITPRICE")}
+    if said("CURSYM") and said("CURSYM").upper() != currency:
+        raise BadLineError(f"it is in {shown(said('CURSYM'))}, the statement in {currency}")
+    ticker, kind_of_id, title = shares.get(said("UNIQUEID"), ("", "", ""))
+    isin = said("UNIQUEID") if (kind_of_id or said("UNIQUEIDTYPE")).upper() == "ISIN" else ""
+    amounts = {tag: number(said(tag)) for tag in ("TOTAL", "TRNAMT", "UNITS", "UNITPRICE")}
     units, total = amounts["UNITS"], amounts["TOTAL"]
-    costs = sum((number(entry.get(tag)) or Decimal(0) for tag in ("COMMISSION", "FEES", "LOAD")), Decimal(0))
-    at = _instant(entry.get("DTTRADE") or entry.get("DTPOSTED"))
-    memo = entry.get("MEMO") or entry.get("NAME")
+    costs = sum((number(said(tag)) or Decimal(0) for tag in ("COMMISSION", "FEES", "LOAD")), Decimal(0))
+    at = _instant(said("DTTRADE") or said("DTPOSTED"))
+    memo = said("MEMO") or said("NAME")
     text = ": ".join(part for part in (title, memo) if part)
-    number_of = entry.get("FITID")
+    number_of = said("FITID")
 
     def record(
         kind: Kind,
@@ -114,7 +118,7 @@ def _records(entry: Aggregate, currency: str, shares: dict[str, tuple[str, str, 
         )
 
     clean_isin(isin)
-    taxes = number(entry.get("TAXES")) or Decimal(0)
+    taxes = number(said("TAXES")) or Decimal(0)
     if name in (*BUYS, *SELLS):
         kind: Kind = "buy" if name in BUYS else "sell"
         yield record(kind, total, qty=positive(units), price=amounts["UNITPRICE"], fees=costs, tax=taxes)
@@ -124,7 +128,7 @@ def _records(entry: Aggregate, currency: str, shares: dict[str, tuple[str, str, 
         yield record("dividend", abs(total), suffix="/income")
         yield record("buy", -abs(total), qty=positive(units), price=amounts["UNITPRICE"], fees=costs, tax=taxes)
     elif name == "INCOME":
-        yield record("interest" if entry.get("INCOMETYPE").upper() == "INTEREST" else "dividend", total)
+        yield record("interest" if said("INCOMETYPE").upper() == "INTEREST" else "dividend", total)
     elif name == "RETOFCAP":
         yield record("dividend", total)
     elif name == "INVEXPENSE":
@@ -132,16 +136,16 @@ def _records(entry: Aggregate, currency: str, shares: dict[str, tuple[str, str, 
     elif name == "MARGININTEREST":
         yield record("interest", total, of_shares=False)
     elif name == "TRANSFER":
-        out = entry.get("TFERACTION").upper() == "OUT" or (units is not None and units < 0)
+        out = said("TFERACTION").upper() == "OUT" or (units is not None and units < 0)
         yield record("transfer_out" if out else "transfer_in", None, qty=units, price=amounts["UNITPRICE"])
     elif name == "SPLIT":
-        old, new = number(entry.get("OLDUNITS")), number(entry.get("NEWUNITS"))
+        old, new = number(said("OLDUNITS")), number(said("NEWUNITS"))
         if old is None or new is None:
             raise BadLineError("it does not say the shares before and after")
         yield record("split", None, qty=new - old)
     else:
         cash = amounts["TRNAMT"]
-        yield record(BANK_KINDS.get(entry.get("TRNTYPE").upper(), cash_kind(cash)), cash, of_shares=False)
+        yield record(BANK_KINDS.get(said("TRNTYPE").upper(), cash_kind(cash)), cash, of_shares=False)
 
 
 def _balances(statement: Aggregate, currency: str) -> Iterator[Total]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from starkmatter.portfolio.importers.bounds import MAX_CELL_CHARS, MAX_DEPTH, MAX_ROWS, too_large, unreadable
 
 TAG = re.compile(r"<(/?)([A-Za-z0-9._]{1,40})\s*(/?)>([^<]*)")
+CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+DECLARATION = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 MOST_TAGS = MAX_ROWS * 30
 
 
@@ -29,6 +31,14 @@ class Aggregate:
             return self.values[name]
         return next((found for part in self.parts if (found := part.get(name))), "")
 
+    def flat(self) -> dict[str, str]:
+        """What `get` gives for every name below, told once."""
+        found = dict(self.values)
+        for part in self.parts:
+            for name, value in part.flat().items():
+                found.setdefault(name, value)
+        return found
+
     def find(self, *names: str) -> Iterator["Aggregate"]:
         """Every aggregate of these names below, in the file's order."""
         for part in self.parts:
@@ -43,7 +53,8 @@ def tree_of(text: str) -> Aggregate:
     start = text.upper().find("<OFX>")
     if start < 0:
         raise unreadable("The file has no OFX in it.")
-    if "<!" in text:
+    text = CDATA.sub(lambda found: html.escape(found[1]), text)
+    if DECLARATION.search(text):
         raise unreadable("The file declares a document type or entities, which no statement needs.")
     root = Aggregate("", 0)
     open_ones = [root]

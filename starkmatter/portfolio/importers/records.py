@@ -13,7 +13,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TRADES: frozenset[Kind] = frozenset({"buy", "sell"})
 CASH_KINDS: frozenset[Kind] = frozenset({"dividend", "interest", "fee", "tax", "deposit", "withdrawal"})
-TotalName = Literal["cash_start", "cash_end", "cash_change", "dividends", "interest", "fees", "taxes", "rows"]
+TotalName = Literal["cash_start", "cash_end", "cash_change", "dividends", "interest", "taxes"]
 
 # Told after so many lines, with how many are read and (where it is known) how many there are.
 Progress = Callable[[int, int | None], None]
@@ -58,13 +58,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A sum that the file itself states. `currency` is None for `rows`, a count of the records of `section`."""
+    """A sum that the file itself states, of money in `currency`; what was paid is below zero."""
 
     name: TotalName
     value: Decimal
-    currency: str | None
+    currency: str
     line_no: int
-    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ def _row(row: Row) -> Iterable[Item]:
     if kind == "deposit":
         out = (amount is not None and amount < 0) or (not amount and qty is not None and qty < 0)
         kind = ("transfer_out" if out else "transfer_in") if qty else cash_kind(amount)
+    price = number(row.get("price"))
+    if qty and kind in {"transfer_in", "transfer_out"}:
+        # An amount beside shares that moved is what they were worth, no cash.
+        price, amount = price or (abs(amount / qty) if amount else None), None
     moves = kind in {"buy", "sell", "split", "transfer_in", "transfer_out"}
     yield make_record(
         kind,
@@ -75,7 +79,7 @@ def _row(row: Row) -> Iterable[Item]:
         row.line_no,
         symbol=row.get("symbol"),
         qty=qty if kind == "split" else abs(qty) if moves and qty is not None else None,
-        price=number(row.get("price")) if moves else None,
+        price=price if moves else None,
         amount=amount,
         fees=number(row.get("fees & comm")),
         text=f"{action}: {row.get('description')}",

@@ -45,7 +45,7 @@ class Row:
 
 def lines_of(text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the line it begins at; InvalidInput when one goes past a limit."""
-    reader = csv.reader(_bounded(text), delimiter=mark, strict=False)
+    reader = csv.reader(_bounded(text), delimiter=mark, strict=True)
     before, count = 0, 0
     try:
         for cells in reader:
@@ -61,7 +61,9 @@ def lines_of(text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
                 raise too_large(f"Line {line_no:,} has a cell of more than {MAX_CELL_CHARS:,} characters.")
             yield line_no, cells
     except csv.Error:
-        raise unreadable(f"Line {reader.line_num:,} cannot be split into cells: a quote is not closed.") from None
+        raise unreadable(
+            f"Line {reader.line_num:,} cannot be split into cells: a quote is not closed, or words follow one."
+        ) from None
 
 
 def _bounded(text: str) -> Iterator[str]:
@@ -125,6 +127,7 @@ def rows_under(text: str, mark: str, required: Iterable[str]) -> Iterator[Row | 
                 yield Remark(line_no, f"{shown(' '.join(cells))} stands above the table.", "note")
             continue
         if cells == heading:
+            yield Remark(line_no, "The heading stands here again.", "note")
             continue
         if len(cells) > width and any(cell.strip() for cell in cells[width:]):
             yield Remark(line_no, f"This line has {len(cells)} cells, the heading has {width}.")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC
 from decimal import Decimal
+from functools import lru_cache
 
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.portfolio.importers.amounts import number, shown
@@ -48,14 +49,21 @@ KINDS: dict[str, Kind] = {
 }
 
 
+@lru_cache(maxsize=256)
+def _named(column: str) -> tuple[str, str] | None:
+    """Of a column such as `total (eur)` its name and its currency."""
+    found = NAMED_CURRENCY.fullmatch(column)
+    return (found[1], found[2].upper()) if found else None
+
+
 def _money(row: Row, name: str) -> tuple[Decimal | None, str]:
     """A number and its currency, wherever that stands."""
     if name in row.places:
         return number(row.get(name)), row.get(f"currency ({name})").upper()
     for column in row.places:
-        found = NAMED_CURRENCY.fullmatch(column)
-        if found and found[1] == name and row.get(column):
-            return number(row.get(column)), found[2].upper()
+        found = _named(column)
+        if found and found[0] == name and row.get(column):
+            return number(row.get(column)), found[1]
     return None, ""
 
 
