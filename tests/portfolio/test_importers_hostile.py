@@ -203,3 +203,21 @@ def test_a_quote_that_swallows_lines_is_refused() -> None:
     swallowed = b'Date,Type,Amount,Note\n2024-01-01,Fee,-1,"open\n2024-01-02,Fee,-1,x\n2024-01-03,Fee,-1,y\n'
     with pytest.raises(InvalidInput, match="a quote is not closed"):
         read_file(swallowed)
+
+
+@pytest.mark.parametrize(
+    ("piece", "format_name"),
+    [
+        (b'\\"', "alpaca"), (b'"', "alpaca"), (b"<![CDATA[", "ofx"), (b"<OFX", "ofx"), (b"<OFX><A ", "ofx"),
+        (b"</A>", "ofx"), (b"<A>x", "ofx"), (b"\xc3\x9f", "ofx"), (b"<a ", "ibkr_flex"), (b"&", "ibkr_flex"),
+        (b'"', "csv"), (b"\n", "csv"), (b" (usd) ", "trading212"), (b"0,", "degiro"), (b"+", None), (b"(", None),
+        (b"\r", None),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_piece_that_stands_a_million_times_is_done_with_soon(piece: bytes, format_name: str | None) -> None:
+    begun = time.process_time()
+    for start in (b"", b"[", b"<OFX>", b"date,type,amount\n2024-01-01,fee,"):
+        read(start + piece * (2_000_000 // len(piece)), format_name=format_name)
+    # Under a second here; what tries each place to the end would take hours.
+    assert time.process_time() - begun < 20

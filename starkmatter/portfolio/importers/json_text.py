@@ -8,7 +8,8 @@ from typing import Any
 from starkmatter.portfolio.importers.bounds import MAX_CELL_CHARS, MAX_DEPTH, too_large, unreadable
 from starkmatter.portfolio.importers.records import BadLineError
 
-BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A string that nobody closes goes to the end at once: tried from each of its quotes it would take for ever.
+BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 MOST_DIGITS = 40
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from starkmatter.portfolio.importers.bounds import MAX_CELL_CHARS, MAX_DEPTH, MAX_ROWS, too_large, unreadable
 
 TAG = re.compile(r"<(/?)([A-Za-z0-9._]{1,40})\s*(/?)>([^<]*)")
-CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+BEGINNING = re.compile(r"<OFX>", re.IGNORECASE)
+CDATA, CDATA_END = "<![CDATA[", "]]>"
 DECLARATION = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 MOST_TAGS = MAX_ROWS * 30
 
@@ -50,10 +51,11 @@ class Aggregate:
 
 def tree_of(text: str) -> Aggregate:
     """The OFX element; InvalidInput when there is none, or the file is hostile or cut off."""
-    start = text.upper().find("<OFX>")
-    if start < 0:
+    text = _plain(text)
+    beginning = BEGINNING.search(text)
+    if beginning is None:
         raise unreadable("The file has no OFX in it.")
-    text = CDATA.sub(lambda found: html.escape(found[1]), text)
+    start = beginning.start()
     if DECLARATION.search(text):
         raise unreadable("The file declares a document type or entities, which no statement needs.")
     root = Aggregate("", 0)
@@ -79,6 +81,18 @@ def tree_of(text: str) -> Aggregate:
     if len(open_ones) > 1:
         raise unreadable("The file ends before its statement does. Download it again.")
     return root
+
+
+def _plain(text: str) -> str:
+    """The text with what stands in CDATA escaped; each is looked for once, from where the last one ended."""
+    parts, at = [], 0
+    while (begins := text.find(CDATA, at)) >= 0:
+        ends = text.find(CDATA_END, begins)
+        if ends < 0:
+            raise unreadable("The file ends inside of a text. Download it again.")
+        parts += [text[at:begins], html.escape(text[begins + len(CDATA) : ends])]
+        at = ends + len(CDATA_END)
+    return "".join([*parts, text[at:]]) if parts else text
 
 
 def _close(open_ones: list[Aggregate], name: str) -> None:

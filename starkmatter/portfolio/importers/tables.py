@@ -19,6 +19,8 @@ from starkmatter.portfolio.importers.records import BadLineError, Remark
 MARKS = (",", ";", "\t", "|")
 # Lines beyond the limit of records: headings, sections, disclaimers.
 SPARE_ROWS = 2_000
+# Blank lines say nothing but have to be walked over.
+MOST_LINES = 4 * MAX_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,13 @@ class Row:
 def lines_of(text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the line it begins at; InvalidInput when one goes past a limit."""
     reader = csv.reader(_bounded(text), delimiter=mark, strict=True)
-    before, count = 0, 0
+    before, lines, count = 0, 0, 0
     try:
         for cells in reader:
             line_no, before = before + 1, reader.line_num
+            lines += 1
+            if lines > MOST_LINES:
+                raise too_large(f"The file has more than {MOST_LINES:,} lines, most of them blank.")
             if not any(cell.strip() for cell in cells):
                 continue
             count += 1
