@@ -261,3 +261,18 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 )
 def test_moments_are_read_as_they_are_written(text: str, expected: datetime) -> None:
     assert moment(text, "mdy", UTC) == expected
+
+
+def test_a_number_that_could_be_either_has_to_be_said() -> None:
+    text = "Date;Type;Amount\n2024-01-02;Deposit;1,234\n"
+    with pytest.raises(InvalidInput, match="whether a point or a comma"):
+        table(text)
+    [record] = table(text + "2024-01-03;Deposit;5,10\n").records[:1]
+    assert record.amount == Decimal("1.234")
+    [record] = table(text + "2024-01-03;Deposit;5.10\n").records[:1]
+    assert record.amount == 1234
+
+
+def test_a_tax_beside_a_dividend_is_a_cost_whatever_its_sign() -> None:
+    [record] = table("Date,Type,Symbol,Amount,Tax\n2024-01-02,Dividend,KO,-8.50,-1.50\n").records
+    assert (record.amount, record.tax) == (Decimal("-8.50"), Decimal("1.50"))

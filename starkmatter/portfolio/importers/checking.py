@@ -51,8 +51,8 @@ def make_record(
     """
     name, number = clean_symbol(symbol), clean_isin(isin)
     cost, withheld = fees or ZERO, tax or ZERO
-    if cost < 0 or (withheld < 0 and kind in TRADES):
-        raise BadLineError(f"its costs ({plain(cost)}) are below zero")
+    if cost < 0 or withheld < 0:
+        raise BadLineError(f"its costs ({plain(min(cost, withheld))}) are below zero")
     if not CURRENCY.fullmatch(currency):
         raise BadLineError(f"{shown(currency)} is not a currency")
     if kind in TRADES or kind == "split":

@@ -24,6 +24,7 @@ from starkmatter.portfolio.importers.tables import Row
 COSTS: frozenset[Kind] = frozenset({"buy", "fee", "tax", "withdrawal"})
 UNSURE = {
     "date_order": "whether its dates begin with the day or the month",
+    "decimal_mark": "whether a point or a comma stands before its decimals",
     "kind": "which column says what happened (buy, sell, dividend, ...)",
 }
 
@@ -95,7 +96,7 @@ def _record(row: Row, mapping: ColumnMapping, zone: tzinfo) -> Record:
         price=price,
         amount=amount,
         fees=fees,
-        tax=abs(tax) if tax is not None and kind in TRADES else tax,
+        tax=abs(tax) if tax is not None else None,
         text=cell("text"),
         source_id=cell("source_id"),
     )

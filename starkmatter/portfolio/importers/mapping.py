@@ -53,6 +53,8 @@ KIND_WORDS: dict[str, Kind] = {
     **dict.fromkeys(("transfer out", "transfer-out"), "transfer_out"),
 }
 NUMBERS = ("qty", "price", "amount", "fees", "tax")
+# One thousand and something, or one and some thousandths.
+EITHER_WAY = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+\)?")
 FIRST_PARTS = re.compile(r"\s*(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})\b")
 
 
@@ -147,10 +149,14 @@ def guess_mapping(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Colu
         unsure.append("date_order")
     if "kind" not in columns and not any(cell.startswith(("-", "(")) for cell in cells.get("qty", [])):
         unsure.append("kind")
+    numbers = [cell for name in NUMBERS for cell in cells.get(name, [])]
+    mark = decimal_mark(numbers, ".")
+    if mark != decimal_mark(numbers, ",") and any(EITHER_WAY.fullmatch(cell.lstrip("$€-( ")) for cell in numbers):
+        unsure.append("decimal_mark")
     mapping = ColumnMapping(
         columns,
         order or "ymd",
-        decimal_mark([cell for name in NUMBERS for cell in cells.get(name, [])], "."),
+        mark,
         signed=any(cell.startswith(("-", "(", "$-", "-$")) for cell in cells.get("amount", [])),
     )
     return replace(mapping, unsure=tuple(unsure))
