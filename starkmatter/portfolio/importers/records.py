@@ -12,7 +12,6 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TRADES: frozenset[Kind] = frozenset({"buy", "sell"})
-CASH_KINDS: frozenset[Kind] = frozenset({"dividend", "interest", "fee", "tax", "deposit", "withdrawal"})
 TotalName = Literal["cash_start", "cash_end", "cash_change", "dividends", "interest", "taxes"]
 
 # Told after so many lines, with how many are read and (where it is known) how many there are.
