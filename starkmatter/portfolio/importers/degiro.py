@@ -1,6 +1,7 @@
 """DEGIRO: Transactions.csv of Inbox > Transactions > Export, in English, Dutch or German.
 
-Columns after DEGIRO's own export: Date, Time, Product, ISIN, Reference exchange, Venue, Quantity, Price, (its
+Columns as DEGIRO's export is described by others, not held against an account's:
+Date, Time, Product, ISIN, Reference exchange, Venue, Quantity, Price, (its
 currency), Local value, (its currency), Value, (its currency), Exchange rate, Transaction and/or third party fees,
 (its currency), Total, (its currency), Order ID; since 2025 Value EUR, AutoFX Fee, Transaction and/or third party fees
 EUR, Total EUR. A currency without a name stands right of its number. Decimals follow a comma or a point, as the cells

@@ -1,6 +1,7 @@
 """E*TRADE: the CSV of Accounts > Transactions > Download, in both of its forms.
 
-Columns after E*TRADE's own export: until 2025 TransactionDate, TransactionType, SecurityType, Symbol, Quantity,
+Columns as E*TRADE's export is described by others, not held against an account's:
+until 2025 TransactionDate, TransactionType, SecurityType, Symbol, Quantity,
 Amount, Price, Commission, Description, below a line "For Account:"; since then Activity/Trade Date, Transaction Date,
 Settlement Date, Activity Type, Description, Symbol, Cusip, Quantity #, Price $, Amount $, Commission, Category, Note.
 Neither states a total nor the fees of the exchange, which are what the amount lacks. Days are New York's, sold shares

@@ -1,6 +1,7 @@
 """Fidelity: the CSV of Activity & Orders > History > Download.
 
-Columns after Fidelity's own export: Run Date, Action, Symbol, Description, Type, Quantity, Price ($), Commission ($),
+Columns as Fidelity's export is described by others, not held against an account's:
+Run Date, Action, Symbol, Description, Type, Quantity, Price ($), Commission ($),
 Fees ($), Accrued Interest ($), Amount ($), Cash Balance ($), Settlement Date, in either order of price and quantity,
 with or without "($)". What happened stands at the beginning of Action. Two blank lines stand above, disclaimers
 below. Days are New York's, sold shares negative. It states no total.

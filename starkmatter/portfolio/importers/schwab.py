@@ -1,6 +1,7 @@
 """Charles Schwab: the CSV of Accounts > History > Export.
 
-Columns after Schwab's own export, as it has been since 2021: Date, Action, Symbol, Description, Quantity, Price,
+Columns as Schwab's export is described by others, not held against an account's,
+as it has been since 2021: Date, Action, Symbol, Description, Quantity, Price,
 Fees & Comm, Amount. Older files have a title line above and end with a row "Transactions Total", which is checked.
 Days are New York's, shares have no sign, amounts have one. A day "01/16/2024 as of 01/12/2024" counts as its first.
 """

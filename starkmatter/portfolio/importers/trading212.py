@@ -1,6 +1,7 @@
 """Trading 212: the CSV of History > Export.
 
-Columns after Trading 212's own export, which has those that its lines need: Action, Time, ISIN, Ticker, Name, No. of
+Columns as Trading 212's export is described by others, not held against an account's,
+which has those that its lines need: Action, Time, ISIN, Ticker, Name, No. of
 shares, Price / share, Currency (Price / share), Exchange rate, Result, Total, Withholding tax, Notes, ID, and the
 fees that were taken (Currency conversion fee, Stamp duty reserve tax, ...). A currency stands in a column beside
 ("Currency (Total)") or, in older files, in the name ("Total (EUR)"). Times are UTC. Shares priced in another currency
