@@ -26,6 +26,7 @@ MARKET = {"test_market_venue.py", "test_pairs.py"}
 ALONE = {"test_whole_product.py"}
 # The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
+LONG_FILES = {"test_trading_machine.py", "test_named_kills.py", "test_openapi_fuzz.py", "test_golden_days.py"}
 
 
 def _product(path: Path) -> str | None:
@@ -42,7 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def turn(item: pytest.Item) -> tuple[int, int]:
         room = item.path.relative_to(HERE).parts[0]
         shared = {"replay": 0, "market": 1, None: 2}[_product(item.path)]
-        return shared, LONG.index(room) if room in LONG else len(LONG)
+        if room in LONG:
+            return shared, LONG.index(room)
+        return shared, len(LONG) if item.path.name in LONG_FILES else len(LONG) + 1
 
     items.sort(key=turn)
 
