@@ -48,7 +48,8 @@ def planted(product: Product) -> Iterator[None]:
         )
         run(
             "INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, cash, reserved, created_at,"
-            f" opened_venue_at) SELECT %s, {me}, %s, 'market', 'paper', 'paper', 'USD', '{MARK}', 0, 0, now(), now()",
+            " opened_venue_at)"
+            f" SELECT %s, {me}, %s, 'market', 'paper', 'paper', 'USD', 'realistic', 0, 0, now(), now()",
             [(uuid4(), EMAIL, f"Account {number} {text}") for number, text in enumerate(chunks)],
         )
         run(
@@ -113,7 +114,7 @@ def planted(product: Product) -> Iterator[None]:
         finally:
             connection.execute("UPDATE app_user SET display_name = %s WHERE email = %s", (*(name or ("",)), EMAIL))
             connection.execute("DELETE FROM app_user WHERE email LIKE %s", (f"{MARK}-%",))
-            connection.execute("DELETE FROM account WHERE preset = %s", (MARK,))
+            connection.execute("DELETE FROM account WHERE name LIKE 'Account %'")
             connection.execute("DELETE FROM alert WHERE threshold = 999999")
             connection.execute("DELETE FROM chat WHERE title = ANY(%s)", (list(PAYLOADS),))
             connection.execute("DELETE FROM news_item WHERE title_key LIKE %s", (f"{MARK}%",))

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import THEMES, violations
+from tests.browser.market import show_account
 from tests.browser.names import NAMELESS
 from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
 
@@ -24,6 +25,7 @@ PICTURES = os.environ.get("STARKMATTER_PICTURES")
 def window(owner: Walk, browser: Browser) -> Iterator[Walk]:
     """One window for all of these, at a symbol nobody else here trades, with shares of it to sell."""
     opened = Walk.begin(browser, owner.url, state=owner.context.storage_state())
+    show_account(opened, "Practice")
     opened.open(f"/trade/{SYMBOL}")
     opened.trade("Buy", "30", SYMBOL)
     expect(ticket(opened).get_by_role("link", name="Read its receipt")).to_be_visible(timeout=60 * SECS)

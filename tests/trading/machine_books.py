@@ -120,7 +120,7 @@ class Books:
         for known in self.orders.values():
             one, left = known.seen, self.shown.get((known.seen.symbol, known.seen.side))
             plain = one.type in {"market", "limit"} and one.time_in_force not in AUCTIONS and one.notional is None
-            if not (now.is_open and plain and one.status in {"working", "partial"} and left is not None and left > 0):
+            if not (now.is_open and plain and one.status in {"working", "partial"} and left is not None and left >= 1):
                 continue
             if one.qty % 1 or (one.side == "buy" and one.limit_price is None):
                 continue  # Parts of a share fill by a finer step; a purchase without a limit may be above its collar.
@@ -236,7 +236,7 @@ class Books:
             assert self._was_reached(known), (order, fill)
         if order.time_in_force == "fok":
             assert fill.qty == order.qty
-        assert fill.fees == self._fees(fill)
+        assert fill.fees == self._fees(known, fill)
 
     def _was_reached(self, known: Known) -> bool:
         """Whether a trade since the order could be known reached its stop, by what was shown of the market."""
@@ -257,13 +257,16 @@ class Books:
         return order.revision > 1
 
     @staticmethod
-    def _fees(fill: Fill) -> Decimal:
-        """What the exchange and FINRA take of a sale in 2021; nothing else costs by this preset."""
+    def _fees(known: Known, fill: Fill) -> Decimal:
+        """What the exchange and FINRA take of a sale in 2021, but no more than it brings; nothing else costs here."""
         if fill.side == "buy":
             return ZERO
-        sec = (fill.qty * fill.price * Decimal("27.80") / 1_000_000).quantize(CENT, ROUND_CEILING)
+        value = fill.qty * fill.price
+        before = known.value - value
+        sec = (value * Decimal("27.80") / 1_000_000).quantize(CENT, ROUND_CEILING)
         taf = min((fill.qty * Decimal("0.000166")).quantize(CENT, ROUND_CEILING), Decimal("8.30"))
-        return sec + taf
+        brought = known.value.quantize(CENT, ROUND_HALF_EVEN) - before.quantize(CENT, ROUND_HALF_EVEN)
+        return min(sec + taf, brought)
 
     # --- what must hold -----------------------------------------------------------------------------------------------
 

@@ -372,7 +372,7 @@ async def test_the_journal_cannot_be_changed_or_unbalanced(desk: Desk, database:
     for statement in (
         "UPDATE ledger_entry SET description = 'x'",
         "DELETE FROM ledger_entry",
-        "TRUNCATE ledger_entry",
+        "TRUNCATE ledger_entry CASCADE",
     ):
         with pytest.raises(psycopg.errors.RestrictViolation):
             await database.run(statement)

@@ -412,7 +412,7 @@ def trade(world: World, number: int, examples: int, steps: int) -> None:
             derandomize=True,
             database=None,
             deadline=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

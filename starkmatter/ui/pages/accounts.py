@@ -54,9 +54,9 @@ def accounts() -> rx.Component:
                     ),
                     class_name="w5",
                 ),
-                rx.cond(FrameState.may_trade, panel("At a broker", _at_broker(), class_name="w12")),
-                # What grows while it loads comes last, so that nothing is pushed away.
-                panel("Sharing", _sharing(), class_name="w12"),
+                # What stands below the list comes with it, and what grows comes last: nothing is pushed away.
+                rx.cond(FrameState.ready & FrameState.may_trade, panel("At a broker", _at_broker(), class_name="w12")),
+                rx.cond(FrameState.ready, panel("Sharing", _sharing(), class_name="w12")),
                 class_name="grid dash",
             ),
         ),

@@ -211,10 +211,14 @@ def gains() -> rx.Component:
             rx.el.div(
                 panel("Sales, " + FrameState.account["currency"], _lines(), class_name="w12"),
                 rx.cond(state.sales.length() > 0, panel("Choose the lots of today's sales", _sales(), class_name="w6")),
-                panel(
-                    "Worth knowing",
-                    _notes(state.notes, WASH_SALE, A_DRAFT),
-                    class_name=rx.cond(state.sales.length() > 0, "w6", "w12"),
+                # The lines above may be many: what stands below them comes once they are there, and is not pushed away.
+                rx.cond(
+                    state.ready,
+                    panel(
+                        "Worth knowing",
+                        _notes(state.notes, WASH_SALE, A_DRAFT),
+                        class_name=rx.cond(state.sales.length() > 0, "w6", "w12"),
+                    ),
                 ),
                 class_name="grid dash",
             ),
