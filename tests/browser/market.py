@@ -123,8 +123,10 @@ def open_alpacas_account(walk: Walk) -> None:
 
 
 def show_account(walk: Walk, name: str) -> None:
-    """Choose one of the person's accounts."""
+    """Choose one of the person's accounts, if it is not the one that is shown."""
     walk.open("/settings/accounts")
+    if name in walk.page.locator(".account-menu .account").inner_text():
+        return
     accounts = walk.page.get_by_role("region", name="Your accounts")
     accounts.locator("tr").filter(has_text=name).get_by_role("button", name="Show").click()
     expect(walk.page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)

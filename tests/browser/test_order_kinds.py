@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Error, Locator, Page, expect
 
 from tests.browser.axe import THEMES, violations
 from tests.browser.market import show_account
@@ -39,7 +39,11 @@ def ticket(window: Walk) -> Locator:
 
 
 def choose(window: Walk, group: str, name: str) -> None:
-    ticket(window).get_by_role("group", name=group, exact=True).get_by_role("button", name=name, exact=True).click()
+    button = ticket(window).get_by_role("group", name=group, exact=True).get_by_role("button", name=name, exact=True)
+    try:
+        button.click()
+    except Error as error:
+        raise AssertionError(f"{error.message}\n{window.page.locator('body').inner_text()}") from None
 
 
 def write(window: Walk, **fields: str) -> None:
