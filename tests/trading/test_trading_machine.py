@@ -1,7 +1,8 @@
 """Hypothesis trades: every kind of order, groups, changes, crashes and lost answers on the real database.
 
 After each step the product's books are those of a naive bookkeeper (`machine_books`), the database's own promises hold
-and no order moved as it may not. A failure is told as the shortest days that lead to it.
+and no order moved as it may not. A failure is told with its days; by night they are
+made as short as they can be, which takes minutes.
 """
 
 import asyncio
@@ -400,7 +401,7 @@ def world(database_url: str, redis_url: str) -> Iterator[World]:
     loop.close()
 
 
-def trade(world: World, number: int, examples: int, steps: int) -> None:
+def trade(world: World, number: int, examples: int, steps: int, *, shrink: bool = False) -> None:
     """So many people's days, the same ones for a number each time; odd ones have margin accounts."""
     kind = "margin" if number % 2 else "cash"
     machine = type(f"Trading{number}", (Trading,), {"world": world, "kind": kind})
@@ -412,7 +413,7 @@ def trade(world: World, number: int, examples: int, steps: int) -> None:
             derandomize=True,
             database=None,
             deadline=None,
-            phases=[Phase.generate],
+            phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -439,7 +440,7 @@ def test_every_kind_of_order_was_taken_and_refused() -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", range(1000, 1100))
 def test_whatever_is_traded_by_night(number: int, world: World) -> None:
-    trade(world, number, 50, 100)
+    trade(world, number, 50, 100, shrink=True)
 
 
 async def test_an_order_whose_booking_was_not_answered_still_fills(database: Database, cache: Redis) -> None:
