@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +21,8 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.orders import TERMINAL
 from starkmatter.errors import StarkMatterError
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.clocks import market_clock
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.at_broker import broker_status, open_at_broker
+from starkmatter.portfolio.at_broker import open_at_broker
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
@@ -32,13 +31,12 @@ from starkmatter.trading.orders import list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
-from tests.process.worker import Worker, until, worker_process
+from tests.process.worker import Worker, broker_worker, kill_after, until
 from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading, alpaca_trading
 
 pytestmark = pytest.mark.process
 
 SEED = 20261125
-READY_SECS = 40.0
 QUIET_SECS = 100.0
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 
@@ -57,7 +55,7 @@ class Seat:
     caller: Caller
     account_id: UUID
     there: AlpacaTrading
-    start: Callable[[str], "asynccontextmanager[Worker]"]
+    start: Callable[[str], AbstractAsyncContextManager[Worker]]
 
     async def send(self, text: str) -> OrderView:
         """An order at a fresh price; one that risk refuses is a mistake of the test."""
@@ -124,28 +122,8 @@ async def seat(
     keys = {"key_id": KEY_ID, "secret": SECRET}
     await keep_secret(b, "alpaca", caller.user_id, keys, set(keys))
 
-    @asynccontextmanager
-    async def start(name: str) -> AsyncIterator[Worker]:
-        since = utc_now()
-        with worker_process(home, name, database_url, redis_url, variables) as worker:
-
-            async def ready() -> bool:
-                assert worker.process.poll() is None, worker.text[-2_000:]
-                found = await broker_status(b, caller, seat.account_id)
-                return (
-                    (await market_clock(b.db, utc_now())).state != "ended"
-                    and found is not None
-                    and found.state == "ready"
-                    and found.checked_at is not None
-                    and found.checked_at > since
-                )
-
-            try:
-                await until(ready, READY_SECS, "both books agree")
-            except AssertionError as late:
-                status = await broker_status(b, caller, seat.account_id)
-                raise AssertionError(f"{late}: {status}\n{worker.text[-4_000:]}") from None
-            yield worker
+    def start(name: str) -> AbstractAsyncContextManager[Worker]:
+        return broker_worker(b, caller, seat.account_id, home, name, database_url, redis_url, variables)
 
     account = await open_at_broker(b, caller, broker="alpaca", name="Alpaca")
     seat = Seat(b, caller, account.id, there, start)
@@ -250,7 +228,7 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
         there.fills_at_once = rng.random() < 0.5
         there.prices["AAPL"] = Decimal(9_990 + rng.randrange(20)) / 100
         async with seat.start(f"round-{number}") as worker:
-            killing = asyncio.create_task(_kill_after(worker, rng.random() * 1.2))
+            killing = asyncio.create_task(kill_after(worker, rng.random() * 1.2))
             while worker.process.poll() is None:
                 if rng.random() < 0.2:
                     there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
@@ -266,8 +244,3 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
     async with seat.start("last"):
         await seat.same_as_there()
     assert len(there.orders) >= rounds
-
-
-async def _kill_after(worker: Worker, secs: float) -> None:
-    await asyncio.sleep(secs)
-    worker.kill()

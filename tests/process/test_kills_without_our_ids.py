@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,9 +20,8 @@ from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import StarkMatterError
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.clocks import market_clock
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.at_broker import broker_status, open_at_broker
+from starkmatter.portfolio.at_broker import open_at_broker
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
@@ -31,13 +30,12 @@ from starkmatter.trading.orders import list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
-from tests.process.worker import Worker, until, worker_process
+from tests.process.worker import Worker, broker_worker, kill_after, until
 from tests.standins.etrade import SIGNED_IN, ETrade, etrade
 
 pytestmark = pytest.mark.process
 
 SEED = 20261126
-READY_SECS = 60.0
 # An order that never arrived is looked for during forty seconds before it is given up.
 QUIET_SECS = 150.0
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
@@ -58,7 +56,7 @@ class Seat:
     caller: Caller
     account_id: UUID
     there: ETrade
-    start: Callable[[str], "asynccontextmanager[Worker]"]
+    start: Callable[[str], AbstractAsyncContextManager[Worker]]
     qty: int = 0
 
     async def send(self) -> OrderView:
@@ -126,29 +124,17 @@ async def seat(database_url: str, redis_url: str, cache: Redis, tmp_path: Path, 
     await b.db.run(INSTRUMENT, ("AAPL", "Apple", "equity", True))
     await keep_secret(b, "etrade", caller.user_id, SIGNED_IN, SECRET_FIELDS)
 
-    @asynccontextmanager
-    async def start(name: str) -> AsyncIterator[Worker]:
-        since = utc_now()
-        variables = {"STARKMATTER_VENDOR_URLS": json.dumps(there.urls)}
-        with worker_process(home, name, database_url, redis_url, variables) as worker:
-
-            async def ready() -> bool:
-                assert worker.process.poll() is None, worker.text[-2_000:]
-                found = await broker_status(b, caller, seat.account_id)
-                return (
-                    (await market_clock(b.db, utc_now())).state != "ended"
-                    and found is not None
-                    and found.state == "ready"
-                    and found.checked_at is not None
-                    and found.checked_at > since
-                )
-
-            try:
-                await until(ready, READY_SECS, "both books agree")
-            except AssertionError as late:
-                status = await broker_status(b, caller, seat.account_id)
-                raise AssertionError(f"{late}: {status}\n{worker.text[-4_000:]}") from None
-            yield worker
+    def start(name: str) -> AbstractAsyncContextManager[Worker]:
+        return broker_worker(
+            b,
+            caller,
+            seat.account_id,
+            home,
+            name,
+            database_url,
+            redis_url,
+            {"STARKMATTER_VENDOR_URLS": json.dumps(there.urls)},
+        )
 
     account = await open_at_broker(b, caller, broker="etrade", name="Sandbox")
     seat = Seat(b, caller, account.id, there, start)
@@ -182,6 +168,11 @@ async def test_a_worker_killed_at_each_step_sends_nothing_twice(seat: Seat) -> N
     taken = await killed_while_it_sends("taken", None)
     there.fills_at_once, there.prices["AAPL"] = True, Decimal("99.98")
     filled = await killed_while_it_sends("filled", None)
+
+    async def has_filled() -> bool:
+        return any(one.qty == filled.qty and one.filled == filled.qty for one in list(there.orders.values()))
+
+    await until(has_filled, 20.0, "the broker, which goes on by itself, to fill it")
     there.fills_at_once = False
     async with seat.start("parts") as worker:
         parts = await seat.send()
@@ -210,7 +201,7 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
         there.fills_at_once = rng.random() < 0.5
         there.prices["AAPL"] = Decimal(9_990 + rng.randrange(10)) / 100
         async with seat.start(f"round-{number}") as worker:
-            killing = asyncio.create_task(_kill_after(worker, rng.random() * 1.2))
+            killing = asyncio.create_task(kill_after(worker, rng.random() * 1.2))
             while worker.process.poll() is None:
                 if rng.random() < 0.2:
                     there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
@@ -226,8 +217,3 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
     async with seat.start("last"):
         await seat.same_as_there()
     assert there.orders
-
-
-async def _kill_after(worker: Worker, secs: float) -> None:
-    await asyncio.sleep(secs)
-    worker.kill()

@@ -13,11 +13,14 @@ from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends, close_backends, open_backends
+from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OPEN, TERMINAL
 from starkmatter.domain.quotes import Quote
 from starkmatter.errors import Conflict, Unavailable
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.clocks import market_clock
 from starkmatter.portfolio.accounts import list_accounts
+from starkmatter.portfolio.at_broker import broker_status
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.opening import ensure_first_account
 from starkmatter.portfolio.valuation import list_positions
@@ -36,7 +39,7 @@ LEADER_PID = """
 SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
  WHERE a.application_name = 'starkmatter leader' AND a.datname = current_database()
 """
-READY_SECS = 40.0
+READY_SECS = 60.0
 QUIET_SECS = 20.0
 
 
@@ -259,3 +262,43 @@ async def assert_one_outcome(b: Backends, people: list[Person]) -> Counter[str]:
 
 async def prices(b: Backends) -> dict[str, Quote]:
     return await QuoteBoard(b.cache).quotes("replay", SYMBOLS)
+
+
+@asynccontextmanager
+async def broker_worker(
+    b: Backends,
+    caller: Caller,
+    account_id: UUID,
+    home: Path,
+    name: str,
+    database_url: str,
+    redis_url: str,
+    variables: Mapping[str, str],
+) -> AsyncIterator[Worker]:
+    """A worker that serves an account at a broker, once it has found that both books agree."""
+    since = utc_now()
+    with worker_process(home, name, database_url, redis_url, variables) as worker:
+
+        async def ready() -> bool:
+            assert worker.process.poll() is None, worker.text[-2_000:]
+            found = await broker_status(b, caller, account_id)
+            return (
+                (await market_clock(b.db, utc_now())).state != "ended"
+                and found is not None
+                and found.state == "ready"
+                and found.checked_at is not None
+                and found.checked_at > since
+            )
+
+        try:
+            await until(ready, READY_SECS, "both books agree")
+        except AssertionError as late:
+            status = await broker_status(b, caller, account_id)
+            raise AssertionError(f"{late}: {status}\n{worker.text[-4_000:]}") from None
+        yield worker
+
+
+async def kill_after(worker: Worker, secs: float) -> None:
+    """SIGKILL it in so many seconds."""
+    await asyncio.sleep(secs)
+    worker.kill()

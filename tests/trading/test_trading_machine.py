@@ -1,8 +1,8 @@
 """Hypothesis trades: every kind of order, groups, changes, crashes and lost answers on the real database.
 
 After each step the product's books are those of a naive bookkeeper (`machine_books`), the database's own promises hold
-and no order moved as it may not. A failure is told with its days; by night they are
-made as short as they can be, which takes minutes.
+and no order moved as it may not. A failure is told with its days; by night they are made as short as
+they can be, which takes minutes.
 """
 
 import asyncio
