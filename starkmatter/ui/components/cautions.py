@@ -14,14 +14,18 @@ def caution_notes() -> rx.Component:
 
 
 def caution_tick() -> rx.Component:
-    """They were read; without the tick nothing is sent."""
+    """They were read; without the tick nothing is sent. The tick shows before the server has heard of it."""
     return rx.cond(
         CautionState.cautions.length() > 0,
         rx.fragment(
             caution_notes(),
             rx.el.label(
                 rx.el.input(
-                    type="checkbox", id="cautions-read", checked=CautionState.read, on_change=CautionState.tick
+                    type="checkbox",
+                    id="cautions-read",
+                    key=CautionState.asked,
+                    default_checked=CautionState.read,
+                    on_change=CautionState.tick,
                 ),
                 "I have read this and want to send the order",
                 class_name="checkline",

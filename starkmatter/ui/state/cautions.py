@@ -12,6 +12,8 @@ class CautionState(rx.State):
 
     cautions: list[Row] = []
     read: bool = False
+    asked: int = 0
+    """How often the tick was taken away: the box is another one each time, and empty."""
 
     @rx.event
     @allow("user")
@@ -22,7 +24,7 @@ class CautionState(rx.State):
     def _show(self, found: list[Caution]) -> None:
         rows: list[Row] = [{"code": one.code, "text": one.text} for one in found]
         if {row["code"] for row in rows} - {row["code"] for row in self.cautions}:
-            self.read = False
+            self.read, self.asked = False, self.asked + 1
         self.cautions = rows
 
     def _drop(self, code: str) -> None:
