@@ -45,6 +45,9 @@ class Pace:
     check_every_secs: float = 60.0
     apart_every_secs: float = 10.0
     reconnect_secs: tuple[float, float] = (1.0, 30.0)
+    accounts_every_secs: float = 1.0
+    poll_secs: float = 0.5
+    retry_secs: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,6 @@ from starkmatter.trading.ports import Broker, BrokerOrder, SeveralAlike, SignInE
 from starkmatter.trading.reconcile import Reconciler
 from starkmatter.trading.sent import SentFromHere
 
-LOOK_SECS = 1.0
-POLL_SECS = 0.5
-RETRY_SECS = 1.0
 SAY_EVERY_SECS = 60.0
 VENUE = "market"
 WRONG_MODE = "This account was opened as {0} and the keys are of a {1} account: connect the {0} account again."
@@ -139,10 +136,10 @@ class AccountDesk:
                 self._check.set()  # The comparison makes it a difference, which a person sees.
             except VendorFailure as failure:
                 await self._away(failure.text)
-                await asyncio.sleep(RETRY_SECS)
+                await asyncio.sleep(self._pace.retry_secs)
             except Unavailable:
                 self._check.set()
-                await asyncio.sleep(RETRY_SECS)
+                await asyncio.sleep(self._pace.retry_secs)
             except StarkMatterError as error:
                 await self._away(error.text)
                 await self._until_asked()
@@ -150,7 +147,7 @@ class AccountDesk:
                 await self._freeze(error)
                 await self._until_asked()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECS):
+                async with asyncio.timeout(self._pace.poll_secs):
                     await self._wake.wait()
             self._wake.clear()
 
@@ -208,7 +205,7 @@ class BrokerHouse:
                 except Unavailable:
                     log.debug("accounts not read", why="the database does not answer")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), LOOK_SECS)
+                    await asyncio.wait_for(stop.wait(), self._pace.accounts_every_secs)
         finally:
             waking.cancel()
             for account_id in tuple(self._desks):
@@ -276,11 +273,11 @@ class BrokerHouse:
             try:
                 await pubsub.subscribe(WAKE_CHANNEL.format(venue=VENUE))
                 while not stop.is_set():
-                    if await pubsub.get_message(timeout=POLL_SECS) is not None:
+                    if await pubsub.get_message(timeout=self._pace.poll_secs) is not None:
                         for _, desk, _ in self._desks.values():
                             desk.wake()
             except (RedisError, OSError):
-                await asyncio.sleep(RETRY_SECS)
+                await asyncio.sleep(self._pace.retry_secs)
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]

@@ -37,6 +37,9 @@ QUICK = Pace(
     settle_secs=0.05,
     check_every_secs=3600.0,
     reconnect_secs=(0.05, 0.2),
+    accounts_every_secs=0.1,
+    poll_secs=0.05,
+    retry_secs=0.1,
 )
 
 
