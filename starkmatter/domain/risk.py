@@ -19,6 +19,9 @@ LIMIT_COLLAR_RATIO = Decimal("0.20")
 MAX_ORDER_QTY = Decimal(1_000_000)
 CROWDED_RATIO = Decimal("0.10")
 ROUNDING_ROOM = 2 * CENT
+# As Alpaca has it for orders by amount and in parts of a share (Alpaca, Fractional trading). Less than half a cent
+# would even be bought for nothing.
+LEAST_VALUE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ def refusals(
     )
     found += _not_offered(request)
     found += _not_lent(request, instrument, lends)
+    found += _too_little(request, instrument, quote)
     if request.qty > MAX_ORDER_QTY and is_multiple(request.qty, instrument.lot_size):
         found.append(f"One order may have {plain(MAX_ORDER_QTY)} shares at most.")
     if clock is None:
@@ -214,6 +218,23 @@ def _not_offered(request: OrderRequest) -> list[str]:
     if request.notional is not None and request.notional > 0 and not is_multiple(request.notional, CENT):
         found.append("An amount has whole cents.")
     return found
+
+
+def _too_little(request: OrderRequest, instrument: Instrument, quote: Quote | None) -> list[str]:
+    """An amount, and what is bought, has a least worth; whatever is left of a holding can be sold."""
+    price = request.limit_price or reference_price(request, quote)
+    if request.notional is not None:
+        worth = request.notional
+    elif request.side == "sell" or price is None:
+        return []
+    else:
+        worth = request.qty * price
+    whole = request.notional is None and is_multiple(request.qty, WHOLE)
+    least = CENT if whole else LEAST_VALUE
+    if not ZERO < worth < least:
+        return []
+    what = "An order" if whole else "An amount, or a part of a share,"
+    return [f"{what} is worth at least {money_text(least)} {instrument.currency}."]
 
 
 def _not_lent(request: OrderRequest, instrument: Instrument, lends: bool) -> list[str]:

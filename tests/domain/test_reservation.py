@@ -151,3 +151,26 @@ def test_what_is_not_offered_is_refused_in_words() -> None:
         assert refusals(asked(text), SHARE, at, None) == [
             "The market's clock is not known right now: the feed does not answer."
         ]
+
+
+LITTLE = "An amount, or a part of a share, is worth at least 1.00 USD."
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (asked("buy 0.000000001"), LITTLE),
+        (asked("buy 0.009"), LITTLE),
+        (asked("buy 0.5 limit lmt=1.99"), LITTLE),
+        (replace(asked("buy 1", "0.99"), qty=Decimal(0)), LITTLE),
+        (replace(asked("sell 1", "0.99"), qty=Decimal(0)), LITTLE),
+        (asked("buy 1 limit lmt=0.0001"), "An order is worth at least 0.01 USD."),
+        (asked("buy 0.01"), None),
+        (asked("buy 1"), None),
+        (replace(asked("buy 1", "1.00"), qty=Decimal(0)), None),
+        (asked("sell 0.000000001"), None),
+    ],
+)
+def test_what_is_bought_is_worth_something_and_any_rest_can_be_sold(request_: OrderRequest, words: str | None) -> None:
+    found = refusals(request_, SHARE, quote("100.00/100.05"), None)
+    assert [one for one in found if "worth at least" in one] == ([] if words is None else [words])
