@@ -139,8 +139,8 @@ def _transfer(record: Record) -> tuple[Booking, ...] | str:
 
 def _activity(record: Record, cents: Decimal) -> tuple[Booking, ...]:
     """Income, fees and taxes; a tax that was withheld is an expense of its own beside the whole dividend."""
-    words = f"{record.symbol}: {record.text}" if record.symbol else record.text
-    text = words or record.kind.capitalize()
+    words = record.text or record.kind.capitalize()
+    text = f"{record.symbol}: {words}" if record.symbol else words
     if record.kind == "tax":
         return (book_activity("fee", f"Tax: {text}", cents, record.currency),)
     withheld = to_cents(record.tax)
