@@ -36,7 +36,11 @@ def upgrade() -> None:
     op.add_column("ledger_entry", sa.Column("reverses", sa.BigInteger(), nullable=True))
     op.create_foreign_key("ledger_entry_reverses_fkey", "ledger_entry", "ledger_entry", ["reverses"], ["id"])
     op.create_index(
-        "ledger_entry_reverses", "ledger_entry", ["reverses"], unique=True, postgresql_where=sa.text("reverses IS NOT NULL")
+        "ledger_entry_reverses",
+        "ledger_entry",
+        ["reverses"],
+        unique=True,
+        postgresql_where=sa.text("reverses IS NOT NULL"),
     )
     op.create_index(
         "ledger_entry_trade_elsewhere",
@@ -105,7 +109,9 @@ def _imports() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["app_user.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("portfolio_import_account", "portfolio_import", ["account_id", sa.literal_column("created_at DESC")])
+    op.create_index(
+        "portfolio_import_account", "portfolio_import", ["account_id", sa.literal_column("created_at DESC")]
+    )
     op.create_index("ix_portfolio_import_user_id", "portfolio_import", ["user_id"])
     op.create_index(
         "portfolio_import_due",
@@ -201,7 +207,14 @@ def _walls() -> None:
 def downgrade() -> None:
     op.execute("DROP TRIGGER trade_order_not_tracked ON trade_order")
     op.execute("DROP FUNCTION refuse_tracked_order")
-    for table in ("tracked_account", "import_mapping", "import_booking", "import_line", "import_file", "portfolio_import"):
+    for table in (
+        "tracked_account",
+        "import_mapping",
+        "import_booking",
+        "import_line",
+        "import_file",
+        "portfolio_import",
+    ):
         op.drop_table(table)
     op.drop_index("ledger_entry_trade_elsewhere", table_name="ledger_entry")
     op.drop_index("ledger_entry_reverses", table_name="ledger_entry")

@@ -163,7 +163,9 @@ async def _stored_end(
 ) -> _End:
     """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
     if kept is not None and not opening:
-        known = [row for row in rows if (row.venue_at <= at.at if is_tracked(period.account) else row.id <= kept.entry_id)]
+        known = [
+            row for row in rows if (row.venue_at <= at.at if is_tracked(period.account) else row.id <= kept.entry_id)
+        ]
         return _End(frozenset(row.id for row in known), kept.held, at.value)
     known = _by(at, rows)
     bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)

@@ -11,7 +11,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.presets import REALISTIC
-from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from starkmatter.errors import Conflict, InvalidInput, NotAllowed
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.importing import queries as importing
@@ -65,9 +65,7 @@ async def open_tracked(b: Backends, caller: Caller, *, name: str, currency: str 
             },
         )
         await connection.execute(importing.PUT_TRACKED, (account_id,))
-        await connection.execute(
-            queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": now, "equity": 0}
-        )
+        await connection.execute(queries.INSERT_SNAPSHOT, {"account": account_id, "venue_at": now, "equity": 0})
         about = {"name": title, "owner": caller.user_id, "broker": TRACKED, "venue": VENUE, "mode": "live"}
         about |= {"currency": currency}
         await note(connection, caller, "account.opened", ("account", account_id), after=about)

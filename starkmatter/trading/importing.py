@@ -1,4 +1,4 @@
-"""Writes and takes back entries of the journal by the thousand: those that an import has laid out, as they are laid out.
+"""Writes and takes back entries of the journal by the thousand: those that an import has laid out.
 
 The trigger that balances every entry, and the numbers of the journal, are the same as for entries that come one by one.
 Cached folds (cash, holdings) are the caller's, in the same transaction.

@@ -173,9 +173,11 @@ WITH done AS (
      WHERE b.import_id = %(import)s AND b.entry_id IS NOT NULL AND NOT b.undone ORDER BY b.turn DESC, b.part DESC
      LIMIT %(limit)s
 ), written AS (
-    INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts, reverses)
+    INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts,
+                              reverses)
     SELECT e.account_id, e.kind, 'Taken back: ' || e.description, e.venue_at, %(now)s, e.accounts, e.commodities,
-           (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)), e.id
+           (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)),
+           e.id
       FROM done d JOIN ledger_entry e ON e.id = d.entry_id ORDER BY e.id DESC
 )
 UPDATE import_booking b SET undone = true FROM done d

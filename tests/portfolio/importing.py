@@ -21,12 +21,14 @@ from tests.builders import make_caller
 
 SAMPLES = Path(__file__).parent / "samples"
 SESSION = """
-INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO market_session (exchange, session_on, opens_at, closes_at) VALUES ('XNYS', %s, %s, %s)
+    ON CONFLICT DO NOTHING
 """
 INSTRUMENT = """
 INSERT INTO instrument (venue, symbol, name, kind, exchange, currency, tick_size, lot_size, sector, data_quality,
                         data_note, source, tradable)
-VALUES ('market', %s, %s, 'equity', 'XNYS', 'USD', 0.01, 1, 'Technology', 'ohlcv', '', 'test', true) ON CONFLICT DO NOTHING
+VALUES ('market', %s, %s, 'equity', 'XNYS', 'USD', 0.01, 1, 'Technology', 'ohlcv', '', 'test', true)
+    ON CONFLICT DO NOTHING
 """
 BAR = """
 INSERT INTO bar (venue, symbol, interval, seed, starts_at, ends_at, open, high, low, close, volume, provider)

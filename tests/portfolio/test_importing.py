@@ -1,4 +1,4 @@
-"""Imports from the upload to the ledger and back: each sample adds up, nothing is booked twice, and an undo leaves nothing."""
+"""From the upload to the ledger and back: each sample adds up, nothing is booked twice, an undo leaves nothing."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -15,7 +15,7 @@ from tests.portfolio.test_importers import WHOLE
 
 @pytest.fixture
 async def importer(database: Database, cache: Redis) -> AsyncIterator[Importer]:
-    yield await make_importer(database, cache)
+    return await make_importer(database, cache)
 
 
 @pytest.mark.parametrize(("name", "cash"), [(name, cash) for name, _, cash, *_ in WHOLE], ids=[one[0] for one in WHOLE])

@@ -1,4 +1,4 @@
-"""Imports of other programs' files into tracked accounts: the file until it is done with, its dry run, what was booked."""
+"""Imports of other programs' files into tracked accounts: the file for a while, its dry run, what was booked."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -28,7 +28,7 @@ from starkmatter.portfolio.importing.folding import Held, Standing, holdings
 from starkmatter.trading.importing import book_next, reverse_next
 
 AT_ONCE = 2_000
-WORKER = Actor("worker")
+WORKER = Actor("job")
 NAMED_SYMBOLS = 5
 
 # Told how many entries were written; raises when somebody asked to stop or another worker has taken over.
@@ -40,7 +40,7 @@ class Overtaken(Exception):
 
 
 async def book_import(b: Backends, import_id: UUID, account_id: UUID, claim: UUID, told: Told) -> int:
-    """Write every entry of the dry run that is not known by now; how many. Raises what `told` raises, with nothing kept.
+    """Write every entry of the dry run that is not known by now; how many. Raises what `told` raises, nothing kept.
 
     Conflict when the account is closed or frozen meanwhile, or everything was booked by another import.
     """
@@ -95,14 +95,12 @@ async def below_zero(
 ) -> list[tuple[str, Decimal, datetime]]:
     """Symbols whose shares go below zero at some time: with what the import adds, or without what it brought."""
     asked = {"import": import_id, "account": account_id, "takes": takes, "adds": adds}
-    return await (await connection.execute(queries.BELOW_ZERO, asked)).fetchall()  # type: ignore[return-value]
+    return await (await connection.execute(queries.BELOW_ZERO, asked)).fetchall()
 
 
 async def refold(connection: Connection, account_id: UUID, now: datetime) -> None:
     """Cash and holdings from every entry that stands; values of former days are to be told anew."""
-    async with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        await cursor.execute(queries.STANDING, (account_id,))
-        entries = await cursor.fetchall()
+    entries = await standing(connection, account_id)
     found = await asyncio.to_thread(holdings, entries)
     opened = entries[0].venue_at if entries else None
     cash = sum((one.cash for one in entries), ZERO)
@@ -111,6 +109,17 @@ async def refold(connection: Connection, account_id: UUID, now: datetime) -> Non
     kept = [(symbol, one) for symbol, one in sorted(found.items()) if one.state.qty or one.state.realized_pl]
     await connection.execute(queries.PUT_HOLDINGS, _columns(account_id, kept, now))
     await connection.execute(queries.MARK_STALE, {"account": account_id, "now": now})
+
+
+async def standing(connection: Connection, account_id: UUID) -> list[Standing]:
+    """Every entry of the account that stands, in the order of time; taken over in parts: others work beside us."""
+    entries: list[Standing] = []
+    async with connection.cursor(row_factory=class_row(Standing)) as cursor:
+        await cursor.execute(queries.STANDING, (account_id,))
+        while part := await cursor.fetchmany(AT_ONCE):
+            entries += part
+            await asyncio.sleep(0)
+    return entries
 
 
 def _columns(account_id: UUID, kept: Sequence[tuple[str, Held]], now: datetime) -> dict[str, object]:
@@ -134,9 +143,7 @@ async def _lock(connection: Connection, account_id: UUID) -> None:
         raise Conflict("This account is closed or frozen and can only be read.")
 
 
-async def _finish(
-    connection: Connection, import_id: UUID, claim: UUID, state: str, words: str, now: datetime
-) -> None:
+async def _finish(connection: Connection, import_id: UUID, claim: UUID, state: str, words: str, now: datetime) -> None:
     ended = {"import": import_id, "claim": claim, "state": state, "words": words, "now": now}
     done = await connection.execute(queries.FINISH, ended | {"format": None, "columns": None, "summary": None})
     if done.rowcount != 1:

@@ -13,31 +13,27 @@ two streams; whoever started it can end it at any moment. What it says:
 
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from starkmatter.domain.money import plain
 from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.importers.catalog import GENERIC, named_importer, read_file, recognize
 from starkmatter.portfolio.importers.decoding import text_of
 from starkmatter.portfolio.importers.generic import guessed
 from starkmatter.portfolio.importers.mapping import from_data, to_data
-from starkmatter.portfolio.importers.planning import Plan, Planned, plan_import
+from starkmatter.portfolio.importers.planning import plan_import
 from starkmatter.portfolio.importers.ports import Source
-from starkmatter.portfolio.importers.records import Record, Remark
-from starkmatter.portfolio.importing.totals import kind_totals, stated_totals
+from starkmatter.portfolio.importers.records import Record
+from starkmatter.portfolio.importing.dry_run import bookings_of_plan, lines_of, summary_of
 
 CPU_SECS = 60
 MEMORY_BYTES = 1_500_000_000
-MOST_UNNAMED = 200
 SHOWN_ROWS, SHOWN_COLUMNS, CELL_CHARS = 6, 60, 60
-COMES_FIRST = frozenset({"deposit", "transfer_in", "buy"})
 
 Said = list[Any]
 
@@ -77,49 +73,18 @@ def _read(asked: dict[str, Any], content: bytes, source: Source) -> Iterator[Sai
     format_name = asked["format"] or None
     reading = read_file(content, format_name=format_name, mapping=mapping, progress=progress)
     reading = replace(reading, records=tuple(_named(one, asked["symbols"]) for one in reading.records))
-    plan = plan_import(reading, asked["currency"], frozenset(asked["known"]))
-    yield from _lines(plan)
-    yield from _bookings(plan)
-    moments = [one.at for one in reading.records]
-    yield [
-        "summary",
-        {
-            "format": reading.format,
-            "title": chosen.title if chosen is not None else GENERIC.title,
-            "counts": {
-                "booked": len(plan.booked),
-                "known": len(plan.known),
-                "not_booked": len(plan.not_booked),
-                "problem": len(plan.unread),
-                "note": len(plan.notes),
-            },
-            "cash": plain(plan.cash),
-            "first_at": min(moments).isoformat() if moments else None,
-            "last_at": max(moments).isoformat() if moments else None,
-            "kinds": [[one.kind, one.currency, one.count, plain(one.cash)] for one in kind_totals(reading.records)],
-            "stated": [
-                [one.name, one.currency, plain(one.stated), _text(one.come), one.agrees]
-                for one in stated_totals(reading)
-            ],
-            "totals_off": list(plan.totals_off),
-            "unnamed": unnamed(reading.records),
-        },
-    ]
+    until = datetime.fromisoformat(asked["now"])
+    plan = plan_import(reading, asked["currency"], frozenset(asked["known"]), until)
+    yield from (["line", *line] for line in lines_of(plan))
+    yield from (["booking", *booking] for booking in bookings_of_plan(plan))
+    title = chosen.title if chosen is not None else GENERIC.title
+    yield ["summary", summary_of(reading, plan, title)]
 
 
 def _named(record: Record, symbols: dict[str, str]) -> Record:
     """Under the symbol it has here; its fingerprint stays that of the file."""
     symbol = symbols.get(record.symbol or record.isin or "")
     return record if symbol is None else replace(record, symbol=symbol)
-
-
-def unnamed(records: Iterable[Record]) -> list[list[str]]:
-    """Securities that the file knows by their ISIN alone, each with what it says of one of their lines."""
-    found: dict[str, str] = {}
-    for one in records:
-        if one.isin and not one.symbol and one.qty:
-            found.setdefault(one.isin, one.text)
-    return [[isin, words] for isin, words in sorted(found.items())][:MOST_UNNAMED]
 
 
 def columns_of(source: Source) -> dict[str, Any]:
@@ -141,78 +106,6 @@ def columns_of(source: Source) -> dict[str, Any]:
         "rows": rows[heading + 1 : heading + 1 + SHOWN_ROWS],
         "mapping": None if mapping is None else to_data(mapping),
     }
-
-
-def _lines(plan: Plan) -> Iterator[Said]:
-    for place, booked in enumerate(plan.booked):
-        yield ["line", "booked", place, *_facts(booked.record), booked.is_repeat, _entry_words(booked)]
-    for place, known in enumerate(plan.known):
-        words = "It stands in the file before." if known.in_this_file else "It was booked before."
-        yield ["line", "known", place, *_facts(known.record), False, words]
-    for place, left in enumerate(plan.not_booked):
-        yield ["line", "not_booked", place, *_facts(left.record), False, left.reason]
-    remarks: tuple[tuple[str, tuple[Remark, ...]], ...] = (("problem", plan.unread), ("note", plan.notes))
-    for outcome, found in remarks:
-        for place, remark in enumerate(found):
-            words = remark.text[:1].upper() + remark.text[1:]
-            yield ["line", outcome, place, remark.line_no, *[None] * 8, False, words]
-
-
-def _facts(record: Record) -> list[Any]:
-    return [
-        record.line_no,
-        record.kind,
-        record.at.isoformat(),
-        record.symbol or record.isin or "",
-        _text(record.qty),
-        _text(record.price),
-        plain(record.amount),
-        record.currency,
-        record.text,
-    ]
-
-
-def _entry_words(booked: Planned) -> str:
-    return "; ".join(booking.description for booking in booked.bookings)
-
-
-def _bookings(plan: Plan) -> Iterator[Said]:
-    for turn, place in enumerate(in_time(plan.booked)):
-        one = plan.booked[place]
-        for part, booking in enumerate(one.bookings):
-            yield [
-                "booking",
-                place,
-                part,
-                turn,
-                one.fingerprint,
-                booking.kind,
-                booking.description,
-                one.record.at.isoformat(),
-                [leg.account for leg in booking.legs],
-                [leg.commodity for leg in booking.legs],
-                [plain(leg.amount) for leg in booking.legs],
-            ]
-
-
-def in_time(booked: tuple[Planned, ...]) -> list[int]:
-    """The places of the records in the order of time; at one instant what comes in goes before what goes out.
-
-    A file that lists the newest first is turned round, so that what its days have no time for keeps its order.
-    """
-    places = list(range(len(booked)))
-    if booked and booked[0].record.at > booked[-1].record.at:
-        places.reverse()
-
-    def turn(place: int) -> tuple[datetime, bool]:
-        record = booked[place].record
-        return record.at, record.kind not in COMES_FIRST
-
-    return sorted(places, key=turn)
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
 
 
 if __name__ == "__main__":

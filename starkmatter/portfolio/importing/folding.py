@@ -144,11 +144,11 @@ class _Walk:
 
     def close(self, day: date, at: datetime) -> None:
         """The point of a session's close, in place of one at its very instant."""
-        positions = tuple(self._positions(day))
-        for symbol, _, _ in positions:
-            if self._prices.on(symbol, day) is None:
-                first, _, count = self.unpriced.get(symbol, (day, day, 0))
-                self.unpriced[symbol] = (first, day, count + 1)
+        lacking: list[str] = []
+        positions = tuple(self._positions(day, lacking))
+        for symbol in lacking:
+            first, _, count = self.unpriced.get(symbol, (day, day, 0))
+            self.unpriced[symbol] = (first, day, count + 1)
         self._point(at, positions)
 
     def _point(self, at: datetime, positions: tuple[tuple[str, Decimal, Decimal], ...] | None = None) -> None:
@@ -158,12 +158,15 @@ class _Walk:
             self.values.pop()
         self.values.append(Value(at, equity, self._cash, self._paid_in, self._newest, positions))
 
-    def _positions(self, day: date) -> Iterator[tuple[str, Decimal, Decimal]]:
+    def _positions(self, day: date, lacking: list[str] | None = None) -> Iterator[tuple[str, Decimal, Decimal]]:
         for symbol in sorted(self._held):
             state = self._held[symbol].state
-            if state.qty:
-                price = self._prices.on(symbol, day)
-                yield symbol, state.qty, state.cost_basis if price is None else to_micros(state.qty * price)
+            if not state.qty:
+                continue
+            price = self._prices.on(symbol, day)
+            if price is None and lacking is not None:
+                lacking.append(symbol)
+            yield symbol, state.qty, state.cost_basis if price is None else to_micros(state.qty * price)
 
 
 def _apply(held: dict[str, Held], one: Standing) -> None:

@@ -14,7 +14,8 @@ SELECT currency, closed_at IS NOT NULL, frozen_reason FROM account
 
 _COLUMNS = """
        i.id, i.account_id, a.name AS account_name, a.currency, i.origin, i.file_name, i.file_bytes, i.state, i.words,
-       i.format, i.mapping, i.symbols, i.columns, i.summary, i.done_count, i.whole_count, i.created_at, i.booked_at, i.undone_at,
+       i.format, i.mapping, i.symbols, i.columns, i.summary, i.done_count, i.whole_count, i.created_at, i.booked_at,
+       i.undone_at,
        i.cancel_asked_at IS NOT NULL AS is_canceling
   FROM portfolio_import i JOIN account a ON a.id = i.account_id
 """
@@ -35,8 +36,8 @@ SELECT count(*), coalesce(sum(file_bytes), 0) FROM portfolio_import
 """
 
 PUT_IMPORT = """
-INSERT INTO portfolio_import (id, account_id, user_id, origin, file_name, file_bytes, state, format_asked, mapping, format,
-                              summary, created_at, changed_at)
+INSERT INTO portfolio_import (id, account_id, user_id, origin, file_name, file_bytes, state, format_asked, mapping,
+                              format, summary, created_at, changed_at)
 VALUES (%(id)s, %(account)s, %(user)s, %(origin)s, %(file_name)s, %(file_bytes)s, %(state)s, %(format_asked)s,
         %(mapping)s::jsonb, %(format)s, %(summary)s::jsonb, %(now)s, %(now)s)
 """
@@ -136,16 +137,16 @@ FORGET_READING = (
 
 # Rows as JSON: a table behind row-level security takes no COPY.
 PUT_LINES = """
-INSERT INTO import_line (import_id, outcome, place, line_no, kind, at, symbol, qty, price, cash, currency, said, is_repeat,
-                         words)
+INSERT INTO import_line (import_id, outcome, place, line_no, kind, at, symbol, qty, price, cash, currency, said,
+                         is_repeat, words)
 SELECT %(import)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
        outcome text, place integer, line_no integer, kind text, at timestamptz, symbol text, qty numeric, price text,
        cash text, currency text, said text, is_repeat boolean, words text)
 """
 
 PUT_BOOKINGS = """
-INSERT INTO import_booking (import_id, account_id, place, part, turn, fingerprint, kind, description, venue_at, accounts,
-                            commodities, amounts)
+INSERT INTO import_booking (import_id, account_id, place, part, turn, fingerprint, kind, description, venue_at,
+                            accounts, commodities, amounts)
 SELECT %(import)s, %(account)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
        place integer, part smallint, turn integer, fingerprint text, kind text, description text, venue_at timestamptz,
        accounts text[], commodities text[], amounts numeric[])
@@ -222,7 +223,8 @@ STANDING = """
 SELECT e.id, e.kind, e.venue_at,
        coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash'), 0) AS cash,
        coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'equity:deposits'), 0) AS paid_in,
-       coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency), 0) AS worth,
+       coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency), 0)
+       AS worth,
        coalesce(array_agg(leg.commodity) FILTER (WHERE leg.account = 'assets:holding'), '{}') AS symbols,
        coalesce(array_agg(leg.amount) FILTER (WHERE leg.account = 'assets:holding'), '{}') AS qtys
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
@@ -237,7 +239,9 @@ SELECT coalesce(sum(leg.amount), 0)
  WHERE e.account_id = %(account)s AND leg.account = 'assets:cash' AND leg.commodity = %(currency)s
 """
 
-PUT_CASH = "UPDATE account SET cash = %(cash)s, opened_venue_at = coalesce(%(opened)s, created_at) WHERE id = %(account)s"
+PUT_CASH = (
+    "UPDATE account SET cash = %(cash)s, opened_venue_at = coalesce(%(opened)s, created_at) WHERE id = %(account)s"
+)
 
 CLEAR_HOLDINGS = "DELETE FROM holding WHERE account_id = %s"
 
@@ -255,7 +259,8 @@ MARK_STALE = "UPDATE tracked_account SET stale_since = %(now)s WHERE account_id 
 STALE = """
 SELECT t.account_id, a.currency, a.venue, t.stale_since FROM tracked_account t JOIN account a ON a.id = t.account_id
  WHERE t.stale_since IS NOT NULL AND a.closed_at IS NULL
-   AND NOT EXISTS (SELECT FROM portfolio_import i WHERE i.account_id = t.account_id AND i.state IN ('booking', 'undoing'))
+   AND NOT EXISTS (SELECT FROM portfolio_import i
+                    WHERE i.account_id = t.account_id AND i.state IN ('booking', 'undoing'))
  ORDER BY t.stale_since LIMIT 1
 """
 
@@ -277,10 +282,13 @@ SELECT symbol, starts_at, close FROM bar
 """
 
 SPLITS = """
-SELECT symbol, ex_on, numerator, denominator, provider FROM corporate_split WHERE symbol = ANY (%s) ORDER BY symbol, ex_on
+SELECT symbol, ex_on, numerator, denominator, provider FROM corporate_split WHERE symbol = ANY (%s)
+ ORDER BY symbol, ex_on
 """
 
-IN_CURRENCY = "SELECT symbol FROM instrument WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND currency = %(currency)s"
+IN_CURRENCY = (
+    "SELECT symbol FROM instrument WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND currency = %(currency)s"
+)
 
 CLEAR_VALUES = (
     "DELETE FROM equity_snapshot WHERE account_id = %s",

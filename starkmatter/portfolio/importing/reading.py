@@ -1,10 +1,10 @@
-"""Has a file read in a process of its own and keeps its dry run: what the process says goes into the tables row by row."""
+"""Has a file read in a process of its own and keeps its dry run: what the process says goes into tables."""
 
 import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -19,6 +19,7 @@ from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.importers.bounds import too_large, unreadable
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import Overtaken, below_zero, json_text
+from starkmatter.portfolio.importing.dry_run import Said
 from starkmatter.portfolio.importing.files import kept_file
 
 WITHIN_SECS = 60.0
@@ -73,7 +74,7 @@ async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
     content = await kept_file(b, due.id)
     known = [row[0] for row in await b.db.tuples(queries.KNOWN, (due.account_id,))]
     asked = {"currency": due.currency, "format": due.format_asked, "mapping": due.mapping, "known": known}
-    asked["symbols"] = await _names(b, due)
+    asked |= {"symbols": await _names(b, due), "now": utc_now().isoformat()}
     columns: dict[str, Any] | None = None
     summary: dict[str, Any] | None = None
     async with b.db.transaction() as connection:
@@ -118,8 +119,8 @@ async def _names(b: Backends, due: Due) -> dict[str, str]:
     return names | due.symbols
 
 
-async def said_of(given: bytes, within_secs: float = WITHIN_SECS) -> AsyncIterator[list[Any]]:
-    """What the reader's process says of a file, line by line; it is ended when nobody listens any more or time is up."""
+async def said_of(given: bytes, within_secs: float = WITHIN_SECS) -> AsyncGenerator[Said, None]:
+    """What the reader's process says of a file, line by line; it is ended when nobody listens or time is up."""
     # It gets no secret and no address: only where our own code is.
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", MODULE,
@@ -158,11 +159,11 @@ class _Rows:
 
     def __init__(self, connection: Connection, due: Due) -> None:
         self._connection, self._due = connection, due
-        self._waiting: dict[str, list[dict[str, Any]]] = {what: [] for what in TABLES}
+        self._waiting: dict[str, list[Said]] = {what: [] for what in TABLES}
 
-    async def take(self, what: str, rest: list[Any]) -> None:
+    async def take(self, what: str, said: Said) -> None:
         rows = self._waiting[what]
-        rows.append(dict(zip(TABLES[what][1], rest, strict=True)))
+        rows.append(said)
         if len(rows) >= AT_ONCE:
             await self._put(what)
 
@@ -171,9 +172,16 @@ class _Rows:
             await self._put(what)
 
     async def _put(self, what: str) -> None:
-        given = {"import": self._due.id, "account": self._due.account_id, "rows": json_text(self._waiting[what])}
-        await self._connection.execute(TABLES[what][0], given)
+        await keep_rows(self._connection, self._due.id, self._due.account_id, what, self._waiting[what])
         self._waiting[what].clear()
+
+
+async def keep_rows(connection: Connection, import_id: UUID, account_id: UUID, what: str, rows: Sequence[Said]) -> None:
+    """Lines (`what` is line) or entries to be written (booking) of an import into their table."""
+    statement, names = TABLES[what]
+    given = {"import": import_id, "account": account_id}
+    as_objects = [dict(zip(names, row, strict=True)) for row in rows]
+    await connection.execute(statement, given | {"rows": json_text(as_objects)})
 
 
 async def _finish(
@@ -197,5 +205,3 @@ async def _finish(
     }
     if (await connection.execute(queries.FINISH, ended)).rowcount != 1:
         raise Overtaken
-
-

@@ -22,7 +22,8 @@ class ImportView:
 
     `columns` is what a table offers for a mapping: heading, first rows and the mapping that was guessed. `summary` is
     there once the file was read: counts by outcome, `cash` that booking moves, `kinds` and `stated` totals, symbols
-    that go `below_zero`, securities that are known by a name alone (`unnamed`). `symbols` is what those are called. `words` say why it failed or was refused.
+    that go `below_zero`, securities that are known by a name alone (`unnamed`). `symbols` is what those are
+    called. `words` say why it failed or was refused.
     """
 
     id: UUID

@@ -126,7 +126,8 @@ async def read_again(
 ) -> ImportView:
     """Have the file read another way: as a table by a `mapping`, or as that format; neither, as what it shows to be.
 
-    `symbols` says what its securities are called here. InvalidInput for a mapping or a symbol that is none, Conflict once it is booked, canceled or being worked on.
+    `symbols` says what its securities are called here. InvalidInput for a mapping or a symbol that is none,
+    Conflict once it is booked, canceled or being worked on.
     """
     _check_format(format_name)
     data = None if mapping is None else orjson.dumps(to_data(from_data(mapping))).decode()

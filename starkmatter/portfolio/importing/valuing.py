@@ -1,37 +1,43 @@
-"""Tells the values of a tracked account's former days: at each close and around each flow, from entries and stored bars.
+"""Tells the values of a tracked account's former days: at each close and around each flow, from stored bars.
 
-History that is imported today lies in the past, so that the points that were recorded meanwhile know nothing of it. They
+History that is imported today lies in the past, so that points that were recorded meanwhile know nothing of it. They
 are all told anew, at closes of the stored daily bars in shares of their day. What has no price there stands at its cost
 and is named.
 """
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
-from starkmatter.domain.money import plain
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.errands import ask
 from starkmatter.portfolio.importing import queries
-from starkmatter.portfolio.importing.booking import json_text
-from starkmatter.portfolio.importing.folding import Factors, Line, Prices, Standing, raw_closes, value_line
+from starkmatter.portfolio.importing.booking import json_text, standing
+from starkmatter.portfolio.importing.folding import (
+    Factors,
+    Line,
+    Prices,
+    Standing,
+    Value,
+    raw_closes,
+    value_line,
+)
 
 # A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
 GOOD_FOR = timedelta(days=7)
 ASK_SECS = 20.0
 MOST_ASKED = 200
-AT_ONCE = 1_000
+AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,7 @@ async def fetch_history(b: Backends, account_id: UUID) -> int:
 async def _entries(connection: Connection, account_id: UUID) -> tuple[list[Standing], int]:
     async with connection.transaction():
         row = await (await connection.execute(queries.LAST_ENTRY, (account_id,))).fetchone()
-        async with connection.cursor(row_factory=class_row(Standing)) as cursor:
-            await cursor.execute(queries.STANDING, (account_id,))
-            return await cursor.fetchall(), int(row[0]) if row else 0
+        return await standing(connection, account_id), int(row[0]) if row else 0
 
 
 async def _line(connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> Line:
@@ -145,22 +149,25 @@ def _told(
 
 async def _write(connection: Connection, account_id: UUID, line: Line) -> None:
     for start in range(0, len(line.values), AT_ONCE):
-        part = line.values[start : start + AT_ONCE]
-        rows = [{"at": one.at, **_texts(equity=one.equity, cash=one.cash, paid_in=one.paid_in)} for one in part]
-        await connection.execute(queries.PUT_VALUES, {"account": account_id, "rows": json_text(rows)})
-        closes = [
-            {
-                "at": one.at,
-                "entry_id": one.entry_id,
-                "symbols": [symbol for symbol, _, _ in one.positions],
-                "qtys": [plain(qty) for _, qty, _ in one.positions],
-                "worths": [plain(worth) for _, _, worth in one.positions],
-            }
-            for one in part
-            if one.positions is not None
-        ]
-        await connection.execute(queries.PUT_CLOSES, {"account": account_id, "rows": json_text(closes)})
+        values, closes = await asyncio.to_thread(_as_json, line.values[start : start + AT_ONCE])
+        await connection.execute(queries.PUT_VALUES, {"account": account_id, "rows": values})
+        await connection.execute(queries.PUT_CLOSES, {"account": account_id, "rows": closes})
 
 
-def _texts(**figures: Decimal) -> dict[str, str]:
-    return {name: plain(figure) for name, figure in figures.items()}
+def _as_json(part: Sequence[Value]) -> tuple[str, str]:
+    """Points of the line, and what was held at those of them that are closes, with exact figures as texts."""
+    values = [
+        {"at": one.at, "equity": str(one.equity), "cash": str(one.cash), "paid_in": str(one.paid_in)} for one in part
+    ]
+    closes = [
+        {
+            "at": one.at,
+            "entry_id": one.entry_id,
+            "symbols": [symbol for symbol, _, _ in one.positions],
+            "qtys": [str(qty) for _, qty, _ in one.positions],
+            "worths": [str(worth) for _, _, worth in one.positions],
+        }
+        for one in part
+        if one.positions is not None
+    ]
+    return json_text(values), json_text(closes)

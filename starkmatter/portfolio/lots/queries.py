@@ -20,7 +20,8 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
        (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL)
 """
 
-# What moved shares and stands (it is not taken back), in the order of its booking: `cash` with fees, `worth` what shares that came without a trade were
+# What moved shares and stands (it is not taken back), in the order of its booking: `cash` with fees,
+# `worth` what shares that came without a trade were
 # booked at, `residue` what such shares cost by what is held and realized now (see `events.costs_of_arrivals`).
 MOVES = """
 SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
