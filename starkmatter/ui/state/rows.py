@@ -1,6 +1,7 @@
 """Records as the rows a page draws: text, plus the exact figures that live cells compute with."""
 
 from starkmatter.portfolio.records import AccountView, LedgerEntryView, PositionView
+from starkmatter.portfolio.tracked import is_tracked
 from starkmatter.trading.records import FillView, OrderView
 from starkmatter.ui import format as show
 
@@ -176,6 +177,8 @@ def entry_rows(one: LedgerEntryView) -> list[Row]:
 def _mode(one: AccountView) -> str:
     """`PAPER`, `PAPER · MARGIN`, `PAPER · ALPACA`."""
     mode = one.mode.upper()
+    if is_tracked(one):
+        return "TRACKED"
     if one.broker != "paper":
         return f"{mode} · {one.broker.upper()}"
     return f"{mode} · MARGIN" if one.kind == "margin" else mode
@@ -218,7 +221,7 @@ def account_row(one: AccountView) -> Row:
         "id": str(one.id),
         "name": one.name,
         "mode": _mode(one),
-        "live": "yes" if one.mode == "live" else "",
+        "live": "yes" if one.mode == "live" and not is_tracked(one) else "",
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,
