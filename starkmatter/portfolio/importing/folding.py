@@ -118,6 +118,7 @@ class _Walk:
         self._held: dict[str, Held] = {}
         self._cash = self._paid_in = ZERO
         self._newest = 0
+        self._closed_on: date | None = None
         self.values: list[Value] = []
         self.unpriced: dict[str, tuple[date, date, int]] = {}
 
@@ -149,10 +150,13 @@ class _Walk:
         for symbol in lacking:
             first, _, count = self.unpriced.get(symbol, (day, day, 0))
             self.unpriced[symbol] = (first, day, count + 1)
+        self._closed_on = day
         self._point(at, positions)
 
     def _point(self, at: datetime, positions: tuple[tuple[str, Decimal, Decimal], ...] | None = None) -> None:
-        worths = self._positions(exchange_day(at)) if positions is None else positions
+        # Between two closes the last one is what is known.
+        known_on = self._closed_on or exchange_day(at) - timedelta(days=1)
+        worths = self._positions(known_on) if positions is None else positions
         equity = to_cents(self._cash + sum((worth for _, _, worth in worths), ZERO))
         if self.values and self.values[-1].at == at:
             self.values.pop()

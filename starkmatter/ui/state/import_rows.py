@@ -24,7 +24,8 @@ OUTCOME_NAMES = {
 }  # fmt: skip
 FIELD_NAMES = {
     "at": "Date (and time)", "time": "Time, if it is apart", "kind": "What happened", "symbol": "Symbol",
-    "isin": "ISIN", "qty": "Shares", "price": "Price a share", "amount": "Cash that moved", "fees": "Fees", "tax": "Tax",
+    "isin": "ISIN", "qty": "Shares", "price": "Price a share", "amount": "Cash that moved", "fees": "Fees",
+    "tax": "Tax",
     "currency": "Currency", "text": "Words", "source_id": "Number of its own",
 }  # fmt: skip
 STEPS = {
