@@ -96,7 +96,8 @@ class AccountView:
 class PositionView:
     """One holding, valued at `last`. `qty` is signed shares; `cost_basis` is what the open shares cost, fees included.
 
-    `last` is None when no quote is known; market value and unrealized P&L are then taken at cost and marked stale.
+    `last` is None when no quote is known; market value and unrealized P&L are then taken at cost and marked stale. It
+    is not `priced` where quotes are in another currency than the account's books: then it always stands at cost.
     """
 
     account_id: UUID
@@ -109,6 +110,7 @@ class PositionView:
     unrealized_pl: Decimal
     realized_pl: Decimal
     day_pl: Decimal
+    priced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -
         unrealized_pl=to_cents(value - held.cost_basis) if held.signed_qty else ZERO,
         realized_pl=held.realized_pl,
         day_pl=day_pl,
+        priced=held.priced,
     )
 
 

@@ -98,8 +98,8 @@ WITH imported AS (
 ), line AS (
     INSERT INTO import_line (import_id, outcome, place, line_no, words) SELECT id, 'note', 0, 1, '' FROM imported
 ), booking AS (
-    INSERT INTO import_booking (import_id, place, part, account_id, turn, fingerprint, kind, description, venue_at, accounts,
-                                commodities, amounts)
+    INSERT INTO import_booking (import_id, place, part, account_id, turn, fingerprint, kind, description, venue_at,
+                                accounts, commodities, amounts)
     SELECT id, 0, 0, %(account)s, 0, '', 'fee', '', now(), '{}', '{}', '{}' FROM imported
 ), mapping AS (
     INSERT INTO import_mapping (id, user_id, name, mapping, updated_at)

@@ -281,8 +281,9 @@ async def test_nothing_is_traded_on_a_tracked_account_by_ticket_or_by_sql(import
     assert "held elsewhere" in (taken.reject_reason or "")
     with pytest.raises(RestrictViolation):
         await importer.b.db.run(
-            "INSERT INTO trade_order (id, account_id, venue, symbol, side, type, qty, time_in_force, session_on, status,"
-            " sequence, filled_qty, filled_value, reserved, reserve_per_share, request_hash, risk, submitted_venue_at,"
+            "INSERT INTO trade_order (id, account_id, venue, symbol, side, type, qty, time_in_force, session_on,"
+            " status, sequence, filled_qty, filled_value, reserved, reserve_per_share, request_hash, risk,"
+            " submitted_venue_at,"
             " created_at, updated_at) VALUES (gen_random_uuid(), %s, 'market', 'AAPL', 'buy', 'market', 1, 'day',"
             " '2024-01-02', 'pending_submit', 1, 0, 0, 0, 0, '', '{}', now(), now(), now())",
             (importer.account_id,),

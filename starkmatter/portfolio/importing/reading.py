@@ -14,7 +14,7 @@ import orjson
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
-from starkmatter.domain.money import plain
+from starkmatter.domain.money import ZERO, plain
 from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.importers.bounds import too_large, unreadable
 from starkmatter.portfolio.importing import queries
@@ -105,8 +105,13 @@ async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
         await rows.flush()
         if summary is None:
             raise too_large("The file takes more time or memory than one file may. Export a shorter period.")
+        before = {symbol: least for symbol, least, _ in await below_zero(connection, due.id, due.account_id)}
         lacking = await below_zero(connection, due.id, due.account_id, adds=True)
-        summary["below_zero"] = [[symbol, plain(least), since.isoformat()] for symbol, least, since in lacking]
+        summary["below_zero"] = [
+            [symbol, plain(least), since.isoformat()]
+            for symbol, least, since in lacking
+            if least < before.get(symbol, ZERO)
+        ]
         await _finish(connection, due.id, claim, "read", "", columns, summary)
     return "read"
 
@@ -135,6 +140,7 @@ async def said_of(given: bytes, within_secs: float = WITHIN_SECS) -> AsyncGenera
         async with asyncio.timeout(within_secs):
             async for line in process.stdout:
                 yield orjson.loads(line)
+            await process.wait()
     except TimeoutError:
         return
     except ValueError:

@@ -55,7 +55,7 @@ def entry_form() -> rx.Component:
                 ),
                 figure_field("qty", "Shares"),
                 figure_field("price", "Price a share"),
-                figure_field("amount", "Cash, " + ImportState.target["currency"], "of a trade: told from shares"),
+                figure_field("amount", "Cash, " + ImportState.target["currency"], "or told from shares"),
                 figure_field("fees", "Fees"),
                 figure_field("tax", "Tax"),
                 rx.el.div(

@@ -57,12 +57,7 @@ def lines_table() -> rx.Component:
             td(one["symbol"], class_name="sym wideonly-cell"),
             td(one["qty"], num=True, class_name="wideonly-cell"),
             td(one["price"], num=True, class_name="wideonly-cell"),
-            td(
-                rx.el.span(one["cash"], class_name=one["cash_dir"]),
-                " ",
-                rx.el.span(one["currency"], class_name="muted"),
-                num=True,
-            ),
+            td(one["cash"], " ", rx.el.span(one["currency"], class_name="muted"), num=True),
             td(
                 one["words"],
                 rx.cond(one["repeat"] != "", rx.el.div(one["repeat"], class_name="small amber")),
@@ -155,7 +150,7 @@ def history_table() -> rx.Component:
             ),
             td(one["lines"], num=True, class_name="wideonly-cell"),
             td(
-                rx.el.span(one["cash"], class_name=one["cash_dir"]),
+                one["cash"],
                 " ",
                 rx.el.span(one["currency"], class_name="muted"),
                 num=True,
@@ -180,6 +175,7 @@ def history_table() -> rx.Component:
                     ),
                 ),
                 num=True,
+                class_name="rowbuttons",
             ),
         )
 

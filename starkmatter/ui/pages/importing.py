@@ -36,7 +36,11 @@ def importing() -> rx.Component:
                     rx.cond(state.target["id"] != "", _ways_in()),
                     class_name="w4 grid importside",
                 ),
-                rx.el.div(_looked_at(), class_name="w8 grid importside"),
+                rx.el.div(
+                    _looked_at(),
+                    class_name="w8 grid importside looked",
+                    custom_attrs={"data-on": rx.cond(state.current["stage"] != "", "yes", "no")},
+                ),
                 rx.cond(state.ready, panel("Former imports", history_table(), class_name="w12")),
                 class_name="grid dash",
             ),
@@ -208,8 +212,8 @@ def _head_panel() -> rx.Component:
                 current["stage"] == "booked",
                 rx.el.div(
                     rx.el.b("Booked. "),
-                    current["booked"],
-                    " lines are in the ledger of ",
+                    current["booked_words"],
+                    " in the ledger of ",
                     current["account"],
                     ", whose cash changed by ",
                     rx.el.span(current["cash"], " ", current["currency"], class_name="mono"),
@@ -248,12 +252,7 @@ def _summary() -> rx.Component:
                         lambda one: rx.el.tr(
                             td(one["kind"]),
                             td(one["count"], num=True),
-                            td(
-                                rx.el.span(one["cash"], class_name=one["cash_dir"]),
-                                " ",
-                                rx.el.span(one["currency"], class_name="muted"),
-                                num=True,
-                            ),
+                            td(one["cash"], " ", rx.el.span(one["currency"], class_name="muted"), num=True),
                         ),
                     ),
                     "Lines by kind",
@@ -269,8 +268,8 @@ def _summary() -> rx.Component:
                             td(rx.cond(one["stated"] != "", one["stated"], "–"), num=True),
                             td(
                                 one["come"],
-                                rx.cond(one["agrees"] == "yes", rx.el.span(" agrees", class_name="up small")),
-                                rx.cond(one["agrees"] == "no", rx.el.span(" differs", class_name="down small")),
+                                rx.cond(one["agrees"] == "yes", rx.el.span(" agrees", class_name="muted small")),
+                                rx.cond(one["agrees"] == "no", rx.el.b(" differs", class_name="amber small")),
                                 num=True,
                             ),
                         ),

@@ -34,9 +34,9 @@ STEPS = {
 }  # fmt: skip
 NO_IMPORT: Row = dict.fromkeys(
     (
-        "id", "state", "stage", "words", "file", "size", "format", "title", "cash", "cash_dir", "span", "step", "done",
+        "id", "state", "stage", "words", "file", "size", "format", "title", "cash", "span", "step", "done",
         "whole", "booked", "not_booked", "known", "problem", "note", "account", "currency", "agrees", "has_columns",
-        "refused", "ratio", "canceling",
+        "refused", "ratio", "booked_words", "canceling",
     ),
     "",
 )  # fmt: skip
@@ -65,7 +65,6 @@ def import_row(one: ImportView) -> Row:
         "format": one.format or "",
         "title": summary.get("title", ""),
         "cash": show.change(cash),
-        "cash_dir": show.direction(cash),
         "span": f"{_day(first)} to {_day(last)}" if first and last else "",
         "step": "Leaving off …" if one.is_canceling and one.is_moving else STEPS.get(one.state, ""),
         "done": f"{one.done_count:,}" + (f" of {one.whole_count:,}" if one.whole_count else "")
@@ -76,6 +75,7 @@ def import_row(one: ImportView) -> Row:
         "currency": one.currency,
         "agrees": "" if not stated else "yes" if all(stated) and not summary.get("totals_off") else "no",
         "has_columns": "yes" if one.columns else "",
+        "booked_words": _count(counts.get("booked", 0)),
         "canceling": "yes" if one.is_canceling or one.state == "undoing" else "",
         **{outcome: f"{counts.get(outcome, 0):,}" for outcome in OUTCOME_NAMES},
     }
@@ -94,7 +94,6 @@ def history_row(one: ImportView) -> Row:
         "state": STATE_WORDS[one.state].capitalize(),
         "lines": f"{counts.get('booked', 0):,}" if counts else show.NOTHING,
         "cash": show.change(Decimal(summary["cash"])) if summary else show.NOTHING,
-        "cash_dir": show.direction(Decimal(summary["cash"])) if summary else "",
         "currency": one.currency,
         "words": one.words if one.state in {"failed", "booked", "canceled"} and one.words else "",
         "may_undo": "yes" if one.state == "booked" else "",
@@ -113,7 +112,6 @@ def line_row(one: LineView) -> Row:
         "qty": show.quantity(one.qty) if one.qty is not None else "",
         "price": show.plain_number(Decimal(one.price)) if one.price is not None else "",
         "cash": show.change(cash) if cash is not None else "",
-        "cash_dir": show.direction(cash),
         "currency": one.currency or "",
         "words": one.words,
         "repeat": "The file has a line before that says the same." if one.is_repeat else "",
@@ -128,7 +126,6 @@ def kind_rows(summary: Mapping[str, Any]) -> list[Row]:
             "currency": currency,
             "count": f"{count:,}",
             "cash": show.change(Decimal(cash)),
-            "cash_dir": show.direction(Decimal(cash)),
         }
         for kind, currency, count, cash in summary.get("kinds", [])
     ]
@@ -235,3 +232,7 @@ def _size(count: int) -> str:
     if not count:
         return ""
     return f"{count / 1024 / 1024:.1f} MB" if count >= 1024 * 1024 else f"{max(count / 1024, 0.1):.1f} kB"
+
+
+def _count(lines: int) -> str:
+    return "1 line is" if lines == 1 else f"{lines:,} lines are"

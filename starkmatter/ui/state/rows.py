@@ -63,6 +63,8 @@ def position_row(one: PositionView) -> Row:
     pl_pct = one.unrealized_pl / abs(one.cost_basis) * 100 if one.cost_basis else None
     return {
         "symbol": one.symbol,
+        # What the live script shows the price of; in books of another currency none is.
+        "quoted": one.symbol if one.priced else "",
         "qty": show.quantity(one.qty),
         "short": "yes" if one.qty < 0 else "",
         "avg_price": show.money(one.avg_price),
