@@ -20,6 +20,7 @@ from starkmatter.portfolio.records import AccountView
 from starkmatter.trading.facts import TRACKED
 
 VENUE = "market"
+BEING_TOLD = "Values of former days are being told anew, since entries came: look again in a moment."
 # What a tracked account's books can be kept in.
 CURRENCIES = (
     "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "SGD", "HKD",
@@ -86,3 +87,12 @@ async def own_tracked(b: Backends, caller: Caller, account_id: UUID) -> AccountV
     if account.read_only:
         raise Conflict("This account is closed or frozen and can only be read.")
     return account
+
+
+async def unpriced_days(b: Backends, account: AccountView) -> list[str]:
+    """What the values of a tracked account's former days lack, in sentences; empty for any other account."""
+    rows = await b.db.tuples(importing.UNPRICED, (account.id,)) if is_tracked(account) else []
+    if not rows:
+        return []
+    lacking, stale = rows[0]
+    return [*lacking, *([BEING_TOLD] if stale else [])]

@@ -236,7 +236,7 @@ async def test_a_killed_worker_books_nothing_twice(importer: Importer, database_
 
 async def test_an_import_changes_values_lots_gains_and_performance_of_former_days(importer: Importer) -> None:
     b, caller, account_id = importer.b, importer.caller, importer.account_id
-    await put_sessions(b.db, date(2024, 1, 1), 40)
+    await put_sessions(b.db, date(2024, 1, 1), 9)
     await put_closes(b.db, "KO", date(2024, 1, 2), *["60", "61", "62", "63", "64", "66"])
     await importer.book(
         table(
@@ -264,11 +264,16 @@ async def test_an_import_changes_values_lots_gains_and_performance_of_former_day
     assert (lot.qty, lot.cost) == (6, Decimal("363.60"))
     gains = await realized_gains(b, caller, account_id, 2024)
     assert [line.gain for line in gains.lines] == [Decimal("16.60")]
+    assert not [words for words in found.missing if "stored price" in words]
+    await importer.book(table("2024-01-04T15:00:00Z,buy,NONE,1,5.00,-5.00,,,"))
+    lacking = await measure_performance(b, caller, account_id, end=date(2024, 1, 9), benchmark="")
+    [words] = [words for words in lacking.missing if "stored price" in words]
+    assert words.startswith("NONE has no stored price on ")
     # A file of before that comes later belongs before: every day is told anew.
     await importer.book(table("2024-01-02T14:40:00Z,buy,KO,2,59.00,-118.00,,,"))
     anew = await measure_performance(b, caller, account_id, end=date(2024, 1, 9), benchmark="")
     days = {one.on: one.value for one in anew.days}
-    assert days[date(2024, 1, 3)] == 1000 - 606 - 118 + 12 * 61
+    assert days[date(2024, 1, 3)] == 1000 - 606 - 118 + 12 * 61, "one day before the other purchase"
     assert (await realized_gains(b, caller, account_id, 2024)).lines[0].cost == Decimal("118.00")
     await importer.promises_kept()
 
