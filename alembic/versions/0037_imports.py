@@ -168,6 +168,7 @@ def _imports() -> None:
         sa.Column("accounts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("commodities", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("amounts", postgresql.ARRAY(QTY), nullable=False),
+        sa.Column("reverses", sa.String(), nullable=True),
         sa.Column("entry_id", sa.BigInteger(), nullable=True),
         sa.Column("undone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(["import_id"], [OF_IMPORT], ondelete="CASCADE"),

@@ -233,7 +233,8 @@ SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account LIKE 'expenses:%%'), 0
 """
 
 ENTRIES = f"""
-SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts
+SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts,
+       e.reverses
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
  WHERE e.account_id = %(account)s AND {MAY_SEE} AND (%(before)s::bigint IS NULL OR e.id < %(before)s)
  ORDER BY e.id DESC LIMIT %(limit)s

@@ -124,7 +124,7 @@ class PostingView:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntryView:
-    """One balanced ledger entry: per commodity its postings sum to zero."""
+    """One balanced ledger entry: per commodity its postings sum to zero. `reverses` is the entry that it takes back."""
 
     id: int
     booked_at: datetime
@@ -133,6 +133,7 @@ class LedgerEntryView:
     description: str
     order_id: UUID | None
     postings: list[PostingView]
+    reverses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

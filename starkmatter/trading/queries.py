@@ -152,12 +152,18 @@ VALUES (%(account)s, %(kind)s, %(description)s, %(order)s, %(fill)s, %(venue_at)
 # The next entries in the order of time, each with a number of the journal's own.
 BOOK_IMPORTED = """
 WITH next AS (
-    SELECT import_id, place, part, nextval(pg_get_serial_sequence('ledger_entry', 'id')) AS id
-      FROM (SELECT import_id, place, part FROM import_booking
+    SELECT import_id, place, part, fingerprint, nextval(pg_get_serial_sequence('ledger_entry', 'id')) AS id
+      FROM (SELECT import_id, place, part, fingerprint FROM import_booking
              WHERE import_id = %(import)s AND turn >= %(from)s AND turn < %(to)s ORDER BY turn, part) ordered
 ), written AS (
-    INSERT INTO ledger_entry (id, account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts)
-    SELECT n.id, b.account_id, b.kind, b.description, b.venue_at, %(now)s, b.accounts, b.commodities, b.amounts
+    INSERT INTO ledger_entry (id, account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts,
+                              reverses)
+    SELECT n.id, b.account_id, b.kind, b.description, b.venue_at, %(now)s, b.accounts, b.commodities, b.amounts,
+           CASE WHEN b.reverses IS NOT NULL THEN coalesce(
+                (SELECT x.id FROM next x WHERE x.fingerprint = b.reverses),
+                (SELECT o.entry_id FROM import_booking o
+                  WHERE o.account_id = b.account_id AND o.fingerprint = b.reverses AND o.part = 0
+                    AND o.entry_id IS NOT NULL AND NOT o.undone)) END
       FROM next n JOIN import_booking b USING (import_id, place, part) ORDER BY n.id
     RETURNING id
 )
@@ -178,7 +184,8 @@ WITH done AS (
     SELECT e.account_id, e.kind, 'Taken back: ' || e.description, e.venue_at, %(now)s, e.accounts, e.commodities,
            (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)),
            e.id
-      FROM done d JOIN ledger_entry e ON e.id = d.entry_id ORDER BY e.id DESC
+      FROM done d JOIN ledger_entry e ON e.id = d.entry_id
+     WHERE e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id) ORDER BY e.id DESC
 )
 UPDATE import_booking b SET undone = true FROM done d
  WHERE b.import_id = %(import)s AND b.place = d.place AND b.part = d.part

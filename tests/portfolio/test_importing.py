@@ -17,6 +17,7 @@ from starkmatter.db.database import Database
 from starkmatter.domain.money import to_cents
 from starkmatter.errors import Conflict, InvalidInput, NotFound
 from starkmatter.portfolio.explaining import explain_change
+from starkmatter.portfolio.exporting import json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.importing.manual import add_entry
 from starkmatter.portfolio.importing.service import (
     cancel_import,
@@ -32,7 +33,7 @@ from starkmatter.portfolio.lots.service import open_lots, realized_gains
 from starkmatter.portfolio.opening import deposit
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.trading.submit import submit_order
-from tests.builders import make_account, make_market, order
+from tests.builders import ALL_READ, make_account, make_desk, make_market, order, quote
 from tests.portfolio.importing import SAMPLES, Importer, make_importer, put_closes, put_sessions, table
 from tests.portfolio.test_importers import WHOLE
 
@@ -353,3 +354,68 @@ async def test_the_file_is_kept_sealed_and_only_until_the_import_has_ended(impor
     assert (await get_import(importer.b, importer.caller, left.id)).state == "canceled"
     assert await importer.b.db.value("SELECT count(*) FROM import_file") == 0
     assert await importer.b.db.value("SELECT count(*) FROM import_line WHERE import_id = %s", (left.id,)) == 0
+
+
+async def test_a_ledger_that_was_exported_comes_back_with_the_same_hash(importer: Importer, cache: Redis) -> None:
+    b, caller = importer.b, importer.caller
+    await importer.book((SAMPLES / "schwab.csv").read_bytes())
+    wrong = await importer.book((SAMPLES / "fidelity.csv").read_bytes())
+    assert (await importer.undo(wrong.id)).state == "undone"
+    account, entries = await whole_journal(b, caller, importer.account_id)
+    assert any(one.reverses for one in entries)
+    content = b"".join(json_lines(entries))
+    again = await make_importer(b.db, cache)
+    booked = await again.book(content)
+    assert booked.format == "starkmatter"
+    back, copies = await whole_journal(b, again.caller, again.account_id)
+    assert ledger_hash(copies) == ledger_hash(entries)
+    assert (back.cash, await again.held()) == (account.cash, await importer.held())
+    await again.promises_kept()
+    lots, original = await open_lots(b, again.caller, again.account_id), await open_lots(b, caller, importer.account_id)
+    assert [(one.symbol, one.qty, one.cost) for one in lots.lots] == [
+        (one.symbol, one.qty, one.cost) for one in original.lots
+    ]
+    read = await again.read(content)
+    assert read.summary is not None
+    assert read.summary["counts"] | {"known": 0} == dict.fromkeys(read.summary["counts"], 0)
+    await cancel_import(b, again.caller, read.id)
+    assert (await again.undo(booked.id)).state == "undone"
+    assert (await again.cash(), await again.held()) == (0, {})
+    await again.promises_kept()
+
+
+async def test_a_ledger_that_was_edited_has_problems_and_not_an_entry(importer: Importer) -> None:
+    await importer.book(table("2024-01-02,deposit,,,,1000.00,,,", "2024-01-03,buy,KO,10,60.00,-600.00,,,"))
+    _, entries = await whole_journal(importer.b, importer.caller, importer.account_id)
+    [deposit_line, buy_line] = list(json_lines(entries))
+    edited = [
+        deposit_line.replace(b'"1000"', b'"2000"', 1),
+        deposit_line.replace(b"assets:cash", b"assets:house"),
+        deposit_line.replace(b'"1000"', b'"1e999"'),
+        deposit_line.replace(b'"venue_at":"2024', b'"venue_at":"late'),
+        b"{}\n",
+        b"not json\n",
+        buy_line.replace(b'"KO"', b'"=KO()"'),
+    ]
+    read = await importer.read(buy_line + b"".join(edited))
+    assert read.summary is not None
+    assert (read.summary["counts"]["problem"], read.summary["counts"]["booked"]) == (7, 1)
+
+
+async def test_the_ledger_of_a_paper_account_comes_back_as_well(database: Database, cache: Redis) -> None:
+    desk = await make_desk(database, cache)
+    for number, text in enumerate(("buy 10 AAPL", "sell 4 AAPL", "buy 3 MSFT")):
+        await submit_order(
+            desk.b, desk.caller, desk.account_id, order(text), f"key-own-{number}", acknowledged=ALL_READ
+        )
+        await desk.broker.drain()
+        await desk.tell(quote("AAPL 100.00/100.05"), quote("MSFT 200.00/200.10"))
+    account, entries = await whole_journal(desk.b, desk.caller, desk.account_id)
+    assert len(entries) >= 3
+    importer = await make_importer(database, cache, caller=desk.caller)
+    booked = await importer.book(b"".join(json_lines(entries)))
+    assert booked.state == "booked", booked.words
+    _, copies = await whole_journal(desk.b, desk.caller, importer.account_id)
+    assert ledger_hash(copies) == ledger_hash(entries)
+    assert await importer.cash() == account.cash
+    await importer.promises_kept()

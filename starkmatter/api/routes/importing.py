@@ -53,9 +53,9 @@ async def new_import(
     format_name: Annotated[str | None, Query(alias="format", max_length=40)] = None,
 ) -> ImportOut:
     """Hand a file in: its bytes are the body (32 MB at most). It is read within seconds; nothing is booked yet."""
+    await own_tracked(b, caller, account_id)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != BYTES:
         raise InvalidInput(f"Send the bytes of the file as {BYTES}.")
-    await own_tracked(b, caller, account_id)
     content = await request.body()
     return ImportOut.model_validate(
         await start_import(b, caller, account_id, content, file_name=file_name, format_name=format_name)

@@ -106,7 +106,8 @@ class ImportLine(SQLModel, table=True):
 class ImportBooking(SQLModel, table=True):
     """An entry that the import will write, or has written as `entry_id`; part `part` of record `place`.
 
-    `turn` is its place in the order of time. A record's fingerprint is booked once on an account: `undone` frees it.
+    `turn` is its place in the order of time. A record's fingerprint is booked once on an account: `undone` frees it. In
+    a ledger of our own `reverses` is the fingerprint of the entry that it takes back.
     """
 
     __tablename__ = "import_booking"
@@ -135,6 +136,7 @@ class ImportBooking(SQLModel, table=True):
     accounts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     commodities: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     amounts: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
+    reverses: str | None = None
     entry_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=True)
     )

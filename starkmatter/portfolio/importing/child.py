@@ -30,6 +30,7 @@ from starkmatter.portfolio.importers.planning import plan_import
 from starkmatter.portfolio.importers.ports import Source
 from starkmatter.portfolio.importers.records import Record
 from starkmatter.portfolio.importing.dry_run import bookings_of_plan, lines_of, summary_of
+from starkmatter.portfolio.importing.own_journal import is_own_journal, journal_told
 
 CPU_SECS = 60
 MEMORY_BYTES = 1_500_000_000
@@ -52,6 +53,9 @@ def told(asked: dict[str, Any], content: bytes) -> Iterator[Said]:
     """Everything that is said of a file; `asked` has the account's currency, format, mapping and known fingerprints."""
     try:
         source = Source(text_of(content))
+        if is_own_journal(source.text):
+            yield from journal_told(asked, source.text)
+            return
         if source.is_table:
             yield ["columns", columns_of(source)]
         yield from _read(asked, content, source)

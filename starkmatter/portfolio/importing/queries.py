@@ -146,10 +146,10 @@ SELECT %(import)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
 
 PUT_BOOKINGS = """
 INSERT INTO import_booking (import_id, account_id, place, part, turn, fingerprint, kind, description, venue_at,
-                            accounts, commodities, amounts)
+                            accounts, commodities, amounts, reverses)
 SELECT %(import)s, %(account)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
        place integer, part smallint, turn integer, fingerprint text, kind text, description text, venue_at timestamptz,
-       accounts text[], commodities text[], amounts numeric[])
+       accounts text[], commodities text[], amounts numeric[], reverses text)
 """
 
 # Files of imports that nobody went on with; what was read of them goes as well.

@@ -42,7 +42,7 @@ TABLES: dict[str, tuple[LiteralString, tuple[str, ...]]] = {
         queries.PUT_BOOKINGS,
         (
             "place", "part", "turn", "fingerprint", "kind", "description", "venue_at", "accounts", "commodities",
-            "amounts",
+            "amounts", "reverses",
         ),
     ),
 }  # fmt: skip

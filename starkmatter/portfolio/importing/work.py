@@ -6,6 +6,7 @@ beginning. Nothing of an unfinished step was kept, so that nothing is booked twi
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import LiteralString
@@ -27,6 +28,7 @@ from starkmatter.portfolio.importing.reading import Due, read_import
 from starkmatter.portfolio.importing.valuing import fetch_history, next_stale, tell_values
 
 LOOK_SECS = 0.5
+MOST_TRIES = 20
 KEEP_UNDECIDED = timedelta(days=1)
 KEEP_FAILED = timedelta(hours=1)
 # From which state a step begins, and the state it is in while it runs.
@@ -38,6 +40,7 @@ BROKEN = "It could not be finished: the log of the worker says why. Nothing of i
 Confirm = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger("imports")
+_tries: Counter[UUID] = Counter()
 
 
 async def import_until(b: Backends, stop: asyncio.Event, confirm: Confirm) -> None:
@@ -103,11 +106,17 @@ async def _take(b: Backends, due: Due, confirm: Confirm) -> None:
             _fetch_beside(b, due.account_id)
         else:
             await undo_import_booking(b, due.id, due.account_id, claim, told)
+        _tries.pop(due.id, None)
         log.info("import", step=running, id=str(due.id))
     except Overtaken:
         log.warning("import left", step=running, id=str(due.id), why="another worker has it")
     except Unavailable:
-        raise
+        # It waits for the database to be back; what asks too much of it again and again must not hold up all others.
+        _tries[due.id] += 1
+        if _tries[due.id] < MOST_TRIES:
+            raise
+        log.error("import given up", step=running, id=str(due.id), tries=MOST_TRIES)
+        await _end(b, due.id, claim, "booked" if running == "undoing" else "failed", BROKEN)
     except StarkMatterError as error:
         ended = "canceled" if error.code == "import_canceled" else "booked" if running == "undoing" else "failed"
         await _end(b, due.id, claim, ended, error.text)

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.portfolio.importers.catalog import IMPORTERS
+from starkmatter.portfolio.importing.own_journal import TITLE as OWN_JOURNAL
 from starkmatter.portfolio.tracked import CURRENCIES
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.import_entry import entry_form
@@ -14,6 +15,7 @@ from starkmatter.ui.pages.portfolio import PAGES
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.importing import ImportState
 
+TITLES = (*[one.title for one in IMPORTERS], OWN_JOURNAL)
 A_TRACKED_ACCOUNT = (
     "A tracked account is one that you hold elsewhere and follow here: its history comes from files or is typed in, it "
     "is valued at the market's prices, and nothing can be traded on it."
@@ -121,7 +123,7 @@ def _ways_in() -> rx.Component:
                 UploadImport.create(account=ImportState.target["id"], on_done=ImportState.show),
                 rx.el.details(
                     rx.el.summary("What can be read", class_name="btn tiny"),
-                    rx.el.ul(*[rx.el.li(one.title) for one in IMPORTERS], class_name="soft small formats"),
+                    rx.el.ul(*[rx.el.li(title) for title in TITLES], class_name="soft small formats"),
                     class_name="fold",
                 ),
                 rx.el.p(

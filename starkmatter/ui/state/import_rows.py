@@ -16,7 +16,7 @@ from starkmatter.ui.state.rows import Row
 KIND_NAMES = {
     "buy": "Buy", "sell": "Sell", "dividend": "Dividend", "interest": "Interest", "fee": "Fee", "tax": "Tax",
     "deposit": "Deposit", "withdrawal": "Withdrawal", "split": "Split", "transfer_in": "Shares or cash in",
-    "transfer_out": "Shares or cash out", "other": "Other",
+    "transfer_out": "Shares or cash out", "other": "Other", "fill": "Trade",
 }  # fmt: skip
 OUTCOME_NAMES = {
     "booked": "To book", "not_booked": "Not booked", "known": "Known already", "problem": "Problems",
@@ -107,7 +107,7 @@ def line_row(one: LineView) -> Row:
     return {
         "line": str(one.line_no),
         "at": show.day(one.at) if one.at else "",
-        "kind": KIND_NAMES.get(one.kind or "", ""),
+        "kind": KIND_NAMES.get(one.kind or "", (one.kind or "").replace("_", " ").capitalize()),
         "symbol": one.symbol or "",
         "qty": show.quantity(one.qty) if one.qty is not None else "",
         "price": show.plain_number(Decimal(one.price)) if one.price is not None else "",
@@ -122,7 +122,7 @@ def kind_rows(summary: Mapping[str, Any]) -> list[Row]:
     """What the file's lines come to, by kind."""
     return [
         {
-            "kind": KIND_NAMES[kind],
+            "kind": KIND_NAMES.get(kind, kind.replace("_", " ").capitalize()),
             "currency": currency,
             "count": f"{count:,}",
             "cash": show.change(Decimal(cash)),
