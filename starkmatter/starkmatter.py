@@ -16,6 +16,7 @@ from starkmatter.ui.pages.audit import audit
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
+from starkmatter.ui.pages.importing import importing
 from starkmatter.ui.pages.income import income
 from starkmatter.ui.pages.limits import limits
 from starkmatter.ui.pages.lots import gains, lots
@@ -43,6 +44,7 @@ from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.importing import ImportState, MappingState
 from starkmatter.ui.state.income import IncomeState
 from starkmatter.ui.state.limits import LimitsState
 from starkmatter.ui.state.lots import GainsState, LotsState
@@ -119,6 +121,7 @@ _add_page(performance, "/portfolio/performance", "Performance", PerformanceState
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)
+_add_page(importing, "/portfolio/import", "Import", ImportState, MappingState)
 _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(approvals, "/approvals", "Approvals", ApprovalsState)
 _add_page(news, "/news", "News", NewsState)

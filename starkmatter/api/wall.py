@@ -1,5 +1,6 @@
 """The outermost wall of the web process: response headers on everything, a cap on bodies, and request metrics."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,9 @@ API_PREFIX = "/api/v1"
 # Outside the API, and no mere file either.
 ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json", "/emergency", "/emergency/sign-in"})
 MAX_BODY_BYTES = 262_144
+# The one route that takes files. Who may not call it is refused before its body is read.
+UPLOAD = re.compile(r"/api/v1/accounts/[0-9a-fA-F-]{36}/imports")
+MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 HSTS_SECS = 31_536_000
 CSP = b"content-security-policy"
 # Parts of a page, twenty to a visit, obey the page's policy. Opened by themselves they may do nothing at all.
@@ -59,7 +63,8 @@ class Wall:
         started = monotonic_secs()
         api = scope["path"].startswith("/api/")
         scope["starkmatter.rates"], scope["starkmatter.headers"] = self._rates, []
-        body = _CappedBody(receive)
+        cap = MAX_UPLOAD_BYTES if scope["method"] == "POST" and UPLOAD.fullmatch(scope["path"]) else MAX_BODY_BYTES
+        body = _CappedBody(receive, cap)
         status = 500
         replied = False
 
@@ -92,7 +97,7 @@ class Wall:
             with suppress(_TooLarge):
                 await self._app(scope, body.receive, app_send)
             if body.too_large and not replied:
-                text = f"The body may have {MAX_BODY_BYTES // 1024} kB at most."
+                text = f"The body may have {cap // 1024:,} kB at most."
                 await problem(413, "too_large", "Too large", text)(scope, receive, marked_send)
         finally:
             if api:
@@ -119,15 +124,15 @@ class Wall:
 class _CappedBody:
     """Hands a request's body on until it goes past the cap."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, cap_bytes: int) -> None:
+        self._receive, self._cap_bytes = receive, cap_bytes
         self._received_bytes = 0
         self.too_large = False
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._received_bytes += len(message.get("body", b""))
-        if self._received_bytes > MAX_BODY_BYTES:
+        if self._received_bytes > self._cap_bytes:
             self.too_large = True
             raise _TooLarge
         return message

@@ -32,6 +32,7 @@ from starkmatter.jobs.market import corporate_actions, end_of_day, fx_rates, rep
 from starkmatter.jobs.summary import post_summaries
 from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
+from starkmatter.portfolio.importing.work import forget_old_imports, tell_all_values
 from starkmatter.trading.approvals.service import forget_approvals
 
 KEEP_SESSIONS = timedelta(days=30)
@@ -159,6 +160,20 @@ def timetable() -> list[Job]:
             every(minutes=15),
             "Counts calls to the model whose maker is gone as spent in full.",
             _settle_lost_calls,
+        ),
+        Job(
+            "forget old imports",
+            "hourly",
+            every(hours=1),
+            "Drops files and dry runs of imports that nobody went on with for a day.",
+            forget_old_imports,
+        ),
+        Job(
+            "value tracked accounts",
+            "weekdays 17:30 New York",
+            weekdays(17, 30, NEW_YORK),
+            "Tells the former days of accounts that are held elsewhere anew, with prices that came late.",
+            tell_all_values,
         ),
         Job(
             "forget old proposals",

@@ -24,6 +24,7 @@ from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.performance import Period, find_period
 from starkmatter.portfolio.records import AccountView
+from starkmatter.portfolio.tracked import is_tracked
 from starkmatter.portfolio.valuation import list_positions
 
 MAX_ENTRIES = 1_000
@@ -134,10 +135,14 @@ async def _explain(
     account, asked = period.account, {"account": account_id, "user": caller.user_id}
     first = await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.base.valuation.at})
     last = None if period.ends_now else await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.last.at})
-    upto = last.entry_id if last is not None else await b.db.value(queries.LAST_ENTRY, asked)
-    whole = first is None or period.since_opening or (last is None and not period.ends_now)
+    # What is imported today may have happened before what was imported last year: instants tell, not numbers.
+    tracked = is_tracked(account)
+    upto = last.entry_id if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
+    whole = tracked or first is None or period.since_opening or (last is None and not period.ends_now)
     after = 0 if whole or first is None else first.entry_id
     rows = await b.db.all(_Row, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})
+    if tracked:
+        rows.sort(key=lambda row: (row.venue_at, row.id))
     begin = await _stored_end(b, period, period.base.valuation, first, rows, opening=period.since_opening)
     if period.ends_now:
         finish = await _now(b, caller, account_id, rows)
@@ -158,7 +163,10 @@ async def _stored_end(
 ) -> _End:
     """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
     if kept is not None and not opening:
-        return _End(frozenset(row.id for row in rows if row.id <= kept.entry_id), kept.held, at.value)
+        known = [
+            row for row in rows if (row.venue_at <= at.at if is_tracked(period.account) else row.id <= kept.entry_id)
+        ]
+        return _End(frozenset(row.id for row in known), kept.held, at.value)
     known = _by(at, rows)
     bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)
     cost = {one.symbol: -one.unrealized for one in bought.symbols}

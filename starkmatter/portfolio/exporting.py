@@ -4,6 +4,7 @@ The beancount file says what the ledger says, account by account: shares come fr
 takes the other side in money too. It ends with the balances, so that `bean-check` proves them.
 """
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -76,6 +77,7 @@ def json_lines(entries: Iterable[LedgerEntryView]) -> Iterable[bytes]:
                 "kind": one.kind,
                 "description": one.description,
                 "order_id": one.order_id,
+                "reverses": one.reverses,
                 "postings": [
                     {"account": leg.account, "commodity": leg.commodity, "amount": plain(leg.amount)}
                     for leg in one.postings
@@ -83,6 +85,21 @@ def json_lines(entries: Iterable[LedgerEntryView]) -> Iterable[bytes]:
             },
             option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
         )
+
+
+def ledger_hash(entries: Sequence[LedgerEntryView]) -> str:
+    """SHA-256 of what the ledger says: kinds, words, instants, legs and which entry takes which one back, in order.
+
+    Neither ids nor the moment of booking are in it: the same ledger that was exported and imported has the same hash.
+    """
+    places = {one.id: place for place, one in enumerate(entries)}
+    summed = hashlib.sha256()
+    for one in entries:
+        legs = [[leg.account, leg.commodity, plain(leg.amount)] for leg in one.postings]
+        reverses = None if one.reverses is None else places.get(one.reverses)
+        said = [one.kind, one.description, one.venue_at, legs, reverses]
+        summed.update(orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+    return summed.hexdigest()
 
 
 def account_name(name: str) -> str:

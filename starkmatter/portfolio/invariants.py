@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from starkmatter.db.database import Database
-from starkmatter.portfolio import queries
+from starkmatter.portfolio import promises_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +17,4 @@ class Violation:
 
 async def check_books(db: Database) -> list[Violation]:
     """Every violation of I1 to I6 and I8; empty when the books are right."""
-    return await db.all(Violation, queries.BROKEN_INVARIANTS)
+    return await db.all(Violation, promises_queries.BROKEN_INVARIANTS)

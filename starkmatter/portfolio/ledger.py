@@ -24,6 +24,7 @@ class _Entry:
     accounts: list[str]
     commodities: list[str]
     amounts: list[Decimal]
+    reverses: int | None
 
 
 async def list_entries(
@@ -48,6 +49,7 @@ async def list_entries(
             kind=row.kind,
             description=row.description,
             order_id=row.order_id,
+            reverses=row.reverses,
             postings=[
                 PostingView(account, commodity, amount)
                 for account, commodity, amount in zip(row.accounts, row.commodities, row.amounts, strict=True)

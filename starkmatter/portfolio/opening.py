@@ -22,6 +22,7 @@ from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.valuation import clock_or_none
+from starkmatter.trading.facts import TRACKED
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.lending.records import Held
 from starkmatter.trading.lending.state import newest_prices, positions_at
@@ -109,6 +110,8 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
     account = await get_account(b, caller, account_id)
     if account.access != "own":
         raise NotAllowed("Only its owner moves cash on this account.")
+    if account.broker == TRACKED:
+        raise Conflict("This account is held elsewhere: import its file, or type the deposit in under Import.")
     if account.broker != PAPER:
         raise Conflict("Cash of this account moves at the broker and appears here by itself.")
     if account.read_only:

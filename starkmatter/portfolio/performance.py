@@ -25,6 +25,7 @@ from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.benchmark import BenchmarkLine, load_benchmark
 from starkmatter.portfolio.records import AccountView, BenchmarkView, DayValue, FlowView, Performance
+from starkmatter.portfolio.tracked import unpriced_days
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 
 NAMED_DAYS = 5
@@ -88,6 +89,7 @@ async def find_period(b: Backends, caller: Caller, account_id: UUID, start: date
     account = await get_account(b, caller, account_id)
     clock = await clock_or_none(b, account.venue)
     missing: list[str] = []
+    missing += await unpriced_days(b, account)
     newest = await _newest(b, caller, account, clock, missing)
     line = await _read_line(b, caller, account_id, newest, clock)
     if start is not None and start > line.marks[-1].on:

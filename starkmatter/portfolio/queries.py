@@ -129,8 +129,12 @@ ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} WHERE {MAY_SEE} AND a.id = %(account)s"
 
 COUNT_ACCOUNTS = "SELECT count(*) FROM account WHERE user_id = %s"
 
+# Quotes are in the currency of the instrument's market: in books of another one they are no price.
+PRICED = """(a.currency = 'USD' OR EXISTS (SELECT FROM instrument i WHERE i.venue = a.venue AND i.symbol = h.symbol
+                                           AND i.currency = a.currency))"""
+
 HOLDINGS = f"""
-SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty
+SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty, {PRICED} AS priced
   FROM holding h JOIN account a ON a.id = h.account_id
  WHERE {MAY_SEE} AND h.account_id = ANY (%(accounts)s) AND (h.signed_qty <> 0 OR h.realized_pl <> 0)
  ORDER BY h.symbol
@@ -157,10 +161,23 @@ SELECT e.account_id, -sum(leg.amount)
  GROUP BY e.account_id
 """
 
-TRADED_SINCE = """
-SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS signed_qty,
-       sum(CASE side WHEN 'buy' THEN -qty * price ELSE qty * price END - fees) AS cash
-  FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at >= %(day_start)s GROUP BY account_id, symbol
+# An entry that stands: it takes none back and none takes it back.
+STANDS = "e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)"
+
+# Trades here, and those elsewhere that were imported.
+TRADED_SINCE = f"""
+SELECT account_id, symbol, sum(signed_qty) AS signed_qty, sum(cash) AS cash FROM (
+    SELECT account_id, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END AS signed_qty,
+           CASE side WHEN 'buy' THEN -qty * price ELSE qty * price END - fees AS cash
+      FROM fill WHERE account_id = ANY (%(accounts)s) AND executed_at >= %(day_start)s
+    UNION ALL
+    SELECT e.account_id, held.commodity, held.amount,
+           (SELECT sum(leg.amount) FROM unnest(e.accounts, e.amounts) AS leg (account, amount)
+             WHERE leg.account = 'assets:cash')
+      FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
+     WHERE e.account_id = ANY (%(accounts)s) AND e.venue_at >= %(day_start)s AND e.kind = 'fill' AND e.fill_id IS NULL
+       AND held.account = 'assets:holding' AND {STANDS}
+) AS traded GROUP BY account_id, symbol
 """
 
 EQUITY = f"""
@@ -216,7 +233,8 @@ SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account LIKE 'expenses:%%'), 0
 """
 
 ENTRIES = f"""
-SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts
+SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accounts, e.commodities, e.amounts,
+       e.reverses
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
  WHERE e.account_id = %(account)s AND {MAY_SEE} AND (%(before)s::bigint IS NULL OR e.id < %(before)s)
  ORDER BY e.id DESC LIMIT %(limit)s
@@ -226,7 +244,7 @@ SELECT e.id, e.booked_at, e.venue_at, e.kind, e.description, e.order_id, e.accou
 ENTRIES_BETWEEN = f"""
 SELECT e.id, e.venue_at, e.kind, e.description, e.accounts, e.commodities, e.amounts
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
- WHERE e.account_id = %(account)s AND {MAY_SEE} AND e.id > %(after)s AND e.id <= %(upto)s
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND e.id > %(after)s AND e.id <= %(upto)s AND {STANDS}
  ORDER BY e.id
 """
 
@@ -246,11 +264,12 @@ SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
  WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency AND leg.account LIKE 'income:%%'
+   AND {STANDS}
  ORDER BY e.id
 """
 
 # One point per open account of the venue; holdings without a known price count at cost.
-SNAPSHOT_ALL = """
+SNAPSHOT_ALL = f"""
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
 SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p.last, h.cost_basis)), 0), 2), a.cash,
        coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
@@ -258,7 +277,8 @@ SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p
                     AND leg.account = 'equity:deposits'), 0)
   FROM account a
   LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
-  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
+  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric)
+       ON p.symbol = h.symbol AND {PRICED}
  WHERE a.venue = %(venue)s AND a.closed_at IS NULL AND a.opened_venue_at <= %(venue_at)s
  GROUP BY a.id
     ON CONFLICT (account_id, venue_at) DO UPDATE
@@ -276,8 +296,10 @@ SELECT point.account_id, point.venue_at,
        coalesce(array_agg(coalesce(h.signed_qty * p.last, h.cost_basis) ORDER BY h.symbol)
                 FILTER (WHERE h.symbol IS NOT NULL), '{{}}')
   FROM points AS point
+  JOIN account a ON a.id = point.account_id
   LEFT JOIN holding h ON h.account_id = point.account_id AND h.signed_qty <> 0
-  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
+  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric)
+       ON p.symbol = h.symbol AND {PRICED}
  GROUP BY point.account_id, point.venue_at
     ON CONFLICT (account_id, venue_at) DO UPDATE
    SET entry_id = excluded.entry_id, symbols = excluded.symbols, qtys = excluded.qtys, worths = excluded.worths
@@ -306,77 +328,5 @@ CLOSE_ACCOUNTS = "UPDATE account SET closed_at = %s WHERE id = ANY (%s)"
 DROP_OUTBOX_OF = "DELETE FROM outbox WHERE order_id = ANY (%s)"
 
 END_ORDER = "SELECT move_order(%s, %s, ARRAY[%s]::text[], %s, %s, %s)"
-
-BROKEN_INVARIANTS = """
-WITH posted AS (
-    SELECT account_id, account, commodity, sum(amount) AS amount FROM ledger_posting GROUP BY 1, 2, 3
-), held AS (
-    SELECT account_id, symbol, sum(qty) AS qty FROM (
-        SELECT account_id, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END AS qty FROM fill
-        UNION ALL
-        SELECT account_id, commodity, amount FROM ledger_posting WHERE account = 'assets:holding' AND kind <> 'fill'
-    ) AS moved GROUP BY 1, 2
-), open_buys AS (
-    SELECT account_id, sum(reserved) AS reserved FROM trade_order GROUP BY 1
-), open_sells AS (
-    SELECT account_id, symbol, sum(qty) AS qty FROM (
-        SELECT account_id, symbol, qty - filled_qty AS qty FROM trade_order
-         WHERE side = 'sell' AND role IS NULL
-           AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
-        UNION ALL
-        SELECT account_id, symbol, group_left(group_id) FROM trade_order WHERE group_id IS NOT NULL
-         GROUP BY 1, 2, group_id
-        HAVING bool_or(role <> 'entry' AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced',
-                                                          'rejected', 'not_sent'))
-    ) AS sales GROUP BY 1, 2
-)
-SELECT 'I1' AS rule, 'entry ' || entry_id AS subject, commodity || ' off by ' || sum(amount) AS detail
-  FROM ledger_posting GROUP BY entry_id, commodity HAVING sum(amount) <> 0
-UNION ALL
-SELECT 'I2', 'account ' || a.id, 'cash is ' || a.cash || ', the journal says ' || coalesce(p.amount, 0)
-  FROM account a LEFT JOIN posted p ON p.account_id = a.id AND p.account = 'assets:cash' AND p.commodity = a.currency
- WHERE a.cash <> coalesce(p.amount, 0)
-UNION ALL
-SELECT 'I3', 'account ' || h.account_id, h.symbol || ' is ' || h.signed_qty || ', fills say ' || coalesce(f.qty, 0)
-       || ', the journal says ' || coalesce(p.amount, 0)
-  FROM holding h
-  LEFT JOIN held f ON f.account_id = h.account_id AND f.symbol = h.symbol
-  LEFT JOIN posted p ON p.account_id = h.account_id AND p.account = 'assets:holding' AND p.commodity = h.symbol
- WHERE h.signed_qty <> coalesce(f.qty, 0) OR h.signed_qty <> coalesce(p.amount, 0)
-UNION ALL
-SELECT 'I4', 'account ' || id, 'cash ' || cash || ' does not cover reserved ' || reserved
-  FROM account WHERE broker = 'paper' AND kind = 'cash' AND cash - reserved < 0
-UNION ALL
-SELECT 'I4', 'account ' || h.account_id, 'a cash account is short ' || -h.signed_qty || ' ' || h.symbol
-  FROM holding h JOIN account a ON a.id = h.account_id AND a.kind = 'cash' WHERE h.signed_qty < 0
-UNION ALL
-SELECT 'I4', 'order ' || o.id, 'it closes a position and holds ' || o.reserved
-  FROM trade_order o JOIN account a ON a.id = o.account_id AND a.kind = 'margin'
- WHERE NOT o.opens AND o.reserved <> 0
-UNION ALL
-SELECT 'I5', 'account ' || a.id, 'reserved is ' || a.reserved || ', its orders hold ' || coalesce(o.reserved, 0)
-  FROM account a LEFT JOIN open_buys o ON o.account_id = a.id WHERE a.reserved <> coalesce(o.reserved, 0)
-UNION ALL
-SELECT 'I5', 'account ' || h.account_id, h.symbol || ' set aside ' || h.reserved_qty || ', open sales need '
-       || coalesce(o.qty, 0)
-  FROM holding h LEFT JOIN open_sells o ON o.account_id = h.account_id AND o.symbol = h.symbol
- WHERE h.reserved_qty <> coalesce(o.qty, 0)
-UNION ALL
-SELECT 'I5', 'order ' || id, 'ended as ' || status || ' but still holds ' || reserved
-  FROM trade_order
- WHERE reserved <> 0 AND status IN ('risk_rejected', 'filled', 'canceled', 'expired', 'rejected', 'not_sent')
-UNION ALL
-SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
-  FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0
-UNION ALL
-SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills sum to ' || coalesce(sum(f.qty), 0)
-  FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id
-HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
-    OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)) > 0.000001
-UNION ALL
-SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
-  FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id
-HAVING count(e.sequence) <> o.sequence OR coalesce(max(e.sequence), 0) <> o.sequence
-"""
 
 SESSION_OPEN = "SELECT opens_at FROM market_session WHERE session_on = %s ORDER BY exchange LIMIT 1"

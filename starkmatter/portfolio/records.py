@@ -96,7 +96,8 @@ class AccountView:
 class PositionView:
     """One holding, valued at `last`. `qty` is signed shares; `cost_basis` is what the open shares cost, fees included.
 
-    `last` is None when no quote is known; market value and unrealized P&L are then taken at cost and marked stale.
+    `last` is None when no quote is known; market value and unrealized P&L are then taken at cost and marked stale. It
+    is not `priced` where quotes are in another currency than the account's books: then it always stands at cost.
     """
 
     account_id: UUID
@@ -109,6 +110,7 @@ class PositionView:
     unrealized_pl: Decimal
     realized_pl: Decimal
     day_pl: Decimal
+    priced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class PostingView:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntryView:
-    """One balanced ledger entry: per commodity its postings sum to zero."""
+    """One balanced ledger entry: per commodity its postings sum to zero. `reverses` is the entry that it takes back."""
 
     id: int
     booked_at: datetime
@@ -131,6 +133,7 @@ class LedgerEntryView:
     description: str
     order_id: UUID | None
     postings: list[PostingView]
+    reverses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

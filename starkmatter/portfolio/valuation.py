@@ -35,6 +35,7 @@ class _Holding:
     cost_basis: Decimal
     realized_pl: Decimal
     reserved_qty: Decimal
+    priced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ async def _positions(
 
 
 def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -> PositionView:
+    quote = quote if held.priced else None
     last = quote.last if quote else None
     value = to_cents(held.signed_qty * last) if last is not None else held.cost_basis
     flow = today.cash if today else ZERO
@@ -176,6 +178,7 @@ def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -
         unrealized_pl=to_cents(value - held.cost_basis) if held.signed_qty else ZERO,
         realized_pl=held.realized_pl,
         day_pl=day_pl,
+        priced=held.priced,
     )
 
 

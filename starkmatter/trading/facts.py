@@ -12,6 +12,8 @@ from starkmatter.errors import NotAllowed, NotFound
 from starkmatter.trading import queries
 
 MAX_KEPT = 4_096
+# The broker of an account that is held elsewhere and only kept here.
+TRACKED = "tracked"
 
 
 @dataclass(frozen=True, slots=True)

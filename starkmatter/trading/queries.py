@@ -149,6 +149,48 @@ VALUES (%(account)s, %(kind)s, %(description)s, %(order)s, %(fill)s, %(venue_at)
         %(commodities)s, %(amounts)s::numeric[]) RETURNING id
 """
 
+# The next entries in the order of time, each with a number of the journal's own.
+BOOK_IMPORTED = """
+WITH next AS (
+    SELECT import_id, place, part, fingerprint, nextval(pg_get_serial_sequence('ledger_entry', 'id')) AS id
+      FROM (SELECT import_id, place, part, fingerprint FROM import_booking
+             WHERE import_id = %(import)s AND turn >= %(from)s AND turn < %(to)s ORDER BY turn, part) ordered
+), written AS (
+    INSERT INTO ledger_entry (id, account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts,
+                              reverses)
+    SELECT n.id, b.account_id, b.kind, b.description, b.venue_at, %(now)s, b.accounts, b.commodities, b.amounts,
+           CASE WHEN b.reverses IS NOT NULL THEN coalesce(
+                (SELECT x.id FROM next x WHERE x.fingerprint = b.reverses),
+                (SELECT o.entry_id FROM import_booking o
+                  WHERE o.account_id = b.account_id AND o.fingerprint = b.reverses AND o.part = 0
+                    AND o.entry_id IS NOT NULL AND NOT o.undone)) END
+      FROM next n JOIN import_booking b USING (import_id, place, part) ORDER BY n.id
+    RETURNING id
+)
+UPDATE import_booking b SET entry_id = n.id FROM next n
+ WHERE b.import_id = n.import_id AND b.place = n.place AND b.part = n.part
+   AND EXISTS (SELECT FROM written w WHERE w.id = n.id)
+"""
+
+# An entry against each of the newest that stand: the same legs with the other sign, at the same instant.
+REVERSE_IMPORTED = """
+WITH done AS (
+    SELECT b.place, b.part, b.entry_id FROM import_booking b
+     WHERE b.import_id = %(import)s AND b.entry_id IS NOT NULL AND NOT b.undone ORDER BY b.turn DESC, b.part DESC
+     LIMIT %(limit)s
+), written AS (
+    INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts,
+                              reverses)
+    SELECT e.account_id, e.kind, 'Taken back: ' || e.description, e.venue_at, %(now)s, e.accounts, e.commodities,
+           (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)),
+           e.id
+      FROM done d JOIN ledger_entry e ON e.id = d.entry_id
+     WHERE e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id) ORDER BY e.id DESC
+)
+UPDATE import_booking b SET undone = true FROM done d
+ WHERE b.import_id = %(import)s AND b.place = d.place AND b.part = d.part
+"""
+
 _BROKERED_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, o.symbol, o.side, o.type, o.qty, o.limit_price, o.time_in_force,
        o.session_on, o.status, o.sequence, o.filled_qty, o.filled_value, o.reserved, o.reserve_per_share,

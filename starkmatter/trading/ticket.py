@@ -21,10 +21,13 @@ from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import get_instrument
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.catalog import REFUSALS
-from starkmatter.trading.facts import AccountFacts, account_facts
+from starkmatter.trading.facts import TRACKED, AccountFacts, account_facts
 from starkmatter.trading.live import LIVE_WORDS
 
 PAPER = "paper"
+TRACKED_WORDS = (
+    "This account is held elsewhere and only tracked here: trade where it is held, then import its file or type it in."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ async def look_at_market(b: Backends, account: AccountFacts, request: OrderReque
     """The same for an account whose facts are known, whoever looks."""
     instrument = await _instrument(b.db, account.venue, request.symbol)
     quote, clock = await asyncio.gather(_quote(b, account.venue, request.symbol), _clock(b, account.venue))
-    held_back = None if account.broker == PAPER else await _held_back(b.db, account.id)
+    held_back = None if account.broker in {PAPER, TRACKED} else await _held_back(b.db, account.id)
     known = True
     if request.condition is not None:
         known = await _instrument(b.db, account.venue, request.condition.symbol) is not None
@@ -79,6 +82,8 @@ def reservation_of(request: OrderRequest, ticket: Ticket) -> Reservation:
 
 def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
+    if ticket.account.broker == TRACKED:
+        return [TRACKED_WORDS]
     if ticket.account.mode == "live":
         return [LIVE_WORDS]
     found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock, lends=ticket.account.lends)

@@ -42,6 +42,19 @@ async def read_only(desk: Desk, database_url: str) -> AsyncIterator[Backends]:
     await opened.close()
 
 
+async def an_import(api: Api) -> str:
+    """A file that waits to be read."""
+    account = await api.http.post("/api/v1/accounts", json={"name": "Elsewhere", "broker": "tracked"})
+    assert account.status_code == 201, account.text
+    sent = await api.http.post(
+        f"/api/v1/accounts/{account.json()['id']}/imports",
+        content=b"at,kind,amount",
+        headers={"content-type": "application/octet-stream"},
+    )
+    assert sent.status_code == 202, sent.text
+    return str(sent.json()["id"])
+
+
 async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_only: Backends) -> None:
     await desk.tell(quote("AAPL 100.00/100.05"))
     body = {"symbol": "AAPL", "side": "buy", "type": "market", "qty": "1", "time_in_force": "day"}
@@ -66,6 +79,7 @@ async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_
         "watchlist_id": (await api.http.post("/api/v1/watchlists", json={"venue": "replay", "name": "x"})).json()["id"],
         "screen_id": (await api.http.post("/api/v1/screens", json={"name": "x", "screen": {}})).json()["id"],
         "symbol": "AAPL",
+        "import_id": await an_import(api),
     }
     set_backends(read_only)
     with pytest.raises(Unavailable) as refused:  # as a server that may only read is to us

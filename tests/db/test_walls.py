@@ -45,7 +45,7 @@ OF_SIGN_IN = {
     "oidc_identity",
 }
 # What says whose a row is.
-NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id"}
+NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id", "import_id"}
 FILLED = (
     "account",
     "account_close",
@@ -57,6 +57,10 @@ FILLED = (
     "equity_snapshot",
     "fill",
     "holding",
+    "import_booking",
+    "import_file",
+    "import_line",
+    "import_mapping",
     "ledger_entry",
     "lot_method",
     "lot_pick",
@@ -64,7 +68,9 @@ FILLED = (
     "margin_call",
     "order_event",
     "outbox",
+    "portfolio_import",
     "saved_screen",
+    "tracked_account",
     "trade_order",
     "trading_rule",
     "trading_stop",
@@ -79,6 +85,27 @@ SELECT account_id, id, '{}', '{}', venue_at, now() FROM ledger_entry WHERE accou
 """
 METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
+"""
+
+
+IMPORT = """
+WITH imported AS (
+    INSERT INTO portfolio_import (id, account_id, user_id, origin, file_name, file_bytes, state, created_at, changed_at)
+    VALUES (gen_random_uuid(), %(account)s, %(user)s, 'file', 'x.csv', 1, 'read', now(), now()) RETURNING id
+), file AS (
+    INSERT INTO import_file (import_id, content_nonce, content, nonce, ciphertext, key_version)
+    SELECT id, '', '', '', '', 2 FROM imported
+), line AS (
+    INSERT INTO import_line (import_id, outcome, place, line_no, words) SELECT id, 'note', 0, 1, '' FROM imported
+), booking AS (
+    INSERT INTO import_booking (import_id, place, part, account_id, turn, fingerprint, kind, description, venue_at,
+                                accounts, commodities, amounts)
+    SELECT id, 0, 0, %(account)s, 0, '', 'fee', '', now(), '{}', '{}', '{}' FROM imported
+), mapping AS (
+    INSERT INTO import_mapping (id, user_id, name, mapping, updated_at)
+    VALUES (gen_random_uuid(), %(user)s, 'Mine', '{}', now())
+)
+INSERT INTO tracked_account (account_id) VALUES (%(account)s)
 """
 
 
@@ -117,6 +144,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await record_values(b.db, "replay", OPENS_AT, "[]", with_positions=True)
     await choose_method(b, caller, alice.account_id, "lifo")
     await b.db.run(PICK, (alice.account_id,))
+    await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
     await database.run(
@@ -138,6 +166,7 @@ async def seen(house: House, table: str) -> int:
     rows = [row[0] for row in await house.walled.tuples(query)]
     ours = [owner, str(house.alice.account_id)]
     ours += [str(row[0]) for row in await house.alice.b.db.tuples("SELECT id FROM trade_order")]
+    ours += [str(row[0]) for row in await house.alice.b.db.tuples("SELECT id FROM portfolio_import")]
     return sum(any(one in row for one in ours) for row in rows)
 
 
@@ -197,6 +226,7 @@ OF_THE_ACCOUNT = (
     "lot_method",
     "lot_pick",
     "order_event",
+    "tracked_account",
     "trade_order",
     "trading_rule",
     "trading_stop",

@@ -77,6 +77,21 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             " VALUES (%s, %s, 'oidc', 'https://id.example', %s, 'canary-7f3a91', now())",
             (found["identity_id"], estate.owner.id, f"canary-7f3a91-{found['identity_id']}"),
         )
+        found["import_id"], found["mapping_id"] = str(uuid4()), str(uuid4())
+        connection.execute(
+            "INSERT INTO portfolio_import (id, account_id, user_id, origin, file_name, file_bytes, state, created_at,"
+            " changed_at) VALUES (%s, %s, %s, 'file', 'canary-7f3a91', 1, 'read', now(), now())",
+            (found["import_id"], found["account_id"], estate.owner.id),
+        )
+        connection.execute(
+            "INSERT INTO import_line (import_id, outcome, place, line_no, words)"
+            " VALUES (%s, 'booked', 0, 1, 'canary-7f3a91')",
+            (found["import_id"],),
+        )
+        connection.execute(
+            "INSERT INTO import_mapping (id, user_id, name, mapping, updated_at) VALUES (%s, %s, %s, '{}', now())",
+            (found["mapping_id"], estate.owner.id, f"canary-7f3a91-{found['mapping_id']}"),
+        )
     alert = {"venue": "replay", "symbol": "AAPL", "kind": "price_above", "threshold": "9999", "note": "canary-7f3a91"}
     token = {"name": "canary-7f3a91", "scopes": ["read"]}
     drawing = {"venue": "replay", "symbol": "AAPL", "kind": "text", "words": "canary-7f3a91"}

@@ -189,6 +189,7 @@ def routes_to_read(estate: Estate) -> list[str]:
         "watchlist_id": estate.account_id,
         "screen_id": estate.account_id,
         "symbol": "AAPL",
+        "import_id": estate.account_id,
     }
     asks = {"/quotes": "?symbols=AAPL", "/bars": "?symbol=AAPL", "/instruments": "?query=a", "/audit": "?limit=200"}
     paths = [route.removeprefix("GET ") for route in RULES if route.startswith("GET ") and "{provider}" not in route]

@@ -27,7 +27,7 @@ from starkmatter.domain.quotes import Quote
 from starkmatter.errors import Conflict, InvalidInput, Refused
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.opening import deposit
-from starkmatter.portfolio.queries import BROKEN_INVARIANTS
+from starkmatter.portfolio.promises_queries import BROKEN_INVARIANTS
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, list_orders

@@ -16,3 +16,8 @@ def totp_place(user_id: UUID) -> str:
 def signing_key_place(kid: str) -> str:
     """The private half of a key that signs access tokens."""
     return f"signing_key|{kid}|ciphertext"
+
+
+def import_file_place(import_id: UUID) -> str:
+    """The key under which a file that is being imported is kept."""
+    return f"import_file|{import_id}|ciphertext"

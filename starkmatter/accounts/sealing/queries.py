@@ -39,11 +39,24 @@ UPDATE signing_key SET nonce = %(nonce)s, ciphertext = %(ciphertext)s, key_versi
  WHERE kid = %(key)s AND ciphertext = %(was)s AND wrapped_key IS NOT DISTINCT FROM %(was_wrapped)s
 """
 
+DUE_FILES = """
+SELECT import_id, nonce, ciphertext, key_version, wrapped_key, kek_version FROM import_file
+ WHERE kek_version IS DISTINCT FROM %(newest)s AND (%(after)s::uuid IS NULL OR import_id > %(after)s::uuid)
+ ORDER BY import_id LIMIT %(most)s
+"""
+
+PUT_FILE_KEY = """
+UPDATE import_file SET nonce = %(nonce)s, ciphertext = %(ciphertext)s, key_version = %(key_version)s,
+       wrapped_key = %(wrapped_key)s, kek_version = %(kek_version)s
+ WHERE import_id = %(key)s AND ciphertext = %(was)s AND wrapped_key IS NOT DISTINCT FROM %(was_wrapped)s
+"""
+
 ROWS_BY_VERSION = """
 SELECT version, count(*) FROM (
          SELECT kek_version AS version FROM vault_secret
          UNION ALL SELECT kek_version FROM user_totp
          UNION ALL SELECT kek_version FROM signing_key
+         UNION ALL SELECT kek_version FROM import_file
        ) AS sealed
  GROUP BY version ORDER BY version
 """

@@ -14,7 +14,7 @@ from starkmatter.accounts.sealing import queries
 from starkmatter.accounts.sealing.envelope import Sealed, columns, rewrap
 from starkmatter.accounts.sealing.keepers import newest_keeper
 from starkmatter.accounts.sealing.local import local_keys
-from starkmatter.accounts.sealing.places import secret_place, signing_key_place, totp_place
+from starkmatter.accounts.sealing.places import import_file_place, secret_place, signing_key_place, totp_place
 from starkmatter.accounts.sealing.ports import LOST, KeyVersion
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -43,6 +43,7 @@ SHELVES = (
     Shelf(queries.DUE_SECRETS, queries.PUT_SECRET, secret_place, 3),
     Shelf(queries.DUE_SEEDS, queries.PUT_SEED, totp_place, 1),
     Shelf(queries.DUE_SIGNING_KEYS, queries.PUT_SIGNING_KEY, signing_key_place, 1),
+    Shelf(queries.DUE_FILES, queries.PUT_FILE_KEY, import_file_place, 1),
 )
 
 

@@ -18,7 +18,7 @@ from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.explaining import explain_change
-from starkmatter.portfolio.exporting import beancount_text, json_lines, whole_journal
+from starkmatter.portfolio.exporting import beancount_text, json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
@@ -117,10 +117,14 @@ async def ledger_beancount(account_id: UUID, caller: Signed, b: B) -> Response:
     responses={200: {"content": {"application/jsonl": {}}}},
 )
 async def ledger_json_lines(account_id: UUID, caller: Signed, b: B) -> Response:
-    """The account's whole journal, the oldest entry first, one JSON object a line."""
+    """The account's whole journal, the oldest entry first, one JSON object a line.
+
+    The header `ledger-hash` names what it says: imported into another account it is the same there.
+    """
     _, entries = await whole_journal(b, caller, account_id)
-    text = await asyncio.to_thread(lambda: b"".join(json_lines(entries)))
-    return Response(text, media_type="application/jsonl", headers=download_of("ledger", account_id, "jsonl"))
+    text, said = await asyncio.to_thread(lambda: (b"".join(json_lines(entries)), ledger_hash(entries)))
+    headers = download_of("ledger", account_id, "jsonl") | {"ledger-hash": said}
+    return Response(text, media_type="application/jsonl", headers=headers)
 
 
 async def _ledger_pages(b: Backends, caller: Caller, account_id: UUID) -> AsyncIterator[str]:

@@ -26,7 +26,9 @@ from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, 
 from starkmatter.portfolio.branching import fork_account, reset_account
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.opening import PAPER, deposit, open_account
+from starkmatter.portfolio.tracked import open_tracked
 from starkmatter.portfolio.valuation import equity_series, list_positions
+from starkmatter.trading.facts import TRACKED
 from starkmatter.trading.lending.state import margin_of
 
 router = APIRouter(tags=["Portfolio"])
@@ -41,7 +43,11 @@ async def accounts(caller: Signed, b: B) -> Page[AccountOut]:
 
 @router.post("/accounts", status_code=201)
 async def new_account(body: NewAccount, caller: Signed, b: B) -> AccountOut:
-    """Open an account: on the replay or the market with paper cash, or behind the caller's keys at a broker."""
+    """Open an account: with paper cash on either market, behind the caller's keys at a broker, or (`tracked`) empty and
+    without trading, for what is held elsewhere.
+    """
+    if body.broker == TRACKED:
+        return AccountOut.model_validate(await open_tracked(b, caller, name=body.name, currency=body.currency))
     if body.broker != PAPER:
         return AccountOut.model_validate(await open_at_broker(b, caller, broker=body.broker, name=body.name))
     return AccountOut.model_validate(

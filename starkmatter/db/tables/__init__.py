@@ -14,6 +14,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     charts,
     fx,
     guarding,
+    imports,
     lending,
     lots,
     market,

@@ -247,13 +247,21 @@ class LedgerEntry(SQLModel, table=True):
     """One booking of the journal with its postings; append-only.
 
     Leg `n` moves `amounts[n]` of `commodities[n]` on `accounts[n]`; per commodity the legs sum to zero. An entry and
-    its legs are one row, so no half of an entry can ever exist; the view `ledger_posting` lists them one by one.
+    its legs are one row, so no half of an entry can ever exist; the view `ledger_posting` lists them one by one. An
+    entry that `reverses` another one takes it back whole; no entry is taken back twice.
     """
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
         Index("ledger_entry_account", "account_id", text("id DESC")),
         Index("ledger_entry_booked", "booked_at", postgresql_using="brin"),
+        Index("ledger_entry_reverses", "reverses", unique=True, postgresql_where=text("reverses IS NOT NULL")),
+        Index(
+            "ledger_entry_trade_elsewhere",
+            "account_id",
+            "venue_at",
+            postgresql_where=text("kind = 'fill' AND fill_id IS NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
@@ -267,6 +275,9 @@ class LedgerEntry(SQLModel, table=True):
     accounts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     commodities: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     amounts: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
+    reverses: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=True)
+    )
 
 
 class EquitySnapshot(SQLModel, table=True):

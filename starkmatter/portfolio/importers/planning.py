@@ -2,12 +2,15 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from starkmatter.domain.ledger import Booking, book_activity, book_brought_in, book_deposit, book_fill
 from starkmatter.domain.money import ZERO, money_text, plain, to_cents
 from starkmatter.domain.orders import Side
 from starkmatter.portfolio.importers.records import TRADES, Reading, Record, Remark
+
+NOT_YET = "Its day has not come yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,11 @@ class Plan:
     cash: Decimal
 
 
-def plan_import(reading: Reading, currency: str, known: Set[str] = frozenset()) -> Plan:
-    """What booking it onto an account in `currency` would do, `known` being the fingerprints booked there before."""
+def plan_import(reading: Reading, currency: str, known: Set[str] = frozenset(), until: datetime | None = None) -> Plan:
+    """What booking it onto an account in `currency` would do, `known` being the fingerprints booked there before.
+
+    What lies after `until` is not booked.
+    """
     booked, before, left = [], [], []
     here: set[str] = set()
     for place, (record, fingerprint) in enumerate(zip(reading.records, reading.fingerprints, strict=True)):
@@ -66,7 +72,7 @@ def plan_import(reading: Reading, currency: str, known: Set[str] = frozenset()) 
             before.append(Known(record, fingerprint, fingerprint not in known))
             continue
         here.add(fingerprint)
-        made = bookings_of(record, currency)
+        made = NOT_YET if until is not None and record.at > until else bookings_of(record, currency)
         if isinstance(made, str):
             left.append(NotBooked(record, made))
         else:
@@ -139,8 +145,8 @@ def _transfer(record: Record) -> tuple[Booking, ...] | str:
 
 def _activity(record: Record, cents: Decimal) -> tuple[Booking, ...]:
     """Income, fees and taxes; a tax that was withheld is an expense of its own beside the whole dividend."""
-    words = f"{record.symbol}: {record.text}" if record.symbol else record.text
-    text = words or record.kind.capitalize()
+    words = record.text or record.kind.capitalize()
+    text = f"{record.symbol}: {words}" if record.symbol else words
     if record.kind == "tax":
         return (book_activity("fee", f"Tax: {text}", cents, record.currency),)
     withheld = to_cents(record.tax)

@@ -32,12 +32,19 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far the ledger and the choices had come: how many entries, the newest one, how many choices."""
+    """How far the ledger and the choices had come: how many entries, the newest one, how many choices, and how many
+    entries take others back."""
 
     entries: int
     newest: int
     methods: int
     picks: int
+    reversals: int
+
+    @property
+    def said(self) -> tuple[int, int, int]:
+        """What changes former folds when it changes."""
+        return self.methods, self.picks, self.reversals
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,8 @@ async def folded_lots(b: Backends, caller: Caller, account_id: UUID, *, wash_sal
     accounts, own = tuple(one.id for one in together), together[0].own
     kept = _kept((own, wash_sales, accounts))
     async with kept.lock:
-        ((entries, newest, methods, picks),) = await b.db.tuples(queries.POSITION, {"accounts": list(accounts)})
-        position = _Position(entries, newest, methods, picks)
+        (counts,) = await b.db.tuples(queries.POSITION, {"accounts": list(accounts)})
+        position = _Position(*counts)
         if kept.folded is None or kept.position != position:
             await _bring_up(b, kept, accounts, position, own=own, wash_sales=wash_sales)
         assert kept.folded is not None
@@ -105,7 +112,7 @@ async def _bring_up(
     was, former = kept.position, kept.folded
     # Whoever waits for this may go away while the arithmetic goes on: then the next one tells the book anew.
     kept.position, kept.folded = None, None
-    if was is not None and former is not None and (was.methods, was.picks) == (position.methods, position.picks):
+    if was is not None and former is not None and was.said == position.said:
         since = asked | {"after": was.newest}
         new = in_order(await b.db.all(Move, queries.MOVES, since))
         if position.entries - was.entries == await b.db.value(queries.ENTRIES_AFTER, since) and _follow(former, new):

@@ -16,10 +16,12 @@ POSITION = """
 SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
        (SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_method WHERE account_id = ANY (%(accounts)s)),
-       (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s))
+       (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s)),
+       (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL)
 """
 
-# What moved shares, in the order of its booking: `cash` with fees, `worth` what shares that came without a trade were
+# What moved shares and stands (it is not taken back), in the order of its booking: `cash` with fees,
+# `worth` what shares that came without a trade were
 # booked at, `residue` what such shares cost by what is held and realized now (see `events.costs_of_arrivals`).
 MOVES = """
 SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
@@ -35,6 +37,7 @@ SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.am
   LEFT JOIN holding h ON e.kind <> 'fill' AND h.account_id = e.account_id AND h.symbol = held.commodity
  WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
    AND held.account = 'assets:holding' AND held.amount <> 0
+   AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
  ORDER BY e.id
 """
 

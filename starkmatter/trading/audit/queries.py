@@ -7,7 +7,8 @@ INSERT INTO audit_position (journal, booked_at) VALUES ('trading', %s)
     ON CONFLICT (journal) DO UPDATE SET booked_at = greatest(audit_position.booked_at, excluded.booked_at)
 """
 
-# What is not in the log yet of orders that came or ended, and of entries of the ledger, the oldest first.
+# What is not in the log yet of orders that came or ended, and of entries of the ledger, the oldest first. Of
+# a tracked account there is one event for a whole import.
 NOT_IN_THE_LOG = """
 SELECT * FROM (
     SELECT 'order_event/' || e.order_id || '/' || e.sequence AS source, e.booked_at, u.id AS user_id, u.display_name,
@@ -29,7 +30,7 @@ SELECT * FROM (
                SELECT trim_scale(sum(leg.amount))::text FROM unnest(e.accounts, e.amounts) AS leg (account, amount)
                 WHERE leg.account = 'assets:cash'))
       FROM ledger_entry e JOIN account a ON a.id = e.account_id JOIN app_user u ON u.id = a.user_id
-     WHERE e.booked_at >= %(since)s
+     WHERE e.booked_at >= %(since)s AND a.broker <> 'tracked'
 ) found
  WHERE NOT EXISTS (SELECT FROM audit_event x WHERE x.source = found.source)
  ORDER BY booked_at, source LIMIT %(limit)s

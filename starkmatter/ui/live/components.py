@@ -44,6 +44,7 @@ with ThreadPoolExecutor(1) as _aside:
         _MARKETS,
         _HEATMAP,
         _SIGN_IN,
+        _IMPORTS,
         *_,
     ) = _aside.submit(
         _shared,
@@ -60,6 +61,7 @@ with ThreadPoolExecutor(1) as _aside:
         "markets.jsx",
         "heatmap.jsx",
         "signin.jsx",
+        "importing.jsx",
         *_IMPORTED,
     ).result()
 
@@ -262,3 +264,21 @@ class ImportSymbols(rx.NoSSRComponent):
     tag = "ImportSymbols"
     list: rx.Var[str]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class UploadImport(rx.NoSSRComponent):
+    """Takes a file to an import into the tracked `account` over REST, with progress; tells the id of the import."""
+
+    library = f"$/public{_IMPORTS}"
+    tag = "UploadImport"
+    account: rx.Var[str]
+    on_done: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class FollowImport(rx.NoSSRComponent):
+    """While `active`, asks to look again every moment. Draws nothing."""
+
+    library = f"$/public{_IMPORTS}"
+    tag = "FollowImport"
+    active: rx.Var[bool]
+    on_look: rx.EventHandler[rx.event.no_args_event_spec]

@@ -134,8 +134,9 @@ class Stream {
     for (const listener of this.listeners.get(kind) ?? []) listener(value);
   }
 
+  // A name that begins with = is of a holding whose quotes are in another currency than the account's books.
   want(symbol) {
-    if (symbol && !this.symbols.has(symbol)) { this.symbols.add(symbol); this.subscribe(); }
+    if (symbol && symbol[0] !== "=" && !this.symbols.has(symbol)) { this.symbols.add(symbol); this.subscribe(); }
   }
 
   subscribe() {

@@ -20,21 +20,21 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
     ]
 
     def row(one: rx.Var) -> rx.Component:
-        symbol = one["symbol"]
+        symbol, quoted = one["symbol"], one["quoted"]
         return rx.el.tr(
-            td(fresh_dot(symbol), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym")),
+            td(fresh_dot(quoted), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym")),
             td(one["qty"], num=True),
             td(one["avg_price"], num=True, class_name="wideonly-cell"),
-            td(live(symbol, "last", one["last"]), num=True, class_name="wideonly-cell"),
-            td(live(symbol, "value", one["value"], qty=one["raw_qty"]), num=True),
+            td(live(quoted, "last", one["last"]), num=True, class_name="wideonly-cell"),
+            td(live(quoted, "value", one["value"], qty=one["raw_qty"]), num=True),
             td(
-                live(symbol, "pl", one["pl"], one["pl_dir"], qty=one["raw_qty"], cost=one["raw_cost"]),
+                live(quoted, "pl", one["pl"], one["pl_dir"], qty=one["raw_qty"], cost=one["raw_cost"]),
                 " ",
-                live(symbol, "plpct", one["pl_pct"], "muted small", qty=one["raw_qty"], cost=one["raw_cost"], still=""),
+                live(quoted, "plpct", one["pl_pct"], "muted small", qty=one["raw_qty"], cost=one["raw_cost"], still=""),
                 num=True,
             ),
             td(
-                live(symbol, "daypl", one["day_pl"], one["day_dir"], qty=one["raw_qty"], base=one["raw_base"]),
+                live(quoted, "daypl", one["day_pl"], one["day_dir"], qty=one["raw_qty"], base=one["raw_base"]),
                 num=True,
                 class_name="wideonly-cell",
             ),

@@ -122,7 +122,10 @@ class FrameState(rx.State):
         positions = await list_positions(backends(), caller, UUID(self.account["id"]))
         self.holdings = json.dumps(
             {
-                one.symbol: {"qty": format(one.qty, "f"), "value": format(one.market_value, "f")}
+                (one.symbol if one.priced else f"={one.symbol}"): {
+                    "qty": format(one.qty, "f"),
+                    "value": format(one.market_value, "f"),
+                }
                 for one in positions
                 if one.qty
             }

@@ -1,6 +1,7 @@
 """Records as the rows a page draws: text, plus the exact figures that live cells compute with."""
 
 from starkmatter.portfolio.records import AccountView, LedgerEntryView, PositionView
+from starkmatter.portfolio.tracked import is_tracked
 from starkmatter.trading.records import FillView, OrderView
 from starkmatter.ui import format as show
 
@@ -62,6 +63,8 @@ def position_row(one: PositionView) -> Row:
     pl_pct = one.unrealized_pl / abs(one.cost_basis) * 100 if one.cost_basis else None
     return {
         "symbol": one.symbol,
+        # What the live script shows the price of; in books of another currency none is.
+        "quoted": one.symbol if one.priced else "",
         "qty": show.quantity(one.qty),
         "short": "yes" if one.qty < 0 else "",
         "avg_price": show.money(one.avg_price),
@@ -176,6 +179,8 @@ def entry_rows(one: LedgerEntryView) -> list[Row]:
 def _mode(one: AccountView) -> str:
     """`PAPER`, `PAPER · MARGIN`, `PAPER · ALPACA`."""
     mode = one.mode.upper()
+    if is_tracked(one):
+        return "TRACKED"
     if one.broker != "paper":
         return f"{mode} · {one.broker.upper()}"
     return f"{mode} · MARGIN" if one.kind == "margin" else mode
@@ -218,7 +223,7 @@ def account_row(one: AccountView) -> Row:
         "id": str(one.id),
         "name": one.name,
         "mode": _mode(one),
-        "live": "yes" if one.mode == "live" else "",
+        "live": "yes" if one.mode == "live" and not is_tracked(one) else "",
         "venue": one.venue,
         "broker": one.broker,
         "currency": one.currency,

@@ -1,0 +1,173 @@
+"""Tells the values of a tracked account's former days: at each close and around each flow, from stored bars.
+
+History that is imported today lies in the past, so that points that were recorded meanwhile know nothing of it. They
+are all told anew, at closes of the stored daily bars in shares of their day. What has no price there stands at its cost
+and is named.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Connection
+from starkmatter.domain.quotes import Venue
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.errors import InvalidInput, Unavailable
+from starkmatter.market.clocks import EXCHANGE
+from starkmatter.market.errands import ask
+from starkmatter.portfolio.importing import queries
+from starkmatter.portfolio.importing.booking import json_text, standing
+from starkmatter.portfolio.importing.folding import (
+    Factors,
+    Line,
+    Prices,
+    Standing,
+    Value,
+    raw_closes,
+    value_line,
+)
+
+# A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
+GOOD_FOR = timedelta(days=7)
+ASK_SECS = 20.0
+MOST_ASKED = 200
+AT_ONCE = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An account whose values do not know all of its entries."""
+
+    account_id: UUID
+    currency: str
+    venue: Venue
+    stale_since: datetime
+
+
+async def next_stale(b: Backends) -> Stale | None:
+    """The account that waits longest."""
+    return await b.db.one(Stale, queries.STALE)
+
+
+async def tell_values(b: Backends, stale: Stale) -> int:
+    """Write the whole value line of the account anew; how many points. It is tried again when its books went on."""
+    now = utc_now()
+    async with b.db.connection() as connection:
+        entries, newest = await _entries(connection, stale.account_id)
+        line = await _line(connection, stale, entries, now)
+    async with b.db.transaction() as connection:
+        await connection.execute(queries.LOCK_ACCOUNT, (stale.account_id,))
+        row = await (await connection.execute(queries.LAST_ENTRY, (stale.account_id,))).fetchone()
+        if row is not None and row[0] != newest:
+            return 0
+        for statement in queries.CLEAR_VALUES:
+            await connection.execute(statement, (stale.account_id,))
+        await _write(connection, stale.account_id, line)
+        told = {"account": stale.account_id, "now": now, "since": stale.stale_since}
+        await connection.execute(queries.VALUED, told | {"unpriced": unpriced_words(line)})
+    return len(line.values)
+
+
+def unpriced_words(line: Line) -> list[str]:
+    """One sentence for each symbol that stood at its cost."""
+    return [
+        f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands at its cost there."
+        for symbol, (first, last, count) in line.unpriced.items()
+    ]
+
+
+async def fetch_history(b: Backends, account_id: UUID) -> int:
+    """Ask the market's sources for days of symbols that have none stored; how many answered. None has to."""
+    async with b.db.connection() as connection:
+        entries, _ = await _entries(connection, account_id)
+    symbols = sorted({symbol for one in entries for symbol in one.symbols})[:MOST_ASKED]
+    if not symbols:
+        return 0
+    asked = {"venue": "market", "symbols": symbols, "until": utc_now(), "after": entries[0].venue_at}
+    have = {row[0] for row in await b.db.tuples(queries.CLOSES, asked)}
+    answered = 0
+    for symbol in symbols:
+        if symbol in have:
+            continue
+        try:
+            await ask(b.cache, {"kind": "add", "symbol": symbol}, within_secs=ASK_SECS)
+            await ask(b.cache, {"kind": "bars", "symbol": symbol, "interval": "1d"}, within_secs=ASK_SECS)
+            answered += 1
+        except InvalidInput:
+            continue
+        except Unavailable:
+            break
+    return answered
+
+
+async def _entries(connection: Connection, account_id: UUID) -> tuple[list[Standing], int]:
+    async with connection.transaction():
+        row = await (await connection.execute(queries.LAST_ENTRY, (account_id,))).fetchone()
+        return await standing(connection, account_id), int(row[0]) if row else 0
+
+
+async def _line(connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> Line:
+    symbols = sorted({symbol for one in entries for symbol in one.symbols})
+    after = entries[0].venue_at if entries else now
+    sessions = {"exchange": EXCHANGE, "after": after, "until": now}
+    closes = await (await connection.execute(queries.SESSIONS, sessions)).fetchall()
+    asked = {"venue": stale.venue, "symbols": symbols, "currency": stale.currency}
+    # Prices are those of the instrument's market; in another currency they would be another number.
+    told = {row[0] for row in await (await connection.execute(queries.IN_CURRENCY, asked)).fetchall()}
+    bars = await (
+        await connection.execute(
+            queries.CLOSES, asked | {"symbols": sorted(told), "until": now, "after": after - GOOD_FOR}
+        )
+    ).fetchall()
+    splits: dict[str, list[tuple[date, Decimal, Decimal]]] = defaultdict(list)
+    for symbol, ex_on, numerator, denominator, _ in await (
+        await connection.execute(queries.SPLITS, (sorted(told),))
+    ).fetchall():
+        if ex_on <= exchange_day(now):
+            splits[symbol].append((ex_on, numerator, denominator))
+    # Years of days of many symbols are a good part of a second of arithmetic: not on the loop that serves everybody.
+    return await asyncio.to_thread(_told, entries, closes, bars, splits, now)
+
+
+def _told(
+    entries: list[Standing],
+    closes: list[tuple[date, datetime]],
+    bars: list[tuple[str, datetime, Decimal]],
+    splits: dict[str, list[tuple[date, Decimal, Decimal]]],
+    now: datetime,
+) -> Line:
+    factors = {symbol: Factors(rows) for symbol, rows in splits.items()}
+    days = ((symbol, exchange_day(starts_at), close) for symbol, starts_at, close in bars)
+    return value_line(entries, closes, Prices(raw_closes(days, factors), GOOD_FOR), now)
+
+
+async def _write(connection: Connection, account_id: UUID, line: Line) -> None:
+    for start in range(0, len(line.values), AT_ONCE):
+        values, closes = await asyncio.to_thread(_as_json, line.values[start : start + AT_ONCE])
+        await connection.execute(queries.PUT_VALUES, {"account": account_id, "rows": values})
+        await connection.execute(queries.PUT_CLOSES, {"account": account_id, "rows": closes})
+
+
+def _as_json(part: Sequence[Value]) -> tuple[str, str]:
+    """Points of the line, and what was held at those of them that are closes, with exact figures as texts."""
+    values = [
+        {"at": one.at, "equity": str(one.equity), "cash": str(one.cash), "paid_in": str(one.paid_in)} for one in part
+    ]
+    closes = [
+        {
+            "at": one.at,
+            "entry_id": one.entry_id,
+            "symbols": [symbol for symbol, _, _ in one.positions],
+            "qtys": [str(qty) for _, qty, _ in one.positions],
+            "worths": [str(worth) for _, _, worth in one.positions],
+        }
+        for one in part
+        if one.positions is not None
+    ]
+    return json_text(values), json_text(closes)
