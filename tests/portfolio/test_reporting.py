@@ -1,7 +1,6 @@
 """Reports: their figures are the services', what they show adds up, and both writers show it and nothing else."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -40,8 +39,8 @@ HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=a> #panic("x") [*b*] 
 
 
 @pytest.fixture
-async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
-    yield await make_desk(database, cache)
+async def desk(database: Database, cache: Redis) -> Desk:
+    return await make_desk(database, cache)
 
 
 def days(first: int, last: int) -> Period:

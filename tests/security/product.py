@@ -192,6 +192,8 @@ class Product:
             "trading_stop": "t.set_by <> %(mine)s::uuid",
             "trading_rule": "t.user_id <> %(mine)s::uuid",
             "approval": "t.proposed_by <> %(mine)s::uuid",
+            "report_schedule": "t.user_id <> %(mine)s::uuid",
+            "report_link": "t.user_id <> %(mine)s::uuid",
             "alert": "t.user_id <> %(mine)s::uuid",
             "chart_drawing": "t.user_id <> %(mine)s::uuid",
             "chart_template": "t.user_id <> %(mine)s::uuid",

@@ -31,10 +31,12 @@ STYLE = """
 @media (prefers-color-scheme:dark){:root{--bg:#0b0e13;--ink:#e7ecf3;--soft:#9aa6b6;--rule:#283140;--own:#5aa2ff;
 --other:#e0a94a;--up:#3ecf9a;--down:#ff7a6b;--whole:#7c8aa0;--note:#141a23}}
 @media print{:root{color-scheme:light;--bg:#fff;--ink:#000;--soft:#444;--rule:#bbb;--own:#1d6fd8;--other:#b45309;
---up:#0b7a53;--down:#b42318;--whole:#64748b;--note:#f3f5f8}main{max-width:none!important;padding:0!important}}
+--up:#0b7a53;--down:#b42318;--whole:#64748b;--note:#f3f5f8}main{max-width:none!important;padding:0!important}
+.paperless{display:none}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);
 font:14px/1.5 Inter,"Noto Sans",system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums}
-main{max-width:60rem;margin:0 auto;padding:2rem 1rem 3rem}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem}
+main{max-width:60rem;margin:0 auto;padding:2rem 1rem 3rem}
+a{color:var(--own)}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem}
 h2{font-size:1.25rem;margin:2.4rem 0 .3rem;padding-top:1rem;border-top:1px solid var(--rule)}
 h3{font-size:1rem;margin:1.8rem 0 .5rem}h1,h2,h3,p,td,th,dt,dd,li{overflow-wrap:anywhere}
 p{margin:.4rem 0}.muted,caption,dt,footer{color:var(--soft)}
@@ -56,15 +58,16 @@ tr,figure,aside,dl{break-inside:avoid}h2,h3{break-after:avoid}thead{display:tabl
 """
 
 
-def html_of(one: Document) -> str:
-    """The page as text."""
+def html_of(one: Document, *, pdf_at: str = "") -> str:
+    """The page as text; `pdf_at` is the address of the same report as PDF, if there is one to be offered."""
+    offer = f'<p class="paperless"><a href="{escape(pdf_at, quote=True)}">Save as PDF</a></p>' if pdf_at else ""
     body = "".join(_block(block) for block in one.blocks)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex, nofollow, noarchive"><meta name="referrer" content="no-referrer">'
         f"<title>{escape(one.title)}</title><style>{STYLE}</style></head><body><main>"
-        f'<h1>{escape(one.title)}</h1><p class="muted">{escape(one.lead)}</p>{body}'
+        f'<h1>{escape(one.title)}</h1><p class="muted">{escape(one.lead)}</p>{offer}{body}'
         f"<footer>{escape(one.foot)}</footer></main></body></html>"
     )
 
