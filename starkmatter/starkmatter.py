@@ -29,6 +29,7 @@ from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
 from starkmatter.ui.pages.programs import programs
+from starkmatter.ui.pages.reports import reports
 from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
@@ -56,6 +57,7 @@ from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.programs import ProgramsState
+from starkmatter.ui.state.reports import ReportsState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.sharing import SharesState
 from starkmatter.ui.state.trade import TradeState
@@ -119,6 +121,7 @@ _add_page(performance, "/portfolio/performance", "Performance", PerformanceState
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)
+_add_page(reports, "/portfolio/reports", "Reports", ReportsState)
 _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(approvals, "/approvals", "Approvals", ApprovalsState)
 _add_page(news, "/news", "News", NewsState)

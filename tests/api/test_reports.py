@@ -140,7 +140,7 @@ async def test_a_link_shows_its_report_to_whoever_has_it_and_says_when_it_was_us
     stored = await api.desk.b.db.value("SELECT to_jsonb(l)::text FROM report_link l")
     assert path_of(told).rpartition("/")[2] not in stored
     noted = await api.desk.b.db.tuples(
-        "SELECT action, via FROM audit_event WHERE action LIKE 'report.%' ORDER BY sequence"
+        "SELECT action, via FROM audit_event WHERE starts_with(action, 'report.') ORDER BY sequence"
     )
     assert noted == [("report.link_made", "session"), ("report.link_opened", "visitor")]
 

@@ -1,8 +1,10 @@
 """Every SQL statement about reports: schedules by mail, and links for people without an account."""
 
-OWN_ACCOUNTS = "SELECT count(*) FROM account WHERE id = ANY (%(accounts)s) AND user_id = %(user)s"
+from starkmatter.accounts.sharing.queries import MAY_SEE
 
-NAMES_OF = "SELECT id, name FROM account WHERE id = ANY (%s)"
+OPENED_AT = f"SELECT a.opened_venue_at FROM account a WHERE a.id = %(account)s AND {MAY_SEE}"
+
+OWN_ACCOUNTS = "SELECT count(*) FROM account WHERE id = ANY (%(accounts)s) AND user_id = %(user)s"
 
 LOCK_PERSON = "SELECT 1 FROM app_user WHERE id = %s FOR NO KEY UPDATE"
 

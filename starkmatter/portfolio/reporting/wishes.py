@@ -14,6 +14,7 @@ from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.market.service import get_instrument
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.records import AccountView
+from starkmatter.portfolio.reporting import queries
 from starkmatter.portfolio.reporting.records import MAX_ACCOUNTS, SECTIONS, Section, Wish
 from starkmatter.portfolio.valuation import clock_or_none
 
@@ -79,6 +80,14 @@ async def venue_today(b: Backends, venue: Venue) -> date:
     if clock is None:
         raise Unavailable("The replay market's clock does not answer. Try again in a few seconds.")
     return exchange_day(clock.venue_now)
+
+
+async def opened_on(b: Backends, caller: Caller, account_id: UUID) -> date:
+    """The day on which the account's life begins, by its market's clock; NotFound when the caller does not see it."""
+    at = await b.db.value(queries.OPENED_AT, {"account": account_id, "user": caller.user_id})
+    if at is None:
+        raise not_there()
+    return exchange_day(at)
 
 
 def in_order(sections: frozenset[Section]) -> list[Section]:

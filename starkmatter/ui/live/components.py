@@ -44,6 +44,7 @@ with ThreadPoolExecutor(1) as _aside:
         _MARKETS,
         _HEATMAP,
         _SIGN_IN,
+        _REPORTS,
         *_,
     ) = _aside.submit(
         _shared,
@@ -60,6 +61,7 @@ with ThreadPoolExecutor(1) as _aside:
         "markets.jsx",
         "heatmap.jsx",
         "signin.jsx",
+        "reports.jsx",
         *_IMPORTED,
     ).result()
 
@@ -175,6 +177,20 @@ class NewProgram(rx.Component):
     tag = "NewProgram"
     may_trade: rx.Var[bool]
     is_admin: rx.Var[bool]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class ReportDesk(rx.NoSSRComponent):
+    """What a report is to be of, and what to do with it, over REST; a link's address never enters the page's state."""
+
+    library = f"$/public{_REPORTS}"
+    tag = "ReportDesk"
+    accounts: rx.Var[list[dict[str, str]]]
+    chosen: rx.Var[str]
+    periods: rx.Var[list[dict[str, str]]]
+    benchmarks: rx.Var[list[dict[str, str]]]
+    mail_ready: rx.Var[bool]
+    mail_to: rx.Var[str]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
 
