@@ -40,12 +40,15 @@ def column_chart(values: Sequence[Decimal], paint: Paint) -> str:
     shapes = [_rule(_y(0.0, low, high), paint)]
     for number, value in enumerate(values):
         top, bottom = sorted((float(_y(float(value), low, high)), float(_y(0.0, low, high))))
-        shapes.append(_rect(number * step + (step - width) / 2, top, width, bottom - top, paint, value))
+        color = paint["up" if value >= 0 else "down"]
+        shapes.append(_rect(number * step + (step - width) / 2, top, width, bottom - top, color))
     return _svg("".join(shapes), paint)
 
 
-def waterfall_chart(start: Decimal, steps: Sequence[Decimal], end: Decimal, paint: Paint) -> str:
-    """From the level of the start by steps to that of the end; both stand as full columns."""
+def waterfall_chart(start: Decimal, steps: Sequence[Decimal], end: Decimal, flows: Sequence[bool], paint: Paint) -> str:
+    """From the level of the start by steps to that of the end; both stand as full columns. Flows are no gains and have
+    a color of their own.
+    """
     levels = [float(start)]
     for step in steps:
         levels.append(levels[-1] + float(step))
@@ -60,13 +63,11 @@ def waterfall_chart(start: Decimal, steps: Sequence[Decimal], end: Decimal, pain
     shapes = []
     for x, value in ((place[0], start), (place[-1], end)):
         top, bottom = sorted((float(_y(float(value), low, high)), float(_y(max(low, 0.0), low, high))))
-        shapes.append(
-            f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{max(bottom - top, 1):.1f}" '
-            f'fill="{paint["whole"]}"/>'
-        )
+        shapes.append(_rect(x, top, width, bottom - top, paint["whole"]))
     for number, step in enumerate(steps):
         top, bottom = sorted((float(_y(levels[number], low, high)), float(_y(levels[number + 1], low, high))))
-        shapes.append(_rect(place[number + 1], top, width, bottom - top, paint, step))
+        role = "own" if flows[number] else "up" if step >= 0 else "down"
+        shapes.append(_rect(place[number + 1], top, width, bottom - top, paint[role]))
     return _svg("".join(shapes), paint)
 
 
@@ -99,9 +100,8 @@ def _rule(y: str, paint: Paint) -> str:
     return f'<line x1="0" x2="{WIDTH}" y1="{y}" y2="{y}" stroke="{paint["rule"]}" stroke-width="1"/>'
 
 
-def _rect(x: float, y: float, width: float, height: float, paint: Paint, value: Decimal) -> str:
-    role = "up" if value >= 0 else "down"
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{max(height, 1):.1f}" fill="{paint[role]}"/>'
+def _rect(x: float, y: float, width: float, height: float, color: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{max(height, 1):.1f}" fill="{color}"/>'
 
 
 def _svg(shapes: str, paint: Paint) -> str:

@@ -50,7 +50,9 @@ tfoot td{font-weight:600;border-bottom:0;border-top:2px solid var(--rule)}td.dat
 aside{background:var(--note);border-radius:8px;padding:.6rem .9rem;margin:.8rem 0}
 aside ul{margin:.2rem 0;padding-left:1.1rem}
 figure{margin:.8rem 0 1.2rem}figure svg{width:100%;height:11rem;display:block}
-figcaption{display:flex;justify-content:space-between;gap:1rem;flex-wrap:wrap;color:var(--soft);font-size:.86rem}
+.under,.keys{display:flex;justify-content:space-between;gap:.2rem 1rem;flex-wrap:wrap;color:var(--soft);
+font-size:.86rem}
+.keys{justify-content:flex-start}
 .key{display:inline-block;width:.9rem;height:.2rem;margin:0 .35rem .25rem 0}.key.own{background:var(--own)}
 .key.other{background:var(--other)}.bar{display:block;height:.5rem;margin-top:.45rem;border-radius:2px;
 background:var(--own)}td.bars{width:22%;min-width:3.5rem}footer{margin-top:2.4rem;font-size:.86rem}
@@ -126,8 +128,9 @@ def _chart(one: Chart) -> str:
     keys = "".join(f'<span><i class="key {role}"></i>{escape(name)}</span>' for role, name in one.legend)
     label = escape(one.label, quote=True)
     picture = svg_of(one, PAINT).replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    under = f"<span>{escape(one.under[0])}</span>{keys}<span>{escape(one.under[1])}</span>"
-    return f"<figure>{picture}<figcaption>{under}</figcaption></figure>"
+    under = f"<span>{escape(one.under[0])}</span><span>{escape(one.under[1])}</span>"
+    legend = f'<figcaption class="keys">{keys}</figcaption>' if keys else ""
+    return f'<figure>{picture}<div class="under">{under}</div>{legend}</figure>'
 
 
 def svg_of(one: Chart, paint: dict[str, str]) -> str:
@@ -137,4 +140,5 @@ def svg_of(one: Chart, paint: dict[str, str]) -> str:
     if one.kind == "columns":
         return column_chart([value for value in one.lines["months"] if value is not None], paint)
     whole = {name: [value for value in values if value is not None] for name, values in one.lines.items()}
-    return waterfall_chart(whole["start"][0], whole["steps"], whole["end"][0], paint)
+    flows = [bool(flow) for flow in whole["flows"]]
+    return waterfall_chart(whole["start"][0], whole["steps"], whole["end"][0], flows, paint)

@@ -41,6 +41,8 @@ from starkmatter.portfolio.reporting.words import (
 )
 
 SHOWN_GAIN_LINES = 400
+AGAINST = ("beta", "alpha", "correlation", "tracking_error")
+FLOWS = ("paid_in", "taken_out")
 PERCENT_ONLY = "This report shows percentages only."
 BY_LOTS = "Realized gains are counted by tax lots, so they differ from the price gains of shares sold in the summary."
 FOOT = "Made by StarkMatter from the books of the accounts. Not advice, and no statement of a broker."
@@ -113,13 +115,22 @@ def _summary(one: Chapter, amounts: bool) -> list[Block]:
         *returns,
     ]
     steps = [step for step in one.steps if step.value or step.key in ("realized", "unrealized", "fees")]
-    rows = [[Cell(STEP_NAMES[step.key]), Cell(change(step.value), tone_of(step.value))] for step in steps]
+    rows = [
+        [Cell(STEP_NAMES[step.key]), Cell(change(step.value), "" if step.key in FLOWS else tone_of(step.value))]
+        for step in steps
+    ]
+    drawn = [step for step in steps if step.value]
     return [
         Figures(figures),
         Chart(
             "waterfall",
-            f"From {money(one.start_value)} to {money(one.end_value)} {one.currency} in {len(steps)} steps",
-            {"start": [one.start_value], "steps": [step.value for step in steps], "end": [one.end_value]},
+            f"From {money(one.start_value)} to {money(one.end_value)} {one.currency} in {len(drawn)} steps",
+            {
+                "start": [one.start_value],
+                "steps": [step.value for step in drawn],
+                "flows": [Decimal(step.key in FLOWS) for step in drawn],
+                "end": [one.end_value],
+            },
             under=("Start", "End"),
         ),
         Table(
@@ -150,13 +161,13 @@ def _performance(one: Chapter, amounts: bool) -> list[Block]:
     if len(found.days) > 1:
         lines = {"own": thinned([row.growth for row in found.days])}
         legend = [("own", one.name)]
-        if against:
+        if against and any(row.benchmark_growth is not None for row in found.days):
             lines["other"] = thinned([row.benchmark_growth for row in found.days])
             legend.append(("other", name))
         label = f"Growth of one unit: {one.name} {percent(found.twr)}"
         label += f", {name} {percent(against.twr)}" if against else ""
         blocks.append(Chart("lines", label, lines, legend, (day(found.days[0].on), day(found.days[-1].on))))
-    if found.months:
+    if len(found.months) > 1:
         blocks.append(
             Chart(
                 "columns",
@@ -165,6 +176,7 @@ def _performance(one: Chapter, amounts: bool) -> list[Block]:
                 under=(_month(found.months[0]), _month(found.months[-1])),
             )
         )
+    if found.months:
         blocks.append(
             Table(
                 "Return by month",
@@ -326,7 +338,7 @@ def _fees(one: Chapter, amounts: bool) -> list[Block]:
         return [Paragraph("Nothing was charged in this period.", "muted")]
     return [
         Table(
-            "Fees and costs",
+            "Charged, by kind",
             [Column("Kind", wide=True), Column("Entries", num=True), Column(one.currency, num=True)],
             [[Cell(line.name), Cell(f"{line.count:,}" if line.count else ""), Cell(money(line.value))]
              for line in one.costs],
@@ -338,16 +350,16 @@ def _fees(one: Chapter, amounts: bool) -> list[Block]:
 def _risk(one: Chapter, amounts: bool) -> list[Block]:
     if one.risk is None:
         return []
+    shown = [figure for figure in one.risk.figures if figure.value is not None or figure.name not in AGAINST]
     rows = [
         [
             Cell(RISK_NAMES[figure.name]),
-            Cell(plain_ratio(figure.value) if figure.name in PLAIN_RATIOS else percent(figure.value)),
             Cell(figure.reason, "muted"),
+            Cell(plain_ratio(figure.value) if figure.name in PLAIN_RATIOS else percent(figure.value)),
         ]
-        for figure in one.risk.figures
-        if figure.value is not None or figure.name not in ("beta", "alpha", "correlation", "tracking_error")
+        for figure in shown
     ]
-    head = [Column("Figure"), Column("Value", num=True), Column("", wide=True)]
+    head = [Column("Figure"), Column("", wide=True), Column("Value", num=True)]
     label = f"Of {one.risk.days} daily returns, with a risk-free rate of {percent(one.risk.risk_free, signed=False)}"
     return [Table(label, head, rows)]
 

@@ -45,7 +45,8 @@ def layout_tax_year(one: TaxYear) -> Document:
     for term, title in PARTS:
         of_term = [line for line in shown if line.term == term]
         if of_term:
-            blocks += [Heading(2, title), _table(title, of_term, one.short if term == "short" else one.long)]
+            label = f"{len(of_term):,} lines, in {one.currency}"
+            blocks += [Heading(2, title), _table(label, of_term, one.short if term == "short" else one.long)]
     if one.lines:
         blocks.append(_sums(one))
     lead = (

@@ -92,7 +92,12 @@ export function ReportDesk({ accounts, chosen, periods, benchmarks, mailReady, m
     }
     setBusy("");
   };
-  const preview = () => during("preview", async () => setPage(await (await fetched("html")).text()));
+  // The page follows the system's theme, the preview ours.
+  const preview = () => during("preview", async () => {
+    const told = await (await fetched("html")).text();
+    const media = document.documentElement.dataset.theme === "light" ? "@media not all" : "@media all";
+    setPage(told.replace("@media (prefers-color-scheme:dark)", media));
+  });
   const keep = (kind) => during(kind, async () => save(await fetched(kind), `starkmatter-report-${written.replace("..", "-")}.${kind}`));
   const sent = (event, path, more, done) => {
     event.preventDefault();
