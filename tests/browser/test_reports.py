@@ -83,6 +83,7 @@ def test_a_report_is_looked_at_saved_and_shared_with_somebody_who_reads_it(
         visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         visitor.page.set_viewport_size(size)
         assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert violations(visitor.page, scheme) == []
         _whole(visitor, f"shared-{scheme}")
     page.get_by_role("button", name="Revoke the link: My adviser").click()
     expect(page.get_by_text("No link is out")).to_be_visible(timeout=10 * SECS)

@@ -170,7 +170,7 @@ async def test_a_tax_year_has_the_columns_of_the_form_and_the_services_sums(desk
     await play(desk, 5, 61)
     found = await realized_gains(desk.b, desk.caller, desk.account_id, 2021)
     assert found.lines
-    document = layout_tax_year(await make_tax_year(desk.b, desk.caller, desk.account_id, 2021))
+    document = layout_tax_year(await make_tax_year(desk.b, desk.caller, desk.account_id, 2021, NOW))
     check_sums(document)
     text = re.sub(r"\s+", " ", pdf_text(await pdf_of(document)))
     for letter in "abcdefgh":
@@ -180,7 +180,7 @@ async def test_a_tax_year_has_the_columns_of_the_form_and_the_services_sums(desk
         assert money(line.proceeds) in text
         assert money(line.cost) in text
     assert money(found.short.proceeds) in text
-    empty = layout_tax_year(await make_tax_year(desk.b, desk.caller, desk.account_id, 2020))
+    empty = layout_tax_year(await make_tax_year(desk.b, desk.caller, desk.account_id, 2020, NOW))
     assert "Nothing was sold in 2020." in pdf_text(await pdf_of(empty))
 
 

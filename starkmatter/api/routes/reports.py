@@ -83,7 +83,7 @@ async def report_pdf(
 async def gains_pdf(caller: Signed, b: B, account_id: UUID, year: Year = None) -> Response:
     """The lines of the year under the letters of Form 8949, by term, with their sums, as PDF."""
     async with one_of_few():
-        found = await make_tax_year(b, caller, account_id, year)
+        found = await make_tax_year(b, caller, account_id, year, utc_now())
         pdf = await pdf_of(await asyncio.to_thread(layout_tax_year, found))
     return pdf_answer(pdf, f"gains-{found.year}", account_id)
 

@@ -106,18 +106,16 @@ async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) ->
     )
 
 
-async def make_tax_year(b: Backends, caller: Caller, account_id: UUID, year: int | None) -> TaxYear:
+async def make_tax_year(b: Backends, caller: Caller, account_id: UUID, year: int | None, now: datetime) -> TaxYear:
     """The year's lines of Form 8949 with who they are of; raises what `realized_gains` raises."""
     account = await get_account(b, caller, account_id)
     found = await realized_gains(b, caller, account_id, year)
-    clock = None if account.read_only else await clock_or_none(b, account.venue)
-    made_at = clock.venue_now if clock else account.created_at
     return TaxYear(
         account=account.name,
         owner=account.owner_name or caller.display_name,
         currency=found.currency,
         year=found.year,
-        made_on=made_at.date(),
+        made_at=now,
         method=found.method,
         lines=found.lines,
         short=found.short,

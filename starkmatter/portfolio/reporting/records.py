@@ -3,7 +3,7 @@ currency; what could not be told is named in `missing`.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, get_args
 from uuid import UUID
@@ -200,7 +200,7 @@ class TaxYear:
     owner: str
     currency: str
     year: int
-    made_on: date
+    made_at: datetime
     method: str
     lines: list[TaxLine]
     short: TaxTotals

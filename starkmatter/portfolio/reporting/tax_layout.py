@@ -51,7 +51,7 @@ def layout_tax_year(one: TaxYear) -> Document:
         blocks.append(_sums(one))
     lead = (
         f"For {one.owner}. Account {one.account}, in {one.currency}; "
-        f"lots by {METHODS.get(one.method, one.method)} now. Made {one.made_on.isoformat()}."
+        f"lots by {METHODS.get(one.method, one.method)} now. Made {one.made_at:%Y-%m-%d %H:%M} UTC."
     )
     return Document(f"Realized gains {one.year}", lead, blocks, FOOT, landscape=True)
 

@@ -114,7 +114,7 @@ def schedule_row(one: ScheduleView, names: dict[str, str]) -> Row:
         "id": str(one.id),
         "every": EVERY_WORDS[one.every],
         "what": _what(one.account_ids, one.sections, one.amounts, names),
-        "mail": MAIL_WORDS.get(one.mail, one.mail),
+        "mail": "sent" if one.last_at and not one.mail and not one.words else MAIL_WORDS.get(one.mail, one.mail),
         "last": show.wall_time(one.last_at) if one.last_at else "",
         "words": one.mail_words if one.mail == "dead" else one.words,
     }
