@@ -4,9 +4,11 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import escape
 from html.parser import HTMLParser
 from io import BytesIO
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,9 +32,11 @@ from starkmatter.portfolio.reporting.pdf import pdf_of
 from starkmatter.portfolio.reporting.records import SECTIONS, Report, Wish
 from starkmatter.portfolio.reporting.tax_layout import layout_tax_year
 from starkmatter.portfolio.reporting.words import money
-from tests.builders import OPENS_AT, Desk, make_desk
+from tests.builders import OPENS_AT, Desk, make_desk, open_clock
+from tests.portfolio.history import give_past, give_sessions
 from tests.portfolio.report_figures import check_sums, figure, pdf_text, tables
 from tests.portfolio.test_explaining import play
+from tests.portfolio.test_performance import OPENED_AT, WEEK
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=a> #panic("x") [*b*] {{7*7}} \u202e漢字 ا'
@@ -127,6 +131,28 @@ async def test_several_accounts_stand_one_after_another_and_together(desk: Desk)
     for wrong in ((), (desk.account_id, desk.account_id)):
         with pytest.raises(InvalidInput):
             await make_report(desk.b, desk.caller, Wish(wrong, days(0, 2)), NOW)
+
+
+async def test_what_is_missing_is_named_at_the_head_and_never_a_number(
+    desk: Desk, database: Database, database_url: str
+) -> None:
+    """Days whose positions were not kept, a benchmark without prices, a day without a value."""
+    with psycopg.connect(database_url, autocommit=True) as stored:
+        give_sessions(stored, WEEK)
+        give_past(stored, desk.account_id, [WEEK[0], *WEEK[2:]], opened_at=OPENED_AT)
+    evening = WEEK[-1].closes_at + timedelta(hours=1)
+    await desk.tell(clock=open_clock(venue_now=evening, state="closed", session_on=evening.date()))
+    report = await report_of(desk, period_between(WEEK[0].closes_at.date(), WEEK[-1].closes_at.date()))
+    (one,) = report.chapters
+    assert any("No value was recorded" in words for words in one.missing)
+    assert any("^GSPC has no" in words for words in one.missing)
+    assert one.start_value + sum(step.value for step in one.steps) == one.end_value
+    text = html_of(layout(report))
+    for words in one.missing:
+        assert escape(words) in text
+    words = re.sub(r"<[^>]*>", " ", text.partition("</style>")[2])
+    assert not re.search(r"\b(nan|inf|infinity|none)\b", words, re.IGNORECASE)
+    check_sums(layout(report))
 
 
 async def test_a_period_that_says_nothing_is_told_in_words(desk: Desk) -> None:

@@ -132,7 +132,11 @@ async def _chapter(b: Backends, caller: Caller, account: AccountView, wish: Wish
     gains = await _gains(b, caller, account.id, wish.period) if "gains" in wish.sections else None
     income = await _income(b, caller, account.id, told.booked) if "income" in wish.sections else []
     risk = await _risk(b, account, performance) if "risk" in wish.sections else None
-    cash_steps = {one.key: one.value for one in told.steps}
+    step = {one.key: one.value for one in told.steps}
+    charged = -step["fees"] - step["other_costs"]
+    # Ten thousand entries are a good part of a tenth of a second: not on the loop that serves everybody.
+    activity = await asyncio.to_thread(_activity, told.booked, account.currency)
+    costs = await asyncio.to_thread(costs_of, told.booked, account.currency, charged)
     notes = [*performance.missing, *told.notes, *(gains[1] if gains else []), *(risk.notes if risk else [])]
     return Chapter(
         account_id=account.id,
@@ -150,9 +154,9 @@ async def _chapter(b: Backends, caller: Caller, account: AccountView, wish: Wish
         symbol_gains=told.symbols,
         performance=performance,
         parts=await _parts(b, account, told.held, told.end_value),
-        activity=_activity(told.booked, account.currency),
+        activity=activity,
         income=income,
-        costs=costs_of(told.booked, account.currency, -cash_steps["fees"] - cash_steps["other_costs"]),
+        costs=costs,
         gains=gains[0] if gains else None,
         risk=risk,
         missing=list(dict.fromkeys(notes)),
