@@ -158,6 +158,7 @@ RULES: dict[str, Rule] = {
     "GET /portfolio/performance.csv": Rule("user", "read", "view"),
     "GET /portfolio/explain": Rule("user", "read", "view"),
     "GET /portfolio/risk": Rule("user", "read", "view"),
+    "GET /portfolio/attribution": Rule("user", "read", "view"),
     "GET /portfolio/allocation": Rule("user", "read", "view"),
     "GET /portfolio/income": Rule("user", "read", "view"),
     "GET /portfolio/income.csv": Rule("user", "read", "view"),
