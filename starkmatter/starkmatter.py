@@ -38,6 +38,7 @@ from starkmatter.ui.state.alerts import AlertsState, CentreState
 from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
+from starkmatter.ui.state.attribution import AttributionState
 from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState
@@ -117,7 +118,7 @@ _add_page(sessions, "/markets/sessions", "Sessions", SessionsState)
 _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
-_add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
+_add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)
