@@ -61,6 +61,9 @@ def test_a_report_is_looked_at_saved_and_shared_with_somebody_who_reads_it(
     expect(shown.get_by_role("table", name="How the value changed")).to_contain_text("Paid in")
     for theme in THEMES:
         _look(window, f"reports-preview-{theme}", theme)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.get_by_role("button", name="Preview").click()
+    expect(shown.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)", timeout=20 * SECS)
     with page.expect_download(timeout=30 * SECS) as waiting:
         page.get_by_role("button", name="Save as PDF").click()
     assert waiting.value.suggested_filename.endswith(".pdf")
