@@ -30,6 +30,7 @@ from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
 from starkmatter.ui.pages.programs import programs
+from starkmatter.ui.pages.reports import reports
 from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
@@ -38,6 +39,7 @@ from starkmatter.ui.state.alerts import AlertsState, CentreState
 from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
+from starkmatter.ui.state.attribution import AttributionState
 from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState
@@ -58,6 +60,7 @@ from starkmatter.ui.state.oidc import IdentitiesState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.programs import ProgramsState
+from starkmatter.ui.state.reports import ReportsState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.sharing import SharesState
 from starkmatter.ui.state.trade import TradeState
@@ -117,11 +120,12 @@ _add_page(sessions, "/markets/sessions", "Sessions", SessionsState)
 _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
-_add_page(performance, "/portfolio/performance", "Performance", PerformanceState)
+_add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)
 _add_page(importing, "/portfolio/import", "Import", ImportState, MappingState)
+_add_page(reports, "/portfolio/reports", "Reports", ReportsState)
 _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(approvals, "/approvals", "Approvals", ApprovalsState)
 _add_page(news, "/news", "News", NewsState)

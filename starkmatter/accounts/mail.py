@@ -1,5 +1,6 @@
 """Mail through the operator's own SMTP server; without one nothing is sent and callers are told."""
 
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
 
@@ -18,12 +19,20 @@ TIMEOUT_SECS = 10.0
 SECURITY = ("starttls", "tls", "none")
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A PDF that goes with a mail."""
+
+    name: str
+    content: bytes
+
+
 async def can_mail(b: Backends) -> bool:
     """Whether an SMTP server is connected."""
     return await open_secret(b, KIND) is not None
 
 
-async def send_mail(b: Backends, to: str, subject: str, text: str) -> None:
+async def send_mail(b: Backends, to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
     """Send one plain mail. NotFound when no server is connected, VendorFailure when it did not take the mail."""
     secrets = await open_secret(b, KIND)
     if secrets is None:
@@ -33,6 +42,8 @@ async def send_mail(b: Backends, to: str, subject: str, text: str) -> None:
     message["Date"], message["Message-ID"] = utc_now(), make_msgid(domain=secrets["sender"].rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
+    if attachment is not None:
+        message.add_attachment(attachment.content, maintype="application", subtype="pdf", filename=attachment.name)
     async with _connected(secrets) as server:
         await server.send(message)
 
@@ -106,7 +117,7 @@ CONNECTION = ConnectionKind(
     kind=KIND,
     title="Mail (SMTP)",
     scope="installation",
-    adds="With a mail server, alerts and the daily summary reach people by mail.",
+    adds="With a mail server, alerts, the daily summary and reports reach people by mail.",
     fields=(
         ConnectionField("host", "Server", secret=False, hint="smtp.example.org"),
         ConnectionField("port", "Port", secret=False, default="587"),

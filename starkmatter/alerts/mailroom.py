@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from starkmatter.accounts.mail import Attachment
 from starkmatter.alerts import queries
 from starkmatter.alerts.ports import Notifier
 from starkmatter.alerts.service import NOTIFIER
@@ -73,11 +74,13 @@ async def _deliver_one(b: Backends, notifier: Notifier, mail: _Mail) -> int:
     try:
         if mail.gone:
             raise NotFound("This person's sign-in was closed.")
-        await notifier.send(b, mail.email, mail.subject, mail.body)
+        attachment = await b.db.one(Attachment, queries.ATTACHMENT, (mail.key,))
+        await notifier.send(b, mail.email, mail.subject, mail.body, attachment)
     except StarkMatterError as error:
         now = utc_now()
         if mail.gone or now - mail.created_at > GIVE_UP_AFTER:
             await b.db.run(queries.MAIL_DEAD, {"key": mail.key, "words": error.text[:300]})
+            await b.db.run(queries.DROP_ATTACHMENT, (mail.key,))
             log.warning("mail given up", tries=mail.tries)
         else:
             pause = min(FIRST_PAUSE * 2 ** min(mail.tries - 1, 12), LONGEST_PAUSE)
@@ -85,4 +88,5 @@ async def _deliver_one(b: Backends, notifier: Notifier, mail: _Mail) -> int:
             await b.db.run(queries.MAIL_LATER, later)
         return 0
     await b.db.run(queries.MAIL_SENT, {"key": mail.key, "now": utc_now()})
+    await b.db.run(queries.DROP_ATTACHMENT, (mail.key,))
     return 1

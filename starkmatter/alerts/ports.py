@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from starkmatter.accounts.mail import Attachment
 from starkmatter.backends import Backends
 from starkmatter.egress.capability import Capability
 
@@ -15,6 +16,6 @@ class Notifier(Protocol):
         """Whether it is connected at all."""
         ...
 
-    async def send(self, b: Backends, to: str, subject: str, text: str) -> None:
+    async def send(self, b: Backends, to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
         """Send one message, at most once. VendorFailure when it was not taken, NotFound when it is not connected."""
         ...

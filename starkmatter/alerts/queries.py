@@ -85,6 +85,10 @@ UPDATE mail_outbox SET state = 'waiting', next_at = %(next_at)s, words = %(words
 
 MAIL_DEAD = "UPDATE mail_outbox SET state = 'dead', words = %(words)s WHERE key = %(key)s"
 
+ATTACHMENT = "SELECT name, content FROM mail_attachment WHERE key = %s"
+
+DROP_ATTACHMENT = "DELETE FROM mail_attachment WHERE key = %s"
+
 FORGET_MAILS = "DELETE FROM mail_outbox WHERE created_at < %s AND state IN ('sent', 'dead')"
 
 CHOICE = "SELECT daily_summary FROM mail_choice WHERE user_id = %s"

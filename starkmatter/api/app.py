@@ -38,12 +38,14 @@ from starkmatter.api.routes import (
     performance,
     portfolio,
     programs,
+    reports,
     sharing,
     step_up,
     trading,
     watchlists,
 )
 from starkmatter.api.security import bearer_of, client_ip_of
+from starkmatter.api.shared import router as shared
 from starkmatter.api.stream import Stream, make_stream_app
 from starkmatter.api.wall import API_PREFIX, App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
@@ -85,6 +87,7 @@ def build_api() -> FastAPI:
         performance,
         lots,
         importing,
+        reports,
         connections,
         alerts,
         charts,
@@ -97,6 +100,7 @@ def build_api() -> FastAPI:
     api.include_router(programs.well_known)
     api.include_router(pages)
     api.include_router(emergency)
+    api.include_router(shared)
     describe_security(api, API_PREFIX)
     add_docs(api)
     return api

@@ -28,6 +28,8 @@ from starkmatter.settings import Settings
 
 WINDOW_SECS = 60
 EXPORTS_PER_MIN = 20
+SHARED_PER_MIN = 30
+EXPORTS = (".csv", ".pdf", "report.html")
 TOLD_EVERY = 10  # calls that matter little are added to the shared count by tens
 ANSWER_SECS = 0.5
 LEFT_ALONE_SECS = 1.0
@@ -95,6 +97,7 @@ class Rates:
         self.read = Rate("read", settings.reads_per_min)
         self.write = Rate("write", writes, alone_per_min=max(1, writes // 4))
         self.export = Rate("export", EXPORTS_PER_MIN, alone_per_min=EXPORTS_PER_MIN)
+        self.shared_link = Rate("shared", SHARED_PER_MIN, alone_per_min=SHARED_PER_MIN // 3)
         self._untold: dict[tuple[str, str], int] = {}
         self._shared: tuple[Redis, SlidingWindowCounterRateLimiter] | None = None
         self._ask_again_at = 0.0
@@ -106,12 +109,16 @@ class Rates:
         if signing_in:
             await self.take(self.sign_in, address)
 
+    async def admit_visitor(self, address: str) -> None:
+        """Count a look through a shared link from there: a report costs more than most pages."""
+        await self.take(self.shared_link, address)
+
     async def admit_caller(self, caller: Caller, route: str, rule: Rule) -> Taken:
         """Count a call of a person: in browsers, or of all their programs together."""
         return await self.take(self._rate_of(route, rule), f"{caller.user_id}/{caller.via}")
 
     def _rate_of(self, route: str, rule: Rule) -> Rate:
-        if route.endswith(".csv"):
+        if route.endswith(EXPORTS):
             return self.export
         return self.read if route.startswith("GET ") or rule.scope == "read" else self.write
 

@@ -167,3 +167,31 @@ class ExplanationOut(Answer):
     entries: list[EntryLineOut]
     left_off: int
     notes: list[str]
+
+
+class EffectOut(Answer):
+    """What one sector brought of the difference; its weights are means over the days."""
+
+    name: str
+    weight: Ratio
+    market_weight: Ratio
+    allocation: Ratio
+    selection: Ratio
+    interaction: Ratio
+    total: Ratio
+
+
+class AttributionOut(Answer):
+    """Effects and `trading` sum to `excess` exactly. The market is equal parts of `stocks` stocks."""
+
+    account_id: UUID
+    start_on: date | None
+    end_on: date | None
+    days: int
+    stocks: int
+    ratio: Ratio | None
+    market_ratio: Ratio | None
+    excess: Ratio | None
+    trading: Ratio | None
+    effects: list[EffectOut]
+    notes: list[str]

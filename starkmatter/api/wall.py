@@ -23,6 +23,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 API_PREFIX = "/api/v1"
 # Outside the API, and no mere file either.
 ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json", "/emergency", "/emergency/sign-in"})
+# What a visitor with a link asks; the token stands in the path.
+SHARED = "/shared/"
 MAX_BODY_BYTES = 262_144
 # The one route that takes files. Who may not call it is refused before its body is read.
 UPLOAD = re.compile(r"/api/v1/accounts/[0-9a-fA-F-]{36}/imports")
@@ -73,10 +75,12 @@ class Wall:
             if message["type"] == "http.response.start":
                 status, replied = message["status"], True
                 own = message.get("headers", [])
+                # A page may be stricter than the rest: what it says itself is not said again.
+                said = {name.lower() for name, _ in own}
+                ours = (self._policy_for(status, own), *self._headers)
                 message["headers"] = [
                     *own,
-                    self._policy_for(status, own),
-                    *self._headers,
+                    *(one for one in ours if one[0] not in said),
                     *scope["starkmatter.headers"],
                 ]
                 if api and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
@@ -89,7 +93,8 @@ class Wall:
                 await marked_send(message)
 
         try:
-            refused = await self._too_often(scope) if api or scope["path"] in ASKING else None
+            asking = api or scope["path"] in ASKING or scope["path"].startswith(SHARED)
+            refused = await self._too_often(scope) if asking else None
             if refused is not None:
                 answer = problem(refused.status, refused.code, refused.title, refused.text, **refused.details)
                 await answer(scope, receive, marked_send)
@@ -114,8 +119,11 @@ class Wall:
     async def _too_often(self, scope: Scope) -> TooOften | None:
         """Why this call from that network address is one too many, if it is."""
         signing_in = scope["method"] == "POST" and scope["path"].removeprefix(API_PREFIX) in DOORS
+        address = network_of(client_ip_of(scope, self._settings))
         try:
-            await self._rates.admit_address(network_of(client_ip_of(scope, self._settings)), signing_in=signing_in)
+            await self._rates.admit_address(address, signing_in=signing_in)
+            if scope["path"].startswith(SHARED):
+                await self._rates.admit_visitor(address)
         except TooOften as often:
             return often
         return None

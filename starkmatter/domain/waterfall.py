@@ -242,7 +242,7 @@ def _waterfall(
     exact = dict(sums)
     plain: list[StepKey] = [key for key in STEP_KEYS if key not in ("realized", "unrealized", "rounding", "unassigned")]
     parts = [exact.get(key, ZERO) for key in plain] + [part for one in gains for part in (one.realized, one.unrealized)]
-    cents = _in_cents(parts)
+    cents = in_cents(parts)
     values: dict[StepKey, Decimal] = dict(zip(plain, cents, strict=False))
     of_gains = cents[len(plain) :]
     shown = [
@@ -268,7 +268,7 @@ def _waterfall(
     )
 
 
-def _in_cents(parts: Sequence[Decimal]) -> list[Decimal]:
+def in_cents(parts: Sequence[Decimal]) -> list[Decimal]:
     """Whole cents that sum to the rounded sum of the parts, each less than a cent from its own."""
     found, exact, told = [], ZERO, ZERO
     for part in parts:

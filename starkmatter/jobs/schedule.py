@@ -29,6 +29,7 @@ from starkmatter.jobs import queries
 from starkmatter.jobs.audit import anchor_log
 from starkmatter.jobs.books import audit_books
 from starkmatter.jobs.market import corporate_actions, end_of_day, fx_rates, repair_bars, repair_holes
+from starkmatter.jobs.reports import mail_reports
 from starkmatter.jobs.summary import post_summaries
 from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
@@ -133,6 +134,13 @@ def timetable() -> list[Job]:
             weekdays(17, 0, NEW_YORK),
             "Mails the day's summary to those who asked for it.",
             post_summaries,
+        ),
+        Job(
+            "mail reports",
+            "hourly",
+            every(hours=1),
+            "Mails the reports whose period is over, each once; forgets links that ended.",
+            mail_reports,
         ),
         Job("forget old alerts", "daily 03:45", daily(3, 45), "Keeps fired alerts and mails 90 days.", _forget_alerts),
         Job(

@@ -255,6 +255,13 @@ SELECT symbol, (SELECT close FROM bar
   FROM unnest(%(symbols)s::text[]) AS asked (symbol)
 """
 
+DAILY_CLOSES: LiteralString = """
+SELECT symbol, array_agg(starts_at ORDER BY starts_at), array_agg(close ORDER BY starts_at) FROM bar
+ WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND interval = '1d' AND seed = 0
+   AND starts_at >= %(since)s AND ends_at <= %(until)s
+ GROUP BY symbol
+"""
+
 KEEP_REFUSALS: LiteralString = """
 INSERT INTO market_refusal (provider, symbol, what, reason, hour_at, excerpt, at, times)
 SELECT provider, symbol, what, reason, hour_at, excerpt, at, times

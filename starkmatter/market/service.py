@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import Instrument
+from starkmatter.domain.market_hours import rule_of
 from starkmatter.domain.quotes import ROLL_UPS, SHOWN_INTERVALS, Bar, ShownInterval, Venue
 from starkmatter.domain.replay_clock import MAX_SPEED, MIN_SPEED
 from starkmatter.domain.sessions import SessionCalendar
@@ -169,6 +170,21 @@ async def closes_before(db: Database, venue: Venue, symbols: list[str], until: d
     """Close of the last finished session of each symbol at venue time `until`; symbols without one are absent."""
     rows = await db.tuples(queries.CLOSES_BEFORE, {"venue": venue, "symbols": symbols, "until": until})
     return {symbol: close for symbol, close in rows if close is not None}
+
+
+async def daily_closes(
+    db: Database, venue: Venue, symbols: Sequence[str], since: datetime, until: datetime
+) -> dict[str, dict[date, Decimal]]:
+    """Closes of the sessions that began at or after `since` and were over by `until`, by the exchange's day.
+
+    They are in shares of today; a symbol without one is absent.
+    """
+    asked = {"venue": venue, "symbols": list(symbols), "since": since, "until": until}
+    rows = await db.tuples(queries.DAILY_CLOSES, asked)
+    return {
+        symbol: {rule_of(symbol).day_of(at): close for at, close in zip(starts, closes, strict=True)}
+        for symbol, starts, closes in rows
+    }
 
 
 async def session_calendar(db: Database, exchange: str = REPLAY_EXCHANGE) -> SessionCalendar:

@@ -37,7 +37,7 @@ CHATTY = (
 )
 MASK = "***"
 REDACTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(sm[kr]_)[A-Za-z0-9_-]+"), r"\1" + MASK),
+    (re.compile(r"(sm[klr]_)[A-Za-z0-9_-]+"), r"\1" + MASK),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "eyJ" + MASK),
     (re.compile(r"\bsk-[A-Za-z0-9_-]{8,}"), "sk-" + MASK),
     (re.compile(r"(?i)\bbearer\s+[^\s'\",;]+"), "Bearer " + MASK),

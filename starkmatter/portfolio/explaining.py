@@ -44,11 +44,37 @@ class EntryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """An entry of the ledger with all its legs, in the order of booking."""
+
+    id: int
+    venue_at: datetime
+    kind: str
+    description: str
+    accounts: list[str]
+    commodities: list[str]
+    amounts: list[Decimal]
+
+    @property
+    def legs(self) -> tuple[tuple[str, str, Decimal], ...]:
+        """(account, commodity, amount) of each."""
+        return tuple(zip(self.accounts, self.commodities, self.amounts, strict=True))
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.id, self.venue_at, self.kind, self.legs)
+
+    @property
+    def paid_in(self) -> Decimal:
+        return -sum((amount for account, _, amount in self.legs if account == DEPOSITS), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """From `start_value` to `end_value` in `steps`, which sum to the difference exactly; gains also by symbol.
 
     `exact`: every cent belongs to an entry or to a price that was kept. `entries` are those that the steps name, the
-    newest of very many; `left_off` counts the others.
+    newest of very many; `left_off` counts the others. `booked` are all of them, `held` what there was at the end.
     """
 
     account_id: UUID
@@ -66,27 +92,8 @@ class Explanation:
     entries: list[EntryLine]
     left_off: int
     notes: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    id: int
-    venue_at: datetime
-    kind: str
-    description: str
-    accounts: list[str]
-    commodities: list[str]
-    amounts: list[Decimal]
-
-    @property
-    def entry(self) -> Entry:
-        legs = tuple(zip(self.accounts, self.commodities, self.amounts, strict=True))
-        return Entry(self.id, self.venue_at, self.kind, legs)
-
-    @property
-    def paid_in(self) -> Decimal:
-        legs = zip(self.accounts, self.amounts, strict=True)
-        return -sum((amount for account, amount in legs if account == DEPOSITS), ZERO)
+    booked: Sequence[Booked]
+    held: Mapping[str, Worth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ async def _explain(
     upto = last.entry_id if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
     whole = tracked or first is None or period.since_opening or (last is None and not period.ends_now)
     after = 0 if whole or first is None else first.entry_id
-    rows = await b.db.all(_Row, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})
+    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})
     if tracked:
         rows.sort(key=lambda row: (row.venue_at, row.id))
     begin = await _stored_end(b, period, period.base.valuation, first, rows, opening=period.since_opening)
@@ -159,7 +166,7 @@ async def _explain(
 
 
 async def _stored_end(
-    b: Backends, period: Period, at: Valuation, kept: _Kept | None, rows: Sequence[_Row], *, opening: bool
+    b: Backends, period: Period, at: Valuation, kept: _Kept | None, rows: Sequence[Booked], *, opening: bool
 ) -> _End:
     """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
     if kept is not None and not opening:
@@ -184,7 +191,7 @@ async def _stored_end(
     return _End(frozenset(row.id for row in known), held, at.value, tuple(notes))
 
 
-async def _now(b: Backends, caller: Caller, account_id: UUID, rows: Sequence[_Row]) -> _End:
+async def _now(b: Backends, caller: Caller, account_id: UUID, rows: Sequence[Booked]) -> _End:
     account = await get_account(b, caller, account_id)
     positions = [one for one in await list_positions(b, caller, account_id) if one.qty]
     held = {one.symbol: Worth(one.qty, one.market_value) for one in positions}
@@ -196,7 +203,7 @@ async def _closes(b: Backends, venue: Venue, qtys: Mapping[str, Decimal], at: da
     return await closes_before(b.db, venue, list(qtys), at) if qtys else {}
 
 
-def _by(at: Valuation, rows: Sequence[_Row]) -> list[_Row]:
+def _by(at: Valuation, rows: Sequence[Booked]) -> list[Booked]:
     """The entries a recorded value knows: money that came at its very instant may have been booked after it."""
     known = [row for row in rows if row.venue_at <= at.at]
     paid_in = sum((row.paid_in for row in known), ZERO)
@@ -207,7 +214,7 @@ def _by(at: Valuation, rows: Sequence[_Row]) -> list[_Row]:
     return known
 
 
-def _held(rows: Sequence[_Row]) -> dict[str, Decimal]:
+def _held(rows: Sequence[Booked]) -> dict[str, Decimal]:
     qtys: dict[str, Decimal] = {}
     for row in rows:
         for account, commodity, amount in zip(row.accounts, row.commodities, row.amounts, strict=True):
@@ -217,7 +224,7 @@ def _held(rows: Sequence[_Row]) -> dict[str, Decimal]:
 
 
 def _explanation(
-    period: Period, account: AccountView, begin: _End, finish: _End, between: Sequence[_Row], told: Waterfall
+    period: Period, account: AccountView, begin: _End, finish: _End, between: Sequence[Booked], told: Waterfall
 ) -> Explanation:
     shown = [EntryLine(row.id, row.venue_at, row.kind, row.description) for row in between[-MAX_ENTRIES:]]
     return Explanation(
@@ -236,4 +243,6 @@ def _explanation(
         entries=shown,
         left_off=len(between) - len(shown),
         notes=[*period.missing, *begin.notes, *finish.notes, *told.notes],
+        booked=between,
+        held=finish.held,
     )

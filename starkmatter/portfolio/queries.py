@@ -258,6 +258,11 @@ SELECT c.entry_id, c.symbols, c.qtys, c.worths FROM account_close c JOIN account
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
 """
 
+CLOSES_KEPT = f"""
+SELECT c.venue_at AS at, c.symbols, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
+ WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at >= %(after)s AND c.venue_at <= %(until)s
+"""
+
 # Every leg of income in the account's currency, in the order of booking; what came is negative on such an account.
 INCOME = f"""
 SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount

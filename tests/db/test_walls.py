@@ -24,6 +24,7 @@ from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.lots.service import choose_method
+from starkmatter.portfolio.reporting.schedules import make_schedule
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
@@ -43,6 +44,7 @@ OF_SIGN_IN = {
     "confirmation",
     "oidc_flow",
     "oidc_identity",
+    "report_link",
 }
 # What says whose a row is.
 NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id", "import_id"}
@@ -69,6 +71,7 @@ FILLED = (
     "order_event",
     "outbox",
     "portfolio_import",
+    "report_schedule",
     "saved_screen",
     "tracked_account",
     "trade_order",
@@ -145,6 +148,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await choose_method(b, caller, alice.account_id, "lifo")
     await b.db.run(PICK, (alice.account_id,))
     await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
+    await make_schedule(b, caller, [alice.account_id], "month")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
     await database.run(

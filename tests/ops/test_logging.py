@@ -79,6 +79,7 @@ def test_libraries_that_talk_at_every_step_are_heard_from_a_warning_on(stream: i
         ("unix://:hunter22@/run/valkey.sock", "hunter22"),
         ("{'cookie': '__Host-session=hunter22; a=b'}", "hunter22"),
         ("GET /setup?token=hunter22 HTTP/1.1", "hunter22"),
+        ("GET /shared/sml_hunter22abc/report.pdf HTTP/1.1", "hunter22abc"),
         ("password='hunter22'", "hunter22"),
         ('{"api_key": "hunter22"}', "hunter22"),
         ("key sk-ant-hunter22hunter22", "hunter22"),
@@ -86,6 +87,13 @@ def test_libraries_that_talk_at_every_step_are_heard_from_a_warning_on(stream: i
 )
 def test_secrets_in_text_are_masked(text: str, secret: str) -> None:
     assert secret not in redact(text)
+
+
+def test_the_token_of_a_shared_report_is_not_in_the_access_log(stream: io.StringIO) -> None:
+    line = '%s - "%s %s HTTP/%s" %d'
+    logging.getLogger("uvicorn.access").info(line, "192.0.2.1:1", "GET", "/shared/sml_hunter22abc?x=1", "1.1", 200)
+    assert "hunter22abc" not in stream.getvalue()
+    assert "/shared/sml_***" in stream.getvalue()
 
 
 def test_secrets_headers_and_long_payloads_in_fields_do_not_pass(stream: io.StringIO) -> None:

@@ -63,6 +63,9 @@ def plant(product: Product, estate: Estate) -> Planted:
         secrets["first passphrase"] = newcomer.passphrase
         links.append(_said(http.post("/api/v1/admin/reset-links", json={"user_id": str(newcomer.id)}))["link"])
         hashed["reset link"] = _query(links[-1])
+        shown = {"account_ids": [str(estate.account_id)], "period": "2021", "label": "Planted"}
+        links.append(_said(http.post("/api/v1/report-links", json=shown))["url"])
+        hashed["report link"] = links[-1].rpartition("/")[2]
     secrets |= more
     hashed["first session"] = newcomer.token
     newcomer, more, of_sessions = _sign_in_with_everything(product, newcomer)

@@ -192,6 +192,8 @@ class Product:
             "trading_stop": "t.set_by <> %(mine)s::uuid",
             "trading_rule": "t.user_id <> %(mine)s::uuid",
             "approval": "t.proposed_by <> %(mine)s::uuid",
+            "report_schedule": "t.user_id <> %(mine)s::uuid",
+            "report_link": "t.user_id <> %(mine)s::uuid",
             "alert": "t.user_id <> %(mine)s::uuid",
             "portfolio_import": "t.user_id <> %(mine)s::uuid",
             "import_mapping": "t.user_id <> %(mine)s::uuid",

@@ -35,6 +35,8 @@ GUESSES = {
     "broker": "paper",
     "currency": "USD",
     "grant_type": "api_token",
+    "period": "2021",
+    "label": "Mallory",
 }
 
 
@@ -98,6 +100,7 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
     drawing["points"] = [{"at": "2021-03-01T15:00:00Z", "price": "100"}]
     ticket = {"account_id": found["account_id"], "symbol": "AAPL", "side": "buy", "qty": "1"}
     ticket |= {"thesis": "canary-7f3a91", "invalidation": "canary-7f3a91"}
+    link = {"account_ids": [found["account_id"]], "period": "2021", "label": "canary-7f3a91"}
     with product.client(estate.owner) as http:
         for name, path, body in (
             ("approval_id", "approvals", ticket),
@@ -107,6 +110,8 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             ("drawing_id", "chart/drawings", drawing),
             ("template_id", "chart/templates", {"name": "canary-7f3a91", "look": {}}),
             ("watchlist_id", "watchlists", {"venue": "replay", "name": f"canary-7f3a91-{uuid4().hex[:8]}"}),
+            ("schedule_id", "report-schedules", {"account_ids": [found["account_id"]], "every": "month"}),
+            ("link_id", "report-links", link),
             ("screen_id", "screens", {"name": f"canary-7f3a91-{uuid4().hex[:8]}", "screen": {}}),
         ):
             answer = http.post(f"{API_PREFIX}/{path}", json=body)

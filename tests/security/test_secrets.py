@@ -31,6 +31,7 @@ PAGES = (
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",
+    "/portfolio/reports",
     "/orders",
     "/assistant",
     "/settings",
@@ -191,9 +192,15 @@ def routes_to_read(estate: Estate) -> list[str]:
         "symbol": "AAPL",
         "import_id": estate.account_id,
     }
-    asks = {"/quotes": "?symbols=AAPL", "/bars": "?symbol=AAPL", "/instruments": "?query=a", "/audit": "?limit=200"}
+    of_report = f"?account_id={estate.account_id}&period=2021"
+    asks = {f"/portfolio/report.{kind}": of_report for kind in ("html", "pdf")}
+    asks |= {"/quotes": "?symbols=AAPL", "/bars": "?symbol=AAPL", "/instruments": "?query=a", "/audit": "?limit=200"}
     paths = [route.removeprefix("GET ") for route in RULES if route.startswith("GET ") and "{provider}" not in route]
-    whole = [path if path in AT_THE_ROOT else f"/api/v1{path.format(**ids)}{asks.get(path, '')}" for path in paths]
+    paths = [path for path in paths if not path.startswith("/shared/")] + ["/shared/sml_x"]
+    whole = [
+        path if path in AT_THE_ROOT or path == "/shared/sml_x" else f"/api/v1{path.format(**ids)}{asks.get(path, '')}"
+        for path in paths
+    ]
     assert len(whole) > 45
     return whole
 

@@ -1,6 +1,6 @@
 """Mail through the operator's own SMTP server."""
 
-from starkmatter.accounts.mail import KIND, can_mail, send_mail
+from starkmatter.accounts.mail import KIND, Attachment, can_mail, send_mail
 from starkmatter.backends import Backends
 from starkmatter.egress.capability import Capability
 
@@ -10,7 +10,7 @@ CAPABILITY = Capability(
     vendor="Any SMTP server",
     client="aiosmtplib",
     connection=KIND,
-    gives=("alerts", "daily summary"),
+    gives=("alerts", "daily summary", "reports"),
     limits="The server's own",
     notes="STARTTLS or TLS; without encryption only to a server on this machine.",
 )
@@ -24,5 +24,5 @@ class SmtpNotifier:
     async def is_ready(self, b: Backends) -> bool:
         return await can_mail(b)
 
-    async def send(self, b: Backends, to: str, subject: str, text: str) -> None:
-        await send_mail(b, to, subject, text)
+    async def send(self, b: Backends, to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
+        await send_mail(b, to, subject, text, attachment)

@@ -12,11 +12,12 @@ from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
-from starkmatter.api.schemas_portfolio import AllocationOut, ExplanationOut, PerformanceOut, RiskOut
+from starkmatter.api.schemas_portfolio import AllocationOut, AttributionOut, ExplanationOut, PerformanceOut, RiskOut
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
+from starkmatter.portfolio.attribution import attribute_by_sector
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.exporting import beancount_text, json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
@@ -81,6 +82,14 @@ async def risk(
         b, caller, account_id, start=start, end=end, benchmark=benchmark, risk_free=risk_free, window_days=window
     )
     return RiskOut.model_validate(found)
+
+
+@router.get("/portfolio/attribution")
+async def attribution(
+    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None
+) -> AttributionOut:
+    """Why the same period was better or worse than equal parts of the market's stocks, by sector (Brinson, Fachler)."""
+    return AttributionOut.model_validate(await attribute_by_sector(b, caller, account_id, start=start, end=end))
 
 
 @router.get("/portfolio/allocation")

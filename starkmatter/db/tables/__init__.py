@@ -23,6 +23,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     passkeys,
     people,
     programs,
+    reports,
     running,
     trading,
     watching,

@@ -45,6 +45,7 @@ with ThreadPoolExecutor(1) as _aside:
         _HEATMAP,
         _SIGN_IN,
         _IMPORTS,
+        _REPORTS,
         *_,
     ) = _aside.submit(
         _shared,
@@ -62,6 +63,7 @@ with ThreadPoolExecutor(1) as _aside:
         "heatmap.jsx",
         "signin.jsx",
         "importing.jsx",
+        "reports.jsx",
         *_IMPORTED,
     ).result()
 
@@ -177,6 +179,20 @@ class NewProgram(rx.Component):
     tag = "NewProgram"
     may_trade: rx.Var[bool]
     is_admin: rx.Var[bool]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class ReportDesk(rx.NoSSRComponent):
+    """What a report is to be of, and what to do with it, over REST; a link's address never enters the page's state."""
+
+    library = f"$/public{_REPORTS}"
+    tag = "ReportDesk"
+    accounts: rx.Var[list[dict[str, str]]]
+    chosen: rx.Var[str]
+    periods: rx.Var[list[dict[str, str]]]
+    benchmarks: rx.Var[list[dict[str, str]]]
+    mail_ready: rx.Var[bool]
+    mail_to: rx.Var[str]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
 

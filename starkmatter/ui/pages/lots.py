@@ -203,7 +203,11 @@ def gains() -> rx.Component:
                 ),
                 rx.el.span(class_name="grow"),
                 rx.cond(
-                    state.figures["csv"] != "", download(state.figures["csv"], "Download this year's lines as CSV")
+                    state.figures["csv"] != "",
+                    rx.fragment(
+                        download(state.figures["pdf"], "Download this year's lines as PDF", "PDF"),
+                        download(state.figures["csv"], "Download this year's lines as CSV"),
+                    ),
                 ),
                 class_name="question",
             ),

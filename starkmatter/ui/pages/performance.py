@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.portfolio.risk import WINDOW_DAYS
+from starkmatter.ui.components.attribution import attribution_panel
 from starkmatter.ui.components.explaining import explain_button, explain_drawer
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
@@ -120,6 +121,7 @@ def _answer() -> rx.Component:
                 ),
             ),
         ),
+        rx.cond(state.figures["first_close"] == "", attribution_panel()),
         panel("By symbol", _parts(state.symbols, "Parts by symbol"), class_name="w6"),
         panel("By sector", _parts(state.sectors, "Parts by sector"), class_name="w6"),
         panel("Day by day", _days(), class_name="w12"),

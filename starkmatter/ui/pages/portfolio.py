@@ -29,6 +29,7 @@ PAGES = [
     ("Realized gains", "/portfolio/gains"),
     ("Income", "/portfolio/income"),
     ("Import", "/portfolio/import"),
+    ("Reports", "/portfolio/reports"),
 ]
 
 

@@ -45,7 +45,7 @@ NO_LOTS: Row = dict.fromkeys(("cost", "value", "pl", "short_pl", "long_pl"), sho
     ("pl_dir", "short_dir", "long_dir", "method", "method_name", "may_choose", "csv", "more", "on"), ""
 )
 NO_GAINS: Row = dict.fromkeys(("short", "long", "total", "washed", "proceeds", "cost"), show.NOTHING) | dict.fromkeys(
-    ("short_dir", "long_dir", "total_dir", "year", "method_name", "csv", "more", "has_washed"), ""
+    ("short_dir", "long_dir", "total_dir", "year", "method_name", "csv", "pdf", "more", "has_washed"), ""
 )
 
 
@@ -254,6 +254,7 @@ def gains_row(found: Gains) -> Row:
         "cost": show.money(_both(found.short, found.long, "cost")),
         "method_name": METHOD_NAMES[found.method],
         "csv": f"/api/v1/portfolio/gains.csv?account_id={found.account_id}&year={found.year}",
+        "pdf": f"/api/v1/portfolio/gains.pdf?account_id={found.account_id}&year={found.year}",
         "more": _more(len(found.lines), SHOWN_LINES, "lines"),
     }
 

@@ -26,6 +26,7 @@ PAGES = (
     ("/portfolio/lots", "Lots", "Open tax lots, cost, terms"),
     ("/portfolio/gains", "Realized gains", "A year's sales, wash sales, Form 8949"),
     ("/portfolio/income", "Income", "Dividends, interest, what is to come"),
+    ("/portfolio/reports", "Reports", "PDF, HTML, by mail, by link"),
     ("/orders", "Orders", "Orders, fills and receipts"),
     ("/news", "News", "Stories on the market and your holdings"),
     ("/assistant", "Assistant", "Ask about your book; briefs of symbols"),
