@@ -93,6 +93,7 @@ class _Kept:
     """What was kept with a close."""
 
     entry_id: int
+    later_ids: list[int]
     symbols: list[str]
     qtys: list[Decimal]
     worths: list[Decimal]
@@ -146,6 +147,7 @@ async def _explain(
     else:
         finish = await _stored_end(b, period, period.last, last, rows, opening=False)
     between = [row for row in rows if row.id not in begin.known and row.id in finish.known]
+    between = _without_void(between, [set(ids) for (ids,) in await b.db.tuples(queries.VOID_ENTRIES, asked)])
     # Ten thousand entries are a good part of a tenth of a second of arithmetic: not on the loop that serves everybody.
     told = await asyncio.to_thread(
         explain, begin.value, finish.value, begin.held, finish.held, [row.entry for row in between], account.currency
@@ -158,7 +160,8 @@ async def _stored_end(
 ) -> _End:
     """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
     if kept is not None and not opening:
-        return _End(frozenset(row.id for row in rows if row.id <= kept.entry_id), kept.held, at.value)
+        known_ids = frozenset(row.id for row in rows if row.id <= kept.entry_id or row.id in kept.later_ids)
+        return _End(known_ids, kept.held, at.value)
     known = _by(at, rows)
     bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)
     cost = {one.symbol: -one.unrealized for one in bought.symbols}
@@ -197,6 +200,13 @@ def _by(at: Valuation, rows: Sequence[_Row]) -> list[_Row]:
             return known[:count]
         paid_in -= known[count - 1].paid_in
     return known
+
+
+def _without_void(rows: list[_Row], void: Sequence[set[int]]) -> list[_Row]:
+    """Without what was booked for an action and taken back, where both lie in the period."""
+    ids = {row.id for row in rows}
+    gone = {id_ for pair in void if pair <= ids for id_ in pair}
+    return [row for row in rows if row.id not in gone]
 
 
 def _held(rows: Sequence[_Row]) -> dict[str, Decimal]:

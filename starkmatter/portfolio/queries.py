@@ -84,6 +84,8 @@ SELECT e.kind, f.symbol, f.side, f.qty, e.accounts, e.commodities, e.amounts, e.
  WHERE e.account_id = %(account)s AND e.venue_at <= %(until)s ORDER BY e.id
 """
 
+HAS_MARK = "SELECT EXISTS (SELECT FROM action_mark WHERE account_id = %s)"
+
 PUT_OPENED = """
 INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
 VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost)s, 0, 0, %(at)s, %(at)s)
@@ -236,8 +238,17 @@ SELECT coalesce(max(e.id), 0) FROM ledger_entry e JOIN account a ON a.id = e.acc
 """
 
 CLOSE_AT = f"""
-SELECT c.entry_id, c.symbols, c.qtys, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
+SELECT c.entry_id, c.later_ids, c.symbols, c.qtys, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
+"""
+
+# Entries of a corporate action that was taken back, with those that took them back: together they moved nothing.
+VOID_ENTRIES = f"""
+SELECT p.entry_ids || u.entry_ids FROM action_posting p
+  JOIN action_posting u ON u.account_id = p.account_id AND u.action_id = p.action_id AND u.revision = p.revision
+                       AND u.turn = p.turn AND u.undoing AND NOT p.undoing
+  JOIN account a ON a.id = p.account_id
+ WHERE p.account_id = %(account)s AND {MAY_SEE}
 """
 
 # Every leg of income in the account's currency, in the order of booking; what came is negative on such an account.
@@ -369,9 +380,11 @@ UNION ALL
 SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
   FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0
 UNION ALL
-SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills sum to ' || coalesce(sum(f.qty), 0)
+SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills and splits since sum to '
+       || coalesce(sum(f.qty), 0) + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
   FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id
 HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
+                       + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
     OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)) > 0.000001
 UNION ALL
 SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)

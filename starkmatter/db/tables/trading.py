@@ -283,7 +283,8 @@ class EquitySnapshot(SQLModel, table=True):
 
 class AccountClose(SQLModel, table=True):
     """An account's positions at the instant of its snapshot at a close: `worths[n]` is what `qtys[n]` shares of
-    `symbols[n]` were worth. `entry_id` is the newest ledger entry it knows, 0 for none.
+    `symbols[n]` were worth. `entry_id` is the newest ledger entry it knows, 0 for none; `later_ids` are entries of
+    corporate actions that were heard of later and count as of their day.
     """
 
     __tablename__ = "account_close"
@@ -300,3 +301,6 @@ class AccountClose(SQLModel, table=True):
     symbols: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     qtys: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
     worths: list[Decimal] = Field(sa_column=Column(ARRAY(MONEY), nullable=False))
+    later_ids: list[int] = Field(
+        default_factory=list, sa_column=Column(ARRAY(BigInteger), nullable=False, server_default="{}")
+    )
