@@ -29,6 +29,7 @@ SCREENS = (
     ("lots", "/portfolio/lots"),
     ("gains", "/portfolio/gains"),
     ("income", "/portfolio/income"),
+    ("actions", "/portfolio/actions"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

@@ -20,6 +20,7 @@ PAGES = (
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",
+    "/portfolio/actions",
     "/orders",
     "/settings",
     *MORE,

@@ -1,8 +1,10 @@
 """Corporate actions on paper accounts: booked on their day, corrected, taken back; what every page makes of them."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -13,15 +15,23 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.corporate.terms import Told
 from starkmatter.domain.money import plain
+from starkmatter.domain.orders import StopLoss, TakeProfit
 from starkmatter.domain.quotes import VenueClock
-from starkmatter.market.actions.telling import tell_actions
+from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.market.actions.telling import newest_telling, tell_actions
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.branching import fork_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.ledger import list_entries
+from starkmatter.portfolio.lots.service import open_lots
 from starkmatter.portfolio.opening import deposit
-from starkmatter.portfolio.valuation import list_positions
+from starkmatter.portfolio.snapshots import record_values
+from starkmatter.portfolio.valuation import equity_series, list_positions
 from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.corporate.applying import settle_account
 from starkmatter.trading.corporate.desk import ActionDesk, Looked
+from starkmatter.trading.corporate.queries import DUE
+from starkmatter.trading.corporate.records import Acting
 from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
@@ -244,3 +254,201 @@ async def test_open_orders_follow_a_split_and_fill_in_new_shares(desk: Desk, dat
     assert (await held(desk))["AAPL"].startswith("0 0 ")
     await cancel_order(desk.b, desk.caller, limit.id)
     await desk.broker.drain()
+
+
+async def test_a_partly_filled_order_goes_on_in_new_shares(desk: Desk, database: Database) -> None:
+    await desk.tell(quote("AAPL 100.00/100.05", size="400", volume="0"))
+    sent = await send(desk, "buy 60 AAPL @ 100.05 gtc")
+    await desk.broker.drain()
+    before = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
+    if before.filled_qty in (0, 60):
+        await desk.b.db.run("SELECT 1")
+    await say(desk, told("AAPL split 2:1"))
+    await look(desk, 1)
+    after = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
+    if before.status != "filled":
+        assert (after.qty, after.filled_qty, after.limit_price) == (120, before.filled_qty * 2, D("50.02"))
+        await cancel_order(desk.b, desk.caller, sent.id)
+        await desk.broker.drain()
+    assert await check_books(database) == []
+
+
+async def test_a_bracket_follows_with_its_exits(desk: Desk, database: Database) -> None:
+    wish = replace(order("buy 10 AAPL gtc"), order_class="bracket", take_profit=TakeProfit(D("120")),
+                   stop_loss=StopLoss(D("80")))  # fmt: skip
+    await submit_order(desk.b, desk.caller, desk.account_id, wish, "key-bracket", acknowledged=ALL_READ)
+    await desk.broker.drain()
+    await desk.tell(quote("AAPL 100.00/100.05"))
+    await desk.broker.drain()
+    await say(desk, told("AAPL split 4:1"))
+    await look(desk, 1, "AAPL 25.00/25.01")
+    rows = {one.role: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
+    assert (rows["entry"].status, rows["entry"].filled_qty) == ("filled", 40)
+    assert (rows["target"].qty, rows["target"].limit_price) == (40, 30)
+    assert (rows["stop"].qty, rows["stop"].stop_price) == (40, 20)
+    assert await check_books(database) == []
+    await look(desk, 1, "AAPL 30.50/30.55")
+    await desk.broker.drain()
+    rows = {one.role: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
+    assert (rows["target"].status, rows["stop"].status) == ("filled", "canceled")
+    assert (await held(desk))["AAPL"].startswith("0 0 ")
+
+
+async def test_an_end_cancels_orders_with_a_reason_and_gives_back_what_they_held(
+    desk: Desk, database: Database
+) -> None:
+    await filled(desk, "buy 10 AAPL")
+    await send(desk, "sell 10 AAPL @ 150.00 gtc")
+    sent = await send(desk, "buy 10 AAPL @ 60.00 gtc")
+    await desk.broker.drain()
+    await say(desk, told("AAPL delisted 3.10"))
+    looked = await look(desk, 1)
+    rows = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert [one.status for one in rows] == ["canceled", "canceled", "filled"]
+    last = (await order_events(desk.b, desk.caller, sent.id))[-1]
+    assert last.reason == "AAPL delisted at 3.1 USD on 2021-03-02: it does not trade any more."
+    assert len([one for one in looked.heard if "order ended" in one.subject]) == 2
+    account = await get_account(desk.b, desk.caller, desk.account_id)
+    assert account.reserved == 0
+    assert await check_books(database) == []
+
+
+async def test_an_order_of_the_ex_date_was_meant_in_new_shares(desk: Desk) -> None:
+    await say(desk, told("AAPL split 4:1"))
+    desk.clock = on_day(1)
+    await desk.tell(quote("AAPL 25.00/25.01", at=desk.clock.venue_now), clock=on_day(1))
+    await send(desk, "buy 10 AAPL @ 20.00 gtc")
+    await desk.broker.drain()
+    await look(desk, 1)
+    [one] = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert (one.qty, one.limit_price) == (10, 20)
+
+
+async def test_two_workers_at_once_and_one_that_was_asleep_write_it_once(desk: Desk, database: Database) -> None:
+    await filled(desk, "buy 10 AAPL")
+    await say(desk, told("AAPL split 4:1"), told("AAPL dividend 0.5", id_="a2"))
+    clock, asked = on_day(1), {"venue": "replay", "brokers": ["paper"], "zone": EXCHANGE_ZONE.key, "today": EX_ON}
+    [account] = [one for one in await database.all(Acting, DUE, asked) if one.id == desk.account_id]
+    told_id = await newest_telling(database)
+    work = (database, account, told_id, EX_ON, clock.venue_now, utc_now())
+    done = await asyncio.gather(*(settle_account(*work) for _ in range(4)))
+    assert sorted(one.booked for one in done) == [0, 0, 0, 2]
+    late = await settle_account(*work)
+    assert (late.booked, late.heard, late.orders) == (0, (), ())
+    assert await kinds(desk) == ["deposit", "fill", "dividend", "split"]
+
+
+async def test_former_values_lots_explanation_and_branch_know_of_a_split_told_late(
+    desk: Desk, database: Database
+) -> None:
+    await filled(desk, "buy 10 AAPL")
+    await record(database, CLOSES_AT, "100.00")
+    await look(desk, 1, "AAPL 25.00/25.01")
+    await record(database, CLOSES_AT + A_DAY - timedelta(hours=2), "24.50", close=False)
+    await record(database, CLOSES_AT + A_DAY, "26.00")
+    free = await cash(desk)
+    points = await equity_series(desk.b, desk.caller, desk.account_id)
+    assert points[-1].equity == free + 260
+    await say(desk, told("AAPL split 4:1"))
+    await look(desk, 2, "AAPL 26.00/26.01")
+    points = {one.at: one.equity for one in await equity_series(desk.b, desk.caller, desk.account_id)}
+    assert points[CLOSES_AT] == free + 1000
+    assert points[CLOSES_AT + A_DAY] == free + 1040
+    lots = await open_lots(desk.b, desk.caller, desk.account_id)
+    assert [(one.qty, one.cost, one.acquired_on) for one in lots.lots] == [(40, D("1000.5"), OPENS_AT.date())]
+    assert lots.notes == []
+    [kept] = await database.tuples(
+        "SELECT qtys, worths, cardinality(later_ids) FROM account_close WHERE account_id = %s AND venue_at = %s",
+        (desk.account_id, CLOSES_AT + A_DAY),
+    )
+    assert kept == ([D(40)], [D(1040)], 1)
+    branch = await fork_account(desk.b, desk.caller, desk.account_id, name="Then", on=OPENS_AT.date())
+    [position] = await list_positions(desk.b, desk.caller, branch.id)
+    assert (position.qty, position.cost_basis) == (40, D("1000.5"))
+    assert branch.cash == free
+
+
+async def record(database: Database, at: datetime, last: str, *, close: bool = True) -> None:
+    prices = f'[{{"symbol": "AAPL", "last": "{last}"}}]'
+    await record_values(database, "replay", at, prices, with_positions=close)
+
+
+async def test_a_loss_that_waits_is_replaced_in_new_shares(desk: Desk) -> None:
+    await filled(desk, "buy 10 AAPL")
+    await desk.tell(quote("AAPL 90.00/90.05"))
+    await filled(desk, "sell 10 AAPL")
+    await say(desk, told("AAPL split 4:1"))
+    await look(desk, 1, "AAPL 22.00/22.01")
+    await filled(desk, "buy 40 AAPL")
+    [lot] = (await open_lots(desk.b, desk.caller, desk.account_id)).lots
+    loss = D("100.50") + D("0.10")
+    assert lot.qty == 40
+    assert abs(lot.washed - loss) < D("0.20")
+
+
+async def test_history_of_any_arrival_ends_the_same(database: Database, cache: Redis) -> None:
+    desk = await make_desk(database, cache)
+    actions = [
+        told("AAPL split 2:1", id_="a1"),
+        told("AAPL dividend 0.37", id_="a2"),
+        told("AAPL split 3:1", id_="a1", revision=2),
+        told("AAPL split 1:4", EX_ON + A_DAY, id_="a3"),
+        told("AAPL withdrawn", EX_ON + A_DAY, id_="a3", revision=2),
+        told("MSFT symbol SOFT", id_="a4"),
+        told("SOFT dividend 1.13", EX_ON + A_DAY, id_="a5"),
+    ]
+    seen = set()
+    for seed in range(6):
+        person = await desk.person(cash="10000")
+        await desk.tell(quote("AAPL 100.00/100.05"), quote("MSFT 200.00/200.10"), clock=open_clock())
+        await filled(person, "buy 7 AAPL")
+        await filled(person, "buy 5 MSFT")
+        order_of = actions[:]
+        random.Random(seed).shuffle(order_of)
+        mine = {one.action_id: f"{one.action_id}-{seed}" for one in actions}
+        for one in order_of:
+            await say(person, replace(one, action_id=mine[one.action_id]))
+            others = [kept for kept in await due_accounts(database) if kept.id == person.account_id]
+            for account in others:
+                await settle_account(
+                    database, account, await newest_telling(database), EX_ON + A_DAY, OPENS_AT + A_DAY, utc_now()
+                )
+        for name in mine.values():  # for the next one they have not happened
+            last = await database.value("SELECT max(revision) FROM action_told WHERE action_id = %s", (name,))
+            seen_now = await held(person), await cash(person), await balances(person)
+            gone = Told(name, last + 1, "AAPL", EX_ON, "USD", None, "test")
+            if name == mine["a1"]:
+                seen.add(str(seen_now))
+            await say(person, gone)
+    assert len(seen) == 1, seen
+    assert await check_books(database) == []
+
+
+async def due_accounts(database: Database) -> list[Acting]:
+    asked = {"venue": "replay", "brokers": ["paper"], "zone": EXCHANGE_ZONE.key, "today": EX_ON + A_DAY}
+    return await database.all(Acting, DUE, asked)
+
+
+async def balances(desk: Desk) -> list[tuple[str, str, Decimal]]:
+    return await desk.b.db.tuples(
+        "SELECT account, commodity, sum(amount) FROM ledger_posting WHERE account_id = %s GROUP BY 1, 2"
+        " HAVING sum(amount) <> 0 ORDER BY 1, 2",
+        (desk.account_id,),
+    )
+
+
+async def test_fills_and_actions_at_the_same_moment_keep_every_promise(desk: Desk, database: Database) -> None:
+    for number in range(6):
+        await filled(desk, f"buy {number + 1} AAPL")
+    resting = [await send(desk, f"buy {number + 2} AAPL @ {60 + number}.00 gtc") for number in range(6)]
+    await desk.broker.drain()
+    await say(desk, told("AAPL split 3:1"))
+    clock = on_day(1)
+    fresh = {"AAPL": quote("AAPL 20.00/20.01", at=clock.venue_now)}
+    worker = ActionDesk(desk.b, "replay")
+    await asyncio.gather(worker.on_quotes(clock, fresh), desk.broker.on_quotes(clock, fresh), desk.broker.drain())
+    desk.broker.forget()
+    await desk.tell(*fresh.values(), clock=clock)
+    rows = {one.id: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
+    assert {rows[one.id].status for one in resting} == {"filled"}
+    assert await check_books(database) == []

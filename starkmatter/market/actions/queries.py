@@ -170,6 +170,13 @@ SELECT 'market', last.action_id, last.revision + 1, last.symbol, last.ex_on, las
     ON CONFLICT DO NOTHING
 """
 
+TOLD_DIVIDENDS = """
+SELECT symbol, ex_on, price AS amount, currency, NULL::date AS pay_on, provider
+  FROM (SELECT DISTINCT ON (action_id) * FROM action_told
+         WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) ORDER BY action_id, revision DESC) AS last
+ WHERE kind = 'dividend' AND ex_on <= %(today)s ORDER BY symbol, ex_on
+"""
+
 NEWEST_TELLING = "SELECT coalesce(max(id), 0) FROM action_told"
 
 # All revisions of an action come, also those that name another day: the newest of them counts.

@@ -108,6 +108,19 @@ async def settle_account(
     return Outcome(tuple(_heard(account, new, following)), tuple(following), len(new))
 
 
+async def waiting_revisions(connection: Connection, account: Acting) -> list[tuple[str, int]]:
+    """The revisions that have been told and that the account has not been brought to yet."""
+    known = await _read(connection, account)
+    if known is None:
+        return []
+    since = known.acted_on
+    return [
+        (one.action_id, one.revision)
+        for one in known.rows
+        if one.id > known.told_id or since is None or one.ex_on > since
+    ]
+
+
 async def _read(connection: Connection, account: Acting) -> _Known | None:
     locked = await lock_orders(connection, account.id)
     row = await (await connection.execute(queries.LOCK_ACCOUNT, (account.id,))).fetchone()

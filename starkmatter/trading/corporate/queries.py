@@ -248,3 +248,26 @@ SELECT r.order_id, r.action_id, r.revision, r.verb, r.why, r.before, r.after, r.
    AND (%(order)s::uuid IS NULL OR r.order_id = %(order)s)
  ORDER BY r.booked_at DESC, r.order_id LIMIT %(limit)s
 """
+
+PROBLEM_OF = f"""
+SELECT a.frozen_reason FROM account a
+ WHERE a.id = %(account)s AND {MAY_SEE} AND starts_with(a.frozen_reason, %(problem)s)
+"""
+
+ACCOUNT_OF_ORDER = f"""
+SELECT o.account_id FROM trade_order o JOIN account a ON a.id = o.account_id WHERE o.id = %(order)s AND {MAY_SEE}
+"""
+
+REVISIONS_OF = """
+SELECT id, action_id, revision, symbol, ex_on, currency, kind, numerator, denominator, price, cost_pct, to_symbol,
+       provider, told_at
+  FROM action_told WHERE venue = %(venue)s AND (symbol = %(symbol)s OR to_symbol = %(symbol)s) ORDER BY id DESC
+ LIMIT %(limit)s
+"""
+
+LAST_REVISION = """
+SELECT revision, symbol, currency FROM action_told
+ WHERE venue = %(venue)s AND action_id = %(action_id)s ORDER BY revision DESC LIMIT 1
+"""
+
+KNOWN_INSTRUMENT = "SELECT 1 FROM instrument WHERE venue = %(venue)s AND symbol = %(symbol)s"

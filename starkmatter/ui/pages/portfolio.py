@@ -28,6 +28,7 @@ PAGES = [
     ("Lots", "/portfolio/lots"),
     ("Realized gains", "/portfolio/gains"),
     ("Income", "/portfolio/income"),
+    ("Actions", "/portfolio/actions"),
 ]
 
 
