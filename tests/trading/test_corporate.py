@@ -257,20 +257,24 @@ async def test_open_orders_follow_a_split_and_fill_in_new_shares(desk: Desk, dat
 
 
 async def test_a_partly_filled_order_goes_on_in_new_shares(desk: Desk, database: Database) -> None:
-    await desk.tell(quote("AAPL 100.00/100.05", size="400", volume="0"))
+    await desk.tell(quote("AAPL 100.00/100.05", size="40"))
     sent = await send(desk, "buy 60 AAPL @ 100.05 gtc")
     await desk.broker.drain()
-    before = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
-    if before.filled_qty in (0, 60):
-        await desk.b.db.run("SELECT 1")
+    [before] = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert (before.status, before.filled_qty) == ("partial", 40)
     await say(desk, told("AAPL split 2:1"))
     await look(desk, 1)
-    after = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
-    if before.status != "filled":
-        assert (after.qty, after.filled_qty, after.limit_price) == (120, before.filled_qty * 2, D("50.02"))
-        await cancel_order(desk.b, desk.caller, sent.id)
-        await desk.broker.drain()
+    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert (after.qty, after.filled_qty, after.limit_price, after.avg_price) == (120, 80, D("50.02"), D("50.025"))
     assert await check_books(database) == []
+    await say(desk, told("AAPL split 4:1", revision=2))
+    await look(desk, 1)
+    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert (after.qty, after.filled_qty, after.limit_price) == (240, 160, D("25.01"))
+    for _ in range(3):
+        await look(desk, 1, "AAPL 25.00/25.01")
+    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
+    assert (after.status, after.filled_qty, after.id) == ("filled", 240, sent.id)
 
 
 async def test_a_bracket_follows_with_its_exits(desk: Desk, database: Database) -> None:
