@@ -16,7 +16,7 @@ import orjson
 
 from starkmatter.db.database import Connection
 from starkmatter.domain.corporate.orders import Change, Grid, OpenOrder, orders_after, orders_corrected
-from starkmatter.domain.corporate.terms import Told, ratio_of
+from starkmatter.domain.corporate.terms import Told
 from starkmatter.domain.money import MICRO, ZERO
 from starkmatter.domain.orders import TERMINAL, Condition, OrderStatus
 from starkmatter.domain.presets import preset_of
@@ -158,12 +158,9 @@ async def write_following(
 
 def reserve_of(account: Acting, one: Following, row: LockedOrder) -> tuple[Decimal, Decimal]:
     """What an order that goes on has set aside, at all and by the share."""
-    after, per_share = one.change.after, row.reserve_per_share
-    ratio = ratio_of(one.told.terms)
-    if ratio is not None and one.change.before.symbol == one.told.symbol:
-        shrinks = Fraction(ratio[1]) / Fraction(ratio[0])
-        exact = Fraction(per_share) * shrinks
-        per_share = (Decimal(exact.numerator) / exact.denominator).quantize(MICRO, ROUND_CEILING)
+    after = one.change.after
+    exact = Fraction(row.reserve_per_share) * _price_factor(one.change.before, after)
+    per_share = (Decimal(exact.numerator) / exact.denominator).quantize(MICRO, ROUND_CEILING)
     if row.reserved == 0 or after.notional is not None:
         return row.reserved, per_share
     preset = preset_of(account.preset)
@@ -173,6 +170,16 @@ def reserve_of(account: Acting, one: Following, row: LockedOrder) -> tuple[Decim
     else:
         needed = still_needed(preset, rest, per_share, filled_qty=filled, filled_value=value)
     return needed, per_share
+
+
+def _price_factor(before: OpenOrder, after: OpenOrder) -> Fraction:
+    """How the worst price of an order moves with it: as its own price does, else against its quantity."""
+    for name in ("limit_price", "stop_price", "water"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was and now:
+            return Fraction(now) / Fraction(was)
+    rest, rest_now = before.leaves_qty, after.leaves_qty
+    return Fraction(rest) / Fraction(rest_now) if rest and rest_now else Fraction(1)
 
 
 async def _write_one(
