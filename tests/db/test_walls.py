@@ -60,6 +60,7 @@ FILLED = (
     "chat",
     "equity_snapshot",
     "fill",
+    "fill_change",
     "holding",
     "ledger_entry",
     "lot_method",
@@ -82,6 +83,9 @@ INSERT INTO lot_pick (account_id, entry_id, lots, qtys, venue_at, chosen_at)
 SELECT account_id, id, '{}', '{}', venue_at, now() FROM ledger_entry WHERE account_id = %s LIMIT 1
 """
 ACTIONS = (
+    "INSERT INTO fill_change (account_id, execution_id, order_id, qty_change, value_change, realized_change, words,"
+    " entry_id, happened_at, booked_at) SELECT f.account_id, 'e1', f.order_id, 0, 0, 0, '', e.id, now(), now()"
+    " FROM fill f JOIN ledger_entry e ON e.fill_id = f.id WHERE f.account_id = %(account)s LIMIT 1",
     "INSERT INTO action_mark (account_id, told_id, acted_on) VALUES (%(account)s, 1, '2021-03-01')",
     "INSERT INTO action_waived (account_id, action_id, revision, waived_by, waived_at)"
     " VALUES (%(account)s, 'a1', 1, %(account)s, now())",
@@ -212,6 +216,7 @@ OF_THE_ACCOUNT = (
     "action_waived",
     "equity_snapshot",
     "fill",
+    "fill_change",
     "holding",
     "ledger_entry",
     "margin_call",

@@ -224,6 +224,27 @@ class Fill(SQLModel, table=True):
     receipt: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
 
 
+class FillChange(SQLModel, table=True):
+    """What a broker took back of an order's fills, or corrected, by the execution that said so. Only added to.
+
+    Changes are signed; the fills stay as they were told first.
+    """
+
+    __tablename__ = "fill_change"
+    __table_args__ = (Index("fill_change_order", "order_id"),)
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    execution_id: str = Field(primary_key=True)
+    order_id: UUID = reference_column("trade_order.id")
+    qty_change: Decimal = qty_column()
+    value_change: Decimal = money_column()
+    realized_change: Decimal = money_column()
+    words: str
+    entry_id: int = Field(sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=False))
+    happened_at: datetime = instant_column()
+    booked_at: datetime = instant_column()
+
+
 class Holding(SQLModel, table=True):
     """The cached fold of an account's fills in one symbol, at average cost, fees included in the cost."""
 

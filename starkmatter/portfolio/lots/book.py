@@ -16,7 +16,15 @@ from starkmatter.domain.lots import Lot, LotPick, RealizedLot
 from starkmatter.errors import NotFound
 from starkmatter.portfolio.lots import queries
 from starkmatter.portfolio.lots.actions import booked_actions
-from starkmatter.portfolio.lots.events import ActionOn, Choices, Move, costs_of_arrivals, in_order, tell
+from starkmatter.portfolio.lots.events import (
+    ActionOn,
+    Choices,
+    Move,
+    costs_of_arrivals,
+    in_order,
+    tell,
+    without_taken_back,
+)
 from starkmatter.portfolio.lots.records import MethodChoice
 
 KEPT_BOOKS = 16
@@ -96,7 +104,7 @@ def fold(
 ) -> tuple[LotBook, Folded]:
     """A book of these moves from the beginning."""
     book = LotBook(wash_sales=wash_sales)
-    ordered = in_order(moves)
+    ordered = in_order(without_taken_back(moves))
     notes = tell(book, ordered, choices, costs_of_arrivals(ordered, actions), actions)
     return book, _folded(book, own, ordered, choices, notes)
 

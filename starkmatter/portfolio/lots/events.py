@@ -7,7 +7,7 @@ what else an action did comes as an event of its own, before the trades of its d
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -31,6 +31,7 @@ from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice
 DEFAULT_METHOD: AccountMethod = "fifo"
 OUTSIDE = "outside"
 PAID_BY_ACTIONS = frozenset({"cash_in_lieu", "delisting"})
+TAKEN_BACK = frozenset({"bust", "correction"})
 TRADES = PAID_BY_ACTIONS | {"fill"}
 PICKS_DO_NOT_FIT = "The lots picked"
 
@@ -51,6 +52,7 @@ class Move:
     cash: Decimal
     worth: Decimal
     residue: Decimal | None
+    order_id: UUID | None = None
 
     @property
     def on(self) -> date:
@@ -89,6 +91,28 @@ class Choices:
         """How a sale of that entry finds its lots, unless they were picked."""
         said = [one.method for one in self.methods if one.account_id == account_id and one.after_entry_id < entry_id]
         return said[-1] if said else DEFAULT_METHOD
+
+
+def without_taken_back(moves: Sequence[Move]) -> list[Move]:
+    """The moves as if what a broker took back had never filled, and what it corrected had filled rightly at first.
+
+    The newest fills of the order go first; cash goes with them, so that what stands costs what it did. A correction of
+    the price alone moves no shares.
+    """
+    kept = dict(enumerate(one for one in moves if one.kind not in TAKEN_BACK))
+    for change in (one for one in moves if one.kind in TAKEN_BACK):
+        fills = [at for at, one in kept.items() if one.kind == "fill" and one.order_id == change.order_id]
+        gone, cash = abs(change.signed_qty) if change.kind == "bust" else ZERO, change.cash
+        for at in reversed(fills):
+            fill = kept[at]
+            left = abs(fill.signed_qty) - gone
+            if left > 0:
+                signed = left if fill.signed_qty > 0 else -left
+                kept[at] = replace(fill, signed_qty=signed, cash=fill.cash + cash)
+                break
+            gone, cash = -left, cash + fill.cash
+            del kept[at]
+    return list(kept.values())
 
 
 def in_order(moves: Iterable[Move]) -> list[Move]:

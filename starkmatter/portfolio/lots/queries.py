@@ -26,7 +26,7 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
 MOVES = """
 SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
        coalesce(money.cash, 0) AS cash, coalesce(money.cost, money.worth, 0) AS worth,
-       h.cost_basis - h.realized_pl AS residue
+       h.cost_basis - h.realized_pl AS residue, e.order_id
   FROM ledger_entry e
   JOIN account a ON a.id = e.account_id
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
@@ -37,7 +37,8 @@ SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.am
          FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)) AS money
   LEFT JOIN holding h ON e.kind <> 'fill' AND h.account_id = e.account_id AND h.symbol = held.commodity
  WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
-   AND held.account = 'assets:holding' AND held.amount <> 0
+   AND (held.account = 'assets:holding' OR (e.kind = 'correction' AND held.account = 'assets:cash'))
+   AND held.amount <> 0
    AND e.kind NOT IN ('split', 'stock_dividend', 'symbol_change', 'spin_off')
    AND NOT (e.kind IN ('cash_in_lieu', 'delisting') AND EXISTS (
             SELECT FROM action_posting p
