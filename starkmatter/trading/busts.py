@@ -14,7 +14,7 @@ import structlog
 from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_taken_back
 from starkmatter.domain.money import MICRO, ZERO, money_text, plain, to_cents, to_micros
-from starkmatter.domain.orders import OPEN, TERMINAL, OrderStatus
+from starkmatter.domain.orders import BUST_LEADS_TO, OPEN, OrderStatus
 from starkmatter.trading import queries
 from starkmatter.trading.brokered import BrokeredOrder
 from starkmatter.trading.corporate.queries import SET_ASIDE
@@ -94,11 +94,12 @@ async def _move(
 ) -> OrderStatus:
     """An order that a bust leaves unfilled works again where the broker says so; else it ends short, as FIX has it."""
     status = order.status
-    if change.qty and status not in TERMINAL - {OrderStatus.FILLED}:
-        if report.status in OPEN or status in OPEN:
+    filled = status is OrderStatus.FILLED
+    if change.qty and (filled or status in {OrderStatus.PARTIAL, OrderStatus.WORKING}):
+        if report.status in OPEN or not filled:
             status = OrderStatus.PARTIAL if report.filled_qty else OrderStatus.WORKING
         else:
-            status = report.status if report.status in TERMINAL - {OrderStatus.FILLED} else OrderStatus.CANCELED
+            status = report.status if report.status in BUST_LEADS_TO else OrderStatus.CANCELED
     said = {"order": order.id, "steps": [str(status)], "from": [str(order.status)], "reason": change.words}
     await connection.execute(queries.MOVE_ORDER, said | {"at": report.happened_at, "now": now})
     return status
