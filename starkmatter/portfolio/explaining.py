@@ -99,6 +99,11 @@ class _Kept:
     worths: list[Decimal]
 
     @property
+    def newest(self) -> int:
+        """The newest entry it knows."""
+        return max([self.entry_id, *self.later_ids])
+
+    @property
     def held(self) -> dict[str, Worth]:
         rows = zip(self.symbols, self.qtys, self.worths, strict=True)
         return {symbol: Worth(qty, worth) for symbol, qty, worth in rows}
@@ -135,7 +140,7 @@ async def _explain(
     account, asked = period.account, {"account": account_id, "user": caller.user_id}
     first = await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.base.valuation.at})
     last = None if period.ends_now else await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.last.at})
-    upto = last.entry_id if last is not None else await b.db.value(queries.LAST_ENTRY, asked)
+    upto = last.newest if last is not None else await b.db.value(queries.LAST_ENTRY, asked)
     whole = first is None or period.since_opening or (last is None and not period.ends_now)
     after = 0 if whole or first is None else first.entry_id
     rows = await b.db.all(_Row, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})

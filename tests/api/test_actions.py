@@ -6,8 +6,9 @@ import pytest
 
 from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
-from tests.builders import ALL_READ, order
-from tests.trading.test_corporate import look, say, told
+from tests.builders import ALL_READ, CLOSES_AT, order
+from tests.portfolio.test_exporting import check
+from tests.trading.test_corporate import A_DAY, EX_ON, look, record, say, told
 
 
 @pytest.fixture
@@ -58,6 +59,33 @@ async def test_the_record_says_before_and_after_and_orders_say_what_became_of_th
         )
     ledger = (await holder.http.get(f"/api/v1/accounts/{holder.desk.account_id}/ledger")).json()["items"]
     assert {one["id"] for one in ledger} >= {*split["entry_ids"], *dividend["entry_ids"]}
+
+
+async def test_exports_explanation_and_performance_know_of_actions_that_came_late(holder: Api) -> None:
+    desk, account = holder.desk, holder.desk.account_id
+    await record(desk.b.db, CLOSES_AT, "100.00")
+    await look(desk, 1, "AAPL 25.00/25.01")
+    await record(desk.b.db, CLOSES_AT + A_DAY, "26.00")
+    await say(
+        desk,
+        told("AAPL split 4:1"),
+        told("AAPL dividend 0.40", id_="a2"),
+        told("AAPL dividend 0.30", id_="a2", revision=2),
+        told("AAPL symbol PEAR", EX_ON + A_DAY, id_="a3"),
+    )
+    await look(desk, 2, "AAPL 26.00/26.01")
+    text = (await holder.http.get(f"/api/v1/accounts/{account}/ledger.beancount")).text
+    assert check(text) == 6  # a deposit, two purchases, a dividend, a split, a name
+    assert "50 PEAR" in text  # forty of the ten that were split, and ten bought that day in new shares
+    asked = {"account_id": str(account), "start": "2021-03-01", "end": "2021-03-02"}
+    body = (await holder.http.get("/api/v1/portfolio/explain", params=asked)).json()
+    steps = {one["key"]: Decimal(one["value"]) for one in body["steps"]}
+    assert body["exact"], body
+    assert steps["dividends"] == 3
+    assert sum(steps.values()) == Decimal(body["change"])
+    returns = (await holder.http.get("/api/v1/portfolio/performance", params=asked)).json()
+    assert Decimal(returns["end_value"]) - Decimal(returns["start_value"]) == Decimal(body["change"])
+    assert Decimal(returns["twr"]) == Decimal(body["change"]) / 100_000
 
 
 async def test_strangers_see_none_of_it(holder: Api) -> None:
