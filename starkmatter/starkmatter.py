@@ -8,6 +8,7 @@ import reflex as rx
 from starkmatter.api.app import lifespan, transformers
 from starkmatter.settings import get_settings
 from starkmatter.ui.pages.accounts import accounts
+from starkmatter.ui.pages.actions import actions
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.approvals import approvals
@@ -34,6 +35,7 @@ from starkmatter.ui.pages.reports import reports
 from starkmatter.ui.pages.security import security
 from starkmatter.ui.pages.settings import settings
 from starkmatter.ui.pages.trade import trade
+from starkmatter.ui.state.actions import ActionsState
 from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
 from starkmatter.ui.state.approvals import ApprovalsState
@@ -123,6 +125,7 @@ _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
+_add_page(actions, "/portfolio/actions", "Corporate actions", ActionsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)
 _add_page(importing, "/portfolio/import", "Import", ImportState, MappingState)
 _add_page(reports, "/portfolio/reports", "Reports", ReportsState)

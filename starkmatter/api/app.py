@@ -19,6 +19,7 @@ from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
 from starkmatter.api.routes import (
+    actions,
     admin,
     alerts,
     approvals,
@@ -88,6 +89,7 @@ def build_api() -> FastAPI:
         lots,
         importing,
         reports,
+        actions,
         connections,
         alerts,
         charts,

@@ -26,6 +26,7 @@ from starkmatter.domain.sessions import exchange_day
 
 Adjustment = Literal["raw", "splits", "all"]
 Factor = Callable[[date], Fraction]
+LEAST_DIVIDEND, DIVIDEND_STEP = Decimal("0.001"), Decimal("0.0001")
 
 
 def split_factor(splits: Iterable[Split], known_on: date) -> Factor:
@@ -107,6 +108,25 @@ def _scaled(bars: Iterable[Bar], prices: Factor, volumes: Factor) -> list[Bar]:
 
 def _times(price: Decimal, factor: Fraction) -> Decimal:
     return to_micros(price * factor.numerator / factor.denominator)
+
+
+def dividends_told_by(
+    days: Sequence[date], closes: Sequence[Decimal], adjusted: Sequence[Decimal]
+) -> list[tuple[date, Decimal]]:
+    """The dividends (ex-date, cash per share) that a series adjusted for them tells: `dividend_factor` undone.
+
+    The multiplier of a day is adjusted / close; where it grows from C's day to the next by m, D = C x (1 - 1 / m) was
+    paid. To a hundredth of a cent, which is what a series of six digits carries; steps below a tenth of a cent are its
+    rounding.
+    """
+    found = []
+    for number in range(1, len(days)):
+        close = closes[number - 1]
+        grown = (adjusted[number] / closes[number]) / (adjusted[number - 1] / close)
+        paid = close * (1 - 1 / grown)
+        if paid >= LEAST_DIVIDEND:
+            found.append((days[number], paid.quantize(DIVIDEND_STEP)))
+    return found
 
 
 def rolled_days(days: Iterable[Bar], interval: ShownInterval) -> list[Bar]:

@@ -94,6 +94,22 @@ def book_fill(
     return Booking("fill", f"{verb} {plain(qty)} {symbol} at {money_text(price)} {currency}", tuple(legs))
 
 
+def book_taken_back(
+    symbol: str, signed_qty: Decimal, value: Decimal, cash: Decimal, currency: str, text: str
+) -> Booking:
+    """What a broker took back of fills, or corrected: `signed_qty` shares, what they were `value`d at (the sign of the
+    shares) and the `cash` that moves in whole cents. What cents cannot say goes to rounding.
+    """
+    legs = [
+        Leg(CASH, currency, cash),
+        Leg(TRADING, currency, value),
+        Leg(ROUNDING, currency, -cash - value),
+        Leg(HOLDING, symbol, signed_qty),
+        Leg(TRADING, symbol, -signed_qty),
+    ]
+    return Booking("bust" if signed_qty else "correction", text, tuple(leg for leg in legs if leg.amount))
+
+
 def book_deposit(amount: Decimal, currency: str) -> Booking:
     """Cash paid in (positive) or taken out (negative)."""
     cents = to_cents(amount)

@@ -18,6 +18,7 @@ from starkmatter.domain.actions import Split
 from starkmatter.domain.lots import (
     QTY_STEP,
     Lot,
+    LotAction,
     LotArrival,
     LotError,
     LotEvent,
@@ -88,6 +89,20 @@ class LotBook:
                 self._spin_off(event)
             case Split():
                 self._split(event)
+            case LotAction():
+                self._act(event)
+
+    def _act(self, action: LotAction) -> None:
+        """An event for some accounts: the lots of the others are set aside for as long as it takes."""
+        others = {
+            key: self._lots.pop(key)
+            for key in list(self._lots)
+            if key[1] == action.event.symbol and key[0] not in action.accounts
+        }
+        try:
+            self.apply(action.event)
+        finally:
+            self._lots.update(others)
 
     def _trade(self, trade: LotTrade) -> None:
         if not trade.signed_qty:

@@ -97,7 +97,15 @@ class LotSpinOff:
     cost_ratio: Decimal
 
 
-LotEvent = LotTrade | LotTransfer | LotArrival | LotRename | LotSpinOff | Split
+@dataclass(frozen=True, slots=True)
+class LotAction:
+    """A split, another symbol or a spin-off that counts for the lots of these accounts alone."""
+
+    event: "Split | LotRename | LotSpinOff"
+    accounts: frozenset[str]
+
+
+LotEvent = LotAction | LotTrade | LotTransfer | LotArrival | LotRename | LotSpinOff | Split
 
 
 @dataclass(frozen=True, slots=True)

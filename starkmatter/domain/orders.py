@@ -120,6 +120,9 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.REJECTED: frozenset(),
     _S.NOT_SENT: frozenset(),
 }
+# Only a trade that was busted leads out of `filled`: where the broker says the order stands, as FIX has it. It is no
+# report like others, since a late one must never take an order back, so it is no move of the table.
+BUST_LEADS_TO = frozenset({_S.PARTIAL, _S.WORKING, _S.CANCELED, _S.EXPIRED})
 
 
 def may_move(current: OrderStatus, following: OrderStatus) -> bool:

@@ -25,7 +25,9 @@ STEP_KEYS: tuple[StepKey, ...] = (
     "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "other_costs",
     "adjustments", "other", "splits", "fx", "rounding", "unassigned",
 )  # fmt: skip
-SPLIT = "split"
+# Shares that come without money and take no cost of their own: the same position in other shares.
+SPLITS = frozenset({"split", "stock_dividend"})
+RENAMING = "symbol_change"
 FEES_OF = "expenses:fees"
 
 
@@ -161,7 +163,7 @@ def _take(
         symbol, qty = moved[0]
         position = positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
         position.entry_ids.append(entry.id)
-        if entry.kind == SPLIT:
+        if entry.kind in SPLITS:
             position.qty += qty
             ids["splits"].append(entry.id)
         elif any(account == ADJUSTMENTS and unit == symbol for account, unit, _ in entry.legs):
@@ -169,6 +171,9 @@ def _take(
         else:
             position.trade(qty, paid)
             paid = ZERO
+    elif moved and entry.kind == RENAMING:
+        _rename(entry, positions, moved)
+        ids["splits"].append(entry.id)
     elif moved:
         for symbol, qty in moved:
             positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO)).qty += qty
@@ -180,6 +185,25 @@ def _take(
             key = _step_of(account, amount)
             sums[key] -= amount
             ids[key].append(entry.id)
+
+
+def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple[str, Decimal]]) -> None:
+    """Shares that go on under another symbol: what they are worth and what they had cost goes along."""
+    gone = {symbol: qty for symbol, qty in moved if (one := positions.get(symbol)) is not None and one.qty * qty < 0}
+    basis = ZERO
+    for symbol, qty in gone.items():
+        former = positions[symbol]
+        part = share(former.basis, min(abs(qty), abs(former.qty)), abs(former.qty))
+        former.basis -= part
+        basis += part
+        former.qty += qty
+        former.entry_ids.append(entry.id)
+    for symbol, qty in moved:
+        if symbol not in gone:
+            other = positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
+            other.qty += qty
+            other.basis += basis
+            other.entry_ids.append(entry.id)
 
 
 def _adjust(

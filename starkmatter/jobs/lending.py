@@ -1,4 +1,4 @@
-"""Tells owners of margin accounts what they have to hear of a call: on their open pages, and by mail."""
+"""Tells owners what they have to hear of a call or of a corporate action: on their open pages, and by mail."""
 
 from collections.abc import Iterable
 
@@ -11,15 +11,16 @@ from starkmatter.alerts.service import mail_is_ready
 from starkmatter.alerts.watch import CHANNEL
 from starkmatter.backends import Backends
 from starkmatter.errors import Unavailable
+from starkmatter.trading.corporate.records import Heard
 from starkmatter.trading.lending.calls import Told
 
-log = structlog.get_logger("lending")
+log = structlog.get_logger("owners")
 
 
-async def tell_owners(b: Backends, told: Iterable[Told]) -> None:
-    """Each thing once: its key is the mail's. The account's page shows a call for as long as it runs in any case."""
+async def tell_owners(b: Backends, told: Iterable[Told | Heard]) -> None:
+    """Each thing once: its key is the mail's. The account's pages show calls and actions in any case."""
     for one in told:
-        log.info("margin", key=one.key)
+        log.info("told", key=one.key)
         try:
             if await mail_is_ready(b):
                 body = f"{one.words}\n\n{b.settings.browser_url}/portfolio\n"

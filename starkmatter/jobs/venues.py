@@ -22,6 +22,7 @@ from starkmatter.news.samples import SampleWriter
 from starkmatter.portfolio.runs import close_former_runs
 from starkmatter.portfolio.snapshots import EquityRecorder
 from starkmatter.trading.brokers.paper import PaperBroker
+from starkmatter.trading.corporate.desk import ActionDesk
 from starkmatter.trading.events import WAKE_CHANNEL
 from starkmatter.trading.in_play import in_play
 from starkmatter.trading.lending.desk import LendingDesk
@@ -45,9 +46,17 @@ class VenueAtWork:
         self._recorder = EquityRecorder(b.db, venue)
         self._alerts = AlertWatch(b, venue)
         self._lending = LendingDesk(b, venue)
+        self._actions = ActionDesk(b, venue)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         await self._leadership.confirm()
+        # Shares are those of the day before anything of it is charged, traded or valued.
+        looked = await self._actions.on_quotes(clock, quotes)
+        if looked is None:
+            return
+        if looked.orders_changed:
+            self._broker.forget()
+        await tell_owners(self._b, looked.heard)
         # Nights are charged before anything of the next session is traded or valued.
         await tell_owners(self._b, await self._lending.on_quotes(clock, quotes))
         await self._broker.on_quotes(clock, quotes)

@@ -15,12 +15,14 @@ from redis.asyncio import Redis
 
 from starkmatter import clock
 from starkmatter.db.database import Database
+from starkmatter.domain.corporate.terms import CashDividend, Told
 from starkmatter.domain.quotes import Interval, Quote, VenueClock
 from starkmatter.domain.replay import price_of
 from starkmatter.domain.replay_clock import ClockAnchor, reanchor, venue_time
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.errors import StarkMatterError, Unavailable
 from starkmatter.market import queries
+from starkmatter.market.actions.telling import tell_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.border import Corridor
 from starkmatter.market.calendar import ensure_sessions, load_calendar
@@ -94,9 +96,19 @@ async def prepare_market(db: Database, history: ReplayHistory, now: datetime) ->
     async with db.transaction() as connection, connection.cursor() as cursor:
         rows = [asdict(one.instrument) | {"venue": bars.VENUE} for one in history.symbols.values()]
         await cursor.executemany(queries.PUT_INSTRUMENT, rows)
+        await tell_actions(connection, "replay", _dividends_of(history), now)
     calendar = (await load_calendar(db, EXCHANGE)).until(history.ends_on)
     await bars.store_daily_history(db, history, calendar)
     return calendar
+
+
+def _dividends_of(history: ReplayHistory) -> list[Told]:
+    """The dividends by which its prices fell; the same every time, so told once."""
+    return [
+        Told(f"dividend/{symbol}/{ex_on}", 1, symbol, ex_on, one.instrument.currency, CashDividend(per_share), "replay")
+        for symbol, one in sorted(history.symbols.items())
+        for ex_on, per_share in one.dividends
+    ]
 
 
 async def _every(

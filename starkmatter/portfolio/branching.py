@@ -17,6 +17,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
+from starkmatter.domain.corporate.terms import CorporateError
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import CASH, HOLDING, OPENING_COST, book_deposit, book_opening
 from starkmatter.domain.margin import REG_T
@@ -24,12 +25,15 @@ from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.orders import AccountKind, Side
 from starkmatter.domain.presets import PRESETS
 from starkmatter.domain.quotes import Venue
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.opening import FIRST_CASH, MAX_ACCOUNTS, MAX_CASH, PAPER, replay_now, title_of
 from starkmatter.portfolio.records import AccountView
+from starkmatter.trading.corporate.records import Acting
+from starkmatter.trading.corporate.telling import holdings_then
 from starkmatter.trading.events import announce_order
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.lending.state import newest_prices
@@ -137,6 +141,8 @@ async def fork_account(
     as_of = venue_at if on is None else await _close_of(b, plan, on, venue_at)
     entries = await b.db.all(_Booked, queries.BOOKED_UNTIL, {"account": account_id, "until": as_of})
     cash, held = state_of(entries, plan.currency)
+    if await b.db.value(queries.HAS_MARK, (account_id,)):
+        cash, held = await _in_shares_of_today(b, plan, cash, as_of, venue_at)
     prices = await newest_prices(b, plan.venue, sorted(held))
     now, new_id = utc_now(), uuid4()
     equity = cash
@@ -175,6 +181,24 @@ def state_of(entries: Sequence[_Booked], currency: str) -> tuple[Decimal, dict[s
             was = held[symbol]
             held[symbol] = HoldingState(was.qty + qty, was.cost_basis + cost, was.realized_pl)
     return cash, {symbol: state for symbol, state in held.items() if state.qty}
+
+
+async def _in_shares_of_today(
+    b: Backends, plan: _Plan, cash: Decimal, as_of: datetime, venue_at: datetime
+) -> tuple[Decimal, dict[str, HoldingState]]:
+    """Cash and holdings of a former day, told in the shares that they became since."""
+    account = Acting(
+        plan.id, plan.user_id, plan.name, plan.venue, plan.broker, plan.currency, plan.preset, plan.kind,
+        plan.opened_venue_at,
+    )  # fmt: skip
+    async with b.db.connection() as connection:
+        try:
+            more, held = await holdings_then(connection, account, as_of, exchange_day(as_of), exchange_day(venue_at))
+        except CorporateError as error:
+            raise Conflict(
+                f"It cannot be branched while a corporate action waits for somebody to look: {error}"
+            ) from None
+    return cash + more, held
 
 
 async def _plan(b: Backends, caller: Caller, account_id: UUID) -> _Plan:

@@ -101,9 +101,15 @@ class _Kept:
     """What was kept with a close."""
 
     entry_id: int
+    later_ids: list[int]
     symbols: list[str]
     qtys: list[Decimal]
     worths: list[Decimal]
+
+    @property
+    def newest(self) -> int:
+        """The newest entry it knows."""
+        return max([self.entry_id, *self.later_ids])
 
     @property
     def held(self) -> dict[str, Worth]:
@@ -144,7 +150,7 @@ async def _explain(
     last = None if period.ends_now else await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.last.at})
     # What is imported today may have happened before what was imported last year: instants tell, not numbers.
     tracked = is_tracked(account)
-    upto = last.entry_id if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
+    upto = last.newest if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
     whole = tracked or first is None or period.since_opening or (last is None and not period.ends_now)
     after = 0 if whole or first is None else first.entry_id
     rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})
@@ -158,6 +164,7 @@ async def _explain(
     else:
         finish = await _stored_end(b, period, period.last, last, rows, opening=False)
     between = [row for row in rows if row.id not in begin.known and row.id in finish.known]
+    between = _without_void(between, [set(ids) for (ids,) in await b.db.tuples(queries.VOID_ENTRIES, asked)])
     # Ten thousand entries are a good part of a tenth of a second of arithmetic: not on the loop that serves everybody.
     told = await asyncio.to_thread(
         explain, begin.value, finish.value, begin.held, finish.held, [row.entry for row in between], account.currency
@@ -170,10 +177,13 @@ async def _stored_end(
 ) -> _End:
     """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
     if kept is not None and not opening:
-        known = [
-            row for row in rows if (row.venue_at <= at.at if is_tracked(period.account) else row.id <= kept.entry_id)
-        ]
-        return _End(frozenset(row.id for row in known), kept.held, at.value)
+        tracked = is_tracked(period.account)
+        known_ids = frozenset(
+            row.id
+            for row in rows
+            if (row.venue_at <= at.at if tracked else row.id <= kept.entry_id or row.id in kept.later_ids)
+        )
+        return _End(known_ids, kept.held, at.value)
     known = _by(at, rows)
     bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)
     cost = {one.symbol: -one.unrealized for one in bought.symbols}
@@ -212,6 +222,13 @@ def _by(at: Valuation, rows: Sequence[Booked]) -> list[Booked]:
             return known[:count]
         paid_in -= known[count - 1].paid_in
     return known
+
+
+def _without_void(rows: list[Booked], void: Sequence[set[int]]) -> list[Booked]:
+    """Without what was booked for an action and taken back, where both lie in the period."""
+    ids = {row.id for row in rows}
+    gone = {id_ for pair in void if pair <= ids for id_ in pair}
+    return [row for row in rows if row.id not in gone]
 
 
 def _held(rows: Sequence[Booked]) -> dict[str, Decimal]:

@@ -1,7 +1,8 @@
 """Dividends and interest of an account: what came, by month and symbol, what is to come, and what it is of the cost.
 
 What came is in the ledger. A broker says in words what a dividend was of: the symbol is the first of those that the
-account ever held which its words name. What is to come is made of stored corporate actions; the replay has none.
+account ever held which its words name. What is to come is made of stored corporate actions: on the replay of those that
+its days have told so far, since nothing of its future may be known.
 """
 
 import re
@@ -27,12 +28,16 @@ from starkmatter.portfolio.lots.book import folded_lots
 from starkmatter.portfolio.lots.events import Move
 from starkmatter.portfolio.records import AccountView, PositionView
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
+from starkmatter.trading.corporate.rule import kinds_booked_for
 
 YEAR = timedelta(days=365)
 WORD = re.compile(r"[A-Z][A-Z0-9.]{0,9}")
 NO_SYMBOL = ""
-REPLAY_HAS_NONE = "The replay's history names no dividends, so none are paid there and none are expected."
-PAPER_HAS_NONE = "On paper no dividends are paid yet: what the calendar expects is what shares at a broker would bring."
+REPLAY_PAYS = (
+    "On the replay AAPL and NVDA pay their real dividends, told by their adjusted closes; META, GOOG, AMZN and NFLX "
+    "paid none, and the other prices have dividends in them already."
+)
+PAPER_PAYS = "On paper a dividend comes on its ex-date, whole: no tax is withheld."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,16 @@ async def income_of(b: Backends, caller: Caller, account_id: UUID) -> Income:
     moves = [one for one in (await folded_lots(b, caller, account_id)).moves if one.account_id == account_id]
     positions = [one for one in await list_positions(b, caller, account_id) if one.qty]
     on = await _today(b, account, legs)
-    dividends = await load_dividends(b.db, account.venue, [one.symbol for one in positions if one.qty > 0])
+    dividends = await load_dividends(b.db, account.venue, [one.symbol for one in positions if one.qty > 0], on)
+    # Where they are booked here they came on their ex-date already, whatever day the company pays on.
+    booked_here = "dividend" in kinds_booked_for(account.broker)
     entries = _received(legs, {one.symbol for one in moves})
     coming, notes = _coming(dividends, positions, moves, on, account.currency)
+    coming = [one for one in coming if one.ex_on > on or not booked_here]
     if account.venue == "replay":
-        notes.append(REPLAY_HAS_NONE)
-    elif account.broker == "paper":
-        notes.append(PAPER_HAS_NONE)
+        notes.append(REPLAY_PAYS)
+    elif booked_here:
+        notes.append(PAPER_PAYS)
     symbols = _by_symbol(entries, positions, dividends, coming, on, account.currency)
     cost = sum((one.cost for one in symbols if one.qty > 0), ZERO)
     declared = sum(

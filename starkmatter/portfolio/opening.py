@@ -102,8 +102,8 @@ def title_of(name: str) -> str:
 async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal) -> AccountView:
     """Pay paper cash in (positive) or take it out (negative); the account afterwards.
 
-    Raises InvalidInput for zero, too much or more than is free, Conflict when the account is closed or frozen,
-    NotFound when it is not the caller's.
+    Raises InvalidInput for zero, too much or more than is free, Conflict when the account is closed or, for cash
+    to be taken out, frozen, NotFound when it is not the caller's.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not move cash.")
@@ -114,7 +114,7 @@ async def deposit(b: Backends, caller: Caller, account_id: UUID, amount: Decimal
         raise Conflict("This account is held elsewhere: import its file, or type the deposit in under Import.")
     if account.broker != PAPER:
         raise Conflict("Cash of this account moves at the broker and appears here by itself.")
-    if account.read_only:
+    if account.read_only and amount <= 0:
         raise Conflict("This account is closed or frozen and can only be read.")
     booking = book_deposit(amount, account.currency)
     if booking.cash == 0 or abs(booking.cash) > MAX_CASH:

@@ -71,10 +71,15 @@ UNION ALL
 SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
   FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0
 UNION ALL
-SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills sum to ' || coalesce(sum(f.qty), 0)
+SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills and what changed them sum to '
+       || coalesce(sum(f.qty), 0) + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
+       + coalesce((SELECT sum(qty_change) FROM fill_change WHERE order_id = o.id), 0)
   FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id
 HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
-    OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)) > 0.000001
+                       + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
+                       + coalesce((SELECT sum(qty_change) FROM fill_change WHERE order_id = o.id), 0)
+    OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)
+           - coalesce((SELECT sum(value_change) FROM fill_change WHERE order_id = o.id), 0)) > 0.000001
 UNION ALL
 SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
   FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id

@@ -84,6 +84,8 @@ SELECT e.kind, f.symbol, f.side, f.qty, e.accounts, e.commodities, e.amounts, e.
  WHERE e.account_id = %(account)s AND e.venue_at <= %(until)s ORDER BY e.id
 """
 
+HAS_MARK = "SELECT EXISTS (SELECT FROM action_mark WHERE account_id = %s)"
+
 PUT_OPENED = """
 INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
 VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost)s, 0, 0, %(at)s, %(at)s)
@@ -254,13 +256,22 @@ SELECT coalesce(max(e.id), 0) FROM ledger_entry e JOIN account a ON a.id = e.acc
 """
 
 CLOSE_AT = f"""
-SELECT c.entry_id, c.symbols, c.qtys, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
+SELECT c.entry_id, c.later_ids, c.symbols, c.qtys, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
 """
 
 CLOSES_KEPT = f"""
 SELECT c.venue_at AS at, c.symbols, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at >= %(after)s AND c.venue_at <= %(until)s
+"""
+
+# Entries of a corporate action that was taken back, with those that took them back: together they moved nothing.
+VOID_ENTRIES = f"""
+SELECT p.entry_ids || u.entry_ids FROM action_posting p
+  JOIN action_posting u ON u.account_id = p.account_id AND u.action_id = p.action_id AND u.revision = p.revision
+                       AND u.turn = p.turn AND u.undoing AND NOT p.undoing
+  JOIN account a ON a.id = p.account_id
+ WHERE p.account_id = %(account)s AND {MAY_SEE}
 """
 
 # Every leg of income in the account's currency, in the order of booking; what came is negative on such an account.

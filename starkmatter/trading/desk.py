@@ -21,12 +21,13 @@ from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.trading import queries
+from starkmatter.trading.brokered import BrokeredOrder, client_order_id
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.live import LIVE_WORDS
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
-from starkmatter.trading.reports import Applied, BrokeredOrder, apply_report, client_order_id, lock_order
+from starkmatter.trading.reports import Applied, apply_report, lock_order
 
 UNSENT = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
 

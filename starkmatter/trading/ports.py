@@ -46,7 +46,8 @@ class BrokerOrder:
     are cumulative.
 
     `avg_price` is None until something filled. `status` is ours for the broker's word `status_text`: `unknown` when
-    the word is new to us. `happened_at` is the broker's instant of the last change.
+    the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
+    that the broker cancels or corrects by this report: only then may it have filled less than was told before.
     """
 
     broker_order_id: str
@@ -59,6 +60,7 @@ class BrokerOrder:
     avg_price: Decimal | None
     happened_at: datetime
     reason: str | None = None
+    takes_back: str = ""
 
 
 class SeveralAlike(StarkMatterError):

@@ -45,7 +45,11 @@ SELECT e.sequence, e.status, e.reason, e.venue_at, e.booked_at
 
 _FILL_COLUMNS = """
        f.id, f.order_id, f.account_id, f.symbol, f.side, f.qty, f.price, f.fees, f.realized_pl, f.executed_at,
-       f.preset, f.receipt
+       f.preset,
+       CASE WHEN EXISTS (SELECT FROM fill_change c WHERE c.order_id = f.order_id)
+            THEN f.receipt || jsonb_build_object('taken_back', (
+                     SELECT jsonb_agg(c.words ORDER BY c.booked_at) FROM fill_change c WHERE c.order_id = f.order_id))
+            ELSE f.receipt END AS receipt
   FROM fill f JOIN account a ON a.id = f.account_id
 """
 
@@ -251,6 +255,34 @@ VALUES (%(order)s, %(broker_order_id)s, %(status_text)s, 0, %(now)s, %(at)s)
     ON CONFLICT (order_id) DO UPDATE
    SET broker_order_id = excluded.broker_order_id, status_text = excluded.status_text, look_at = NULL,
        reported_at = greatest(b.reported_at, excluded.reported_at)
+"""
+
+KNOWN_CHANGE = "SELECT 1 FROM fill_change WHERE account_id = %(account)s AND execution_id = %(execution)s"
+
+# Cash that an order's entries moved, what it realized, and whether others sold of the symbol since its first fill.
+BOOKED_OF_ORDER = """
+SELECT coalesce((SELECT sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+                  WHERE e.order_id = %(order)s AND leg.account = 'assets:cash'), 0),
+       coalesce((SELECT sum(realized_pl) FROM fill WHERE order_id = %(order)s), 0)
+       + coalesce((SELECT sum(realized_change) FROM fill_change WHERE order_id = %(order)s), 0),
+       EXISTS (SELECT FROM fill f
+                WHERE f.account_id = %(account)s AND f.symbol = %(symbol)s AND f.order_id <> %(order)s
+                  AND f.side = 'sell'
+                  AND f.booked_at >= (SELECT min(booked_at) FROM fill WHERE order_id = %(order)s))
+"""
+
+COUNT_CHANGES = "SELECT count(*) FROM fill_change WHERE order_id = %s"
+
+CHANGE_HOLDING = """
+UPDATE holding SET signed_qty = signed_qty + %(qty)s, cost_basis = cost_basis + %(cost)s,
+       realized_pl = realized_pl + %(realized)s, updated_at = %(now)s
+ WHERE account_id = %(account)s AND symbol = %(symbol)s
+"""
+
+PUT_CHANGE = """
+INSERT INTO fill_change (account_id, execution_id, order_id, qty_change, value_change, realized_change, words, entry_id,
+                         happened_at, booked_at)
+VALUES (%(account)s, %(execution)s, %(order)s, %(qty)s, %(value)s, %(realized)s, %(words)s, %(entry)s, %(at)s, %(now)s)
 """
 
 DROP_OUTBOX = "DELETE FROM outbox WHERE order_id = %s"

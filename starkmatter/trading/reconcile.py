@@ -25,10 +25,11 @@ from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.errors import Refused
 from starkmatter.trading import queries
+from starkmatter.trading.brokered import BrokeredOrder
 from starkmatter.trading.desk import UNSENT, OrderDesk, Pace
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import Broker, BrokerBook, BrokerOrder, CashActivity, Difference, SeveralAlike
-from starkmatter.trading.reports import BrokeredOrder, order_id_of
+from starkmatter.trading.reports import order_id_of
 
 TRIES = 3
 FROZEN_APART = "Its book and the broker's differ. Look at the differences on the portfolio page."

@@ -2,13 +2,12 @@
 
 What filled is the difference between the broker's cumulative quantity and ours, so a report that comes twice, late or
 out of order books nothing twice, and one that got lost is made good by the next. A fill is booked even when we thought
-that the order had ended.
+that the order had ended. Only a report that says so takes something back (`busts`).
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
@@ -19,77 +18,14 @@ from starkmatter.db.database import Connection, Database
 from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, money_text, plain, to_micros
-from starkmatter.domain.orders import TERMINAL, OrderRequest, OrderStatus, OrderType, Side, TimeInForce, steps_to
+from starkmatter.domain.orders import TERMINAL, OrderStatus, steps_to
 from starkmatter.trading import queries
+from starkmatter.trading.brokered import BrokeredOrder
+from starkmatter.trading.busts import take_back
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import BrokerOrder
 
 log = structlog.get_logger("broker")
-
-
-@dataclass(frozen=True, slots=True)
-class BrokeredOrder:
-    """One of our orders at a broker, as stored, locked by whoever reads it in a transaction."""
-
-    id: UUID
-    account_id: UUID
-    user_id: UUID
-    currency: str
-    symbol: str
-    side: Side
-    type: OrderType
-    qty: Decimal
-    limit_price: Decimal | None
-    time_in_force: TimeInForce
-    session_on: date
-    status: OrderStatus
-    sequence: int
-    filled_qty: Decimal
-    filled_value: Decimal
-    reserved: Decimal
-    reserve_per_share: Decimal
-    cancel_requested_at: datetime | None
-    created_at: datetime
-    stop_price: Decimal | None
-    trail_amount: Decimal | None
-    trail_percent: Decimal | None
-    notional: Decimal | None
-    expires_on: date | None
-    extended_hours: bool
-
-    @classmethod
-    def of_row(cls, row: tuple[Any, ...]) -> "BrokeredOrder":
-        """From the columns of the queries about orders at brokers."""
-        fields = dict(zip(cls.__slots__, row, strict=True))
-        return cls(**(fields | {"status": OrderStatus(fields["status"])}))
-
-    @property
-    def request(self) -> OrderRequest:
-        """What was asked for, whole: what goes over the wire to the broker."""
-        return OrderRequest(
-            self.symbol,
-            self.side,
-            self.type,
-            self.qty if self.notional is None else ZERO,
-            self.time_in_force,
-            limit_price=self.limit_price,
-            stop_price=None if self.type == "trailing_stop" else self.stop_price,
-            trail_amount=self.trail_amount,
-            trail_percent=self.trail_percent,
-            notional=self.notional,
-            expires_on=self.expires_on,
-            extended_hours=self.extended_hours,
-        )
-
-    @property
-    def client_order_id(self) -> str:
-        """The id it carries at the broker: derived from ours, so that a repetition carries the same."""
-        return client_order_id(self.id)
-
-
-def client_order_id(order_id: UUID) -> str:
-    """At most 48 characters of A-Z, a-z, 0-9 and hyphen."""
-    return f"sm-{order_id}"
 
 
 def order_id_of(client_id: str) -> UUID | None:
@@ -129,6 +65,9 @@ async def apply_report(
         order = await lock_order(connection, order_id)
         if order is None or order.account_id != account_id:
             return None
+        if report.takes_back:
+            status = await take_back(connection, order, report, now)
+            return Applied(order, status, ZERO, None)
         filled = report.filled_qty - order.filled_qty
         price = None
         if filled > 0:
@@ -206,7 +145,9 @@ async def _book_fill(
             "now": now,
         },
     )
-    fill_id = uuid5(order.id, f"cumulative-{plain(report.filled_qty)}")
+    # After a bust the same sum is reached again, by other trades.
+    [busts] = await (await connection.execute(queries.COUNT_CHANGES, (order.id,))).fetchone() or (0,)
+    fill_id = uuid5(order.id, f"cumulative-{plain(report.filled_qty)}{f'-{busts}' if busts else ''}")
     await write_booking(
         connection,
         order.account_id,

@@ -6,8 +6,9 @@ from uuid import UUID
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.trading import queries
+from starkmatter.trading.brokered import BrokeredOrder, client_order_id
 from starkmatter.trading.ports import Attempt
-from starkmatter.trading.reports import BrokeredOrder, client_order_id, order_id_of
+from starkmatter.trading.reports import order_id_of
 
 # Longer than any broker lets an order rest (180 days at Schwab).
 REACH = timedelta(days=200)

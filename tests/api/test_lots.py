@@ -106,7 +106,7 @@ async def test_somebody_elses_account_is_not_there(traded: Api, anonymous, path:
 async def test_income_is_strings_and_a_table(traded: Api) -> None:
     body = (await get(traded, "/portfolio/income")).json()
     assert (body["received"], body["yield_on_cost"], body["months"], body["coming"]) == ("0.00", None, [], [])
-    assert "names no dividends" in body["notes"][0]
+    assert "pay their real dividends" in body["notes"][0]
     rows = list(csv.reader(StringIO((await get(traded, "/portfolio/income.csv")).text)))
     assert rows == [["entry", "at", "kind", "symbol", "received", "currency", "description"]]
 

@@ -38,6 +38,7 @@ GUARDED: dict[tuple[str, str], Any] = {
     ("DELETE", "/kill-switch"): None,
     ("POST", "/tokens"): {"name": "bot", "scopes": ["read"]},
     ("POST", "/report-links"): {"account_ids": [SOMEBODY], "period": "2021", "label": "Tax"},
+    ("POST", "/admin/corporate-actions"): {"symbol": "AAPL", "ex_on": "2026-01-02", "kind": "delisting"},
     ("POST", "/accounts/{account_id}/shares"): {"email": "nobody@example.org", "level": "view"},
 }
 # Before a session, with a proof of their own, or harmless in whoever's hands the session is.

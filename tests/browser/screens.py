@@ -30,6 +30,7 @@ SCREENS = (
     ("gains", "/portfolio/gains"),
     ("income", "/portfolio/income"),
     ("reports", "/portfolio/reports"),
+    ("actions", "/portfolio/actions"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

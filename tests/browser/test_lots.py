@@ -19,7 +19,24 @@ from tests.security.product import COOKIE, Person, Product
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 PICTURES = os.environ.get("STARKMATTER_PICTURES")
-PAGES = ("/portfolio/lots", "/portfolio/gains", "/portfolio/income", "/portfolio/performance")
+PAGES = ("/portfolio/lots", "/portfolio/gains", "/portfolio/income", "/portfolio/actions", "/portfolio/performance")
+# As the worker writes it.
+SPLIT = """
+INSERT INTO action_posting (account_id, action_id, revision, turn, undoing, symbol, ex_on, kind, words, figures,
+                            entry_ids, venue_at, booked_at)
+VALUES (%s, 'split/AAPL/2020-08-31', 1, 1, false, 'AAPL', '2020-08-31', 'split',
+        'AAPL split 4:1 on 2020-08-31: 10 AAPL became 40. Together they cost 4000.00 USD as before, a share 100.00 '
+        'instead of 400.00.',
+        '[{"symbol": "AAPL", "qty_before": "10", "qty_after": "40", "cost_basis_before": "4000",
+           "cost_basis_after": "4000", "realized_pl_before": "0", "realized_pl_after": "0"}]', '{}', now(), now())
+"""
+ORDER = """
+INSERT INTO action_order (order_id, action_id, revision, account_id, verb, why, before, after, filled_more_qty,
+                          venue_at, booked_at)
+SELECT id, 'split/AAPL/2020-08-31', 1, account_id, 'change',
+       'AAPL split 4:1 on 2020-08-31: 10 at limit 380.00 became 40 at limit 95.00.',
+       '{"symbol": "AAPL", "side": "buy"}', '{}', 0, now(), now() FROM trade_order WHERE account_id = %s LIMIT 1
+"""
 ORDERS = ("buy AAPL 10", "buy MSFT 7", "sell AAPL 4", "buy AAPL 3", "sell MSFT 7")
 FILL_WITHIN_SECS = 90
 
@@ -46,6 +63,9 @@ def trader(product: Product) -> Person:
             while http.get(f"/api/v1/orders/{answer.json()['id']}").json()["status"] != "filled":
                 assert time.monotonic() < until, "the order did not fill"
                 time.sleep(0.3)
+        with product.database() as stored:
+            for statement in (SPLIT, ORDER):
+                stored.execute(statement, (UUID(account),))
     return person
 
 
@@ -124,6 +144,19 @@ def test_a_change_is_explained_down_to_its_entries_and_closed_by_escape(window: 
     _look(window, "explain-phone")
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
+
+
+def test_what_a_split_did_is_read_before_and_after(window: Walk) -> None:
+    page = window.page
+    window.open("/portfolio")
+    page.get_by_role("navigation", name="Portfolio pages").get_by_role("link", name="Actions").click()
+    page.wait_for_url("**/portfolio/actions**", timeout=15 * SECS)
+    record = page.get_by_role("region", name="Corporate actions, the newest first")
+    expect(record).to_contain_text("AAPL split 4:1 on 2020-08-31: 10 AAPL became 40.", timeout=10 * SECS)
+    expect(record).to_contain_text("AAPL 10 at 400.00 → 40 at 100.00")
+    expect(page.get_by_role("region", name="Orders that followed an action")).to_contain_text(
+        "became 40 at limit 95.00"
+    )
 
 
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], indirect=True, ids=["desk", "phone"])

@@ -21,6 +21,7 @@ PAGES = (
     "/portfolio/gains",
     "/portfolio/income",
     "/portfolio/reports",
+    "/portfolio/actions",
     "/orders",
     "/settings",
     *MORE,

@@ -52,12 +52,17 @@ FILLED = (
     "account",
     "account_close",
     "account_share",
+    "action_mark",
+    "action_order",
+    "action_posting",
+    "action_waived",
     "alert",
     "chart_drawing",
     "chart_template",
     "chat",
     "equity_snapshot",
     "fill",
+    "fill_change",
     "holding",
     "import_booking",
     "import_file",
@@ -86,6 +91,20 @@ PICK = """
 INSERT INTO lot_pick (account_id, entry_id, lots, qtys, venue_at, chosen_at)
 SELECT account_id, id, '{}', '{}', venue_at, now() FROM ledger_entry WHERE account_id = %s LIMIT 1
 """
+ACTIONS = (
+    "INSERT INTO fill_change (account_id, execution_id, order_id, qty_change, value_change, realized_change, words,"
+    " entry_id, happened_at, booked_at) SELECT f.account_id, 'e1', f.order_id, 0, 0, 0, '', e.id, now(), now()"
+    " FROM fill f JOIN ledger_entry e ON e.fill_id = f.id WHERE f.account_id = %(account)s LIMIT 1",
+    "INSERT INTO action_mark (account_id, told_id, acted_on) VALUES (%(account)s, 1, '2021-03-01')",
+    "INSERT INTO action_waived (account_id, action_id, revision, waived_by, waived_at)"
+    " VALUES (%(account)s, 'a1', 1, %(account)s, now())",
+    "INSERT INTO action_posting (account_id, action_id, revision, turn, undoing, symbol, ex_on, kind, words, figures,"
+    " entry_ids, venue_at, booked_at) VALUES (%(account)s, 'a1', 1, 1, false, 'AAPL', '2021-03-01', 'split', 'Split.',"
+    " '[]', '{}', now(), now())",
+    "INSERT INTO action_order (order_id, action_id, revision, account_id, verb, why, before, after, filled_more_qty,"
+    " venue_at, booked_at) SELECT id, 'a1', 1, account_id, 'keep', '', '{}', '{}', 0, now(), now() FROM trade_order"
+    " WHERE account_id = %(account)s LIMIT 1",
+)
 METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
 """
@@ -156,6 +175,8 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
         " VALUES (gen_random_uuid(), %s, now(), now(), 1, 2, 'open', now())",
         (alice.account_id,),
     )
+    for statement in ACTIONS:
+        await database.run(statement, {"account": alice.account_id})
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)
@@ -222,8 +243,13 @@ async def test_nobody_else_sees_or_changes_a_row(house: House, who: str) -> None
 OF_THE_ACCOUNT = (
     "account",
     "account_close",
+    "action_mark",
+    "action_order",
+    "action_posting",
+    "action_waived",
     "equity_snapshot",
     "fill",
+    "fill_change",
     "holding",
     "ledger_entry",
     "margin_call",
@@ -261,6 +287,23 @@ async def test_only_the_owner_says_how_lots_are_found(house: House) -> None:
     for table in ("lot_method", "lot_pick"):
         for verb in ("DELETE FROM {}", "UPDATE {} SET chosen_at = now()"):
             assert await house.walled.run(sql.SQL(verb).format(sql.Identifier(table)).as_string()) == 0
+
+
+async def test_nobody_but_the_worker_books_actions_and_only_the_owner_waives_one(house: House) -> None:
+    mark = "UPDATE action_mark SET told_id = 9 WHERE account_id = %(account)s"
+    waive = (
+        "INSERT INTO action_waived (account_id, action_id, revision, waived_by, waived_at)"
+        " VALUES (%(account)s, 'a1', 2, %(account)s, now())"
+    )
+    mine = {"account": house.alice.account_id}
+    for person in (house.alice.caller, house.bob, house.carol, house.dan):
+        act_for(person.user_id)
+        assert await house.walled.run(mark, mine) == 0
+        if person is not house.alice.caller:
+            with pytest.raises(InsufficientPrivilege):
+                await house.walled.run(waive, mine)
+    act_for(house.alice.caller.user_id)
+    assert await house.walled.run(waive, mine) == 1
 
 
 async def test_one_connection_serves_one_person_after_another_without_a_trace(house: House) -> None:

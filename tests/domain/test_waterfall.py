@@ -215,3 +215,20 @@ def test_a_split_brings_nothing_and_what_cannot_be_assigned_is_named() -> None:
     assert "belongs to no entry" in lost.notes[0]
     wrong = explain(Decimal(1000), Decimal(1000), start, start, account.entries, "USD")
     assert wrong.notes == ("The shares of AAPL at the end are not those of the ledger.",)
+
+
+def test_another_symbol_takes_what_shares_had_cost_along() -> None:
+    account = Account()
+    account.book(book_deposit(Decimal(1000), "USD"))
+    account.book(book_fill("buy", "AAPL", Decimal(10), Decimal(50), ZERO, "USD"))
+    begin, start = account.value({"AAPL": Decimal(50)}), account.worth({"AAPL": Decimal(50)})
+    known = len(account.entries)
+    legs = (Leg("assets:holding", "AAPL", Decimal(-10)), Leg("equity:trading", "AAPL", Decimal(10)),
+            Leg("assets:holding", "PEAR", Decimal(10)), Leg("equity:trading", "PEAR", Decimal(-10)))  # fmt: skip
+    account.book(Booking("symbol_change", "AAPL is PEAR now", legs))
+    account.book(book_fill("sell", "PEAR", Decimal(4), Decimal(55), ZERO, "USD"))
+    account.held.pop("AAPL")
+    prices = {"PEAR": Decimal(60)}
+    told = explain(begin, account.value(prices), start, account.worth(prices), account.entries[known:], "USD")
+    assert {one.key: one.value for one in told.steps if one.value} == {"realized": 20, "unrealized": 60}
+    assert {one.symbol: one.gain for one in told.symbols} == {"AAPL": 0, "PEAR": 80}

@@ -13,7 +13,7 @@ from starkmatter.db.database import Database
 from starkmatter.domain.ledger import book_activity, book_brought_in
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import NotFound
-from starkmatter.portfolio.income import REPLAY_HAS_NONE, income_of, symbol_in
+from starkmatter.portfolio.income import REPLAY_PAYS, income_of, symbol_in
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.lots.service import open_lots, realized_gains
 from starkmatter.portfolio.opening import open_account
@@ -82,14 +82,13 @@ async def test_what_is_to_come_and_yields_are_those_of_the_shares_held(desk: Des
         await desk.b.db.run(DIVIDEND, row)
     found = await income_of(desk.b, desk.caller, held)
     assert [(one.per_share, one.value, one.estimated) for one in found.coming] == [
-        (Decimal("0.60"), 60, False),
         (Decimal("0.70"), 70, False),
         (Decimal("0.50"), 50, True),
         (Decimal("0.60"), 60, True),
     ]
-    assert found.expected_12m == 240
+    assert found.expected_12m == 180  # what went ex ten days ago was booked that day
     [symbol] = found.symbols
-    assert (symbol.symbol, symbol.cost, symbol.expected_12m) == ("AAPL", 5000, 240)
+    assert (symbol.symbol, symbol.cost, symbol.expected_12m) == ("AAPL", 5000, 180)
     assert symbol.yield_on_cost == Decimal("1.10") * 100 / 5000 == found.yield_on_cost
     assert any("pays in EUR" in note for note in found.notes)
 
@@ -102,7 +101,7 @@ async def test_shares_bought_on_the_ex_date_get_nothing(desk: Desk, held: UUID) 
 
 async def test_the_replay_says_that_it_has_none_and_strangers_see_nothing(desk: Desk) -> None:
     found = await income_of(desk.b, desk.caller, desk.account_id)
-    assert (found.received, found.coming, found.symbols, found.notes) == (0, [], [], [REPLAY_HAS_NONE])
+    assert (found.received, found.coming, found.symbols, found.notes) == (0, [], [], [REPLAY_PAYS])
     assert found.yield_on_cost is None
     assert found.on == date(2021, 3, 1)
     stranger = await desk.person()

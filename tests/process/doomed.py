@@ -8,7 +8,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,10 +18,13 @@ from psycopg import AsyncCursor
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.orders import OrderStatus
+from starkmatter.domain.quotes import VenueClock
 from starkmatter.settings import load_settings
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.paper import PaperBroker
+from starkmatter.trading.corporate import queries as acting
+from starkmatter.trading.corporate.desk import ActionDesk
 from starkmatter.trading.desk import OrderDesk
 from starkmatter.trading.house import BrokerHouse
 from starkmatter.trading.submit import submit_order
@@ -120,6 +124,11 @@ POINTS = {
     "paper: fill booked, nobody told": Point(at_statement(queries.BOOK, "after"), "paper", text="buy 1 AAPL"),
     "paper: trail not kept": Point(at_statement(queries.KEEP_WATCHES, "before"), "paper", text="buy 1 AAPL trl=9.00"),
     "paper: trail kept": Point(at_statement(queries.KEEP_WATCHES, "after"), "paper", text="buy 1 AAPL trl=9.00"),
+    # A corporate action on an account and its open orders.
+    "action: order changed, not committed": Point(at_statement(acting.CHANGE_ORDER, "after"), "action"),
+    "action: entries written, not committed": Point(at_statement(acting.PUT_POSTING, "after"), "action"),
+    "action: holding written, not committed": Point(at_statement(acting.PUT_HELD, "after"), "action"),
+    "action: booked, nobody told": Point(at_call(ActionDesk, "_settle", "after"), "action"),
     # The web process takes an order.
     "taken, not stored": Point(at_statement(queries.SUBMIT, "before"), "web"),
     "stored, not answered": Point(at_statement(queries.SUBMIT, "after"), "web"),
@@ -137,6 +146,8 @@ async def _live() -> None:
     point.put_in()
     if point.who == "paper":
         await _trade(b)
+    elif point.who == "action":
+        await ActionDesk(b, "replay").on_quotes(day_after(), {"AAPL": quote("AAPL 100.00/100.05")})
     elif point.who == "web":
         await _submit(b, point.text)
     else:
@@ -150,6 +161,13 @@ async def _trade(b: Backends) -> None:
     for minute in range(PAPER_TURNS):
         await broker.on_quotes(open_clock(11 + minute), {"AAPL": quote("AAPL 100.00/100.05")})
         await broker.drain()
+
+
+def day_after() -> VenueClock:
+    """An hour into the second session."""
+    clock = open_clock(60)
+    at = clock.venue_now + timedelta(days=1)
+    return replace(clock, venue_now=at, session_on=at.date())
 
 
 async def _submit(b: Backends, text: str) -> None:

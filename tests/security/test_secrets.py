@@ -32,6 +32,7 @@ PAGES = (
     "/portfolio/gains",
     "/portfolio/income",
     "/portfolio/reports",
+    "/portfolio/actions",
     "/orders",
     "/assistant",
     "/settings",

@@ -133,6 +133,27 @@ class AlpacaTrading:
         if tell:
             self.tell(client_id, "fill" if whole else "partial_fill", qty=qty, price=price)
 
+    def take_back(
+        self, client_id: str, qty: str, price: str, status: str, *, right: str | None = None
+    ) -> dict[str, str]:
+        """Cancel the trade of so many shares at that price, or correct its price (`right`); the event's own fields."""
+        with self._lock:
+            order = self.orders[client_id]
+            shares, before = Decimal(qty), Decimal(order["filled_qty"])
+            value, left = before * Decimal(order["filled_avg_price"] or 0) - shares * Decimal(price), before - shares
+            if right is not None:
+                value, left = value + shares * Decimal(right), before
+            order["filled_qty"], order["status"], order["updated_at"] = str(left), status, _now()
+            order["filled_avg_price"] = str(value / left) if left else None
+            sign = 1 if order["side"] == "buy" else -1
+            held, cost = self.positions.get(order["symbol"], (Decimal(0), Decimal(0)))
+            back = shares * (Decimal(price) - Decimal(right or 0))
+            self.positions[order["symbol"]] = (held - sign * (before - left), cost - sign * back)
+            if not self.positions[order["symbol"]][0]:
+                del self.positions[order["symbol"]]
+            self.cash += sign * back
+        return {"execution_id": str(uuid4()), "qty": qty, "price": right or price}
+
     def tell(self, client_id: str, event: str, *, status: str | None = None, **more: Any) -> None:
         """Send an event of the order on the stream, with the order as it is now."""
         with self._lock:

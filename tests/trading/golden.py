@@ -21,10 +21,12 @@ from redis.asyncio import Redis
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.corporate.terms import Told
 from starkmatter.domain.orders import Condition, OrderRequest, StopLoss, TakeProfit
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.domain.sessions import EXCHANGE_ZONE, Session, SessionCalendar
 from starkmatter.errors import StarkMatterError
+from starkmatter.market.actions.telling import tell_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.providers.replay import ReplayDay, ReplayHistory, build_day, load_history
 from starkmatter.market.replay_feed import prepare_market
@@ -36,11 +38,13 @@ from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.corporate.desk import ActionDesk
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, RUN_ID, Desk, make_account, make_caller, order
+from tests.domain.corporate_text import terms
 
 SCRIPT = Path(__file__).with_name("golden_script.txt")
 STARTS_ON = date(2021, 3, 1)
@@ -87,6 +91,7 @@ class Run:
         self._told_entry = 0
         self._told_fills: set[UUID] = set()
         self._told_orders: dict[UUID, str] = {}
+        self._actions: ActionDesk | None = None
 
     @classmethod
     async def begin(cls, db: Database, cache: Redis) -> "Run":
@@ -101,9 +106,14 @@ class Run:
         clock = VenueClock("replay", datetime.now(EXCHANGE_ZONE), "closed", None, None, None, run_id=RUN_ID)
         return cls(Desk(Backends(load_settings(), db, cache), broker, caller, account_id, clock), calendar, history)
 
-    async def play(self, days: Sequence[Sequence[Line]]) -> list[list[str]]:
+    def acting(self) -> "Run":
+        """The same with corporate actions: those of the replay's own history, and those that the script tells."""
+        self._actions = ActionDesk(self._desk.b, "replay")
+        return self
+
+    async def play(self, days: Sequence[Sequence[Line]], starts_on: date = STARTS_ON) -> list[list[str]]:
         """What is said of each day, in order."""
-        first = self._calendar.index_at(datetime.combine(STARTS_ON, datetime.min.time(), EXCHANGE_ZONE)) + 1
+        first = self._calendar.index_at(datetime.combine(starts_on, datetime.min.time(), EXCHANGE_ZONE)) + 1
         sessions = self._calendar.sessions[first : first + len(days)]
         return [await self._day(session, lines) for session, lines in zip(sessions, days, strict=True)]
 
@@ -143,6 +153,13 @@ class Run:
         self._quotes = day.snapshot(step, now)
         clock = self._clock_at(day.session.opens_at + timedelta(seconds=step))
         await QuoteBoard(self._desk.b.cache).publish("replay", self._quotes, clock=clock, now=now)
+        if self._actions is not None:
+            self._actions._looked_at = float("-inf")  # whatever the wall's clock says, each batch looks
+            looked = await self._actions.on_quotes(clock, self._quotes)
+            assert looked is not None
+            self._said += [f"  heard {one.words}" for one in looked.heard]
+            if looked.orders_changed:
+                self._desk.broker.forget()
         await self._desk.broker.on_quotes(clock, self._quotes)
         await self._desk.broker.drain()
 
@@ -178,6 +195,18 @@ class Run:
 
     async def _pay(self, amount: str) -> None:
         await deposit(self._desk.b, self._desk.caller, self._desk.account_id, Decimal(amount))
+
+    async def _told(self, symbol: str, on: str, *words: str) -> None:
+        """An action of the day after so many, in the words of `tests.domain.corporate_text.terms`."""
+        ex_on = self._calendar.sessions[self._calendar.index_at(self._quotes[symbol].observed_at) + int(on)].session_on
+        action_id = f"{words[0]}/{symbol}" if words[0] != "withdrawn" else words[1]
+        revision = 1 + await self._desk.b.db.value(
+            "SELECT coalesce(max(revision), 0) FROM action_told WHERE action_id = %s", (action_id,)
+        )
+        said = terms("withdrawn" if words[0] == "withdrawn" else " ".join(words))
+        async with self._desk.b.db.transaction() as connection:
+            one = Told(action_id, revision, symbol, ex_on, "USD", said, "golden")
+            await tell_actions(connection, "replay", [one], utc_now())
 
     def _id(self, name: str) -> UUID:
         return next(order_id for order_id, known in self._names.items() if known == name)

@@ -20,9 +20,10 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, open_at_broker
 from starkmatter.portfolio.opening import deposit
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.brokered import client_order_id
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, order_events
-from starkmatter.trading.reports import apply_report, client_order_id
+from starkmatter.trading.reports import apply_report
 from tests.builders import make_caller
 from tests.standins.alpaca_trading import AlpacaTrading
 from tests.trading.broker_desk import QUICK, BrokerSeat, eventually, make_seat

@@ -9,17 +9,22 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.corporate.terms import Splitting, Told
 from starkmatter.domain.orders import TERMINAL
+from starkmatter.market.actions.telling import tell_actions
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
+from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.corporate.desk import ActionDesk
 from starkmatter.trading.orders import list_fills, list_orders
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, make_desk, open_clock, order, quote
 from tests.ops.instance import environment
-from tests.process.doomed import POINTS
+from tests.process.doomed import POINTS, day_after
 from tests.process.worker import nursery, until
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.trading.broker_desk import BrokerSeat, make_seat
@@ -158,6 +163,35 @@ async def test_an_order_on_the_paper_market(
     expected = "filled" if POINTS[point].text == "buy 1 AAPL" else "working"
     assert [one.status for one in found] == [expected] * rounds
     assert len(fills) == (rounds if expected == "filled" else 0)
+    assert await check_books(database) == []
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("point", points("action"))
+async def test_a_corporate_action_on_an_account(
+    point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    desk, doom = await make_desk(database, cache), Doom(tmp_path, database_url, redis_url, {})
+    for number, text in enumerate(("buy 10 AAPL", "buy 10 AAPL @ 40.00 gtc")):
+        await submit_order(
+            desk.b, desk.caller, desk.account_id, order(text), f"key-{number:05d}", acknowledged=ALL_READ
+        )
+        await desk.broker.drain()
+    clock = day_after()
+    for number in range(rounds):
+        ratio = (2, 1) if number % 2 == 0 else (1, 2)
+        split = Splitting(*(Decimal(one) for one in ratio))
+        told = Told(f"split {number:02d}", 1, "AAPL", clock.venue_now.date(), "USD", split, "test")
+        async with database.transaction() as connection:
+            await tell_actions(connection, "replay", [told], utc_now())
+        await doom.meet(point)
+        assert await check_books(database) == []
+        await ActionDesk(desk.b, "replay").on_quotes(clock, {})
+        held = (await list_positions(desk.b, desk.caller, desk.account_id))[0].qty
+        resting = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
+        assert (held, resting.qty, resting.limit_price) == ((20, 20, 20) if number % 2 == 0 else (10, 10, 40))
+    entries = await list_entries(desk.b, desk.caller, desk.account_id, limit=500)
+    assert [one.kind for one in entries].count("split") == rounds
     assert await check_books(database) == []
 
 

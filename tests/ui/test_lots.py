@@ -71,7 +71,7 @@ async def test_the_page_of_income_is_empty_and_says_why(tab: Tab) -> None:
     await state.load()
     assert (state.ready, state.problem, state.figures["received"], state.figures["yield"]) == (True, "", "0.00", "–")
     assert (state.months, state.symbols, state.coming) == ([], [], [])
-    assert "names no dividends" in state.notes[0]
+    assert "pay their real dividends" in state.notes[0]
     assert income().render()
 
 

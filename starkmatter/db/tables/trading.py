@@ -224,6 +224,27 @@ class Fill(SQLModel, table=True):
     receipt: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
 
 
+class FillChange(SQLModel, table=True):
+    """What a broker took back of an order's fills, or corrected, by the execution that said so. Only added to.
+
+    Changes are signed; the fills stay as they were told first.
+    """
+
+    __tablename__ = "fill_change"
+    __table_args__ = (Index("fill_change_order", "order_id"),)
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    execution_id: str = Field(primary_key=True)
+    order_id: UUID = reference_column("trade_order.id")
+    qty_change: Decimal = qty_column()
+    value_change: Decimal = money_column()
+    realized_change: Decimal = money_column()
+    words: str
+    entry_id: int = Field(sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=False))
+    happened_at: datetime = instant_column()
+    booked_at: datetime = instant_column()
+
+
 class Holding(SQLModel, table=True):
     """The cached fold of an account's fills in one symbol, at average cost, fees included in the cost."""
 
@@ -294,7 +315,8 @@ class EquitySnapshot(SQLModel, table=True):
 
 class AccountClose(SQLModel, table=True):
     """An account's positions at the instant of its snapshot at a close: `worths[n]` is what `qtys[n]` shares of
-    `symbols[n]` were worth. `entry_id` is the newest ledger entry it knows, 0 for none.
+    `symbols[n]` were worth. `entry_id` is the newest ledger entry it knows, 0 for none; `later_ids` are entries of
+    corporate actions that were heard of later and count as of their day.
     """
 
     __tablename__ = "account_close"
@@ -311,3 +333,6 @@ class AccountClose(SQLModel, table=True):
     symbols: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     qtys: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
     worths: list[Decimal] = Field(sa_column=Column(ARRAY(MONEY), nullable=False))
+    later_ids: list[int] = Field(
+        default_factory=list, sa_column=Column(ARRAY(BigInteger), nullable=False, server_default="{}")
+    )

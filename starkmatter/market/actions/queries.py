@@ -109,3 +109,83 @@ SELECT ex_on, (SELECT close FROM bar
 BARS_FETCHED_AT: LiteralString = """
 SELECT fetched_at FROM bar_coverage WHERE symbol = %(symbol)s AND interval = %(interval)s
 """
+
+# --- what was told each time ------------------------------------------------------------------------------------------
+
+TELL = """
+INSERT INTO action_told (venue, action_id, revision, symbol, ex_on, currency, kind, numerator, denominator, price,
+                         cost_pct, to_symbol, provider, told_at)
+VALUES (%(venue)s, %(action_id)s, %(revision)s, %(symbol)s, %(ex_on)s, %(currency)s, %(kind)s, %(numerator)s,
+        %(denominator)s, %(price)s, %(cost_pct)s, %(to_symbol)s, %(provider)s, %(now)s)
+    ON CONFLICT DO NOTHING
+"""
+
+# What stands in the sources' table against the last that a source told: a person's word outlives the same word again.
+TELL_SPLITS = """
+INSERT INTO action_told (venue, action_id, revision, symbol, ex_on, currency, kind, numerator, denominator, provider,
+                         told_at)
+SELECT 'market', 'split/' || s.symbol || '/' || s.ex_on,
+       coalesce((SELECT max(t.revision) FROM action_told t
+                  WHERE t.venue = 'market' AND t.action_id = 'split/' || s.symbol || '/' || s.ex_on), 0) + 1,
+       s.symbol, s.ex_on, 'USD', 'split', s.numerator, s.denominator, s.provider, %(now)s
+  FROM corporate_split s
+  LEFT JOIN LATERAL (
+       SELECT t.kind, t.numerator, t.denominator FROM action_told t
+        WHERE t.venue = 'market' AND t.action_id = 'split/' || s.symbol || '/' || s.ex_on
+          AND t.provider <> ALL (%(not_a_source)s::text[])
+        ORDER BY t.revision DESC LIMIT 1) AS last ON true
+ WHERE s.symbol = %(symbol)s
+   AND (last.kind, last.numerator, last.denominator) IS DISTINCT FROM ('split', s.numerator, s.denominator)
+    ON CONFLICT DO NOTHING
+"""
+
+TELL_DIVIDENDS = """
+INSERT INTO action_told (venue, action_id, revision, symbol, ex_on, currency, kind, price, provider, told_at)
+SELECT 'market', 'dividend/' || d.symbol || '/' || d.ex_on,
+       coalesce((SELECT max(t.revision) FROM action_told t
+                  WHERE t.venue = 'market' AND t.action_id = 'dividend/' || d.symbol || '/' || d.ex_on), 0) + 1,
+       d.symbol, d.ex_on, d.currency, 'dividend', d.amount, d.provider, %(now)s
+  FROM corporate_dividend d
+  LEFT JOIN LATERAL (
+       SELECT t.kind, t.price, t.currency FROM action_told t
+        WHERE t.venue = 'market' AND t.action_id = 'dividend/' || d.symbol || '/' || d.ex_on
+          AND t.provider <> ALL (%(not_a_source)s::text[])
+        ORDER BY t.revision DESC LIMIT 1) AS last ON true
+ WHERE d.symbol = %(symbol)s
+   AND (last.kind, last.price, last.currency) IS DISTINCT FROM ('dividend', d.amount, d.currency::text)
+    ON CONFLICT DO NOTHING
+"""
+
+TELL_WITHDRAWN = """
+INSERT INTO action_told (venue, action_id, revision, symbol, ex_on, currency, provider, told_at)
+SELECT 'market', last.action_id, last.revision + 1, last.symbol, last.ex_on, last.currency, last.provider, %(now)s
+  FROM (SELECT DISTINCT ON (action_id) * FROM action_told
+         WHERE venue = 'market' AND symbol = %(symbol)s ORDER BY action_id, revision DESC) AS last
+ WHERE last.ex_on > %(today)s AND last.kind IN ('split', 'dividend')
+   AND last.provider <> ALL (%(not_a_source)s::text[])
+   AND NOT EXISTS (SELECT FROM corporate_split s
+                    WHERE last.kind = 'split' AND s.symbol = last.symbol AND s.ex_on = last.ex_on)
+   AND NOT EXISTS (SELECT FROM corporate_dividend d
+                    WHERE last.kind = 'dividend' AND d.symbol = last.symbol AND d.ex_on = last.ex_on)
+    ON CONFLICT DO NOTHING
+"""
+
+TOLD_DIVIDENDS = """
+SELECT symbol, ex_on, price AS amount, currency, NULL::date AS pay_on, provider
+  FROM (SELECT DISTINCT ON (action_id) * FROM action_told
+         WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) ORDER BY action_id, revision DESC) AS last
+ WHERE kind = 'dividend' AND ex_on <= %(today)s ORDER BY symbol, ex_on
+"""
+
+NEWEST_TELLING = "SELECT coalesce(max(id), 0) FROM action_told"
+
+# All revisions of an action come, also those that name another day: the newest of them counts.
+TOLD_OF = """
+SELECT id, action_id, revision, symbol, ex_on, currency, kind, numerator, denominator, price, cost_pct, to_symbol,
+       provider, told_at
+  FROM action_told
+ WHERE venue = %(venue)s
+   AND action_id IN (SELECT action_id FROM action_told
+                      WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND ex_on > %(after)s)
+ ORDER BY id
+"""

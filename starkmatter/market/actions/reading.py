@@ -58,12 +58,15 @@ async def load_actions(db: Database, venue: Venue, symbol: str) -> Actions:
     )
 
 
-async def load_dividends(db: Database, venue: Venue, symbols: Sequence[str]) -> dict[str, list[Dividend]]:
-    """The known dividends of several symbols, oldest first, also those announced; the replay knows none."""
-    if venue != "market" or not symbols:
+async def load_dividends(db: Database, venue: Venue, symbols: Sequence[str], today: date) -> dict[str, list[Dividend]]:
+    """The known dividends of several symbols, oldest first: on the market also those announced, on the replay those up
+    to its `today`.
+    """
+    if not symbols:
         return {}
     found: dict[str, list[Dividend]] = {}
-    for one in await db.all(Dividend, queries.DIVIDENDS_OF, {"symbols": list(symbols)}):
+    statement = queries.DIVIDENDS_OF if venue == "market" else queries.TOLD_DIVIDENDS
+    for one in await db.all(Dividend, statement, {"symbols": list(symbols), "venue": venue, "today": today}):
         found.setdefault(one.symbol, []).append(one)
     return found
 

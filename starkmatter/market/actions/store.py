@@ -18,6 +18,7 @@ from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate, 
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import Unavailable
 from starkmatter.market.actions import queries
+from starkmatter.market.actions.telling import tell_what_changed
 from starkmatter.market.failover import Failover, NoSource
 
 WAITING_MAX = 200
@@ -92,6 +93,7 @@ class ActionStore:
                 await connection.execute(queries.FORGET_DIVIDENDS, about | {"days": [one.ex_on for one in paid]})
             changed = (await connection.execute(queries.PUT_SPLITS, about | {"rows": _json(splits)})).rowcount
             changed += (await connection.execute(queries.PUT_DIVIDENDS, about | {"rows": _json(paid)})).rowcount
+            await tell_what_changed(connection, symbol, exchange_day(now), now)
             if reports is not None:
                 days = {"days": [one.reports_on for one in reports.rows], "provider": reports.adapter}
                 if reports.whole:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from starkmatter.domain.adjusting import dividends_told_by
 from starkmatter.domain.instruments import Instrument, InstrumentKind
 from starkmatter.domain.quotes import Quote
 from starkmatter.domain.replay import (
@@ -44,11 +45,15 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class SymbolHistory:
-    """One instrument and its days in order; `figures[i]` belongs to `days[i]`."""
+    """One instrument and its days in order; `figures[i]` belongs to `days[i]`.
+
+    `dividends` (ex-date, cash per share) are those that its prices fell by: none where prices are adjusted for them.
+    """
 
     instrument: Instrument
     days: tuple[date, ...]
     figures: tuple[DayFigures, ...]
+    dividends: tuple[tuple[date, Decimal], ...] = ()
 
     def on(self, day: date) -> DayFigures | None:
         """The figures of `day`; None when the source has no such day."""
@@ -112,7 +117,12 @@ def _symbol_history(described: dict[str, str], rows: list[dict[str, str]]) -> Sy
         data_ends_on=days[-1],
         tradable=kind == "equity",
     )
-    return SymbolHistory(instrument, days, tuple(figures))
+    return SymbolHistory(instrument, days, tuple(figures), _dividends(days, rows) if full else ())
+
+
+def _dividends(days: tuple[date, ...], rows: list[dict[str, str]]) -> tuple[tuple[date, Decimal], ...]:
+    closes, adjusted = ([Decimal(row[name]) for row in rows] for name in ("close", "adj_close"))
+    return tuple(dividends_told_by(days, closes, adjusted))
 
 
 def _real_figures(row: dict[str, str]) -> DayFigures:

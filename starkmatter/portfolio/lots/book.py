@@ -15,7 +15,16 @@ from starkmatter.domain.lot_book import LotBook
 from starkmatter.domain.lots import Lot, LotPick, RealizedLot
 from starkmatter.errors import NotFound
 from starkmatter.portfolio.lots import queries
-from starkmatter.portfolio.lots.events import Choices, Move, costs_of_arrivals, in_order, tell
+from starkmatter.portfolio.lots.actions import booked_actions
+from starkmatter.portfolio.lots.events import (
+    ActionOn,
+    Choices,
+    Move,
+    costs_of_arrivals,
+    in_order,
+    tell,
+    without_taken_back,
+)
 from starkmatter.portfolio.lots.records import MethodChoice
 
 KEPT_BOOKS = 16
@@ -32,19 +41,20 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far the ledger and the choices had come: how many entries, the newest one, how many choices, and how many
-    entries take others back."""
+    """How far the ledger, the choices and the actions had come: how many entries, the newest one, how many choices, and
+    how many entries take others back."""
 
     entries: int
     newest: int
     methods: int
     picks: int
     reversals: int
+    actions: int
 
     @property
-    def said(self) -> tuple[int, int, int]:
-        """What changes former folds when it changes."""
-        return self.methods, self.picks, self.reversals
+    def said(self) -> tuple[int, int, int, int]:
+        """What has to stay as it was for the fold to go on where it stands."""
+        return self.methods, self.picks, self.reversals, self.actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +88,8 @@ async def folded_lots(b: Backends, caller: Caller, account_id: UUID, *, wash_sal
     accounts, own = tuple(one.id for one in together), together[0].own
     kept = _kept((own, wash_sales, accounts))
     async with kept.lock:
-        (counts,) = await b.db.tuples(queries.POSITION, {"accounts": list(accounts)})
-        position = _Position(*counts)
+        [row] = await b.db.tuples(queries.POSITION, {"accounts": list(accounts)})
+        position = _Position(*row)
         if kept.folded is None or kept.position != position:
             await _bring_up(b, kept, accounts, position, own=own, wash_sales=wash_sales)
         assert kept.folded is not None
@@ -87,12 +97,17 @@ async def folded_lots(b: Backends, caller: Caller, account_id: UUID, *, wash_sal
 
 
 def fold(
-    moves: Sequence[Move], choices: Choices, *, own: bool = True, wash_sales: bool = True
+    moves: Sequence[Move],
+    choices: Choices,
+    *,
+    own: bool = True,
+    wash_sales: bool = True,
+    actions: Sequence[ActionOn] = (),
 ) -> tuple[LotBook, Folded]:
     """A book of these moves from the beginning."""
     book = LotBook(wash_sales=wash_sales)
-    ordered = in_order(moves)
-    notes = tell(book, ordered, choices, costs_of_arrivals(ordered))
+    ordered = in_order(without_taken_back(moves))
+    notes = tell(book, ordered, choices, costs_of_arrivals(ordered, actions), actions)
     return book, _folded(book, own, ordered, choices, notes)
 
 
@@ -130,7 +145,10 @@ async def _bring_up(
         },
     )
     # Thousands of trades take a good part of a second of arithmetic: not on the loop that serves everybody.
-    kept.book, kept.folded = await asyncio.to_thread(fold, moves, choices, own=own, wash_sales=wash_sales)
+    actions = await booked_actions(b.db, accounts)
+    kept.book, kept.folded = await asyncio.to_thread(
+        fold, moves, choices, own=own, wash_sales=wash_sales, actions=actions
+    )
     kept.position = position
 
 

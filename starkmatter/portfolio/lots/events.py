@@ -1,24 +1,38 @@
 """The ledger's entries about shares as events of a lot book, in the order of days and then of booking.
 
-A fill is a trade at what it moved in cash, fees included. Shares that came or went without one (brought in with an
-account, or adjusted to a broker's book) arrive or leave without a gain.
+A fill is a trade at what it moved in cash, fees included, and so is what a corporate action paid in cash for shares;
+what else an action did comes as an event of its own, before the trades of its day. Shares that came or went without one
+(brought in with an account, or adjusted to a broker's book) arrive or leave without a gain.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from starkmatter.domain.lot_book import LotBook
-from starkmatter.domain.lots import LotArrival, LotError, LotPick, LotTrade, LotTransfer, spread
+from starkmatter.domain.lots import (
+    LotAction,
+    LotArrival,
+    LotError,
+    LotPick,
+    LotRename,
+    LotSpinOff,
+    LotTrade,
+    LotTransfer,
+    spread,
+)
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice
 
 DEFAULT_METHOD: AccountMethod = "fifo"
 OUTSIDE = "outside"
+PAID_BY_ACTIONS = frozenset({"cash_in_lieu", "delisting"})
+TAKEN_BACK = frozenset({"bust", "correction"})
+TRADES = PAID_BY_ACTIONS | {"fill"}
 PICKS_DO_NOT_FIT = "The lots picked"
 
 
@@ -38,6 +52,7 @@ class Move:
     cash: Decimal
     worth: Decimal
     residue: Decimal | None
+    order_id: UUID | None = None
 
     @property
     def on(self) -> date:
@@ -45,7 +60,24 @@ class Move:
 
     @property
     def is_trade(self) -> bool:
-        return self.kind == "fill"
+        return self.kind in TRADES
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOn:
+    """A corporate action as it was booked, on the day from which it counts; `words` says it."""
+
+    ex_on: date
+    event: LotAction
+    words: str
+
+    @property
+    def moves_cost(self) -> set[str]:
+        """Symbols whose positions do not keep the cost of their own trades through it."""
+        match self.event.event:
+            case LotRename(one, other) | LotSpinOff(one, other):
+                return {one, other}
+        return set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +93,44 @@ class Choices:
         return said[-1] if said else DEFAULT_METHOD
 
 
+def without_taken_back(moves: Sequence[Move]) -> list[Move]:
+    """The moves as if what a broker took back had never filled, and what it corrected had filled rightly at first.
+
+    The newest fills of the order go first; cash goes with them, so that what stands costs what it did. A correction of
+    the price alone moves no shares.
+    """
+    kept = dict(enumerate(one for one in moves if one.kind not in TAKEN_BACK))
+    for change in (one for one in moves if one.kind in TAKEN_BACK):
+        fills = [at for at, one in kept.items() if one.kind == "fill" and one.order_id == change.order_id]
+        gone, cash = abs(change.signed_qty) if change.kind == "bust" else ZERO, change.cash
+        for at in reversed(fills):
+            fill = kept[at]
+            left = abs(fill.signed_qty) - gone
+            if left > 0:
+                signed = left if fill.signed_qty > 0 else -left
+                kept[at] = replace(fill, signed_qty=signed, cash=fill.cash + cash)
+                break
+            gone, cash = -left, cash + fill.cash
+            del kept[at]
+    return list(kept.values())
+
+
 def in_order(moves: Iterable[Move]) -> list[Move]:
-    """By the exchange's day, then as booked: a fill that a broker tells of late counts on its own day."""
-    return sorted(moves, key=lambda one: (one.on, one.id))
+    """By the exchange's day, then as booked: a fill that a broker tells of late counts on its own day.
+
+    What an action paid for shares comes before the trades of its day.
+    """
+    return sorted(moves, key=lambda one: (one.on, one.kind not in PAID_BY_ACTIONS, one.id))
 
 
-def costs_of_arrivals(moves: Sequence[Move]) -> dict[tuple[int, str], Decimal]:
+def costs_of_arrivals(moves: Sequence[Move], actions: Sequence[ActionOn] = ()) -> dict[tuple[int, str], Decimal]:
     """What shares that came without a trade had cost, by entry and symbol.
 
     Cost is never made nor lost: what a position costs now, less what it realized, plus the cash of all its fills, is
     what came with such shares; several arrivals share it by quantity. Where shares also left without a trade that sum
-    says nothing any more: then they cost what they were booked at.
+    says nothing any more: then they cost what they were booked at; so do those whose cost an action moved.
     """
+    moved_cost = {symbol for one in actions for symbol in one.moves_cost}
     cash: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
     held: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
     others: dict[tuple[UUID, str], list[Move]] = defaultdict(list)
@@ -89,7 +147,7 @@ def costs_of_arrivals(moves: Sequence[Move]) -> dict[tuple[int, str], Decimal]:
     found: dict[tuple[int, str], Decimal] = {}
     for key, moved in others.items():
         residue = moved[-1].residue
-        if residue is None or key in left:
+        if residue is None or key in left or key[1] in moved_cost:
             found |= {(one.id, one.symbol): one.worth for one in moved}
             continue
         parts = spread(residue + cash[key], [abs(one.signed_qty) for one in moved])
@@ -97,15 +155,36 @@ def costs_of_arrivals(moves: Sequence[Move]) -> dict[tuple[int, str], Decimal]:
     return found
 
 
-def tell(book: LotBook, moves: Sequence[Move], choices: Choices, costs: Mapping[tuple[int, str], Decimal]) -> list[str]:
-    """Apply the moves to the book; what could not be done as it was said, or is not known, in sentences."""
+def tell(
+    book: LotBook,
+    moves: Sequence[Move],
+    choices: Choices,
+    costs: Mapping[tuple[int, str], Decimal],
+    actions: Sequence[ActionOn] = (),
+) -> list[str]:
+    """Apply the moves, and the actions in the order of their days, to the book.
+
+    What could not be done as it was said, or is not known, in sentences.
+    """
     notes: list[str] = []
+    waiting = deque(actions)
     for move in moves:
+        while waiting and waiting[0].ex_on <= move.on:
+            _act(book, waiting.popleft(), notes)
         if move.is_trade:
             _trade(book, move, choices, notes)
         else:
             _arrive_or_leave(book, move, costs.get((move.id, move.symbol), move.worth), notes)
+    while waiting:
+        _act(book, waiting.popleft(), notes)
     return notes
+
+
+def _act(book: LotBook, action: ActionOn, notes: list[str]) -> None:
+    try:
+        book.apply(action.event)
+    except LotError as error:
+        notes.append(f"{action.words} could not be told of the lots: {error}")
 
 
 def trade_of(move: Move, choices: Choices) -> LotTrade:

@@ -17,7 +17,9 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
        (SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_method WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s)),
-       (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL)
+       (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL),
+       (SELECT coalesce(sum(told_id), 0) + coalesce(sum(acted_on - '2000-01-01'::date), 0)
+          FROM action_mark WHERE account_id = ANY (%(accounts)s))
 """
 
 # What moved shares and stands (it is not taken back), in the order of its booking: `cash` with fees,
@@ -25,20 +27,45 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
 # booked at, `residue` what such shares cost by what is held and realized now (see `events.costs_of_arrivals`).
 MOVES = """
 SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
-       coalesce(money.cash, 0) AS cash, coalesce(money.worth, 0) AS worth,
-       h.cost_basis - h.realized_pl AS residue
+       coalesce(money.cash, 0) AS cash, coalesce(money.cost, money.worth, 0) AS worth,
+       h.cost_basis - h.realized_pl AS residue, e.order_id
   FROM ledger_entry e
   JOIN account a ON a.id = e.account_id
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
  CROSS JOIN LATERAL (
        SELECT sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash') AS cash,
+              sum(leg.amount) FILTER (WHERE leg.account = 'memo:opening cost') AS cost,
               sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency) AS worth
          FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)) AS money
   LEFT JOIN holding h ON e.kind <> 'fill' AND h.account_id = e.account_id AND h.symbol = held.commodity
  WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
-   AND held.account = 'assets:holding' AND held.amount <> 0
+   AND (held.account = 'assets:holding' OR (e.kind = 'correction' AND held.account = 'assets:cash'))
+   AND held.amount <> 0
+   AND e.kind NOT IN ('split', 'stock_dividend', 'symbol_change', 'spin_off')
+   AND NOT (e.kind IN ('cash_in_lieu', 'delisting') AND EXISTS (
+            SELECT FROM action_posting p
+             WHERE p.account_id = e.account_id AND e.id = ANY (p.entry_ids)
+               AND (p.undoing OR EXISTS (
+                    SELECT FROM action_posting u
+                     WHERE u.account_id = p.account_id AND u.action_id = p.action_id AND u.revision = p.revision
+                       AND u.turn = p.turn AND u.undoing))))
    AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
  ORDER BY e.id
+"""
+
+# What was told of shares that these accounts hold or held, as far as each account has been held against it.
+ACTIONS = """
+SELECT DISTINCT ON (m.account_id, t.action_id) m.account_id, a.broker,
+       (a.opened_venue_at AT TIME ZONE %(zone)s)::date AS opened_on, m.acted_on,
+       t.id, t.action_id, t.revision, t.symbol, t.ex_on, t.currency, t.kind, t.numerator, t.denominator, t.price,
+       t.cost_pct, t.to_symbol, t.provider, t.told_at
+  FROM action_mark m
+  JOIN account a ON a.id = m.account_id
+  JOIN action_told t ON t.venue = a.venue AND t.id <= m.told_id
+ WHERE m.account_id = ANY (%(accounts)s) AND (t.kind IS NULL OR t.kind <> 'dividend')
+   AND t.action_id IN (SELECT action_id FROM action_told WHERE venue = a.venue AND symbol IN (
+                           SELECT h.symbol FROM holding h WHERE h.account_id = ANY (%(accounts)s)))
+ ORDER BY m.account_id, t.action_id, t.revision DESC
 """
 
 ENTRIES_AFTER = """

@@ -7,6 +7,7 @@ the account's stream. The SDK is imported on first use and only where orders are
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -47,6 +48,7 @@ SDK = ("alpaca.trading.client", "alpaca.trading.stream", "alpaca.trading.request
 KIND = "alpaca"
 VENDOR = "Alpaca"
 REST_URL = "https://paper-api.alpaca.markets"
+TAKING_BACK = frozenset({"trade_bust", "trade_correct"})
 STREAM_URL = "wss://paper-api.alpaca.markets/stream"
 PER_MIN = 150.0
 CONNECT_SECS, READ_SECS = 3.0, 10.0
@@ -368,7 +370,10 @@ def _update(message: Mapping[str, Any]) -> BrokerOrder:
     """One event of the account's stream: its order, as of the event."""
     data = _object(message.get("data"))
     happened = data.get("timestamp") or data.get("at")
-    return _order(_object(data.get("order")), happened if isinstance(happened, str) else None)
+    order = _order(_object(data.get("order")), happened if isinstance(happened, str) else None)
+    if data.get("event") in TAKING_BACK:
+        return replace(order, takes_back=_text(data, "execution_id"))
+    return order
 
 
 def _order(fields: Mapping[str, Any], happened: str | None = None) -> BrokerOrder:

@@ -81,6 +81,10 @@ class PaperBroker:
             self._market.learn({}, (await load_calendar(self._db, EXCHANGE)).sessions)
             await self._read_book()
 
+    def forget(self) -> None:
+        """Somebody else changed orders: the book is read anew before it is used again."""
+        self._in_doubt = True
+
     async def _read_book(self) -> None:
         found = await self._db.all(Work, queries.RESTING_WORK, (self._venue,))
         self._book.clear()

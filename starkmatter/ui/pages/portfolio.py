@@ -30,6 +30,7 @@ PAGES = [
     ("Income", "/portfolio/income"),
     ("Import", "/portfolio/import"),
     ("Reports", "/portfolio/reports"),
+    ("Actions", "/portfolio/actions"),
 ]
 
 

@@ -25,6 +25,7 @@ PAGES = (
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
     ("/portfolio/lots", "Lots", "Open tax lots, cost, terms"),
     ("/portfolio/gains", "Realized gains", "A year's sales, wash sales, Form 8949"),
+    ("/portfolio/actions", "Corporate actions", "Splits, dividends and new names, before and after"),
     ("/portfolio/income", "Income", "Dividends, interest, what is to come"),
     ("/portfolio/reports", "Reports", "PDF, HTML, by mail, by link"),
     ("/orders", "Orders", "Orders, fills and receipts"),

@@ -25,6 +25,7 @@ def receipt_lines(fill: FillView) -> list[Row]:
     receipt = fill.receipt
     lines = _broker_lines(receipt) if receipt["rule"] == "broker" else _paper_lines(receipt)
     lines.append(("Value", show.money(fill.qty * fill.price)))
+    lines += [("Since then", words) for words in receipt.get("taken_back", ())]
     return [{"name": name, "value": value} for name, value in lines]
 
 
