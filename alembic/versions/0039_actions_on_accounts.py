@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0039_actions_on_accounts"
-down_revision = "0036_account_close"
+down_revision = "0037_imports"
 branch_labels = None
 depends_on = None
 

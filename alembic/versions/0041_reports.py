@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0041_reports"
-down_revision = "0036_account_close"
+down_revision = "0040_fill_changes"
 branch_labels = None
 depends_on = None
 
