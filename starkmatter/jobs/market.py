@@ -76,7 +76,7 @@ async def corporate_actions(b: Backends) -> str:
     before = utc_now() - ASKED_LATELY
     told = changed = failed = 0
     for _ in range(ACTIONS_ROUNDS):
-        asked = {"held": used.symbols, "before": before, "limit": ACTIONS_AT_ONCE}
+        asked = {"held": [*used.symbols, *used.tracked], "before": before, "limit": ACTIONS_AT_ONCE}
         symbols = [symbol for (symbol,) in await b.db.tuples(action_queries.DUE_SYMBOLS, asked)]
         if not symbols:
             break

@@ -165,7 +165,8 @@ class MarketVenue(VenueAtWork):
     async def _in_play(self) -> InPlay:
         found = await in_play(self._b.db, self._venue)
         watched = await self._b.db.tuples(alert_queries.WATCHED_SYMBOLS, (self._venue,))
-        return InPlay([*found.symbols, *(symbol for (symbol,) in watched)], accounts=found.accounts)
+        symbols = [*found.symbols, *(symbol for (symbol,) in watched)]
+        return InPlay(symbols, accounts=found.accounts, tracked=found.tracked)
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         if not self._started:

@@ -189,7 +189,7 @@ class MarketFeed:
         anybody = False
         with suppress(RedisError, OSError):
             looked_at, anybody = await read_wanted(self._cache, clock.utc_now())
-        wanted = list(dict.fromkeys([*self._play.symbols, *looked_at]))[:MAX_WANTED]
+        wanted = list(dict.fromkeys([*self._play.symbols, *looked_at, *self._play.tracked]))[:MAX_WANTED]
         if set(wanted) - set(self._wanted):
             self._wake.set()
         self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts

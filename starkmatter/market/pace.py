@@ -9,10 +9,14 @@ from starkmatter.market.streaming import StreamPace
 
 @dataclass(frozen=True, slots=True)
 class InPlay:
-    """What accounts of the venue hold or have ordered, and whether there are any."""
+    """What accounts of the venue hold or have ordered, and whether there are any.
+
+    `tracked` is held elsewhere and only valued here: it comes after what somebody looks at.
+    """
 
     symbols: list[str]
     accounts: bool
+    tracked: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

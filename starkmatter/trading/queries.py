@@ -135,13 +135,21 @@ FREE_CASH = "SELECT cash - reserved FROM account WHERE id = %s"
 IN_PLAY = """
 SELECT DISTINCT used.symbol FROM account a
   LEFT JOIN LATERAL (
-       SELECT h.symbol FROM holding h WHERE h.account_id = a.id AND h.signed_qty <> 0
+       SELECT h.symbol FROM holding h WHERE h.account_id = a.id AND h.signed_qty <> 0 AND a.broker <> 'tracked'
        UNION
        SELECT unnest(ARRAY[o.symbol, o.cond_symbol]) FROM trade_order o
         WHERE o.account_id = a.id
           AND o.status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
   ) AS used ON true
  WHERE a.venue = %s AND a.closed_at IS NULL
+"""
+
+# What is held elsewhere, as far as the venue knows it, the dearest first: files name what they like.
+TRACKED_IN_PLAY = """
+SELECT h.symbol FROM holding h JOIN account a ON a.id = h.account_id
+ WHERE a.venue = %s AND a.broker = 'tracked' AND a.closed_at IS NULL AND h.signed_qty <> 0
+   AND EXISTS (SELECT FROM instrument i WHERE i.venue = a.venue AND i.symbol = h.symbol)
+ GROUP BY h.symbol ORDER BY max(abs(h.cost_basis)) DESC LIMIT 500
 """
 
 # --- real brokers -----------------------------------------------------------------------------------------------------

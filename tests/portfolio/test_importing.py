@@ -13,9 +13,11 @@ import pytest
 from psycopg.errors import RestrictViolation
 from redis.asyncio import Redis
 
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.money import to_cents
 from starkmatter.errors import Conflict, InvalidInput, NotFound
+from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.exporting import json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.importing.manual import add_entry
@@ -32,8 +34,10 @@ from starkmatter.portfolio.importing.work import forget_old_imports, work_once
 from starkmatter.portfolio.lots.service import open_lots, realized_gains
 from starkmatter.portfolio.opening import deposit
 from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.in_play import in_play
 from starkmatter.trading.submit import submit_order
-from tests.builders import ALL_READ, make_account, make_desk, make_market, order, quote
+from tests.builders import ALL_READ, make_account, make_desk, make_market, open_clock, order, quote
 from tests.portfolio.importing import SAMPLES, Importer, make_importer, put_closes, put_sessions, table
 from tests.portfolio.test_importers import WHOLE
 
@@ -296,6 +300,29 @@ async def test_nothing_is_traded_on_a_tracked_account_by_ticket_or_by_sql(import
         )
     with pytest.raises(Conflict, match="held elsewhere"):
         await deposit(importer.b, importer.caller, importer.account_id, Decimal(5))
+
+
+async def test_what_is_held_elsewhere_asks_for_prices_after_all_else_and_only_of_what_is_known(
+    importer: Importer,
+) -> None:
+    await put_closes(importer.b.db, "KO", date(2024, 1, 2), "60")
+    await importer.book(table("2024-01-03,buy,KO,10,60.00,-600.00,,,", "2024-01-03,buy,NO.SUCH,10,60.00,-600.00,,,"))
+    found = await in_play(importer.b.db, "market")
+    assert (found.symbols, found.accounts, found.tracked) == ([], True, ["KO"])
+
+
+async def test_books_in_another_currency_show_shares_at_cost_and_say_so(database: Database, cache: Redis) -> None:
+    importer = await make_importer(database, cache, currency="EUR")
+    await put_closes(database, "KO", date(2024, 1, 2), "60")
+    await QuoteBoard(cache).publish("market", {"KO": quote("KO 99.00/99.10")}, clock=open_clock(), now=utc_now())
+    content = table("2024-01-03,buy,KO,10,50.00,-500.00,,,").replace(b"USD", b"EUR")
+    await importer.book(content)
+    [position] = await list_positions(importer.b, importer.caller, importer.account_id)
+    assert (position.last, position.market_value, position.priced) == (None, 500, False)
+    in_dollars = await make_importer(database, cache)
+    await in_dollars.book(table("2024-01-03,buy,KO,10,50.00,-500.00,,,"))
+    [position] = await list_positions(in_dollars.b, in_dollars.caller, in_dollars.account_id)
+    assert (position.last, position.market_value, position.priced) == (99, 990, True)
 
 
 async def test_entries_typed_in_are_booked_like_lines_of_a_file(importer: Importer) -> None:

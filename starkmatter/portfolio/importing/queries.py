@@ -313,6 +313,8 @@ UPDATE tracked_account SET valued_at = %(now)s, unpriced = %(unpriced)s,
  WHERE account_id = %(account)s
 """
 
+NOT_VALUED = "UPDATE tracked_account SET stale_since = NULL, unpriced = %(words)s WHERE account_id = %(account)s"
+
 LAST_ENTRY = "SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = %s"
 
 UNPRICED = "SELECT unpriced, stale_since IS NOT NULL FROM tracked_account WHERE account_id = %s"

@@ -37,6 +37,8 @@ RUNNING = {
 }  # fmt: skip
 BROKEN = "It could not be finished: the log of the worker says why. Nothing of it was kept."
 
+NOT_TOLD = "Values of former days could not be told: the log of the worker says why."
+
 Confirm = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger("imports")
@@ -66,8 +68,14 @@ async def work_once(b: Backends, confirm: Confirm) -> bool:
     if stale is None:
         return False
     await confirm()
-    points = await tell_values(b, stale)
-    log.info("values told", account=str(stale.account_id), points=points)
+    try:
+        points = await tell_values(b, stale)
+        log.info("values told", account=str(stale.account_id), points=points)
+    except StarkMatterError:
+        raise
+    except Exception as error:  # noqa: BLE001 - figures that no column takes must not end the worker
+        log.error("values not told", account=str(stale.account_id), error=f"{type(error).__name__}: {error}"[:200])
+        await b.db.run(queries.NOT_VALUED, {"account": stale.account_id, "words": [NOT_TOLD]})
     return True
 
 
