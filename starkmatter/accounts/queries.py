@@ -227,6 +227,8 @@ UPDATE passphrase_reset SET used_at = %(now)s
 
 DROP_RESET_LINKS = "DELETE FROM passphrase_reset WHERE user_id = %s AND used_at IS NULL"
 
+END_REPORT_LINKS = "UPDATE report_link SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL"
+
 FORGET_RESET_LINKS = "DELETE FROM passphrase_reset WHERE expires_at < %s"
 
 # --- people and invitations ------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ async def make_link(b: Backends, caller: Caller, user_id: UUID) -> tuple[str, st
 
 
 async def reset_passphrase(b: Backends, token: str, new: str, *, ip: str) -> None:
-    """Set a new passphrase with a link's token; every session and API token of the person ends.
+    """Set a new passphrase with a link's token; every session, API token and link to a report of the person ends.
 
     NotAllowed when the link is unknown, used or too old.
     """
@@ -100,6 +100,7 @@ async def reset_passphrase(b: Backends, token: str, new: str, *, ip: str) -> Non
         await connection.execute(queries.SET_PASSPHRASE, (hashed, person.id))
         await connection.execute(queries.DROP_RESET_LINKS, (person.id,))
         await connection.execute(REVOKE_ALL_TOKENS_OF, (utc_now(), person.id))
+        await connection.execute(queries.END_REPORT_LINKS, (utc_now(), person.id))
         ended = await (await connection.execute(queries.REVOKE_ALL_OF, (utc_now(), person.id))).fetchall()
         who = Actor("visitor", ip, person.id, person.display_name)
         await note(connection, who, "passphrase.reset", ("person", person.id))

@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from starkmatter.accounts.programs.wording import new_text
+from starkmatter.accounts.reset import make_link as make_reset_link
+from starkmatter.accounts.reset import reset_passphrase
 from starkmatter.api import rates
 from starkmatter.domain.periods import parse_period
 from starkmatter.portfolio.reporting.building import make_report
@@ -208,6 +210,20 @@ async def test_names_are_text_behind_a_link_as_well(api: Api, anonymous: httpx.A
     text = (await anonymous.get(path_of(await link(api)))).text
     assert "<script" not in text
     assert "onerror=a>" not in text
+
+
+async def test_a_passphrase_set_anew_by_a_link_ends_the_links_to_reports(
+    api: Api, anonymous: httpx.AsyncClient
+) -> None:
+    """Whoever had the account meanwhile may have made some."""
+    told, owner = await link(api), api.desk.caller
+    assert (await anonymous.get(path_of(told))).status_code == 200
+    admin = await api.desk.person("owner")
+    await api.desk.b.db.run("UPDATE app_user SET role = 'trader' WHERE id = %s", (owner.user_id,))
+    _, reset = await make_reset_link(api.desk.b, admin.caller, owner.user_id)
+    token = reset.partition("token=")[2]
+    await reset_passphrase(api.desk.b, token, "seven quiet engines under glass", ip="192.0.2.7")
+    assert (await anonymous.get(path_of(told))).status_code == 404
 
 
 async def test_links_are_counted_judged_and_forgotten(api: Api) -> None:

@@ -139,9 +139,10 @@ async def open_link(b: Backends, text: str, *, ip: str) -> tuple[Caller, Wish]:
     if owned != len(opened.account_ids):
         raise NotFound(GONE)
     await b.db.run(queries.USE_LINK, {"id": opened.id, "now": now, "ip": ip[:64]})
-    visitor = Actor("visitor", ip, opened.user_id, opened.display_name)
-    once_a_day = f"report_link/{opened.id}/{now:%Y-%m-%d}"
-    await note(b, visitor, "report.link_opened", ("report_link", opened.id), source=once_a_day)
+    if opened.last_used_at is None or opened.last_used_at.date() != now.date():
+        visitor = Actor("visitor", ip, opened.user_id, opened.display_name)
+        once_a_day = f"report_link/{opened.id}/{now:%Y-%m-%d}"
+        await note(b, visitor, "report.link_opened", ("report_link", opened.id), source=once_a_day)
     caller = Caller(
         opened.user_id, opened.id, opened.role, opened.email, opened.display_name,
         scopes=frozenset({"read"}), ip=ip, admin_here=False, via="visitor",

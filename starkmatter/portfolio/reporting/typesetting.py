@@ -7,6 +7,7 @@ and the fonts it is told, and has a limit of memory and of processor time.
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import typst
@@ -18,8 +19,9 @@ NICE = 5
 
 def main(template: str, fonts: str) -> None:
     """Read, typeset, write. Whatever goes wrong is a message on standard error and an exit code."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECS, CPU_SECS))
+    for limit, value in ((resource.RLIMIT_CPU, CPU_SECS), (resource.RLIMIT_AS, MEMORY_BYTES)):
+        with suppress(ValueError, OSError):  # a system that has no such limit
+            resource.setrlimit(limit, (value, value))
     os.nice(NICE)
     data = sys.stdin.buffer.read().decode()
     # The time-stamp is always the same one: the same document is the same file.
