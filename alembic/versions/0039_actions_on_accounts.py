@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="action_told_id"),
     )
     op.create_index("action_told_symbol", "action_told", ["venue", "symbol", "ex_on"])
+    op.create_index("action_told_split", "action_told", ["venue", "ex_on"], postgresql_where=sa.text("kind = 'split'"))
     op.create_table(
         "action_posting",
         sa.Column("account_id", sa.Uuid(), nullable=False),
