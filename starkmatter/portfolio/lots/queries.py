@@ -59,6 +59,8 @@ SELECT DISTINCT ON (m.account_id, t.action_id) m.account_id, a.broker,
   JOIN account a ON a.id = m.account_id
   JOIN action_told t ON t.venue = a.venue AND t.id <= m.told_id
  WHERE m.account_id = ANY (%(accounts)s) AND (t.kind IS NULL OR t.kind <> 'dividend')
+   AND NOT EXISTS (SELECT FROM action_waived w WHERE w.account_id = m.account_id AND w.action_id = t.action_id
+                      AND w.revision = t.revision)
    AND t.action_id IN (SELECT action_id FROM action_told WHERE venue = a.venue AND symbol IN (
                            SELECT h.symbol FROM holding h WHERE h.account_id = ANY (%(accounts)s)))
  ORDER BY m.account_id, t.action_id, t.revision DESC
