@@ -101,6 +101,10 @@ def upgrade() -> None:
         "account_close",
         sa.Column("later_ids", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
     )
+    op.add_column(
+        "alert",
+        sa.Column("adjusted", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
+    )
     for table in APPEND_ONLY:
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
@@ -127,6 +131,7 @@ def downgrade() -> None:
         "DO $$ BEGIN IF EXISTS (SELECT FROM action_posting) OR EXISTS (SELECT FROM action_order) THEN "
         "RAISE EXCEPTION 'actions were booked on accounts, which the former version cannot read'; END IF; END $$"
     )
+    op.drop_column("alert", "adjusted")
     op.drop_column("account_close", "later_ids")
     for table in ("action_waived", "action_mark", "action_order", "action_posting", "action_told"):
         op.drop_table(table)
