@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="action_told_id"),
     )
     op.create_index("action_told_symbol", "action_told", ["venue", "symbol", "ex_on"])
+    op.create_index("action_told_split", "action_told", ["venue", "ex_on"], postgresql_where=sa.text("kind = 'split'"))
     op.create_table(
         "action_posting",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -100,6 +101,10 @@ def upgrade() -> None:
         "account_close",
         sa.Column("later_ids", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
     )
+    op.add_column(
+        "alert",
+        sa.Column("adjusted", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
+    )
     for table in APPEND_ONLY:
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
@@ -126,6 +131,7 @@ def downgrade() -> None:
         "DO $$ BEGIN IF EXISTS (SELECT FROM action_posting) OR EXISTS (SELECT FROM action_order) THEN "
         "RAISE EXCEPTION 'actions were booked on accounts, which the former version cannot read'; END IF; END $$"
     )
+    op.drop_column("alert", "adjusted")
     op.drop_column("account_close", "later_ids")
     for table in ("action_waived", "action_mark", "action_order", "action_posting", "action_told"):
         op.drop_table(table)

@@ -45,6 +45,29 @@ INSERT INTO alert_event (alert_id, user_id, venue, symbol, words, note, price, v
 SELECT id, user_id, venue, symbol, %(words)s, note, %(price)s, %(venue_at)s, %(now)s FROM fired RETURNING id
 """
 
+# A price that somebody waits for is in shares of the day it was said: a split since moves it, a corrected one moves it
+# again. One action at a time; what was done stands in the row, so that doing it twice moves nothing.
+FOLLOW_SPLITS = """
+UPDATE alert SET threshold = greatest(round(threshold / due.was * due.factor, 6), 0.000001), updated_at = %(now)s,
+       adjusted = adjusted || jsonb_build_object(due.action_id, due.factor::text)
+  FROM (SELECT DISTINCT ON (a.id) a.id, t.action_id, t.factor, coalesce((a.adjusted ->> t.action_id)::numeric, 1) AS was
+          FROM alert a
+          JOIN (SELECT action_id, symbol, ex_on,
+                       CASE WHEN ex_on > %(today)s THEN 1
+                            WHEN kind = 'split' THEN round(denominator / numerator, 12)
+                            WHEN kind = 'stock_dividend' THEN round(denominator / (denominator + numerator), 12)
+                            ELSE 1 END AS factor
+                  FROM (SELECT DISTINCT ON (action_id) * FROM action_told
+                         WHERE venue = %(venue)s AND symbol IN (SELECT symbol FROM alert WHERE venue = %(venue)s)
+                         ORDER BY action_id, revision DESC) AS newest) AS t
+            ON t.symbol = a.symbol
+         WHERE a.venue = %(venue)s AND a.kind IN ('price_above', 'price_below')
+           AND t.ex_on > (a.created_at AT TIME ZONE %(zone)s)::date
+           AND t.factor <> coalesce((a.adjusted ->> t.action_id)::numeric, 1)
+         ORDER BY a.id, t.ex_on, t.action_id) AS due
+ WHERE alert.id = due.id
+"""
+
 REARM = "UPDATE alert SET armed = true WHERE id = %s AND active AND NOT armed"
 
 EVENTS = """

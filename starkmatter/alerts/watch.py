@@ -7,7 +7,7 @@ in that moment is judged when the rule is learned, by the newest price of its sy
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import orjson
@@ -21,8 +21,9 @@ from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.domain.alerts import judge, measured, rule_words
 from starkmatter.domain.money import money_text
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
-from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.errors import Unavailable
+from starkmatter.market.actions.telling import newest_telling
 
 CHANNEL = "alerts:{user_id}"
 LOOK_SECS = 1.0
@@ -41,6 +42,7 @@ class AlertWatch:
         self._run_id: int | None = None
         self._version: object = None
         self._looked_at = float("-inf")
+        self._split_at: tuple[date, int] | None = None
 
     async def on_quotes(self, clock: VenueClock, quotes: Mapping[str, Quote]) -> None:
         """Judge the alerts of these symbols. Never raises for a server that is away: the next batch tries again."""
@@ -49,7 +51,7 @@ class AlertWatch:
             self._newest.clear()
         self._newest.update(quotes)
         try:
-            learned = await self._follow_changes()
+            learned = await self._follow_changes(exchange_day(clock.venue_now))
             for symbol, quote in {**quotes, **{one: self._newest[one] for one in learned}}.items():
                 for alert in tuple(self._alerts.get(symbol, {}).values()):
                     await self._judge(alert, quote, clock.venue_now)
@@ -57,10 +59,15 @@ class AlertWatch:
             self._version = None  # what was not judged now is judged when the rules can be read again
             log.debug("alerts wait", venue=self._venue, why="the database does not answer")
 
-    async def _follow_changes(self) -> set[str]:
-        """Read the rules again where any changed: the symbols to be judged anew, of those whose price is known."""
-        if monotonic_secs() - self._looked_at < LOOK_SECS:
+    async def _follow_changes(self, today: date) -> set[str]:
+        """Read the rules again where any changed: the symbols to be judged anew, of those whose price is known.
+
+        Prices that are waited for follow the splits of the day before anything of it is judged.
+        """
+        soon = monotonic_secs() - self._looked_at < LOOK_SECS
+        if soon and self._split_at is not None and self._split_at[0] == today:
             return set()
+        await self._follow_splits(today)
         learned: set[str] = set()
         (version,) = await self._b.db.tuples(queries.VERSION, (self._venue,))
         if version != self._version:
@@ -71,6 +78,16 @@ class AlertWatch:
             learned = found.keys() & self._newest.keys()
         self._looked_at = monotonic_secs()
         return learned
+
+    async def _follow_splits(self, today: date) -> None:
+        """The replay has none: its prices are in shares of today."""
+        done = (today, await newest_telling(self._b.db) if self._venue == "market" else 0)
+        if done == self._split_at:
+            return
+        asked = {"venue": self._venue, "today": today, "zone": EXCHANGE_ZONE.key, "now": utc_now()}
+        while self._venue == "market" and await self._b.db.run(queries.FOLLOW_SPLITS, asked):
+            self._version = None
+        self._split_at = done
 
     async def _judge(self, alert: WatchedAlert, quote: Quote, venue_at: datetime) -> None:
         verdict = judge(alert.rule, quote, armed=alert.armed)

@@ -50,14 +50,15 @@ class VenueAtWork:
 
     async def _on_batch(self, clock: VenueClock, quotes: dict[str, Quote]) -> None:
         await self._leadership.confirm()
-        # Shares are those of the day before anything of it is charged, traded or valued.
+        # Nights are charged by what was held through them; then shares are those of the day, before anything of it is
+        # called in, traded or valued.
+        await self._lending.charge(clock)
         looked = await self._actions.on_quotes(clock, quotes)
         if looked is None:
             return
         if looked.orders_changed:
             self._broker.forget()
         await tell_owners(self._b, looked.heard)
-        # Nights are charged before anything of the next session is traded or valued.
         await tell_owners(self._b, await self._lending.on_quotes(clock, quotes))
         await self._broker.on_quotes(clock, quotes)
         await self._recorder.on_quotes(clock, quotes)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -34,8 +35,11 @@ from starkmatter.alerts.watch import AlertWatch
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.corporate.terms import Splitting, Told
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.jobs.summary import post_summaries
+from starkmatter.market.actions.telling import tell_actions
 from starkmatter.market.listing import add_instruments, described
 from starkmatter.settings import load_settings
 from tests.builders import Desk, make_caller, make_desk, open_clock, order, quote
@@ -305,3 +309,39 @@ async def test_an_alert_on_a_pair_keeps_every_decimal_of_its_level(desk: Desk) -
     assert changed.threshold == Decimal("1.083455")
     with pytest.raises(InvalidInput, match="six decimals at most"):
         await make_alert(desk.b, desk.caller, symbol="SHIB-USD", **rule | {"threshold": Decimal("0.00000812")})
+
+
+async def test_a_price_that_is_waited_for_follows_splits_and_their_corrections(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starkmatter.alerts.watch.LOOK_SECS", 0.0)
+    watch, clock = AlertWatch(desk.b, "market"), replace(open_clock(), venue="market", run_id=None)
+    rule = {"venue": "market", "symbol": "AAPL", "by_mail": False}
+    for kind, level in (("price_above", "110"), ("price_below", "70"), ("day_up_pct", "5")):
+        await make_alert(desk.b, desk.caller, kind=kind, threshold=Decimal(level), **rule)
+    today = exchange_day(utc_now())
+    ex_on = today + timedelta(days=3)
+
+    async def tell(revision: int, terms: Splitting | None) -> None:
+        async with desk.b.db.transaction() as connection:
+            one = Told("split", revision, "AAPL", ex_on, "USD", terms, "test")
+            await tell_actions(connection, "market", [one], utc_now())
+
+    async def levels(days: int, price: str) -> dict[str, Decimal]:
+        now = replace(clock, venue_now=utc_now() + timedelta(days=days))
+        for _ in range(2):
+            await watch.on_quotes(now, {"AAPL": quote(f"AAPL {price}")})
+        return {one.kind: one.threshold for one in await list_alerts(desk.b, desk.caller)}
+
+    await tell(1, Splitting(Decimal(4), Decimal(1)))
+    assert await levels(0, "100.00/100.05") == {"price_above": 110, "price_below": 70, "day_up_pct": 5}
+    assert await levels(3, "25.00/25.05") == {
+        "price_above": Decimal("27.5"),
+        "price_below": Decimal("17.5"),
+        "day_up_pct": 5,
+    }
+    assert await list_alert_events(desk.b, desk.caller) == []
+    await tell(2, Splitting(Decimal(2), Decimal(1)))
+    assert (await levels(3, "50.00/50.05"))["price_above"] == 55
+    await tell(3, None)
+    assert await levels(3, "100.00/100.05") == {"price_above": 110, "price_below": 70, "day_up_pct": 5}

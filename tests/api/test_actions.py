@@ -120,6 +120,8 @@ async def test_what_cannot_be_booked_is_said_and_may_be_left_as_it_is(api: Api) 
     assert (await api.http.get(at)).json()["problem"] == ""
     [position] = (await api.http.get(f"/api/v1/positions?account_id={desk.account_id}")).json()["items"]
     assert position["qty"] == "10"
+    lots = (await api.http.get(f"/api/v1/portfolio/lots?account_id={desk.account_id}")).json()
+    assert ([one["qty"] for one in lots["items"]], lots["notes"]) == (["10"], [])
 
 
 async def test_an_operator_tells_corrects_and_withdraws(api: Api) -> None:

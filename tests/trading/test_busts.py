@@ -1,12 +1,16 @@
 """Trades that a broker takes back or corrects: facts beside the fills, booked where they can be, else shown."""
 
+import random
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
+from starkmatter.domain.orders import OrderStatus
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.at_broker import accept_brokers_book
 from starkmatter.portfolio.ledger import list_entries
@@ -14,6 +18,9 @@ from starkmatter.portfolio.lots.service import open_lots
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.orders import list_fills, order_events
+from starkmatter.trading.ports import BrokerOrder
+from starkmatter.trading.records import OrderView
+from starkmatter.trading.reports import apply_report
 from tests.standins.alpaca_trading import AlpacaTrading
 from tests.trading.broker_desk import BrokerSeat, eventually, make_seat
 
@@ -128,3 +135,59 @@ async def position_of(seat: BrokerSeat) -> tuple[Decimal, Decimal, Decimal]:
     found = await list_positions(seat.b, seat.caller, seat.account_id)
     [one] = [position for position in found if position.symbol == "AAPL"]
     return one.qty, one.cost_basis, one.realized_pl
+
+
+async def test_any_history_of_fills_busts_and_corrections_ends_as_the_broker_has_it(seat: BrokerSeat) -> None:
+    """Told twice, late or in another order: after the broker's last word both books are one."""
+    sent = []
+    async with seat.house():
+        await seat.until_state("ready")
+        for _ in range(10):
+            sent.append(await seat.order("buy 30 AAPL @ 101.00 gtc"))
+            await seat.until(sent[-1], "working", "accepted")
+    for seed, placed in enumerate(sent):
+        drawn = random.Random(seed)
+        before = (await account_of(seat)).cash
+        trades: dict[str, tuple[Decimal, Decimal]] = {}
+        reports: list[BrokerOrder] = []
+        for number in range(drawn.randint(2, 9)):
+            name, taking = f"e{seed}-{number}", drawn.choice(["fill", "fill", "bust", "correct"])
+            known = drawn.choice(list(trades)) if trades else ""
+            if taking == "bust" and known:
+                del trades[known]
+            elif taking == "correct" and known:
+                trades[known] = trades[known][0], trades[known][1] - Decimal("0.13")
+            else:
+                taking, price = "fill", Decimal(drawn.randint(9900, 10100)) / 100
+                trades[name] = Decimal(drawn.randint(1, 3)), price
+            reports.append(report_of(placed, trades, takes_back="" if taking == "fill" else name))
+        for one in jumbled(reports, drawn):
+            await apply_report(seat.b.db, seat.account_id, one)
+        last = report_of(placed, trades)
+        await apply_report(seat.b.db, seat.account_id, replace(last, takes_back=f"e{seed}-last"))
+        await apply_report(seat.b.db, seat.account_id, last)
+        now = await seat.now(placed)
+        value = sum((qty * price for qty, price in trades.values()), Decimal(0))
+        assert now.filled_qty == sum((qty for qty, _ in trades.values()), Decimal(0)), seed
+        # each report moves whole cents: half of one is left open by each at most
+        assert abs(before - (await account_of(seat)).cash - value) <= Decimal("0.01") * len(reports), seed
+        assert now.status in (("partial",) if now.filled_qty else ("working", "accepted")), seed
+        await seat.books_add_up()
+
+
+def jumbled(reports: list[BrokerOrder], drawn: random.Random) -> list[BrokerOrder]:
+    """Some of them twice, some a little late."""
+    again = [*reports, *drawn.sample(reports, k=min(2, len(reports)))]
+    order = sorted(range(len(again)), key=lambda at: at + drawn.choice([0, 0, 0, 2.5]))
+    return [again[at] for at in order]
+
+
+def report_of(placed: OrderView, trades: dict[str, tuple[Decimal, Decimal]], *, takes_back: str = "") -> BrokerOrder:
+    filled = sum((qty for qty, _ in trades.values()), Decimal(0))
+    value = sum((qty * price for qty, price in trades.values()), Decimal(0))
+    status = OrderStatus.PARTIAL if filled else OrderStatus.WORKING
+    average = value / filled if filled else None
+    return BrokerOrder(
+        f"b-{placed.id}", placed.client_order_id, "AAPL", "buy", status, str(status), filled, average, utc_now(),
+        takes_back=takes_back,
+    )  # fmt: skip

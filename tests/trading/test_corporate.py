@@ -32,6 +32,7 @@ from starkmatter.trading.corporate.applying import settle_account
 from starkmatter.trading.corporate.desk import ActionDesk, Looked
 from starkmatter.trading.corporate.queries import DUE
 from starkmatter.trading.corporate.records import Acting
+from starkmatter.trading.corporate.rule import ALL_KINDS, kinds_booked_for
 from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
@@ -233,6 +234,16 @@ async def test_money_that_was_spent_freezes_until_it_is_there(desk: Desk, databa
     await look(desk, 1, "AAPL 90.00/90.05")
     assert await frozen(desk) == ""
     assert (await kinds(desk))[-1] == "dividend"
+
+
+async def test_an_account_at_a_broker_takes_the_brokers_word(desk: Desk, database: Database) -> None:
+    await filled(desk, "buy 10 AAPL")
+    await database.run("UPDATE account SET broker = 'alpaca' WHERE id = %s", (desk.account_id,))
+    await say(desk, told("AAPL split 4:1"), told("AAPL dividend 0.5", id_="a2"))
+    assert (await look(desk, 1, "AAPL 25.00/25.01")).heard == ()
+    assert await kinds(desk) == ["deposit", "fill"]
+    assert [kinds_booked_for(one) for one in ("alpaca", "ib", "schwab", "etrade")] == [frozenset()] * 4
+    assert kinds_booked_for("tracked") == ALL_KINDS - {"dividend"}
 
 
 async def test_open_orders_follow_a_split_and_fill_in_new_shares(desk: Desk, database: Database) -> None:

@@ -86,6 +86,7 @@ class ActionTold(SQLModel, table=True):
         ),
         CheckConstraint("revision >= 1", name="action_told_counts_from_one"),
         Index("action_told_symbol", "venue", "symbol", "ex_on"),
+        Index("action_told_split", "venue", "ex_on", postgresql_where=text("kind = 'split'")),
     )
 
     venue: str = Field(primary_key=True)

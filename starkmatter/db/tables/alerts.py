@@ -5,13 +5,17 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, SmallInteger, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from starkmatter.db.columns import instant_column, price_column
 
 
 class AlertRow(SQLModel, table=True):
-    """One rule of one person. `armed`: it waits for its next crossing; `active`: it is watched at all."""
+    """One rule of one person. `armed`: it waits for its next crossing; `active`: it is watched at all.
+
+    `adjusted` has the factor by which each split since it was made has moved its price, by the action's id.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -37,6 +41,9 @@ class AlertRow(SQLModel, table=True):
     created_at: datetime = instant_column()
     updated_at: datetime = instant_column()
     fired_at: datetime | None = instant_column(nullable=True)
+    adjusted: dict[str, str] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
 
 
 class AlertEvent(SQLModel, table=True):

@@ -41,11 +41,10 @@ SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.am
  WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
    AND (held.account = 'assets:holding' OR (e.kind = 'correction' AND held.account = 'assets:cash'))
    AND held.amount <> 0
-   AND e.kind NOT IN ('split', 'stock_dividend', 'symbol_change', 'spin_off')
-   AND NOT (e.kind IN ('cash_in_lieu', 'delisting') AND EXISTS (
+   AND NOT (e.kind IN ('split', 'stock_dividend', 'symbol_change', 'spin_off', 'cash_in_lieu', 'delisting') AND EXISTS (
             SELECT FROM action_posting p
              WHERE p.account_id = e.account_id AND e.id = ANY (p.entry_ids)
-               AND (p.undoing OR EXISTS (
+               AND (p.undoing OR e.kind NOT IN ('cash_in_lieu', 'delisting') OR EXISTS (
                     SELECT FROM action_posting u
                      WHERE u.account_id = p.account_id AND u.action_id = p.action_id AND u.revision = p.revision
                        AND u.turn = p.turn AND u.undoing))))
@@ -63,6 +62,8 @@ SELECT DISTINCT ON (m.account_id, t.action_id) m.account_id, a.broker,
   JOIN account a ON a.id = m.account_id
   JOIN action_told t ON t.venue = a.venue AND t.id <= m.told_id
  WHERE m.account_id = ANY (%(accounts)s) AND (t.kind IS NULL OR t.kind <> 'dividend')
+   AND NOT EXISTS (SELECT FROM action_waived w WHERE w.account_id = m.account_id AND w.action_id = t.action_id
+                      AND w.revision = t.revision)
    AND t.action_id IN (SELECT action_id FROM action_told WHERE venue = a.venue AND symbol IN (
                            SELECT h.symbol FROM holding h WHERE h.account_id = ANY (%(accounts)s)))
  ORDER BY m.account_id, t.action_id, t.revision DESC

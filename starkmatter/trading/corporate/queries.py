@@ -80,7 +80,8 @@ SELECT e.id, e.kind, (e.venue_at AT TIME ZONE %(zone)s)::date AS moved_on, held.
               sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency) AS worth
          FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)) AS money
  WHERE e.account_id = %(account)s AND held.account = 'assets:holding' AND held.amount <> 0
-   AND NOT EXISTS (SELECT FROM action_posting p WHERE p.account_id = e.account_id AND e.id = ANY (p.entry_ids))
+   AND NOT (e.kind IN ('split', 'stock_dividend', 'symbol_change', 'spin_off', 'cash_in_lieu', 'delisting') AND EXISTS (
+            SELECT FROM action_posting p WHERE p.account_id = e.account_id AND e.id = ANY (p.entry_ids)))
    AND (%(until)s::timestamptz IS NULL OR e.venue_at <= %(until)s)
  ORDER BY e.id
 """
@@ -219,7 +220,10 @@ SELECT t.action_id, t.revision, t.symbol, t.ex_on, t.currency, t.numerator, t.de
          WHERE b.venue = t.venue AND b.symbol = t.symbol AND b.interval = '1d'
            AND (b.starts_at AT TIME ZONE %(zone)s)::date = t.ex_on ORDER BY b.seed DESC LIMIT 1) AS opened_at
   FROM (SELECT DISTINCT ON (action_id) * FROM action_told
-         WHERE venue = %(venue)s ORDER BY action_id, revision DESC) AS t
+         WHERE venue = %(venue)s
+           AND action_id IN (SELECT action_id FROM action_told
+                              WHERE venue = %(venue)s AND kind = 'split' AND ex_on <= %(today)s AND ex_on > %(since)s)
+         ORDER BY action_id, revision DESC) AS t
  WHERE t.kind = 'split' AND t.numerator < t.denominator AND t.price IS NULL
    AND t.ex_on <= %(today)s AND t.ex_on > %(since)s
    AND EXISTS (SELECT FROM holding h JOIN account a ON a.id = h.account_id

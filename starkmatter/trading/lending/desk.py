@@ -33,17 +33,31 @@ class LendingDesk:
         self._prices: dict[str, Decimal] = {}
         self._hour: tuple[int | None, date | None, str] | None = None
         self._looked_at = float("-inf")
+        self._run_id: int | None = None
+
+    async def charge(self, clock: VenueClock) -> None:
+        """Charge the nights of sessions that have closed, when the hour has changed; by what is held now.
+
+        Never raises for a server that is away: the next batch does what is left.
+        """
+        hour = (clock.run_id, clock.session_on, clock.state)
+        if hour == self._hour:
+            return
+        try:
+            await charge_nights(self._b.db, self._venue, clock.venue_now)
+        except Unavailable:
+            log.debug("nights wait", venue=self._venue, why="the database does not answer")
+            return
+        self._hour = hour
 
     async def on_quotes(self, clock: VenueClock, quotes: Mapping[str, Quote]) -> list[Told]:
         """What owners have to hear. Never raises for a server that is away: the next batch does what is left."""
-        hour = (clock.run_id, clock.session_on, clock.state)
-        if self._hour is None or hour[0] != self._hour[0]:
+        if clock.run_id != self._run_id:
             self._prices.clear()
+            self._run_id = clock.run_id
         self._prices.update({symbol: quote.last for symbol, quote in quotes.items()})
+        await self.charge(clock)
         try:
-            if hour != self._hour:
-                await charge_nights(self._b.db, self._venue, clock.venue_now)
-                self._hour = hour
             if monotonic_secs() - self._looked_at < LOOK_SECS:
                 return []
             told = await self.look(clock)
