@@ -108,6 +108,7 @@ async def refold(connection: Connection, account_id: UUID, now: datetime) -> Non
     await connection.execute(queries.CLEAR_HOLDINGS, (account_id,))
     kept = [(symbol, one) for symbol, one in sorted(found.items()) if one.state.qty or one.state.realized_pl]
     await connection.execute(queries.PUT_HOLDINGS, _columns(account_id, kept, now))
+    await connection.execute(queries.DROP_ACTION_MARK, (account_id,))
     await connection.execute(queries.MARK_STALE, {"account": account_id, "now": now})
 
 

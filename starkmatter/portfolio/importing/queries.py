@@ -252,6 +252,9 @@ SELECT %(account)s, symbol, qty, cost, realized, 0, at, %(now)s
               %(since)s::timestamptz[]) AS given (symbol, qty, cost, realized, at)
 """
 
+# Shares of a file may be older than splits that were booked: these are told anew, by whoever books actions.
+DROP_ACTION_MARK = "DELETE FROM action_mark WHERE account_id = %s"
+
 # --- values of former days -------------------------------------------------------------------------------------------
 
 MARK_STALE = "UPDATE tracked_account SET stale_since = %(now)s WHERE account_id = %(account)s"

@@ -100,8 +100,15 @@ async def settle_account(
         following = await _follow(connection, account, known, due, today)
         written = await _book(connection, account, known, new, story, actions, now)
         await write_following(connection, account, following, known.locked, known.cash + cash - known.reserved, at, now)
-        await _hold(connection, account, _symbols_of(new, story, known.kept), story, cash, at)
-        await move_points(db, connection, account.id, account.venue, written)
+        if account.is_tracked:
+            # Its files come in any order: what they left is told anew whole, and so are the values of former days.
+            everything = {symbol for _, symbol in story.holdings} | known.moves.symbols
+            await _hold(connection, account, everything, story, cash, at)
+            if written:
+                await connection.execute(queries.MARK_STALE, {"account": account.id, "now": now})
+        else:
+            await _hold(connection, account, _symbols_of(new, story, known.kept), story, cash, at)
+            await move_points(db, connection, account.id, account.venue, written)
         mark = {"account": account.id, "told_id": told_id, "today": today}
         await connection.execute(queries.PUT_MARK, mark)
         await connection.execute(queries.THAW, {"account": account.id, "problem": PROBLEM})
@@ -132,13 +139,14 @@ async def _read(connection: Connection, account: Acting) -> _Known | None:
     symbols |= {one.order.symbol for one in locked}
     symbols |= {one.order.condition.symbol for one in locked if one.order.condition is not None}
     cash, reserved, told_id, acted_on = row
-    return _Known(cash, reserved, told_id, acted_on, kept, moves, await told_for(connection, account, symbols), locked)
+    rows = await told_for(connection, account, symbols, [one.ex_on for one in kept])
+    return _Known(cash, reserved, told_id, acted_on, kept, moves, rows, locked)
 
 
 def _too_little(account: Acting, known: _Known, new: Sequence[Posting], cash: Decimal) -> str:
     """Why money that came by mistake cannot be taken back; empty when it can."""
     left = known.cash + cash - known.reserved
-    if not new or cash >= 0 or account.kind == "margin" or left >= 0:
+    if not new or cash >= 0 or account.kind == "margin" or account.is_tracked or left >= 0:
         return ""
     free = money_text(known.cash - known.reserved)
     return (

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -43,9 +43,9 @@ class ActionDesk:
     def __init__(self, b: Backends, venue: Venue) -> None:
         self._b = b
         self._venue: Venue = venue
-        self._done: tuple[int | None, date, str, int] | None = None
+        self._done: tuple[int | None, date, str, int, datetime | None] | None = None
         self._looked_at = float("-inf")
-        self._newest = 0
+        self._newest: tuple[int, datetime | None] = (0, None)
         self._again_at = float("inf")
 
     async def on_quotes(self, clock: VenueClock, quotes: Mapping[str, Quote]) -> Looked | None:
@@ -62,14 +62,14 @@ class ActionDesk:
         hour = (clock.run_id, today, clock.state)
         if self._done is None or self._done[:3] != hour or monotonic_secs() - self._looked_at >= LOOK_SECS:
             await self._price_parts(clock, quotes, today)
-            self._newest = await newest_telling(self._b.db)
+            self._newest = (await newest_telling(self._b.db), await self._b.db.value(queries.BOOKED_ELSEWHERE))
             self._looked_at = monotonic_secs()
-        if self._done == (*hour, self._newest) and monotonic_secs() < self._again_at:
+        if self._done == (*hour, *self._newest) and monotonic_secs() < self._again_at:
             return Looked()
-        told_id = self._newest
+        newest = self._newest
         self._again_at = float("inf")
-        looked = await self._settle_all(clock, today, told_id)
-        self._done = (*hour, told_id)
+        looked = await self._settle_all(clock, today, newest[0])
+        self._done = (*hour, *newest)
         return looked
 
     async def _settle_all(self, clock: VenueClock, today: date, told_id: int) -> Looked:

@@ -21,7 +21,8 @@ SELECT {_ACTING}
                OR EXISTS (SELECT FROM action_posting p WHERE p.account_id = a.id AND p.action_id = t.action_id)
                OR EXISTS (SELECT FROM action_order r WHERE r.account_id = a.id AND r.action_id = t.action_id))
           AND (t.id > coalesce(m.told_id, 0) OR t.ex_on > coalesce(m.acted_on, '-infinity'::date))
-          AND t.ex_on > (a.opened_venue_at AT TIME ZONE %(zone)s)::date
+          AND (t.ex_on > (a.opened_venue_at AT TIME ZONE %(zone)s)::date
+               OR EXISTS (SELECT FROM action_posting p WHERE p.account_id = a.id AND p.action_id = t.action_id))
           AND (t.ex_on <= %(today)s OR t.revision > 1))
  ORDER BY a.id
 """
@@ -61,6 +62,11 @@ ACTING = f"""
 SELECT {_ACTING} FROM account a
  WHERE a.id = %(account)s AND a.user_id = %(user)s AND a.closed_at IS NULL AND starts_with(a.frozen_reason, %(problem)s)
 """
+
+# When the books of an account that is filled from files went on last, or its former values were told after that.
+BOOKED_ELSEWHERE = "SELECT greatest(max(stale_since), max(valued_at)) FROM tracked_account"
+
+MARK_STALE = "UPDATE tracked_account SET stale_since = %(now)s WHERE account_id = %(account)s"
 
 PUT_MARK = """
 INSERT INTO action_mark (account_id, told_id, acted_on) VALUES (%(account)s, %(told_id)s, %(today)s)

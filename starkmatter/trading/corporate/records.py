@@ -15,6 +15,7 @@ from starkmatter.domain.money import plain
 from starkmatter.domain.orders import Condition, OrderStatus
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
+from starkmatter.trading.facts import TRACKED
 
 # What a problem of an account begins with, so that it can be told from other reasons for a freeze and taken away again.
 PROBLEM = "A corporate action waits for somebody to look. "
@@ -33,6 +34,11 @@ class Acting:
     preset: str
     kind: str
     opened_venue_at: datetime
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether it is filled from files, whose entries come in any order and whose cash may be below zero."""
+        return self.broker == TRACKED
 
     @property
     def opened_on(self) -> date:

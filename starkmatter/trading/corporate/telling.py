@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from starkmatter.trading.corporate.rule import kinds_booked_for
 
 # Of one day and symbol: what is paid on old shares comes before there are new ones, and a name changes at last.
 _RANKS = ("dividend", "spin_off", "stock_dividend", "split", "symbol_change", "delisting")
+
+A_DAY = timedelta(days=1)
 
 log = structlog.get_logger("actions")
 
@@ -57,12 +59,18 @@ async def moves_of(connection: Connection, account_id: UUID, until: datetime | N
     return Moves(begin, trades)
 
 
-async def told_for(connection: Connection, account: Acting, symbols: Iterable[str]) -> list[ToldRow]:
-    """Everything told of these symbols, and of those that their actions lead to, but for what was waived here."""
+async def told_for(
+    connection: Connection, account: Acting, symbols: Iterable[str], booked_on: Iterable[date] = ()
+) -> list[ToldRow]:
+    """Everything told of these symbols, and of those that their actions lead to, but for what was waived here.
+
+    `booked_on`: ex-dates of what is booked. The books of a tracked account may begin later than they once did.
+    """
+    after = min((account.opened_on, *(on - A_DAY for on in booked_on)))
     waived = set(await (await connection.execute(queries.WAIVED, (account.id,))).fetchall())
     known: set[str] = set(symbols)
     while True:
-        rows = await told_of_symbols(connection, account.venue, sorted(known), account.opened_on)
+        rows = await told_of_symbols(connection, account.venue, sorted(known), after)
         more = {one.to_symbol for one in rows if one.to_symbol} | {one.symbol for one in rows}
         if more <= known:
             return [one for one in rows if (one.action_id, one.revision) not in waived]
