@@ -29,6 +29,7 @@ SCREENS = (
     ("lots", "/portfolio/lots"),
     ("gains", "/portfolio/gains"),
     ("income", "/portfolio/income"),
+    ("import", "/portfolio/import"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

@@ -20,6 +20,7 @@ PAGES = (
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",
+    "/portfolio/import",
     "/orders",
     "/settings",
     *MORE,

@@ -31,6 +31,7 @@ PAGES = (
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",
+    "/portfolio/import",
     "/orders",
     "/assistant",
     "/settings",
