@@ -31,6 +31,7 @@ SCREENS = (
     ("income", "/portfolio/income"),
     ("reports", "/portfolio/reports"),
     ("actions", "/portfolio/actions"),
+    ("import", "/portfolio/import"),
     ("assistant", "/assistant"),
     ("alerts", "/alerts"),
     ("settings", "/settings"),

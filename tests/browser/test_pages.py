@@ -22,6 +22,7 @@ PAGES = (
     "/portfolio/income",
     "/portfolio/reports",
     "/portfolio/actions",
+    "/portfolio/import",
     "/orders",
     "/settings",
     *MORE,

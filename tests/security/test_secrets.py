@@ -33,6 +33,7 @@ PAGES = (
     "/portfolio/income",
     "/portfolio/reports",
     "/portfolio/actions",
+    "/portfolio/import",
     "/orders",
     "/assistant",
     "/settings",

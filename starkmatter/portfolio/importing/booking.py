@@ -30,6 +30,8 @@ from starkmatter.trading.importing import book_next, reverse_next
 AT_ONCE = 2_000
 WORKER = Actor("job")
 NAMED_SYMBOLS = 5
+# How the words of an import end that was booked; others say why it could not be taken back.
+BOOKED = "booked."
 
 # Told how many entries were written; raises when somebody asked to stop or another worker has taken over.
 Told = Callable[[int], Awaitable[None]]
@@ -60,8 +62,7 @@ async def book_import(b: Backends, import_id: UUID, account_id: UUID, claim: UUI
             written += await book_next(connection, import_id, start, start + AT_ONCE, now)
             await told(written)
         await refold(connection, account_id, now)
-        words = f"{written:,} entries were booked."
-        await _finish(connection, import_id, claim, "booked", words, now)
+        await _finish(connection, import_id, claim, "booked", f"{_entries(written)} {BOOKED}", now)
         about = {"account": account_id, "entries": written}
         await note(connection, WORKER, "import.booked", ("import", import_id), after=about)
     return written
@@ -84,7 +85,7 @@ async def undo_import_booking(b: Backends, import_id: UUID, account_id: UUID, cl
             written += count
             await told(written)
         await refold(connection, account_id, now)
-        await _finish(connection, import_id, claim, "undone", f"{written:,} entries were taken back.", now)
+        await _finish(connection, import_id, claim, "undone", f"{_entries(written)} taken back.", now)
         about = {"account": account_id, "entries": written}
         await note(connection, WORKER, "import.undone", ("import", import_id), after=about)
     return written
@@ -150,6 +151,10 @@ async def _finish(connection: Connection, import_id: UUID, claim: UUID, state: s
     if done.rowcount != 1:
         raise Overtaken
     await connection.execute(queries.DROP_FILE, (import_id,))
+
+
+def _entries(count: int) -> str:
+    return "1 entry was" if count == 1 else f"{count:,} entries were"
 
 
 def _rests_on_it(lacking: Sequence[tuple[str, Decimal, datetime]]) -> str:

@@ -41,7 +41,9 @@ export function UploadImport({ account, onDone }) {
     if (file.size > MOST_BYTES) { setProblem("The file is larger than 32 MB. Export a shorter period."); return; }
     if (!file.size) { setProblem("The file is empty."); return; }
     setSent(0);
-    request.current = send(account, file, (told) => {
+    // What is chosen on the page, which the server may be told of a moment later.
+    const chosen = document.getElementById("import-target")?.value || account;
+    request.current = send(chosen, file, (told) => {
       if (told.sent !== undefined) { setSent(told.sent); return; }
       setSent(null);
       if (field.current) field.current.value = "";

@@ -65,10 +65,12 @@ def _target() -> rx.Component:
                             state.targets,
                             lambda one: rx.el.option(one["name"] + ", " + one["currency"], value=one["id"]),
                         ),
-                        value=state.target["id"],
+                        default_value=state.target["id"],
                         on_change=state.choose_target,
                         id="import-target",
                         class_name="input",
+                        # It keeps what the person chose: a file goes there, also while the server does not know yet.
+                        key="of " + state.targets.length().to_string(),
                     ),
                     class_name="field",
                 ),

@@ -8,6 +8,7 @@ from typing import Any
 from starkmatter.domain.money import ZERO
 from starkmatter.portfolio.importers.generic import UNSURE
 from starkmatter.portfolio.importers.mapping import FIELDS
+from starkmatter.portfolio.importing.booking import BOOKED
 from starkmatter.portfolio.importing.records import ImportView, LineView
 from starkmatter.portfolio.importing.service import STATE_WORDS
 from starkmatter.ui import format as show
@@ -42,7 +43,6 @@ NO_IMPORT: Row = dict.fromkeys(
 )  # fmt: skip
 NO_MAPPING: Row = dict.fromkeys(("date_order", "decimal_mark", "zone", "currency", "signed", "ask", "kinds"), "")
 NO_COLUMN = ""
-BOOKED = "entries were booked."
 MOST_CELLS = 12
 
 
