@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starkmatter.api.routes.reports import OF_REPORTS, PDF, document_of
 from starkmatter.api.security import B, client_ip
 from starkmatter.errors import NotFound, StarkMatterError
-from starkmatter.portfolio.reporting.building import one_of_few
+from starkmatter.portfolio.reporting.gate import one_of_few
 from starkmatter.portfolio.reporting.html import STYLE, html_of
 from starkmatter.portfolio.reporting.links import GONE, open_link
 from starkmatter.portfolio.reporting.pdf import pdf_of
@@ -30,7 +30,7 @@ async def show(token: str, request: Request, b: B) -> Response:
     """The report as a page."""
     try:
         caller, wish = await open_link(b, token, ip=client_ip(request, b.settings))
-        async with one_of_few():
+        async with one_of_few("visitor"):
             document = await document_of(b, caller, wish)
         page = await asyncio.to_thread(html_of, document, pdf_at=f"{token}/report.pdf")
     except StarkMatterError as error:
@@ -43,7 +43,7 @@ async def save(token: str, request: Request, b: B) -> Response:
     """The same as PDF."""
     try:
         caller, wish = await open_link(b, token, ip=client_ip(request, b.settings))
-        async with one_of_few():
+        async with one_of_few("visitor"):
             pdf = await pdf_of(await document_of(b, caller, wish))
     except StarkMatterError as error:
         return _nothing(error)

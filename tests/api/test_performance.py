@@ -14,6 +14,7 @@ from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
 from tests.builders import open_clock, order, quote
 from tests.portfolio.history import give_bars, give_past, give_sessions
+from tests.portfolio.test_attribution import CLOSES, day_of, live_through
 from tests.portfolio.test_performance import OPENED_AT, WEEK
 
 PATHS = (
@@ -203,3 +204,22 @@ async def test_a_change_is_explained_in_strings_that_add_up_and_name_their_entri
     assert [one["id"] for one in body["entries"]] == symbol["entry_ids"]
     assert body["entries"][0]["description"].startswith("Bought 100 AAPL")
     assert (await get(api, "/portfolio/explain", start="2031-01-01")).status_code == 422
+
+
+async def test_attribution_adds_up_or_says_why_there_is_none(api: Api, database_url: str) -> None:
+    desk = api.desk
+    query = {"account_id": str(desk.account_id)}
+    none = (await api.http.get("/api/v1/portfolio/attribution", params=query)).json()
+    assert (none["excess"], none["effects"]) == (None, [])
+    assert none["notes"]
+    await live_through(desk, "buy 500 AAPL")
+    with psycopg.connect(database_url, autocommit=True) as stored:
+        for place, symbol in enumerate(("AAPL", "MSFT")):
+            give_bars(stored, symbol, *[f"{day_of(n)} {prices[place]}" for n, prices in enumerate(CLOSES)])
+    found = (await api.http.get("/api/v1/portfolio/attribution", params=query)).json()
+    effects = [Decimal(one["total"]) for one in found["effects"]]
+    assert sum(effects) + Decimal(found["trading"]) == Decimal(found["excess"])
+    assert Decimal(found["ratio"]) - Decimal(found["market_ratio"]) == Decimal(found["excess"])
+    for one in found["effects"]:
+        assert sum(Decimal(one[name]) for name in ("allocation", "selection", "interaction")) == Decimal(one["total"])
+    assert (await api.http.get("/api/v1/portfolio/attribution", params=query | {"start": "x"})).status_code == 422

@@ -23,9 +23,10 @@ from starkmatter.portfolio.explaining import Booked, explain_change
 from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
-from starkmatter.portfolio.reporting import building, pdf
-from starkmatter.portfolio.reporting.building import costs_of, make_report, make_tax_year, one_of_few
+from starkmatter.portfolio.reporting import gate, pdf
+from starkmatter.portfolio.reporting.building import costs_of, make_report, make_tax_year
 from starkmatter.portfolio.reporting.document import Cell, Column, Document, Heading, Notes, Paragraph, Table
+from starkmatter.portfolio.reporting.gate import one_of_few
 from starkmatter.portfolio.reporting.html import html_of
 from starkmatter.portfolio.reporting.layout import layout
 from starkmatter.portfolio.reporting.pdf import pdf_of
@@ -307,11 +308,15 @@ async def test_a_template_that_fails_is_said_and_not_raised(monkeypatch: pytest.
 
 
 async def test_only_a_few_reports_wait_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "MAX_WAITING", 0)
+    monkeypatch.setattr(gate, "MAX_WAITING", 0)
     async with one_of_few(), one_of_few():
         with pytest.raises(Unavailable, match="Too many"):
             async with one_of_few():
                 pass
+        async with one_of_few("visitor"):
+            with pytest.raises(Unavailable, match="Too many"):
+                async with one_of_few("visitor"):
+                    pass
     async with one_of_few():
         pass
 

@@ -17,8 +17,9 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.portfolio.reporting import links as report_links
 from starkmatter.portfolio.reporting import schedules as report_schedules
-from starkmatter.portfolio.reporting.building import make_report, make_tax_year, one_of_few
+from starkmatter.portfolio.reporting.building import make_report, make_tax_year
 from starkmatter.portfolio.reporting.document import Document
+from starkmatter.portfolio.reporting.gate import one_of_few
 from starkmatter.portfolio.reporting.html import POLICY, html_of
 from starkmatter.portfolio.reporting.layout import layout
 from starkmatter.portfolio.reporting.pdf import pdf_of

@@ -4,12 +4,10 @@ sums, and reads an account only through them: whoever may not see it gets no rep
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
@@ -18,7 +16,7 @@ from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.periods import Period
 from starkmatter.domain.tax_report import tax_totals
 from starkmatter.domain.waterfall import Worth, in_cents
-from starkmatter.errors import InvalidInput, Unavailable
+from starkmatter.errors import InvalidInput
 from starkmatter.market.service import instruments_named
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import NO_SECTOR
@@ -47,28 +45,8 @@ from starkmatter.portfolio.risk import Risk, risk_of
 from starkmatter.portfolio.valuation import clock_or_none
 
 SHOWN_MOVEMENTS = 400
-AT_ONCE = 2
-MAX_WAITING = 8
 ROUNDING_LINE = "Rounding"
 EXPENSES = "expenses:"
-
-_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
-_waiting: "WeakKeyDictionary[asyncio.AbstractEventLoop, int]" = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def one_of_few() -> AsyncIterator[None]:
-    """Reports are made two at a time in a process; a few more wait. Unavailable for those beyond."""
-    loop = asyncio.get_running_loop()
-    gate = _gates.setdefault(loop, asyncio.Semaphore(AT_ONCE))
-    if _waiting.get(loop, 0) >= AT_ONCE + MAX_WAITING:
-        raise Unavailable("Too many reports are being made at this moment. Try again in a few seconds.")
-    _waiting[loop] = _waiting.get(loop, 0) + 1
-    try:
-        async with gate:
-            yield
-    finally:
-        _waiting[loop] -= 1
 
 
 async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) -> Report:

@@ -5,8 +5,10 @@ description, and no step, fee or flow as a share of the value, from which somebo
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.performance import MonthReturn
 from starkmatter.domain.tax_report import TaxLine, TaxTotals
+from starkmatter.domain.waterfall import in_cents
 from starkmatter.portfolio.records import Slice
 from starkmatter.portfolio.reporting.charts import thinned
 from starkmatter.portfolio.reporting.document import (
@@ -235,8 +237,11 @@ def _activity(one: Chapter, amounts: bool) -> list[Block]:
         listed = Table("Entries", [Column("At"), Column("Kind", wide=True), Column("Symbol")], moves)
         return [Table("Entries by kind", columns, rows), listed, *_left_off(one)]
     columns = [Column("Kind", wide=True), Column("Entries", num=True), Column(f"Cash, {one.currency}", num=True)]
+    # What is shown adds up to the cent, also where the books go further.
+    shown = in_cents([kind.cash for kind in one.activity.kinds])
     kinds = [
-        [Cell(kind_words(kind.kind)), Cell(f"{kind.count:,}"), Cell(change(kind.cash))] for kind in one.activity.kinds
+        [Cell(kind_words(kind.kind)), Cell(f"{kind.count:,}"), Cell(change(cash))]
+        for kind, cash in zip(one.activity.kinds, shown, strict=True)
     ]
     foot = [Cell("Together"), Cell(f"{one.activity.count:,}"), Cell(change(one.activity.cash))]
     moves = [
@@ -274,14 +279,14 @@ def _income(one: Chapter, amounts: bool) -> list[Block]:
     rows = [[Cell(day(line.at)), Cell(kind_words(line.kind)), Cell(line.symbol)] for line in one.income]
     if not amounts:
         return [Table("Dividends and interest", head, rows)]
-    rows = [[*row, Cell(change(line.value))] for row, line in zip(rows, one.income, strict=True)]
-    total = one.step("dividends", "interest", "other_income")
+    shown = in_cents([line.value for line in one.income])
+    rows = [[*row, Cell(change(value))] for row, value in zip(rows, shown, strict=True)]
     return [
         Table(
             "Dividends and interest",
             [*head, Column(one.currency, num=True)],
             rows,
-            [Cell("Together"), Cell(""), Cell(""), Cell(change(total))],
+            [Cell("Together"), Cell(""), Cell(""), Cell(change(sum(shown, ZERO)))],
         )
     ]
 

@@ -15,7 +15,6 @@ from typing import Any
 import fontpkg_noto_sans
 import orjson
 import structlog
-from fontTools.ttLib import TTFont
 
 from starkmatter.errors import Unavailable
 from starkmatter.portfolio.reporting.document import (
@@ -119,7 +118,9 @@ class _Texts:
 
 @cache
 def _characters() -> frozenset[int]:
-    """The code points of the font."""
+    """The code points of the font. Read when the first PDF is made: the library takes a fifth of a second to load."""
+    from fontTools.ttLib import TTFont
+
     path = next(path for path in sorted(FONTS.glob("NotoSans*.ttf")) if "Italic" not in path.name)
     with TTFont(path, lazy=True) as font:
         return frozenset(font.getBestCmap())

@@ -114,7 +114,7 @@ class PeriodGains:
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """One account over the period. `steps` lead from `start_value` to `end_value` exactly; `income` sums to their
-    dividends, interest and other income, `costs` to their fees and other costs, each to the cent.
+    dividends, interest and other income within a cent, `costs` to their fees and other costs exactly.
 
     A section that was not wished for is None or empty.
     """
