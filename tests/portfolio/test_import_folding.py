@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -11,13 +12,14 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.domain.ledger import CASH, DEPOSITS, HOLDING, TRADING
-from starkmatter.domain.money import ZERO, to_cents
+from starkmatter.domain.money import ZERO, to_cents, to_micros
 from starkmatter.portfolio.importers.catalog import fingerprints_of
 from starkmatter.portfolio.importers.generic import generic_csv
 from starkmatter.portfolio.importers.planning import plan_import
 from starkmatter.portfolio.importers.records import Kind, Reading, Record
 from starkmatter.portfolio.importing.child import told
-from starkmatter.portfolio.importing.folding import Prices, Standing, holdings, value_line
+from starkmatter.portfolio.importing.folding import Standing, holdings
+from starkmatter.portfolio.importing.line import Prices, closes_of, value_line
 from starkmatter.portfolio.importing.service import cancel_import
 from tests.portfolio.importing import make_importer
 
@@ -86,7 +88,8 @@ def test_equity_changes_by_gains_and_income_less_costs_plus_flows_on_every_day(
     entries = list(standing(found))
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(70)]
     sessions = [(on, datetime(on.year, on.month, on.day, 21, tzinfo=UTC)) for on in days]
-    prices = {symbol: [(on, closes[n % len(closes)]) for n, on in enumerate(days)] for symbol in SYMBOLS[:2]}
+    told = [closes[n % len(closes)] for n in range(len(days))]
+    prices = {symbol: closes_of(days, told) for symbol in SYMBOLS[:2]}
     known = Prices(prices, timedelta(days=7))
     line = value_line(entries, sessions, known, datetime(2024, 4, 1, tzinfo=UTC))
     assert [one.at for one in line.values] == sorted({one.at for one in line.values})
@@ -97,7 +100,14 @@ def test_equity_changes_by_gains_and_income_less_costs_plus_flows_on_every_day(
         held = holdings(before)
         # I12: realized and unrealized gains (costs of trades inside), other cash that is no flow, and what was paid in.
         gains = sum((one.state.realized_pl - one.state.cost_basis for one in held.values()), ZERO)
-        worth = sum((worth for _, _, worth in point.positions), ZERO)
+        worth = ZERO
+        for symbol, qty, micros in zip(*astuple(point.positions), strict=True):
+            assert qty == held[symbol].state.qty
+            price = told[(point.at.date() - days[0]).days] if symbol in prices else None
+            expected = held[symbol].state.cost_basis if price is None else to_micros(qty * price)
+            assert Decimal(micros) / 1_000_000 == expected
+            worth += expected
+        assert {symbol for symbol, one in held.items() if one.state.qty} == set(point.positions.symbols)
         other = sum((one.cash - one.paid_in for one in before if one.kind != "fill"), ZERO)
         flows = sum((one.paid_in for one in before), ZERO)
         assert abs(point.equity - (gains + worth + other + flows)) <= Decimal("0.01")

@@ -17,7 +17,8 @@ from tests.security.conftest import Estate
 from tests.security.product import Product, tracebacks, web_lines
 from tests.security.wire import Wire, wire
 
-pytestmark = pytest.mark.process
+# Each calls every handler there is.
+pytestmark = [pytest.mark.process, pytest.mark.timeout(480)]
 
 OURS = "starkmatter___ui"
 BOOT = "reflex___state____state.hydrate_and_load"

@@ -251,6 +251,7 @@ def test_who_is_let_in_reaches_what_the_matrix_says_and_no_more(
     product: Product, estate: Estate, things: dict[str, str], level: str
 ) -> None:
     person = product.person("trader")
+    product.prove(estate.owner.email)
     with product.client(estate.owner) as http:
         body = {"email": person.email, "level": level}
         assert http.post(f"{API_PREFIX}/accounts/{estate.account_id}/shares", json=body).status_code == 201

@@ -278,10 +278,12 @@ SELECT session_on, closes_at FROM market_session
 """
 
 CLOSES = """
-SELECT symbol, starts_at, close FROM bar
+SELECT symbol, array_agg((starts_at AT TIME ZONE %(zone)s)::date ORDER BY starts_at),
+       array_agg(close ORDER BY starts_at)
+  FROM bar
  WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND interval = '1d' AND seed = 0 AND ends_at <= %(until)s
    AND starts_at >= %(after)s
- ORDER BY symbol, starts_at
+ GROUP BY symbol
 """
 
 SPLITS = """
@@ -306,8 +308,11 @@ SELECT %(account)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
 
 PUT_CLOSES = """
 INSERT INTO account_close (account_id, venue_at, entry_id, symbols, qtys, worths)
-SELECT %(account)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-       at timestamptz, entry_id bigint, symbols text[], qtys numeric[], worths numeric[])
+SELECT %(account)s, r.at, r.entry_id, r.symbols, r.qtys,
+       (SELECT coalesce(array_agg(round(worth / 1000000, 6) ORDER BY place), '{}')
+          FROM unnest(r.worth_micros) WITH ORDINALITY AS one (worth, place))
+  FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+       at timestamptz, entry_id bigint, symbols text[], qtys numeric[], worth_micros numeric[])
 """
 
 VALUED = """

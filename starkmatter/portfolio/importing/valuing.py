@@ -16,28 +16,24 @@ from uuid import UUID
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
+from starkmatter.domain.actions import Split
+from starkmatter.domain.adjusting import split_factor
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.sessions import exchange_day
+from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.errands import ask
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import json_text, standing
-from starkmatter.portfolio.importing.folding import (
-    Factors,
-    Line,
-    Prices,
-    Standing,
-    Value,
-    raw_closes,
-    value_line,
-)
+from starkmatter.portfolio.importing.folding import Standing
+from starkmatter.portfolio.importing.line import Line, Prices, Value, closes_of, value_line
 
 # A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
 GOOD_FOR = timedelta(days=7)
 ASK_SECS = 20.0
 MOST_ASKED = 200
 AT_ONCE = 250
+SYMBOLS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +86,7 @@ async def fetch_history(b: Backends, account_id: UUID) -> int:
     if not symbols:
         return 0
     asked = {"venue": "market", "symbols": symbols, "until": utc_now(), "after": entries[0].venue_at}
+    asked["zone"] = EXCHANGE_ZONE.key
     have = {row[0] for row in await b.db.tuples(queries.CLOSES, asked)}
     answered = 0
     for symbol in symbols:
@@ -120,17 +117,15 @@ async def _line(connection: Connection, stale: Stale, entries: list[Standing], n
     asked = {"venue": stale.venue, "symbols": symbols, "currency": stale.currency}
     # Prices are those of the instrument's market; in another currency they would be another number.
     told = {row[0] for row in await (await connection.execute(queries.IN_CURRENCY, asked)).fetchall()}
-    bars = await (
-        await connection.execute(
-            queries.CLOSES, asked | {"symbols": sorted(told), "until": now, "after": after - GOOD_FOR}
-        )
-    ).fetchall()
-    splits: dict[str, list[tuple[date, Decimal, Decimal]]] = defaultdict(list)
-    for symbol, ex_on, numerator, denominator, _ in await (
-        await connection.execute(queries.SPLITS, (sorted(told),))
-    ).fetchall():
-        if ex_on <= exchange_day(now):
-            splits[symbol].append((ex_on, numerator, denominator))
+    of_days = {"venue": stale.venue, "zone": EXCHANGE_ZONE.key, "until": now, "after": after - GOOD_FOR}
+    bars: list[tuple[str, list[date], list[Decimal]]] = []
+    priced = sorted(told)
+    for start in range(0, len(priced), SYMBOLS_AT_ONCE):
+        some = priced[start : start + SYMBOLS_AT_ONCE]
+        bars += await (await connection.execute(queries.CLOSES, of_days | {"symbols": some})).fetchall()
+    splits: dict[str, list[Split]] = defaultdict(list)
+    for row in await (await connection.execute(queries.SPLITS, (sorted(told),))).fetchall():
+        splits[row[0]].append(Split(*row))
     # Years of days of many symbols are a good part of a second of arithmetic: not on the loop that serves everybody.
     return await asyncio.to_thread(_told, entries, closes, bars, splits, now)
 
@@ -138,13 +133,16 @@ async def _line(connection: Connection, stale: Stale, entries: list[Standing], n
 def _told(
     entries: list[Standing],
     closes: list[tuple[date, datetime]],
-    bars: list[tuple[str, datetime, Decimal]],
-    splits: dict[str, list[tuple[date, Decimal, Decimal]]],
+    bars: list[tuple[str, list[date], list[Decimal]]],
+    splits: dict[str, list[Split]],
     now: datetime,
 ) -> Line:
-    factors = {symbol: Factors(rows) for symbol, rows in splits.items()}
-    days = ((symbol, exchange_day(starts_at), close) for symbol, starts_at, close in bars)
-    return value_line(entries, closes, Prices(raw_closes(days, factors), GOOD_FOR), now)
+    today = exchange_day(now)
+    prices = {
+        symbol: closes_of(days, told, split_factor(splits[symbol], today) if symbol in splits else None)
+        for symbol, days, told in bars
+    }
+    return value_line(entries, closes, Prices(prices, GOOD_FOR), now)
 
 
 async def _write(connection: Connection, account_id: UUID, line: Line) -> None:
@@ -163,9 +161,9 @@ def _as_json(part: Sequence[Value]) -> tuple[str, str]:
         {
             "at": one.at,
             "entry_id": one.entry_id,
-            "symbols": [symbol for symbol, _, _ in one.positions],
-            "qtys": [str(qty) for _, qty, _ in one.positions],
-            "worths": [str(worth) for _, _, worth in one.positions],
+            "symbols": one.positions.symbols,
+            "qtys": [str(qty) for qty in one.positions.qtys],
+            "worth_micros": one.positions.worth_micros,
         }
         for one in part
         if one.positions is not None
