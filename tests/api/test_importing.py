@@ -110,6 +110,8 @@ async def test_entries_are_typed_in(api: Api) -> None:
     assert (await worked(api, taken.json()["id"]))["state"] == "booked"
     for body in ({"kind": "deposit", "amount": "1"}, {"kind": "split", "on": "2024-01-02"}, {"kind": "buy", "on": "x"}):
         assert (await api.http.post(path, json=body)).status_code == 422
+    old = await api.http.post(path, json={"kind": "deposit", "at": "0001-01-01T00:00:00Z", "amount": "1"})
+    assert (old.status_code, old.json()["detail"]) == (422, "The day must be in 1900 or later.")
     number = await api.http.post(path, json={"kind": "deposit", "on": "2024-01-02", "amount": 10.5})
     assert number.status_code == 422
 

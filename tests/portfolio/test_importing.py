@@ -446,3 +446,13 @@ async def test_the_ledger_of_a_paper_account_comes_back_as_well(database: Databa
     assert ledger_hash(copies) == ledger_hash(entries)
     assert await importer.cash() == account.cash
     await importer.promises_kept()
+
+
+async def test_what_comes_to_more_than_the_books_keep_is_refused_whole_and_in_words(importer: Importer) -> None:
+    read = await importer.read(table(*[f"2024-01-02,deposit,,,,999999999999.00,,,no {n}" for n in range(150)]))
+    assert read.state == "read", read.words
+    ended = await importer.confirm(read.id)
+    assert ended.state == "failed"
+    assert "larger than the books keep" in ended.words
+    assert (await importer.entries(), await importer.cash()) == (0, 0)
+    await importer.promises_kept()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from starkmatter.api.schemas import Page
+from starkmatter.api.schemas import Page, instant_text
 from starkmatter.api.schemas_imports import (
     FormatOut,
     ImportOut,
@@ -102,7 +102,7 @@ async def imports(
 ) -> Page[ImportOut]:
     """The caller's imports, the newest first."""
     found = await list_imports(b, caller, account_id=account_id, before=cursor, limit=limit)
-    more = found[-1].created_at.isoformat() if len(found) == limit else None
+    more = instant_text(found[-1].created_at) if len(found) == limit else None
     return Page(items=[ImportOut.model_validate(one) for one in found], next_cursor=more)
 
 

@@ -24,6 +24,7 @@ from starkmatter.portfolio.importing.service import MAX_UNDER_WAY, get_import
 from starkmatter.portfolio.tracked import own_tracked
 
 MANUAL = "manual"
+FIRST_YEAR = 1900
 TITLE = "Typed in"
 # What can be typed in, in the order of a form.
 MANUAL_KINDS: tuple[Kind, ...] = (
@@ -59,6 +60,8 @@ async def add_entry(
     now = utc_now()
     if any(value is not None and value < 0 for value in (qty, price, amount, fees, tax)):
         raise InvalidInput("Figures are typed in without a sign: the kind says which way they go.")
+    if at.year < FIRST_YEAR:
+        raise InvalidInput(f"The day must be in {FIRST_YEAR} or later.")
     cash = amount
     if amount is not None:
         cash = -amount if chosen in COSTS or chosen == "buy" else amount

@@ -24,6 +24,7 @@ NAME, TITLE = "starkmatter", "StarkMatter's own ledger (JSON lines)"
 KEYS = frozenset({"booked_at", "venue_at", "kind", "description", "postings"})
 KIND = re.compile(r"[a-z_]{1,40}")
 ACCOUNT = re.compile(rf"{CASH}|{HOLDING}|(equity|expenses|income|memo):[a-z ]{{1,40}}")
+FIRST_YEAR = 1900
 MAX_WORDS, MAX_LEGS, MAX_DECIMALS = 1_000, 40, 9
 
 
@@ -155,8 +156,8 @@ def _moment(text: Any) -> datetime:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise _Bad("its instant cannot be read") from None
-    if at.tzinfo is None:
-        raise _Bad("its instant has no zone")
+    if at.tzinfo is None or at.year < FIRST_YEAR:
+        raise _Bad("its instant has no zone or is of another age")
     return at.astimezone(UTC)
 
 

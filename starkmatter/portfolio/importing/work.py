@@ -13,6 +13,7 @@ from typing import LiteralString
 from uuid import UUID, uuid4
 
 import structlog
+from psycopg import DataError
 
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
@@ -37,6 +38,7 @@ RUNNING = {
 }  # fmt: skip
 BROKEN = "It could not be finished: the log of the worker says why. Nothing of it was kept."
 
+TOO_LARGE = "A figure in it, or what it comes to, is larger than the books keep. Nothing of it was kept."
 NOT_TOLD = "Values of former days could not be told: the log of the worker says why."
 
 Confirm = Callable[[], Awaitable[None]]
@@ -128,6 +130,9 @@ async def _take(b: Backends, due: Due, confirm: Confirm) -> None:
     except StarkMatterError as error:
         ended = "canceled" if error.code == "import_canceled" else "booked" if running == "undoing" else "failed"
         await _end(b, due.id, claim, ended, error.text)
+    except DataError as error:
+        log.warning("import refused", step=running, id=str(due.id), error=type(error).__name__)
+        await _end(b, due.id, claim, "booked" if running == "undoing" else "failed", TOO_LARGE)
     except Exception as error:  # noqa: BLE001 - a file must never end the worker
         log.error("import failed", step=running, id=str(due.id), error=f"{type(error).__name__}: {error}"[:200])
         await _end(b, due.id, claim, "booked" if running == "undoing" else "failed", BROKEN)

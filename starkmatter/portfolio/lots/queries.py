@@ -2,11 +2,12 @@
 
 from starkmatter.accounts.sharing.queries import MAY_SEE
 
-# The accounts of one taxpayer in one world that the caller may see: one market, one run of it, one kind of money.
+# The accounts of one taxpayer in one world that the caller may see: one market, one run of it, one kind of money, one
+# currency (costs of two cannot be told from each other without rates, which nothing here applies).
 TOGETHER = f"""
 SELECT a.id, a.name, a.user_id = %(user)s AS own
   FROM account a JOIN account one ON one.id = %(account)s
- WHERE a.user_id = one.user_id AND a.venue = one.venue AND a.mode = one.mode
+ WHERE a.user_id = one.user_id AND a.venue = one.venue AND a.mode = one.mode AND a.currency = one.currency
    AND a.run_id IS NOT DISTINCT FROM one.run_id AND {MAY_SEE}
  ORDER BY a.created_at, a.id
 """

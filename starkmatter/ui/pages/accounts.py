@@ -269,6 +269,12 @@ def _form() -> rx.Component:
             action="/api/v1/accounts",
             on_done=FrameState.show_newest,
         ),
+        rx.el.p(
+            "Is it held elsewhere? Follow it from its files under ",
+            rx.el.a("Portfolio, Import", href="/portfolio/import"),
+            ".",
+            class_name="soft small",
+        ),
         class_name="body grid",
     )
 
