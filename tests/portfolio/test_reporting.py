@@ -7,6 +7,7 @@ from decimal import Decimal
 from html import escape
 from html.parser import HTMLParser
 from io import BytesIO
+from typing import get_args
 
 import psycopg
 import pytest
@@ -18,9 +19,12 @@ from redis.asyncio import Redis
 from starkmatter.db.database import Database
 from starkmatter.domain.money import to_cents
 from starkmatter.domain.periods import Period, parse_period, period_between
+from starkmatter.domain.waterfall import STEP_KEYS
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
+from starkmatter.portfolio import risk
 from starkmatter.portfolio.explaining import Booked, explain_change
 from starkmatter.portfolio.income import income_of
+from starkmatter.portfolio.lots.records import AccountMethod
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.reporting import gate, pdf
@@ -28,11 +32,11 @@ from starkmatter.portfolio.reporting.building import costs_of, make_report, make
 from starkmatter.portfolio.reporting.document import Cell, Column, Document, Heading, Notes, Paragraph, Table
 from starkmatter.portfolio.reporting.gate import one_of_few
 from starkmatter.portfolio.reporting.html import html_of
-from starkmatter.portfolio.reporting.layout import layout
+from starkmatter.portfolio.reporting.layout import AGAINST, LAYOUTS, layout
 from starkmatter.portfolio.reporting.pdf import pdf_of
 from starkmatter.portfolio.reporting.records import SECTIONS, Report, Wish
-from starkmatter.portfolio.reporting.tax_layout import layout_tax_year
-from starkmatter.portfolio.reporting.words import money
+from starkmatter.portfolio.reporting.tax_layout import METHODS, layout_tax_year
+from starkmatter.portfolio.reporting.words import RISK_NAMES, SECTION_NAMES, STEP_NAMES, money
 from tests.builders import OPENS_AT, Desk, make_desk, open_clock
 from tests.portfolio.history import give_past, give_sessions
 from tests.portfolio.report_figures import check_sums, figure, pdf_text, tables
@@ -321,8 +325,10 @@ async def test_only_a_few_reports_wait_at_a_time(monkeypatch: pytest.MonkeyPatch
         pass
 
 
-def test_every_section_has_its_layout_and_name() -> None:
-    from starkmatter.portfolio.reporting.layout import LAYOUTS
-    from starkmatter.portfolio.reporting.words import SECTION_NAMES
-
+def test_every_section_step_figure_and_method_has_its_name() -> None:
     assert set(LAYOUTS) == set(SECTIONS) == set(SECTION_NAMES)
+    assert set(STEP_NAMES) == set(STEP_KEYS)
+    alone, against = risk._alone([0.01, 0.02], 0.0, []), risk._against([], 0.0)
+    assert set(RISK_NAMES) == {*alone, *against}
+    assert set(AGAINST) == set(against)
+    assert set(METHODS) == set(get_args(AccountMethod))
