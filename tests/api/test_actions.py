@@ -8,7 +8,7 @@ from starkmatter.trading.submit import submit_order
 from tests.api.conftest import Api
 from tests.builders import ALL_READ, CLOSES_AT, order
 from tests.portfolio.test_exporting import check
-from tests.trading.test_corporate import A_DAY, EX_ON, look, record, say, told
+from tests.trading.acting import A_DAY, EX_ON, look, record, say, told
 
 
 @pytest.fixture

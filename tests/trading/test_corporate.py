@@ -2,11 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from uuid import uuid4
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -14,33 +12,35 @@ from redis.asyncio import Redis
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.corporate.terms import Told
-from starkmatter.domain.money import plain
-from starkmatter.domain.orders import StopLoss, TakeProfit
-from starkmatter.domain.quotes import VenueClock
 from starkmatter.domain.sessions import EXCHANGE_ZONE
-from starkmatter.market.actions.telling import newest_telling, tell_actions
-from starkmatter.portfolio.accounts import get_account
+from starkmatter.market.actions.telling import newest_telling
 from starkmatter.portfolio.branching import fork_account
 from starkmatter.portfolio.invariants import check_books
-from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.lots.service import open_lots
 from starkmatter.portfolio.opening import deposit
-from starkmatter.portfolio.snapshots import record_values
 from starkmatter.portfolio.valuation import equity_series, list_positions
-from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.corporate.applying import settle_account
-from starkmatter.trading.corporate.desk import ActionDesk, Looked
 from starkmatter.trading.corporate.queries import DUE
 from starkmatter.trading.corporate.records import Acting
 from starkmatter.trading.corporate.rule import ALL_KINDS, kinds_booked_for
-from starkmatter.trading.orders import list_orders, order_events
-from starkmatter.trading.submit import submit_order
-from tests.builders import ALL_READ, CLOSES_AT, OPENS_AT, Desk, closed_clock, make_desk, open_clock, order, quote
-from tests.domain.corporate_text import terms
-
-A_DAY = timedelta(days=1)
-EX_ON = OPENS_AT.date() + A_DAY
-D = Decimal
+from tests.builders import CLOSES_AT, OPENS_AT, Desk, make_desk, open_clock, quote
+from tests.trading.acting import (
+    A_DAY,
+    EX_ON,
+    D,
+    balances,
+    cash,
+    due_accounts,
+    filled,
+    frozen,
+    held,
+    kinds,
+    look,
+    on_day,
+    record,
+    say,
+    told,
+)
 
 
 @pytest.fixture
@@ -48,65 +48,6 @@ async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
     made = await (await make_desk(database, cache)).person(cash="10000")
     yield made
     assert await check_books(database) == []
-
-
-def told(text: str, on: date = EX_ON, *, id_: str = "a1", revision: int = 1) -> Told:
-    symbol, words = text.split(" ", 1)
-    return Told(id_, revision, symbol, on, "USD", terms(words), "test")
-
-
-async def say(desk: Desk, *actions: Told) -> None:
-    async with desk.b.db.transaction() as connection:
-        await tell_actions(connection, "replay", actions, utc_now())
-
-
-def on_day(days: int, state: str = "open") -> VenueClock:
-    """The clock that many days after the first one, an hour into the session or before it."""
-    clock = open_clock() if state == "open" else closed_clock()
-    at = OPENS_AT + days * A_DAY + (timedelta(hours=1) if state == "open" else -timedelta(hours=3))
-    return replace(clock, venue_now=at, session_on=at.date(), next_close=CLOSES_AT + days * A_DAY)
-
-
-async def look(desk: Desk, days: int = 1, *quotes: str, worker: ActionDesk | None = None) -> Looked:
-    """A batch comes that many days later: actions first, then the broker, as in the worker."""
-    clock = on_day(days)
-    fresh = [quote(one, at=clock.venue_now) for one in quotes]
-    looked = await (worker or ActionDesk(desk.b, "replay")).on_quotes(clock, {one.symbol: one for one in fresh})
-    assert looked is not None
-    if looked.orders_changed:
-        desk.broker.forget()
-    await desk.tell(*fresh, clock=clock)
-    return looked
-
-
-async def send(desk: Desk, text: str):
-    return await submit_order(
-        desk.b, desk.caller, desk.account_id, order(text), f"key-{uuid4()}", acknowledged=ALL_READ
-    )
-
-
-async def filled(desk: Desk, text: str) -> None:
-    assert (await send(desk, text)).status == "pending_submit"
-    await desk.broker.drain()
-
-
-async def held(desk: Desk) -> dict[str, str]:
-    """Shares, cost and realized result by symbol."""
-    found = await list_positions(desk.b, desk.caller, desk.account_id)
-    return {one.symbol: f"{plain(one.qty)} {plain(one.cost_basis)} {plain(one.realized_pl)}" for one in found}
-
-
-async def cash(desk: Desk) -> Decimal:
-    return (await get_account(desk.b, desk.caller, desk.account_id)).cash
-
-
-async def frozen(desk: Desk) -> str:
-    why = await desk.b.db.value("SELECT frozen_reason FROM account WHERE id = %s", (desk.account_id,))
-    return why or ""
-
-
-async def kinds(desk: Desk) -> Sequence[str]:
-    return [one.kind for one in reversed(await list_entries(desk.b, desk.caller, desk.account_id))]
 
 
 async def test_a_split_keeps_cash_and_cost_and_is_booked_once(desk: Desk) -> None:
@@ -246,98 +187,6 @@ async def test_an_account_at_a_broker_takes_the_brokers_word(desk: Desk, databas
     assert kinds_booked_for("tracked") == ALL_KINDS - {"dividend"}
 
 
-async def test_open_orders_follow_a_split_and_fill_in_new_shares(desk: Desk, database: Database) -> None:
-    await filled(desk, "buy 10 AAPL")
-    stop = await send(desk, "sell 10 AAPL stp=80.00 gtc")
-    limit = await send(desk, "buy 10 AAPL @ 60.01 gtc")
-    await desk.broker.drain()
-    await say(desk, told("AAPL split 4:1"))
-    looked = await look(desk, 1, "AAPL 25.00/25.01")
-    assert looked.orders_changed
-    rows = {one.id: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
-    assert (rows[stop.id].qty, rows[stop.id].stop_price) == (40, 20)
-    assert (rows[limit.id].qty, rows[limit.id].limit_price) == (40, 15)
-    last = (await order_events(desk.b, desk.caller, limit.id))[-1]
-    assert last.reason == "AAPL split 4:1 on 2021-03-02: 10 at limit 60.01 became 40 at limit 15.00."
-    assert await check_books(database) == []
-    await look(desk, 1, "AAPL 19.90/19.95")
-    await look(desk, 1, "AAPL 19.90/19.95")
-    assert (await held(desk))["AAPL"].startswith("0 0 ")
-    await cancel_order(desk.b, desk.caller, limit.id)
-    await desk.broker.drain()
-
-
-async def test_a_partly_filled_order_goes_on_in_new_shares(desk: Desk, database: Database) -> None:
-    await desk.tell(quote("AAPL 100.00/100.05", size="40"))
-    sent = await send(desk, "buy 60 AAPL @ 100.05 gtc")
-    await desk.broker.drain()
-    [before] = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert (before.status, before.filled_qty) == ("partial", 40)
-    await say(desk, told("AAPL split 2:1"))
-    await look(desk, 1)
-    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert (after.qty, after.filled_qty, after.limit_price, after.avg_price) == (120, 80, D("50.02"), D("50.025"))
-    assert await check_books(database) == []
-    await say(desk, told("AAPL split 4:1", revision=2))
-    await look(desk, 1)
-    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert (after.qty, after.filled_qty, after.limit_price) == (240, 160, D("25.01"))
-    await look(desk, 1, "AAPL 24.90/24.95")
-    [after] = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert (after.status, after.filled_qty, after.id) == ("filled", 240, sent.id)
-
-
-async def test_a_bracket_follows_with_its_exits(desk: Desk, database: Database) -> None:
-    wish = replace(order("buy 10 AAPL gtc"), order_class="bracket", take_profit=TakeProfit(D("120")),
-                   stop_loss=StopLoss(D("80")))  # fmt: skip
-    await submit_order(desk.b, desk.caller, desk.account_id, wish, "key-bracket", acknowledged=ALL_READ)
-    await desk.broker.drain()
-    await desk.tell(quote("AAPL 100.00/100.05"))
-    await desk.broker.drain()
-    await say(desk, told("AAPL split 4:1"))
-    await look(desk, 1, "AAPL 25.00/25.01")
-    rows = {one.role: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
-    assert (rows["entry"].status, rows["entry"].filled_qty) == ("filled", 40)
-    assert (rows["target"].qty, rows["target"].limit_price) == (40, 30)
-    assert (rows["stop"].qty, rows["stop"].stop_price) == (40, 20)
-    assert await check_books(database) == []
-    await look(desk, 1, "AAPL 30.50/30.55")
-    await desk.broker.drain()
-    rows = {one.role: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
-    assert (rows["target"].status, rows["stop"].status) == ("filled", "canceled")
-    assert (await held(desk))["AAPL"].startswith("0 0 ")
-
-
-async def test_an_end_cancels_orders_with_a_reason_and_gives_back_what_they_held(
-    desk: Desk, database: Database
-) -> None:
-    await filled(desk, "buy 10 AAPL")
-    await send(desk, "sell 10 AAPL @ 150.00 gtc")
-    sent = await send(desk, "buy 10 AAPL @ 60.00 gtc")
-    await desk.broker.drain()
-    await say(desk, told("AAPL delisted 3.10"))
-    looked = await look(desk, 1)
-    rows = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert [one.status for one in rows] == ["canceled", "canceled", "filled"]
-    last = (await order_events(desk.b, desk.caller, sent.id))[-1]
-    assert last.reason == "AAPL delisted at 3.1 USD on 2021-03-02: it does not trade any more."
-    assert len([one for one in looked.heard if "order ended" in one.subject]) == 2
-    account = await get_account(desk.b, desk.caller, desk.account_id)
-    assert account.reserved == 0
-    assert await check_books(database) == []
-
-
-async def test_an_order_of_the_ex_date_was_meant_in_new_shares(desk: Desk) -> None:
-    await say(desk, told("AAPL split 4:1"))
-    desk.clock = on_day(1)
-    await desk.tell(quote("AAPL 25.00/25.01", at=desk.clock.venue_now), clock=on_day(1))
-    await send(desk, "buy 10 AAPL @ 20.00 gtc")
-    await desk.broker.drain()
-    await look(desk, 1)
-    [one] = await list_orders(desk.b, desk.caller, desk.account_id)
-    assert (one.qty, one.limit_price) == (10, 20)
-
-
 async def test_two_workers_at_once_and_one_that_was_asleep_write_it_once(desk: Desk, database: Database) -> None:
     await filled(desk, "buy 10 AAPL")
     await say(desk, told("AAPL split 4:1"), told("AAPL dividend 0.5", id_="a2"))
@@ -380,11 +229,6 @@ async def test_former_values_lots_explanation_and_branch_know_of_a_split_told_la
     [position] = await list_positions(desk.b, desk.caller, branch.id)
     assert (position.qty, position.cost_basis) == (40, D("1000.5"))
     assert branch.cash == free
-
-
-async def record(database: Database, at: datetime, last: str, *, close: bool = True) -> None:
-    prices = f'[{{"symbol": "AAPL", "last": "{last}"}}]'
-    await record_values(database, "replay", at, prices, with_positions=close)
 
 
 async def test_a_loss_that_waits_is_replaced_in_new_shares(desk: Desk) -> None:
@@ -435,34 +279,4 @@ async def test_history_of_any_arrival_ends_the_same(database: Database, cache: R
                 seen.add(str(seen_now))
             await say(person, gone)
     assert len(seen) == 1, seen
-    assert await check_books(database) == []
-
-
-async def due_accounts(database: Database) -> list[Acting]:
-    asked = {"venue": "replay", "brokers": ["paper"], "zone": EXCHANGE_ZONE.key, "today": EX_ON + A_DAY}
-    return await database.all(Acting, DUE, asked)
-
-
-async def balances(desk: Desk) -> list[tuple[str, str, Decimal]]:
-    return await desk.b.db.tuples(
-        "SELECT account, commodity, sum(amount) FROM ledger_posting WHERE account_id = %s GROUP BY 1, 2"
-        " HAVING sum(amount) <> 0 ORDER BY 1, 2",
-        (desk.account_id,),
-    )
-
-
-async def test_fills_and_actions_at_the_same_moment_keep_every_promise(desk: Desk, database: Database) -> None:
-    for number in range(6):
-        await filled(desk, f"buy {number + 1} AAPL")
-    resting = [await send(desk, f"buy {number + 2} AAPL @ {60 + number}.00 gtc") for number in range(6)]
-    await desk.broker.drain()
-    await say(desk, told("AAPL split 3:1"))
-    clock = on_day(1)
-    fresh = {"AAPL": quote("AAPL 20.00/20.01", at=clock.venue_now)}
-    worker = ActionDesk(desk.b, "replay")
-    await asyncio.gather(worker.on_quotes(clock, fresh), desk.broker.on_quotes(clock, fresh), desk.broker.drain())
-    desk.broker.forget()
-    await desk.tell(*fresh.values(), clock=clock)
-    rows = {one.id: one for one in await list_orders(desk.b, desk.caller, desk.account_id)}
-    assert {rows[one.id].status for one in resting} == {"filled"}
     assert await check_books(database) == []

@@ -8,7 +8,7 @@ from starkmatter.trading.submit import submit_order
 from starkmatter.ui.pages.actions import actions
 from starkmatter.ui.state.actions import ActionsState, action_row
 from tests.builders import ALL_READ, order
-from tests.trading.test_corporate import look, say, told
+from tests.trading.acting import look, say, told
 from tests.ui.conftest import Tab
 
 

@@ -206,7 +206,8 @@ async def corporate_actions(
 ) -> ActionsOut:
     """Splits, cash dividends and dates of earnings of a symbol, as declared, also those that are announced.
 
-    The replay knows none: its history came adjusted. `asked_at` is null until a source was asked for the first time.
+    Of the replay none are listed: its prices came adjusted, and dividends it pays stand on the accounts. `asked_at` is
+    null until a source was asked for the first time.
     """
     return ActionsOut.model_validate(await load_actions(b.db, venue, symbol.strip().upper()))
 
