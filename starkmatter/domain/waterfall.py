@@ -161,7 +161,7 @@ def _take(
     paid = -sum((amount for _, _, amount in traded), ZERO)
     if len(moved) == 1:
         symbol, qty = moved[0]
-        position = positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
+        position = _of(positions, symbol)
         position.entry_ids.append(entry.id)
         if entry.kind in SPLITS:
             position.qty += qty
@@ -176,7 +176,7 @@ def _take(
         ids["splits"].append(entry.id)
     elif moved:
         for symbol, qty in moved:
-            positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO)).qty += qty
+            _of(positions, symbol).qty += qty
     if paid:
         sums["other"] += paid
         ids["other"].append(entry.id)
@@ -185,6 +185,12 @@ def _take(
             key = _step_of(account, amount)
             sums[key] -= amount
             ids[key].append(entry.id)
+
+
+def _of(positions: dict[str, _Position], symbol: str) -> _Position:
+    if (known := positions.get(symbol)) is not None:
+        return known
+    return positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
 
 
 def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple[str, Decimal]]) -> None:
@@ -200,7 +206,7 @@ def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple
         former.entry_ids.append(entry.id)
     for symbol, qty in moved:
         if symbol not in gone:
-            other = positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
+            other = _of(positions, symbol)
             other.qty += qty
             other.basis += basis
             other.entry_ids.append(entry.id)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
@@ -43,9 +44,8 @@ class EntryLine:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """An entry of the ledger with all its legs, in the order of booking."""
+class Booked(NamedTuple):
+    """An entry of the ledger with all its legs, in the order of booking. Ten thousand of them are made in no time."""
 
     id: int
     venue_at: datetime
@@ -152,8 +152,13 @@ async def _explain(
     tracked = is_tracked(account)
     upto = last.newest if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
     whole = tracked or first is None or period.since_opening or (last is None and not period.ends_now)
-    after = 0 if whole or first is None else first.entry_id
-    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | {"after": after, "upto": upto})
+    between_ids = {"after": 0 if whole or first is None else first.entry_id, "upto": upto}
+    timely = tracked and first is not None and not period.since_opening
+    instants = {
+        "since": period.base.valuation.at if timely else "-infinity",
+        "until": period.last.at if tracked and last is not None else "infinity",
+    }
+    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
     if tracked:
         rows.sort(key=lambda row: (row.venue_at, row.id))
     begin = await _stored_end(b, period, period.base.valuation, first, rows, opening=period.since_opening)
@@ -166,10 +171,13 @@ async def _explain(
     between = [row for row in rows if row.id not in begin.known and row.id in finish.known]
     between = _without_void(between, [set(ids) for (ids,) in await b.db.tuples(queries.VOID_ENTRIES, asked)])
     # Ten thousand entries are a good part of a tenth of a second of arithmetic: not on the loop that serves everybody.
-    told = await asyncio.to_thread(
-        explain, begin.value, finish.value, begin.held, finish.held, [row.entry for row in between], account.currency
-    )
+    told = await asyncio.to_thread(_told, begin, finish, between, account.currency)
     return _explanation(period, account, begin, finish, between, told)
+
+
+def _told(begin: _End, finish: _End, between: Sequence[Booked], currency: str) -> Waterfall:
+    entries = [row.entry for row in between]
+    return explain(begin.value, finish.value, begin.held, finish.held, entries, currency)
 
 
 async def _stored_end(

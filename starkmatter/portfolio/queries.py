@@ -247,6 +247,7 @@ ENTRIES_BETWEEN = f"""
 SELECT e.id, e.venue_at, e.kind, e.description, e.accounts, e.commodities, e.amounts
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
  WHERE e.account_id = %(account)s AND {MAY_SEE} AND e.id > %(after)s AND e.id <= %(upto)s AND {STANDS}
+   AND e.venue_at > %(since)s AND e.venue_at <= %(until)s
  ORDER BY e.id
 """
 
