@@ -18,7 +18,7 @@ from starkmatter.domain.ledger import DEPOSITS, HOLDING
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Valuation
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.waterfall import Entry, Step, SymbolGain, Waterfall, Worth, explain
+from starkmatter.domain.waterfall import Entry, Step, StepKey, SymbolGain, Waterfall, Worth, explain
 from starkmatter.errors import Unavailable
 from starkmatter.market.service import closes_before
 from starkmatter.portfolio import queries
@@ -28,6 +28,23 @@ from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.tracked import is_tracked
 from starkmatter.portfolio.valuation import list_positions
 
+STEP_NAMES: dict[StepKey, str] = {
+    "paid_in": "Paid in",
+    "taken_out": "Taken out",
+    "realized": "Price gains, sold",
+    "unrealized": "Price gains, still held",
+    "dividends": "Dividends",
+    "interest": "Interest",
+    "other_income": "Other income",
+    "fees": "Fees",
+    "other_costs": "Other costs",
+    "adjustments": "Adjusted to the broker's book",
+    "other": "Other bookings",
+    "splits": "Splits",
+    "fx": "Exchange rates",
+    "rounding": "Rounding to cents",
+    "unassigned": "Not assigned",
+}
 MAX_ENTRIES = 1_000
 TRIES = 3
 AT_COST = "{} had no close before {:%Y-%m-%d} and stands at its cost there."

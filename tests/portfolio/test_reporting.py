@@ -22,7 +22,7 @@ from starkmatter.domain.periods import Period, parse_period, period_between
 from starkmatter.domain.waterfall import STEP_KEYS
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
 from starkmatter.portfolio import risk
-from starkmatter.portfolio.explaining import Booked, explain_change
+from starkmatter.portfolio.explaining import STEP_NAMES, Booked, explain_change
 from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.records import AccountMethod
 from starkmatter.portfolio.lots.service import realized_gains
@@ -36,7 +36,7 @@ from starkmatter.portfolio.reporting.layout import AGAINST, LAYOUTS, layout
 from starkmatter.portfolio.reporting.pdf import pdf_of
 from starkmatter.portfolio.reporting.records import SECTIONS, Report, Wish
 from starkmatter.portfolio.reporting.tax_layout import METHODS, layout_tax_year
-from starkmatter.portfolio.reporting.words import RISK_NAMES, SECTION_NAMES, STEP_NAMES, money
+from starkmatter.portfolio.reporting.words import RISK_NAMES, SECTION_NAMES, money
 from tests.builders import OPENS_AT, Desk, make_desk, open_clock
 from tests.portfolio.history import give_past, give_sessions
 from tests.portfolio.report_figures import check_sums, figure, pdf_text, tables

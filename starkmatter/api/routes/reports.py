@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse, Response
 
 from starkmatter.accounts.records import Caller
@@ -46,38 +46,33 @@ Benchmark = Annotated[
 Amounts = Annotated[bool, Query(description="false: percentages only")]
 
 
-@router.get("/portfolio/report.html", response_class=HTMLResponse)
-async def report_html(
-    caller: Signed,
-    b: B,
+def _wish(
     account_id: Accounts,
     period: PeriodText,
     sections: SectionNames = None,
     benchmark: Benchmark = None,
     amounts: Amounts = True,
-) -> HTMLResponse:
+) -> Wish:
+    return read_wish(account_id, period, _names(sections), benchmark, amounts=amounts)
+
+
+Wished = Annotated[Wish, Depends(_wish)]
+
+
+@router.get("/portfolio/report.html", response_class=HTMLResponse)
+async def report_html(caller: Signed, b: B, wish: Wished) -> HTMLResponse:
     """The report of a period as one page that loads nothing; days are those of the accounts' market."""
-    wish = read_wish(account_id, period, _names(sections), benchmark, amounts=amounts)
     async with one_of_few():
         document = await document_of(b, caller, wish)
         return HTMLResponse(await asyncio.to_thread(html_of, document), headers=OF_REPORTS)
 
 
 @router.get("/portfolio/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
-async def report_pdf(
-    caller: Signed,
-    b: B,
-    account_id: Accounts,
-    period: PeriodText,
-    sections: SectionNames = None,
-    benchmark: Benchmark = None,
-    amounts: Amounts = True,
-) -> Response:
+async def report_pdf(caller: Signed, b: B, wish: Wished) -> Response:
     """The same as a tagged PDF."""
-    wish = read_wish(account_id, period, _names(sections), benchmark, amounts=amounts)
     async with one_of_few():
         pdf = await pdf_of(await document_of(b, caller, wish))
-    return pdf_answer(pdf, f"report-{wish.period.key.replace('..', '-')}", account_id[0])
+    return pdf_answer(pdf, f"report-{wish.period.key.replace('..', '-')}", wish.account_ids[0])
 
 
 @router.get("/portfolio/gains.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from starkmatter.backends import Backends
@@ -26,7 +27,9 @@ from starkmatter.market.errands import ask
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import json_text, standing
 from starkmatter.portfolio.importing.folding import Standing
-from starkmatter.portfolio.importing.line import Line, Prices, Value, closes_of, value_line
+
+if TYPE_CHECKING:
+    from starkmatter.portfolio.importing.line import Line, Value
 
 # A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
 GOOD_FOR = timedelta(days=7)
@@ -70,7 +73,7 @@ async def tell_values(b: Backends, stale: Stale) -> int:
     return len(line.values)
 
 
-def unpriced_words(line: Line) -> list[str]:
+def unpriced_words(line: "Line") -> list[str]:
     """One sentence for each symbol that stood at its cost."""
     return [
         f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands at its cost there."
@@ -109,7 +112,7 @@ async def _entries(connection: Connection, account_id: UUID) -> tuple[list[Stand
         return await standing(connection, account_id), int(row[0]) if row else 0
 
 
-async def _line(connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> Line:
+async def _line(connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> "Line":
     symbols = sorted({symbol for one in entries for symbol in one.symbols})
     after = entries[0].venue_at if entries else now
     sessions = {"exchange": EXCHANGE, "after": after, "until": now}
@@ -136,7 +139,9 @@ def _told(
     bars: list[tuple[str, list[date], list[Decimal]]],
     splits: dict[str, list[Split]],
     now: datetime,
-) -> Line:
+) -> "Line":
+    from starkmatter.portfolio.importing.line import Prices, closes_of, value_line  # it loads numpy
+
     today = exchange_day(now)
     prices = {
         symbol: closes_of(days, told, split_factor(splits[symbol], today) if symbol in splits else None)
@@ -145,14 +150,14 @@ def _told(
     return value_line(entries, closes, Prices(prices, GOOD_FOR), now)
 
 
-async def _write(connection: Connection, account_id: UUID, line: Line) -> None:
+async def _write(connection: Connection, account_id: UUID, line: "Line") -> None:
     for start in range(0, len(line.values), AT_ONCE):
         values, closes = await asyncio.to_thread(_as_json, line.values[start : start + AT_ONCE])
         await connection.execute(queries.PUT_VALUES, {"account": account_id, "rows": values})
         await connection.execute(queries.PUT_CLOSES, {"account": account_id, "rows": closes})
 
 
-def _as_json(part: Sequence[Value]) -> tuple[str, str]:
+def _as_json(part: "Sequence[Value]") -> tuple[str, str]:
     """Points of the line, and what was held at those of them that are closes, with exact figures as texts."""
     values = [
         {"at": one.at, "equity": str(one.equity), "cash": str(one.cash), "paid_in": str(one.paid_in)} for one in part

@@ -9,6 +9,7 @@ from starkmatter.domain.money import ZERO
 from starkmatter.domain.performance import MonthReturn
 from starkmatter.domain.tax_report import TaxLine, TaxTotals
 from starkmatter.domain.waterfall import in_cents
+from starkmatter.portfolio.explaining import STEP_NAMES
 from starkmatter.portfolio.records import Slice
 from starkmatter.portfolio.reporting.charts import thinned
 from starkmatter.portfolio.reporting.document import (
@@ -30,7 +31,6 @@ from starkmatter.portfolio.reporting.words import (
     PLAIN_RATIOS,
     RISK_NAMES,
     SECTION_NAMES,
-    STEP_NAMES,
     change,
     day,
     kind_words,

@@ -18,23 +18,6 @@ SECTION_NAMES: dict[Section, str] = {
     "fees": "Fees and costs",
     "risk": "Risk",
 }
-STEP_NAMES = {
-    "paid_in": "Paid in",
-    "taken_out": "Taken out",
-    "realized": "Price gains, sold",
-    "unrealized": "Price gains, still held",
-    "dividends": "Dividends",
-    "interest": "Interest",
-    "other_income": "Other income",
-    "fees": "Fees",
-    "other_costs": "Other costs",
-    "adjustments": "Adjustments",
-    "other": "Other entries",
-    "splits": "Splits",
-    "fx": "Exchange rates",
-    "rounding": "Rounding",
-    "unassigned": "Not assigned",
-}
 RISK_NAMES = {
     "volatility": "Volatility, a year",
     "downside_deviation": "Downside deviation, a year",

@@ -7,30 +7,13 @@ import reflex as rx
 from starkmatter.backends import backends
 from starkmatter.domain.waterfall import Step, StepKey, SymbolGain
 from starkmatter.errors import StarkMatterError
-from starkmatter.portfolio.explaining import EntryLine, Explanation, explain_change
+from starkmatter.portfolio.explaining import STEP_NAMES, EntryLine, Explanation, explain_change
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.rows import Row
 
-STEP_NAMES: dict[StepKey, str] = {
-    "paid_in": "Paid in",
-    "taken_out": "Taken out",
-    "realized": "Price gains, sold",
-    "unrealized": "Price gains, still held",
-    "dividends": "Dividends",
-    "interest": "Interest",
-    "other_income": "Other income",
-    "fees": "Fees",
-    "other_costs": "Other costs",
-    "adjustments": "Adjusted to the broker's book",
-    "other": "Other bookings",
-    "splits": "Splits",
-    "fx": "Exchange rates",
-    "rounding": "Rounding to cents",
-    "unassigned": "Not assigned",
-}
 # Shown also when nothing of it happened: what somebody looks for should say zero.
 ALWAYS: tuple[StepKey, ...] = ("paid_in", "taken_out", "realized", "unrealized", "dividends", "fees", "fx")
 BY_SYMBOL: tuple[StepKey, ...] = ("realized", "unrealized")
