@@ -137,7 +137,8 @@ CONNECTION = ConnectionKind(
     title="E*TRADE",
     scope="person",
     adds="Opens E*TRADE's sandbox to try orders on, or shows your account there beside the others, held against its "
-    "own book. A live account is real money, so orders for it are refused: live orders are not enabled yet.",
+    "own book. A live account is real money: orders for it are refused until you turn live trading on under "
+    "Settings, Limits.",
     fields=(
         ConnectionField("key", "Consumer key"),
         ConnectionField("secret", "Consumer secret"),

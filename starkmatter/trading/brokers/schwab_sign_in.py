@@ -169,8 +169,8 @@ CONNECTION = ConnectionKind(
     title="Schwab",
     scope="person",
     adds="Shows your account at Schwab (also one that came from TD Ameritrade) beside the others: cash, positions, "
-    "orders and dividends, held against its own book. It is real money, so orders for it are refused: live orders are "
-    "not enabled yet.",
+    "orders and dividends, held against its own book. It is real money: orders for it are refused until "
+    "you turn live trading on under Settings, Limits.",
     fields=(
         ConnectionField("key", "App key"),
         ConnectionField("secret", "App secret"),

@@ -1,10 +1,14 @@
 """Every SQL statement about live trading; what decides stands in `alembic/sql/0045_live.sql`."""
 
+from starkmatter.accounts.sharing.queries import MAY_SEE
+
 STANDING = """
 SELECT l.on_since, live_limit(l) AS most, CASE WHEN l.raises_at > clock_timestamp() THEN l.raises_to END AS raises_to,
        CASE WHEN l.raises_at > clock_timestamp() THEN l.raises_at END AS raises_at
   FROM live_trading l WHERE l.account_id = %s
 """
+
+SEEN = f"SELECT a.id FROM account a WHERE a.id = %(account)s AND {MAY_SEE}"
 
 NAME_OF = "SELECT name FROM account WHERE id = %s AND user_id = %s AND mode = 'live' AND closed_at IS NULL"
 

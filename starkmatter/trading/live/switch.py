@@ -24,8 +24,9 @@ ASKED = "LIVE: orders of this account would move real money. Confirm it with you
 
 
 async def read_live(b: Backends, caller: Caller, account_id: UUID) -> LiveStanding | None:
-    """How live trading of the caller's own account stands; None when it is off. NotFound for any other account."""
-    await _name_of(b, caller, account_id)
+    """How live trading stands; None when it is off, as on paper. NotFound for an account the caller does not see."""
+    if await b.db.value(queries.SEEN, {"account": account_id, "user": caller.user_id}) is None:
+        raise NotFound("There is no such account.")
     return await live_standing(b.db, account_id)
 
 
