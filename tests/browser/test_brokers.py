@@ -161,9 +161,8 @@ def test_an_order_of_real_money_is_sent_with_a_second_factor_and_the_frame_says_
     expect(panel.locator(".badge.live")).to_have_text("On", timeout=20 * SECS)
     looked_at(first, browser, "/settings/limits", "live-limits", "[data-live-trading=on]")
     first.open("/trade/AAPL")
-    page.locator("#qty").fill("1")
-    expect(page.locator("#review")).to_be_enabled(timeout=20 * SECS)
-    page.locator("#review").click()
+    first.write_ticket("buy", "1", "AAPL")
+    expect(page.locator("#send")).to_have_text("Buy 1 AAPL", timeout=20 * SECS)
     expect(page.locator("[data-live=review]")).to_contain_text("moves real money", timeout=20 * SECS)
     if PICTURES:
         page.screenshot(path=Path(PICTURES) / "live-review.png", full_page=True)

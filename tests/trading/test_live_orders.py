@@ -1,7 +1,8 @@
 """Orders of real money: path by path, that none is sent which its account's owner did not mean to send."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,8 @@ from starkmatter.db.database import Database
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.trading.approvals.service import confirm as confirm_proposal
 from starkmatter.trading.approvals.service import order_confirmed, propose
-from starkmatter.trading.brokers import schwab
+from starkmatter.trading.brokers import catalog, etrade, schwab
+from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.guarding.stops import turn_off, turn_on
 from starkmatter.trading.live.standing import LIVE_OFF, live_standing
@@ -30,8 +32,11 @@ from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import item_of, order_id_for, submit_order
 from starkmatter.trading.ticket import open_ticket, reservation_of
 from tests.builders import make_caller, order, quote
+from tests.standins import etrade as etrade_standin
+from tests.standins import ib as ib_standin
 from tests.standins import schwab as schwab_standin
-from tests.trading.broker_desk import ALL_READ, BrokerSeat, make_seat
+from tests.standins.alpaca_trading import alpaca_trading
+from tests.trading.broker_desk import ALL_READ, ALPACA_KEYS, BrokerSeat, make_seat
 from tests.trading.live_seat import NAME, PASSPHRASE, Owner, make_owner
 
 AT_REST = "buy 2 AAPL @ 90.00 gtc"
@@ -482,3 +487,60 @@ async def test_an_order_that_lost_its_permit_is_not_claimed(seat: BrokerSeat, ow
         ended = await seat.until(placed, "not_sent")
     assert "never allowed" in (ended.reject_reason or "")
     assert seat.there.posts == []
+
+
+# --- each broker ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def at_ib() -> Iterator[Any]:
+    with ib_standin.tws(number="U8400123") as there:
+        there.urls = {}  # type: ignore[attr-defined]
+        yield there
+
+
+BROKERS: dict[str, tuple[Any, Any, dict[str, str] | None, frozenset[str]]] = {
+    "alpaca": (AlpacaBroker, alpaca_trading, ALPACA_KEYS, frozenset(ALPACA_KEYS)),
+    "schwab": (schwab.SchwabBroker, schwab_standin.schwab, schwab_standin.SIGNED_IN, HIDDEN),
+    "etrade": (
+        etrade.ETradeBroker,
+        etrade_standin.etrade,
+        etrade_standin.SIGNED_IN,
+        frozenset({"key", "secret", "token", "token_secret"}),
+    ),
+    "ib": (None, at_ib, None, frozenset()),
+}
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+async def test_at_each_broker_an_order_of_real_money_goes_out_once_it_was_confirmed(
+    database: Database, cache: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broker: str
+) -> None:
+    adapter, opened, keys, hide = BROKERS[broker]
+    if adapter is not None:
+        monkeypatch.setattr(adapter, "live", True)
+        monkeypatch.setitem(catalog.MODES, broker, lambda _: "live")
+    for module in (schwab, etrade):
+        monkeypatch.setattr(module, "POLL_SECS", 0.1)
+        monkeypatch.setattr(module, "PER_MIN", 6000.0)
+    with opened() as there:
+        keys = there.keys | {"mode": "live"} if keys is None else keys
+        seat = await make_seat(database, cache, tmp_path, there, broker=broker, keys=keys, hide=hide)
+        owner = await make_owner(seat, monkeypatch)
+        async with seat.house():
+            await seat.until_state("ready")
+            assert (await seat.order(AT_REST)).reject_reason == LIVE_OFF
+            await owner.turn_on()
+            with pytest.raises(FactorNeeded, match=catalog.TITLES[broker].replace("*", r"\*")):
+                await seat.order(AT_REST)
+            assert len(there.orders) == 0
+            placed = await confirmed(owner)
+            await seat.until(placed, "accepted", "working")
+            [number] = there.orders
+            there.fill(number, "2", "89.90")
+            done = await seat.until(placed, "filled")
+            assert (done.filled_qty, done.avg_price) == (Decimal(2), Decimal("89.90"))
+            await turn_off_live(seat.b, seat.caller, seat.account_id)
+            assert (await seat.order(AT_REST)).reject_reason == LIVE_OFF
+            assert len(there.orders) == 1
+        await seat.books_add_up()

@@ -80,9 +80,9 @@ export function StepUp({ asked, words, onDone, onLeave }) {
   return (
     <div className="veil" onClick={(event) => { if (event.target === event.currentTarget) leave(); }}>
       <div className="dialog proof" role="dialog" aria-modal="true" aria-label="Confirm it is you">
-        <header><h2>Confirm it is you</h2></header>
+        <header role="none"><h2>Confirm it is you</h2></header>
         <form className="body" onSubmit={withPassphrase}>
-          {said ? <p className="note live"><b>LIVE</b> {said.replace(/^LIVE: /, "")}</p> : (
+          {said ? <p className="note live"><b>LIVE</b>{said.replace(/^LIVE/, "")}</p> : (
             <p className="soft small">What you are about to do matters more than most, and you last confirmed it over five minutes ago.</p>
           )}
           {ways?.includes("passkey") && hasPasskeys() ? (
