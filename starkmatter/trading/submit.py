@@ -17,13 +17,14 @@ from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
 from starkmatter.domain.risk import Reservation
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
+from starkmatter.trading.facts import account_facts
 from starkmatter.trading.gate import Outcome, gate_of
 from starkmatter.trading.guarding.cautions import cautions_of, check_codes, require_read
 from starkmatter.trading.guarding.checking import marks_of
 from starkmatter.trading.live.permits import require_permit
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of, reservation_of
+from starkmatter.trading.ticket import Ticket, look_at_market, open_ticket, refusals_of, reservation_of
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 
@@ -123,8 +124,11 @@ async def require_confirmed(
 
     Nothing on paper, and nothing for an order that would be refused anyway.
     """
-    ticket = await open_ticket(b, caller, account_id, request)
-    if ticket.account.mode != "live" or refusals_of(request, ticket):
+    account = await account_facts(b.db, caller, account_id)
+    if account.mode != "live":
+        return
+    ticket = await look_at_market(b, account, request)
+    if refusals_of(request, ticket):
         return
     item = item_of(ticket, request, order_id_for(account_id, idempotency_key), [], reservation_of(request, ticket))
     await require_permit(b, caller, ticket, request, item)
