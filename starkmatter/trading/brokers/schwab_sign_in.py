@@ -109,7 +109,7 @@ async def test_keys(b: Backends, secrets: Secrets) -> str:
     cash = ANSWERS.number(ANSWERS.fields(account.get("currentBalances"), "balances"), "cashBalance")
     count = len(positions_of(account))
     positions = "1 position" if count == 1 else f"{count} positions"
-    return f"Account …{number[-4:]} with {cash:,.2f} USD in cash and {positions}. It is looked at only."
+    return f"Account …{number[-4:]} with {cash:,.2f} USD in cash and {positions}. It is real money."
 
 
 async def _token(settings: Settings, secrets: Secrets, asked: Mapping[str, str]) -> Mapping[str, Any]:
