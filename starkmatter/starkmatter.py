@@ -51,6 +51,7 @@ from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
 from starkmatter.ui.state.importing import ImportState, MappingState
 from starkmatter.ui.state.income import IncomeState
 from starkmatter.ui.state.limits import LimitsState
+from starkmatter.ui.state.live import LiveState
 from starkmatter.ui.state.lots import GainsState, LotsState
 from starkmatter.ui.state.markets import WatchState
 from starkmatter.ui.state.markets_map import MapState
@@ -136,7 +137,7 @@ _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)
 _add_page(settings, "/settings", "Settings", SettingsState, ReplayState)
 _add_page(accounts, "/settings/accounts", "Accounts", SharesState)
-_add_page(limits, "/settings/limits", "Limits", LimitsState)
+_add_page(limits, "/settings/limits", "Limits", LimitsState, LiveState)
 _add_page(security, "/settings/security", "Security", SettingsState, FactorState, IdentitiesState)
 _add_page(programs, "/settings/programs", "Programs", ProgramsState)
 _add_page(connections, "/settings/connections", "Connections", ConnectionsState, DataHealthState)

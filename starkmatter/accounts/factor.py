@@ -132,8 +132,10 @@ async def check_at_sign_in(b: Backends, user_id: UUID, code: str | None, by: Act
         raise NotSignedIn("This code does not fit, or it was used before.", code="wrong_code")
 
 
-async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) -> None:
+async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) -> bool:
     """Be sure that it is still the same person: the passphrase, and a code where the second factor is on.
+
+    True when a code was part of it.
 
     Raises NotAllowed when one of them is wrong, SecondFactorNeeded when the code is missing, TooMany while tries are
     paused.
@@ -146,12 +148,13 @@ async def prove(b: Backends, caller: Caller, passphrase: str, code: str | None) 
         raise NotAllowed("The passphrase is not right.", code="wrong_credentials")
     await forgive(b, key)
     if not await is_on(b, caller.user_id):
-        return
+        return False
     if not code or not code.strip():
         raise SecondFactorNeeded("Enter the six digits of your authenticator app, or a recovery code.")
     if not await _accepts(b, caller.user_id, code, recovery_by=caller):
         await note(b, caller, "proof.refused", ("person", caller.user_id), after={"why": "wrong code"})
         raise NotAllowed("This code does not fit, or it was used before.", code="wrong_code")
+    return True
 
 
 async def _accepts(b: Backends, user_id: UUID, code: str, *, recovery_by: Caller | Actor | None = None) -> bool:

@@ -46,7 +46,9 @@ UPDATE user_session SET revoked_at = %s WHERE user_id = %s AND id <> %s AND revo
 """
 
 RENEW_SESSION = """
-UPDATE user_session SET token_hash = %(token_hash)s, proven_at = %(now)s, last_seen_at = %(now)s
+UPDATE user_session
+   SET token_hash = %(token_hash)s, proven_at = %(now)s, last_seen_at = %(now)s,
+       factor_at = CASE WHEN %(factor)s THEN clock_timestamp() ELSE factor_at END
  WHERE id = %(session)s AND user_id = %(user)s AND revoked_at IS NULL
 """
 

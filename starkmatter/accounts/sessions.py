@@ -93,13 +93,15 @@ async def open_session(
     return caller, token
 
 
-async def renew_session(b: Backends, caller: Caller) -> str:
+async def renew_session(b: Backends, caller: Caller, *, factor: bool = False) -> str:
     """Another token for the session of somebody who has just proven again who they are; the former one is void.
 
-    The session keeps its id, so what belongs to it stays where it is. NotSignedIn when it has ended meanwhile.
+    The session keeps its id, so what belongs to it stays where it is. `factor`: a second factor was part of the proof,
+    which counts once for what asks for one. NotSignedIn when it has ended meanwhile.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     renewed = {"token_hash": token_hash(token), "now": utc_now(), "session": caller.session_id, "user": caller.user_id}
+    renewed["factor"] = factor
     if not await b.db.run(queries.RENEW_SESSION, renewed):
         raise NotSignedIn("Your session has ended. Sign in again; nothing was lost.")
     _drop_kept({caller.session_id})

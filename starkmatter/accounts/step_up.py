@@ -31,6 +31,10 @@ class StepUpNeeded(StarkMatterError):
     title = "Confirm it is you"
 
 
+class FactorNeeded(StepUpNeeded):
+    """The same with a second factor, given after this was raised; a passphrase alone is not enough."""
+
+
 async def fresh_until(b: Backends, caller: Caller) -> datetime | None:
     """Until when the last proof in the caller's session counts; None when none does now."""
     proven_at: datetime | None = await b.db.value(queries.PROVEN_AT, (caller.session_id, caller.user_id))
@@ -69,5 +73,10 @@ async def step_up(b: Backends, caller: Caller, passphrase: str, code: str | None
     Raises NotAllowed when one of them is wrong, SecondFactorNeeded when the code is missing, TooMany while tries are
     paused.
     """
-    await prove(b, caller, passphrase, code)
-    return await renew_session(b, caller)
+    with_code = await prove(b, caller, passphrase, code)
+    return await renew_session(b, caller, factor=with_code)
+
+
+async def factor_ways(b: Backends, caller: Caller) -> list[Way]:
+    """The second factors that the caller has: a code, a passkey; none for somebody with a passphrase alone."""
+    return [way for way in await accepted_ways(b, caller) if way != "passphrase"]

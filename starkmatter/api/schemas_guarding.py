@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from starkmatter.api.schemas import Answer, Figure, Instant, Qty, Request
+from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Money, Qty, Request
 from starkmatter.domain.limits import LimitKind
 from starkmatter.trading.guarding.stops import MAX_REASON_CHARS
 
@@ -63,3 +63,22 @@ class RuleOut(Answer):
     in_force: Qty | None
     loosens_to: Qty | None
     loosens_at: Instant | None
+
+
+class LiveConfirmation(Request):
+    confirm: str = Field(max_length=MAX_TEXT, description="The account's name: its orders will move real money.")
+
+
+class LiveLimit(Request):
+    limit: Figure = Field(description="In the account's currency; 0: each order asks for a second factor.")
+
+
+class LiveOut(Answer):
+    """`limit` binds until `raises_at`, then `raises_to` does; null where live trading is off."""
+
+    on: bool
+    on_since: Instant | None = None
+    limit: Money | None = None
+    raises_to: Money | None = None
+    raises_at: Instant | None = None
+    text: str

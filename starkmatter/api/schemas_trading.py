@@ -219,6 +219,8 @@ class PreviewOut(Answer):
     equity_after: Money | None = Field(description="Of a margin account, once the order has filled.")
     maintenance_after: Money | None = Field(description="What a margin account would have to keep then.")
     cautions: list[CautionOut]
+    live: str | None = Field(description="Of an account of real money: what the order moves, and where.")
+    needs_factor: bool = Field(description="It takes a second factor of its own, asked for when it is sent.")
 
 
 class FillOut(Answer):

@@ -35,6 +35,7 @@ from starkmatter.market.health import forget_refusals
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
 from starkmatter.portfolio.importing.work import forget_old_imports, tell_all_values
 from starkmatter.trading.approvals.service import forget_approvals
+from starkmatter.trading.live.permits import forget_asked
 
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
@@ -234,5 +235,5 @@ async def _settle_lost_calls(b: Backends) -> str:
 
 async def _forget_proposals(b: Backends) -> str:
     proposals, briefs, chats = await forget_proposals(b), await forget_briefs(b), await forget_chats(b)
-    approvals = await forget_approvals(b)
+    approvals = await forget_approvals(b) + await forget_asked(b)
     return f"{proposals} proposals, {approvals} approvals, {briefs} briefs and {chats} conversations deleted"

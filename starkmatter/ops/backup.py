@@ -98,7 +98,21 @@ def bring_back(settings: Settings, source: Path, *, replace: bool) -> str:
         with reachable_database(settings) as url, _replacing_schema(url, replace=replace):
             flags = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
             _run_tool("pg_restore", url, *flags, str(Path(folder) / DUMP_NAME))
-    return f"Restored {source}: schema {manifest.schema}, written {manifest.created_at} by {manifest.version}."
+            was_live = _turn_live_off(url)
+    words = f"Restored {source}: schema {manifest.schema}, written {manifest.created_at} by {manifest.version}."
+    return f"{words} Live trading, which was on for {was_live} accounts, is off." if was_live else words
+
+
+def _turn_live_off(url: str) -> int:
+    """A backup knows nothing of what its owners turned off later, so no order of real money goes by what it says; of
+    how many accounts it was on.
+    """
+    with psycopg.connect(url) as connection:
+        known = connection.execute("SELECT to_regclass('public.live_trading') IS NOT NULL").fetchone()
+        if not known or not known[0]:
+            return 0
+        connection.execute("UPDATE user_session SET factor_at = NULL WHERE factor_at IS NOT NULL")
+        return connection.execute("DELETE FROM live_trading").rowcount
 
 
 def _unpack(source: Path, folder: Path) -> Manifest:

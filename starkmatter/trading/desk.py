@@ -4,7 +4,7 @@ An order is claimed, and the claim committed, before anything is sent; it carrie
 not a certain answer leaves it `unknown`: it is looked for by that id, and only when the broker says four times that it
 has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted. A broker
 that does not keep our ids is never sent an order twice: one that it does not have ends there, and a person decides.
-Orders of a live account are not sent at all in this version, whatever asked for them.
+An order of a live account is sent only when it was allowed and live trading is still on, asked once more here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ from starkmatter.trading.brokered import BrokeredOrder, client_order_id
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.listeners import listeners_of
-from starkmatter.trading.live import LIVE_WORDS
+from starkmatter.trading.live.standing import live_refusal
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
 from starkmatter.trading.reports import Applied, apply_report, lock_order
 
@@ -118,7 +118,7 @@ class OrderDesk:
             order = await lock_order(connection, order_id)
             if order is None or order.status is not expected:
                 return None
-            reason = LIVE_WORDS if self._broker.live else None
+            reason = await live_refusal(connection, order.id)
             if reason is None:
                 reason = await stopped(connection, order.account_id, order.symbol, order.side, order.qty, order.id)
             if reason is None and not self._still_wanted(order, now):

@@ -17,8 +17,9 @@ from psycopg import Error as DatabaseError
 
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database, OwnConnection
-from starkmatter.errors import StarkMatterError, Unavailable
+from starkmatter.errors import Refused, StarkMatterError, Unavailable
 from starkmatter.trading import queries
+from starkmatter.trading.live.standing import STOPPED_BY_DATABASE
 
 MAX_BATCH = 32
 IDLE_SECS = 60.0
@@ -106,6 +107,8 @@ def _known(error: Exception) -> StarkMatterError:
     """The error a person sees when their order could not be stored."""
     if isinstance(error, StarkMatterError):
         return error
+    if isinstance(error, DatabaseError) and error.sqlstate == STOPPED_BY_DATABASE:
+        return Refused(error.diag.message_primary or "Nothing was ordered.", code="not_live")
     known = Unavailable("The order could not be stored and was not sent. Try again: the same key cannot order twice.")
     known.__cause__ = error
     return known

@@ -18,6 +18,8 @@ from starkmatter.trading.guarding.cautions import cautions_of, crowding
 from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.lending.state import judge
 from starkmatter.trading.lending.words import lending_words
+from starkmatter.trading.live.permits import live_words, needs_factor, not_for
+from starkmatter.trading.live.standing import order_worth
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.settling import settling_of
 from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of, reservation_of
@@ -44,8 +46,14 @@ async def preview_order(
     seen = estimate(request, ticket, held, free, in_place=in_place)
     if ticket.account.lends:
         seen = await _with_margin(b, request, ticket, held, seen, in_place=in_place)
+    whose = not_for(caller, ticket)
+    if whose is not None:
+        seen = replace(seen, refusals=[whose, *seen.refusals])
     if seen.refusals:
         return seen
+    if ticket.account.mode == "live":
+        worth = order_worth(request, risk.reference_price(request, ticket.quote))
+        seen = replace(seen, live=live_words(ticket, worth), needs_factor=needs_factor(ticket, worth))
     crowded = await crowding(b, ticket, request)
     return replace(
         seen,

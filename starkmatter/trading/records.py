@@ -119,7 +119,8 @@ class OrderPreview:
     order would not be taken (empty: it would), `warnings` what to think about first, `notes` what else follows from it,
     and `cautions` what has to be acknowledged by code with the order. In a margin account `reserve` and buying power
     count the shares that equity could buy, `sold_short` is how many of the shares are borrowed, and `equity_after` and
-    `maintenance_after` are what the account would be worth and has to keep once it filled.
+    `maintenance_after` are what the account would be worth and has to keep once it filled. `live` says, of an account
+    of real money, what the order moves and where; `needs_factor` whether it takes a second factor of its own.
     """
 
     est_price: Decimal | None
@@ -138,3 +139,5 @@ class OrderPreview:
     sold_short: Decimal = ZERO
     equity_after: Decimal | None = None
     maintenance_after: Decimal | None = None
+    live: str | None = None
+    needs_factor: bool = False

@@ -17,12 +17,14 @@ from starkmatter.domain.orders import OrderRequest, OrderStatus, parts_of
 from starkmatter.domain.risk import Reservation
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound
 from starkmatter.trading.events import announce_order, wake_worker
+from starkmatter.trading.facts import account_facts
 from starkmatter.trading.gate import Outcome, gate_of
 from starkmatter.trading.guarding.cautions import cautions_of, check_codes, require_read
 from starkmatter.trading.guarding.checking import marks_of
+from starkmatter.trading.live.permits import require_permit
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.ticket import Ticket, open_ticket, refusals_of, reservation_of
+from starkmatter.trading.ticket import Ticket, look_at_market, open_ticket, refusals_of, reservation_of
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 
@@ -42,7 +44,8 @@ async def submit_order(
     refuses is stored too, as `risk_rejected` with the reason in words. `acknowledged`: the codes of `domain.cautions`
     that the person has read; Unacknowledged, with nothing stored, when there is another one. Raises NotAllowed for a
     viewer, NotFound for an account that is not the caller's, InvalidInput for a malformed key or one that was used for
-    another request, Unavailable when the database does not answer (repeat with the same key).
+    another request, Unavailable when the database does not answer (repeat with the same key). An order of real money
+    above its account's limit raises FactorNeeded until a second factor was given for exactly this ticket.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")
@@ -58,6 +61,8 @@ async def submit_order(
     item = item_of(ticket, request, order_id, reasons, reservation)
     item |= {"user_id": caller.user_id, "cautions": True}
     item["risk"] |= {"ip": caller.ip, "via": caller.via} | ({"acknowledged": sorted(read)} if read else {})
+    if not reasons:
+        await require_permit(b, caller, ticket, request, item)
     result = await hand_in(b, ticket, item)
     while result.outcome == "needs_cautions":
         require_read(await cautions_of(b, ticket, request), read)
@@ -110,6 +115,23 @@ async def submit_order(
     if taken and ticket.account.lends:
         return await get_order(b, caller, order_id)  # What it sets aside was decided under the lock.
     return order
+
+
+async def require_confirmed(
+    b: Backends, caller: Caller, account_id: UUID, request: OrderRequest, idempotency_key: str
+) -> None:
+    """Before anything is done on behalf of an order of real money: FactorNeeded as `submit_order` would raise it.
+
+    Nothing on paper, and nothing for an order that would be refused anyway.
+    """
+    account = await account_facts(b.db, caller, account_id)
+    if account.mode != "live":
+        return
+    ticket = await look_at_market(b, account, request)
+    if refusals_of(request, ticket):
+        return
+    item = item_of(ticket, request, order_id_for(account_id, idempotency_key), [], reservation_of(request, ticket))
+    await require_permit(b, caller, ticket, request, item)
 
 
 def item_of(

@@ -22,7 +22,7 @@ from starkmatter.market.service import get_instrument
 from starkmatter.trading import queries
 from starkmatter.trading.brokers.catalog import REFUSALS
 from starkmatter.trading.facts import TRACKED, AccountFacts, account_facts
-from starkmatter.trading.live import LIVE_WORDS
+from starkmatter.trading.live.standing import LIVE_OFF, LiveStanding, live_standing
 
 PAPER = "paper"
 TRACKED_WORDS = (
@@ -35,7 +35,8 @@ class Ticket:
     """One look at the market, taken for one order. `quote` and `clock` are None when the feed does not answer.
 
     `held_back` says why the account's broker can take no order now, None when it can. `condition_known`: the symbol
-    whose price the order waits for is one of this market.
+    whose price the order waits for is one of this market. `live`: how orders of real money stand, None where they are
+    off or the account is on paper.
     """
 
     account: AccountFacts
@@ -45,6 +46,7 @@ class Ticket:
     preset: Preset
     held_back: str | None = None
     condition_known: bool = True
+    live: LiveStanding | None = None
 
     def session_on(self, today: date, time_in_force: TimeInForce = "day") -> date:
         """The trading day an order belongs to: the open one, else the next; for an opening auction the next to open."""
@@ -69,7 +71,8 @@ async def look_at_market(b: Backends, account: AccountFacts, request: OrderReque
     known = True
     if request.condition is not None:
         known = await _instrument(b.db, account.venue, request.condition.symbol) is not None
-    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back, known)
+    live = await live_standing(b.db, account.id) if account.mode == "live" else None
+    return Ticket(account, instrument, quote, clock, PRESETS[account.preset], held_back, known, live)
 
 
 def reservation_of(request: OrderRequest, ticket: Ticket) -> Reservation:
@@ -84,8 +87,8 @@ def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
     """Why the order would not be taken, one sentence each: the market's reasons and the broker's."""
     if ticket.account.broker == TRACKED:
         return [TRACKED_WORDS]
-    if ticket.account.mode == "live":
-        return [LIVE_WORDS]
+    if ticket.account.mode == "live" and ticket.live is None:
+        return [LIVE_OFF]
     found = risk.refusals(request, ticket.instrument, ticket.quote, ticket.clock, lends=ticket.account.lends)
     if ticket.account.broker in REFUSALS:
         found += REFUSALS[ticket.account.broker](request)

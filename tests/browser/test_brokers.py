@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import THEMES, violations
 from tests.browser.market import MarketToday, market_today
@@ -43,6 +44,18 @@ def first(market: MarketToday, browser: Browser) -> Walk:
     page.wait_for_url(re.compile(r"^[^?]*//[^/]+/$"), timeout=20 * SECS)
     walk.settle()
     return walk
+
+
+def turn_on_factor(page: Page, keep: list[str]) -> None:
+    """A second factor, and the recovery codes that go with it: each counts once, and none has to be waited for."""
+    page.get_by_role("button", name="Turn on the second factor").click()
+    secret = page.locator(".qr code").inner_text(timeout=20 * SECS).replace(" ", "")
+    page.get_by_label("Six digits").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    codes = page.locator(".codes li")
+    expect(codes).to_have_count(10, timeout=20 * SECS)
+    keep += codes.all_inner_texts()
+    page.get_by_role("button", name="I have kept them").click()
 
 
 def card_of(walk: Walk, kind: str) -> Locator:
@@ -114,10 +127,61 @@ def test_a_schwab_account_is_signed_in_shown_and_its_orders_refused(
     first.open("/trade/AAPL")
     page.locator("#qty").fill("1")
     expect(page.get_by_label("Order ticket").locator(".note.bad")).to_contain_text(
-        "Live orders are not enabled yet", timeout=20 * SECS
+        "Live trading is off", timeout=20 * SECS
     )
     expect(page.locator("#review")).to_be_disabled()
     assert there.posts == []
+    assert first.complaints == []
+
+
+def with_second_factor(page: Page, code: str) -> None:
+    """What the dialog asks for, once it says what is at stake."""
+    dialog = page.get_by_role("dialog", name="Confirm it is you")
+    expect(dialog.locator(".note.live")).to_contain_text("real money", timeout=20 * SECS)
+    dialog.get_by_label("Your passphrase").fill(PASSPHRASE)
+    dialog.get_by_label("Code of your authenticator app").fill(code)
+    dialog.get_by_role("button", name="Confirm").click()
+    expect(dialog).to_have_count(0, timeout=20 * SECS)
+
+
+def test_an_order_of_real_money_is_sent_with_a_second_factor_and_the_frame_says_live(
+    market: MarketToday, first: Walk, browser: Browser
+) -> None:
+    there, page = market.vendors.schwab, first.page
+    first.open("/settings/security")
+    turn_on_factor(page, keep := [])
+    first.open("/settings/limits")
+    expect(page).to_have_title(re.compile("^LIVE · "))
+    expect(page.locator(".liveline")).to_contain_text("REAL MONEY")
+    panel = page.locator("[data-live-trading]")
+    expect(panel).to_contain_text("Off.")
+    panel.get_by_label("Type the account's name").fill("Family")
+    panel.get_by_role("button", name="Turn live trading on").click()
+    with_second_factor(page, keep[0])
+    expect(panel.locator(".badge.live")).to_have_text("On", timeout=20 * SECS)
+    looked_at(first, browser, "/settings/limits", "live-limits", "[data-live-trading=on]")
+    first.open("/trade/AAPL")
+    first.write_ticket("buy", "1", "AAPL")
+    expect(page.locator("#send")).to_have_text("Buy 1 AAPL", timeout=20 * SECS)
+    expect(page.locator("[data-live=review]")).to_contain_text("moves real money", timeout=20 * SECS)
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "live-review.png", full_page=True)
+    assert violations(page, "dark") == []
+    page.locator("#send").click()
+    expect(page.get_by_role("dialog", name="Confirm it is you")).to_be_visible(timeout=20 * SECS)
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "live-dialog.png", full_page=True)
+    assert violations(page, "dark") == []
+    assert there.posts == []
+    with_second_factor(page, keep[1])
+    market.instance.wait(lambda: len(there.orders) == 1, "the order at the broker")
+    assert len(there.posts) == 1
+    looked_at(first, browser, "/trade/AAPL", "live-trade")
+    first.open("/settings/limits")
+    page.get_by_role("button", name="Turn live trading off").click()
+    expect(page.locator("[data-live-trading]")).to_contain_text("Off.", timeout=20 * SECS)
+    # The one answer that asked for the second factor is an error to the console.
+    first.complaints[:] = [one for one in first.complaints if not ("403" in one and "/live-trading" in one)]
     assert first.complaints == []
 
 

@@ -69,6 +69,9 @@ FILLED = (
     "import_line",
     "import_mapping",
     "ledger_entry",
+    "live_approval",
+    "live_permit",
+    "live_trading",
     "lot_method",
     "lot_pick",
     "mail_choice",
@@ -131,6 +134,25 @@ INSERT INTO tracked_account (account_id) VALUES (%(account)s)
 """
 
 
+# Another account of Alice's, of real money, and what was asked and allowed on the one that she shares.
+LIVE = """
+WITH other AS (
+    INSERT INTO account
+    SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'mode', 'live'))).*
+      FROM account a WHERE a.id = %(account)s
+    RETURNING id
+), asked AS (
+    INSERT INTO live_approval (order_id, account_id, user_id, session_id, terms, ticket_hash, asked_at)
+    VALUES (gen_random_uuid(), %(account)s, %(user)s, gen_random_uuid(), '{}', '', now())
+), allowed AS (
+    INSERT INTO live_permit (order_id, account_id, terms, most, with_factor, allowed_at)
+    SELECT id, account_id, '{}', 0, true, now() FROM trade_order WHERE account_id = %(account)s LIMIT 1
+)
+SELECT id FROM other
+"""
+LIVE_ON = "INSERT INTO live_trading (account_id, turned_on_by, factor_at, on_since) VALUES (%s, %s, now(), now())"
+
+
 @dataclass
 class House:
     """Alice owns everything there is; Bob may look at her account, Carol may trade on it, Dan is nobody to her."""
@@ -177,6 +199,8 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     )
     for statement in ACTIONS:
         await database.run(statement, {"account": alice.account_id})
+    of_real_money = await database.value(LIVE, {"account": alice.account_id, "user": caller.user_id})
+    await database.run(LIVE_ON, (of_real_money, caller.user_id))
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)
@@ -252,6 +276,7 @@ OF_THE_ACCOUNT = (
     "fill_change",
     "holding",
     "ledger_entry",
+    "live_permit",
     "margin_call",
     "lot_method",
     "lot_pick",
@@ -308,7 +333,7 @@ async def test_nobody_but_the_worker_books_actions_and_only_the_owner_waives_one
 
 async def test_one_connection_serves_one_person_after_another_without_a_trace(house: House) -> None:
     people = [house.alice.caller.user_id, None, house.dan.user_id, house.bob.user_id] * 25
-    expected = {people[0]: 1, None: 0, house.dan.user_id: 0, house.bob.user_id: 1}
+    expected = {people[0]: 2, None: 0, house.dan.user_id: 0, house.bob.user_id: 1}
 
     async def look(user_id: UUID | None) -> None:
         act_for(user_id)
@@ -324,6 +349,6 @@ async def test_after_a_failed_transaction_the_next_person_still_has_their_own_ro
     with pytest.raises(UndefinedTable):
         async with house.walled.transaction() as connection:
             await connection.execute("SELECT * FROM no_such_table")
-    assert await seen(house, "account") == 1
+    assert await seen(house, "account") == 2
     act_for(house.dan.user_id)
     assert await seen(house, "account") == 0

@@ -49,6 +49,33 @@ def test_restore_brings_back_every_row_twice_in_a_row(settings: Settings, tmp_pa
     assert notes(settings) == before
 
 
+LIVE = """
+WITH person AS (
+    INSERT INTO app_user (id, email, display_name, role, passphrase_hash, created_at)
+    VALUES (gen_random_uuid(), 'a@example.org', 'A', 'owner', 'none', now()) RETURNING id
+)
+INSERT INTO account (id, user_id, name, venue, broker, mode, currency, preset, cash, reserved, created_at,
+                     opened_venue_at)
+SELECT gen_random_uuid(), id, 'Real', 'market', 'schwab', 'live', 'USD', 'realistic', 0, 0, now(), now() FROM person
+"""
+LIVE_ON = """
+INSERT INTO live_trading (account_id, turned_on_by, factor_at, on_since) SELECT id, user_id, now(), now() FROM account
+"""
+
+
+def test_live_trading_is_off_after_a_restore(settings: Settings, tmp_path: Path) -> None:
+    execute(settings, LIVE)
+    execute(settings, LIVE_ON)
+    back_up(settings, tmp_path / "live.tar")
+    assert "Live trading, which was on for 1 accounts, is off." in bring_back(
+        settings, tmp_path / "live.tar", replace=True
+    )
+    assert settings.database_url is not None
+    with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+        assert connection.execute("SELECT count(*) FROM live_trading").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM account").fetchone() == (1,)
+
+
 def test_backup_is_private_and_its_manifest_names_version_and_schema(settings: Settings) -> None:
     back_up(settings, None)
     (written,) = (settings.home / "backups").iterdir()

@@ -195,6 +195,7 @@ class Product:
             "account_share": "t.shared_by <> %(mine)s::uuid",
             "trading_stop": "t.set_by <> %(mine)s::uuid",
             "trading_rule": "t.user_id <> %(mine)s::uuid",
+            "live_approval": "t.user_id <> %(mine)s::uuid",
             "approval": "t.proposed_by <> %(mine)s::uuid",
             "report_schedule": "t.user_id <> %(mine)s::uuid",
             "report_link": "t.user_id <> %(mine)s::uuid",

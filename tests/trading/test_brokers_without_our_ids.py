@@ -1,7 +1,7 @@
 """Orders at brokers that keep no id of ours: never sent twice, found by their terms, and a person asked when in doubt.
 
-Accounts at these brokers may be of real money, whose orders are refused: here they count as paper, to show what happens
-to orders once they may be sent.
+Accounts at these brokers may be of real money; here they count as paper, and test_live_orders.py has what real money
+asks for on top.
 """
 
 import asyncio
@@ -18,12 +18,13 @@ from redis.asyncio import Redis
 
 from starkmatter.accounts.vault import keep_secret
 from starkmatter.db.database import Database
+from starkmatter.errors import NotAllowed, Refused
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.at_broker import accept_brokers_book
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.brokers import catalog, etrade, schwab
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.live import LIVE_WORDS
+from starkmatter.trading.live.standing import LIVE_OFF
 from starkmatter.trading.orders import list_fills, list_orders, order_events
 from starkmatter.trading.records import OrderView
 from tests.standins import etrade as etrade_standin
@@ -294,14 +295,20 @@ async def test_an_account_of_real_money_is_shown_and_its_orders_are_refused_at_e
             assert position.qty == 10
             for text in ("buy 1 AAPL @ 90.00 gtc", "sell 10 AAPL"):
                 refused = await seat.order(text)
-                assert (refused.status, refused.reject_reason) == ("risk_rejected", LIVE_WORDS)
-            # Whatever got past the ticket: the desk does not send it either.
+                assert (refused.status, refused.reject_reason) == ("risk_rejected", LIVE_OFF)
+            # Whatever got past the ticket: the second factor is asked for, and without it the database stores nothing.
             monkeypatch.setattr("starkmatter.trading.submit.refusals_of", lambda *_: [])
-            passed = await seat.order("buy 2 AAPL @ 90.00 gtc")
-            ended = await seat.until(passed, "not_sent")
-            assert ended.reject_reason == LIVE_WORDS
+            with pytest.raises(NotAllowed, match="second factor first"):
+                await seat.order("buy 2 AAPL @ 90.00 gtc")
+            monkeypatch.setattr("starkmatter.trading.submit.require_permit", _no_question)
+            with pytest.raises(Refused, match="Live trading is off"):
+                await seat.order("buy 2 AAPL @ 90.00 gtc")
         assert there.posts == []
         await seat.books_add_up()
+
+
+async def _no_question(*_: object) -> None:
+    """As if nobody had to be asked."""
 
 
 async def test_a_paper_account_never_gets_the_keys_of_real_money(

@@ -14,7 +14,7 @@ from starkmatter.backends import Backends
 from starkmatter.connections.service import save_connection
 from starkmatter.db.database import Database
 from starkmatter.egress.failures import VendorFailure
-from starkmatter.errors import InvalidInput, Refused
+from starkmatter.errors import InvalidInput, NotAllowed, Refused
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
@@ -22,7 +22,7 @@ from starkmatter.trading.brokers import catalog, ib
 from starkmatter.trading.brokers.ib import IbBroker
 from starkmatter.trading.brokers.ib_connection import check_place, chosen_account
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.live import LIVE_WORDS
+from starkmatter.trading.live.standing import LIVE_OFF
 from starkmatter.trading.orders import list_fills, order_events
 from starkmatter.trading.records import OrderView
 from tests.builders import make_caller, order
@@ -200,10 +200,10 @@ async def test_a_live_account_is_shown_and_its_orders_refused(
         async with seat.house():
             await seat.until_state("ready")
             assert (await get_account(seat.b, seat.caller, seat.account_id)).mode == "live"
-            assert (await seat.order("sell 1 AAPL")).reject_reason == LIVE_WORDS
+            assert (await seat.order("sell 1 AAPL")).reject_reason == LIVE_OFF
             monkeypatch.setattr("starkmatter.trading.submit.refusals_of", lambda *_: [])
-            ended = await seat.until(await seat.order("buy 2 AAPL @ 90.00 gtc"), "not_sent")
-            assert ended.reject_reason == LIVE_WORDS
+            with pytest.raises(NotAllowed, match="second factor first"):
+                await seat.order("buy 2 AAPL @ 90.00 gtc")
         assert there.posts == []
 
 

@@ -73,7 +73,7 @@ async def step_up_with_passkey(b: Backends, caller: Caller, credential: Mapping[
     if row is None or row.user_id != caller.user_id:
         raise NotAllowed("This passkey does not prove it. Try again, or use your passphrase.", code="wrong_passkey")
     await forgive(b, key)
-    return await renew_session(b, caller)
+    return await renew_session(b, caller, factor=True)
 
 
 async def _options(b: Backends, purpose: Purpose, bound_to: str, credential_ids: Any) -> dict[str, Any]:

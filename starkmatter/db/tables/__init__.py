@@ -16,6 +16,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     guarding,
     imports,
     lending,
+    live,
     lots,
     market,
     news,

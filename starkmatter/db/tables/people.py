@@ -31,7 +31,8 @@ class AppUser(SQLModel, table=True):
 
 class UserSession(SQLModel, table=True):
     """One sign-in. Only the SHA-256 of the 256-bit token is kept; the token changes when the person proves again who
-    they are, which is what `proven_at` remembers.
+    they are, which is what `proven_at` remembers. `factor_at` is when it last saw a second factor that nothing has used
+    up.
     """
 
     __tablename__ = "user_session"
@@ -46,6 +47,7 @@ class UserSession(SQLModel, table=True):
     user_agent: str
     revoked_at: datetime | None = instant_column(nullable=True)
     proven_at: datetime | None = instant_column(nullable=True)
+    factor_at: datetime | None = instant_column(nullable=True)
 
 
 class SetupToken(SQLModel, table=True):

@@ -23,7 +23,7 @@ from starkmatter.trading.approvals.records import ApprovalView, Source
 from starkmatter.trading.facts import AccountFacts, account_facts
 from starkmatter.trading.guarding.cautions import cautions_of, check_codes, require_read
 from starkmatter.trading.records import OrderView
-from starkmatter.trading.submit import canonical_hash, submit_order
+from starkmatter.trading.submit import canonical_hash, require_confirmed, submit_order
 from starkmatter.trading.ticket import Ticket, look_at_market, refusals_of
 
 CONFIRMED_FOR = timedelta(seconds=120)
@@ -139,9 +139,10 @@ async def confirm(
 ) -> OrderView:
     """Confirm exactly the ticket of that hash and order it.
 
-    Whoever trades on the account may; who proposed it only after a fresh proof (StepUpNeeded). Refused says, and the
-    audit log keeps, why not: another hash, decided already, expired, or the price has moved too far. Unacknowledged
-    when there is something to have read first.
+    Whoever trades on the account may; who proposed it only after a fresh proof (StepUpNeeded). An order of real money
+    is its owner's to confirm, above the limit with a second factor for this very ticket (FactorNeeded).
+    Refused says, and the audit log keeps, why not: another hash, decided already, expired, or the price has moved too
+    far. Unacknowledged when there is something to have read first.
     """
     found = await _to_decide(b, caller, approval_id)
     if found.proposed_by == caller.user_id:
@@ -154,6 +155,7 @@ async def confirm(
         await _refuse(b, caller, found, "This ticket is not what was proposed. Propose it again.")
     await _price_holds(b, caller, found, ticket)
     require_read(await cautions_of(b, ticket, found.request), check_codes(acknowledged))
+    await require_confirmed(b, caller, found.account_id, found.request, _key_of(approval_id))
     asked = {
         "approval": approval_id,
         "decision": "confirmed",
@@ -186,7 +188,7 @@ async def order_confirmed(
         await _refuse(b, caller, found, "It is not confirmed, or its two minutes are over. Propose it again.")
     account = await account_facts(b.db, caller, found.account_id)
     await _price_holds(b, caller, found, await look_at_market(b, account, found.request))
-    key = f"approval-{approval_id}"
+    key = _key_of(approval_id)
     order = await submit_order(b, caller, found.account_id, found.request, key, acknowledged=acknowledged)
     if await b.db.run(queries.USED, {"approval": approval_id, "now": utc_now(), "order": order.id}):
         await note(b, caller, "approval.ordered", ("approval", approval_id), after={"order": order.id})
@@ -233,6 +235,10 @@ async def set_drift(b: Backends, caller: Caller, account_id: UUID, drift_pct: De
 async def forget_approvals(b: Backends) -> int:
     """Delete those of long ago; how many. Their events stay in the audit log."""
     return await b.db.run(queries.FORGET, (utc_now() - KEPT,))
+
+
+def _key_of(approval_id: UUID) -> str:
+    return f"approval-{approval_id}"
 
 
 async def _to_decide(b: Backends, caller: Caller, approval_id: UUID) -> ApprovalView:

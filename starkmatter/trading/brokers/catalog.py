@@ -35,9 +35,9 @@ REFUSALS: dict[str, Callable[[OrderRequest], list[str]]] = {
 # What an account there is, for whoever opens it.
 OFFERS = {
     ALPACA.adapter: "paper",
-    SCHWAB.adapter: "real money, to look at",
-    ETRADE.adapter: "sandbox, or real money to look at",
-    IB.adapter: "paper, or real money to look at",
+    SCHWAB.adapter: "real money",
+    ETRADE.adapter: "sandbox, or real money",
+    IB.adapter: "paper, or real money",
 }
 # What a connection is of, paper or real money, by what of it is no secret.
 MODES: dict[str, Callable[[Mapping[str, str]], AccountMode]] = {

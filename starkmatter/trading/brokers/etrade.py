@@ -77,11 +77,11 @@ CAPABILITY = Capability(
         "cash and positions",
         "orders",
         "activities with the fees of each trade",
-        "in the sandbox: market, limit, stop and stop-limit orders, day, good till canceled, immediate, fill or kill, "
+        "market, limit, stop and stop-limit orders, day, good till canceled, immediate, fill or kill, "
         "the closing auction, extended hours, cancel",
     ),
     limits="2 requests a second; a sign-in lasts until midnight in New York",
-    notes="Live accounts are real money, so they are looked at only: orders are refused until live orders are enabled. "
+    notes="Live accounts are real money: orders are refused until their owner turns live trading on. "
     "The sandbox answers with samples that fit no order. Whole shares; no trailing stops, opening auction, dates of "
     "expiry, groups or short sales.",
 )

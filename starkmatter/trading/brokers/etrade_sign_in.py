@@ -91,7 +91,7 @@ async def test_keys(b: Backends, secrets: Secrets) -> str:
     path = f"/v1/accounts/{quote(account_key, safe='')}/balance.json?instType=BROKERAGE&realTimeNAV=true"
     balance = ANSWERS.fields(await _get(b, secrets, path, "BalanceResponse"))
     cash = ANSWERS.number(ANSWERS.fields(balance.get("Computed"), "Computed"), "netCash")
-    use = "Its sandbox answers with samples." if secrets["environment"] == "sandbox" else "It is looked at only."
+    use = "Its sandbox answers with samples." if secrets["environment"] == "sandbox" else "It is real money."
     return f"Account …{number[-4:]} with {cash:,.2f} USD in cash. {use}"
 
 
@@ -137,7 +137,8 @@ CONNECTION = ConnectionKind(
     title="E*TRADE",
     scope="person",
     adds="Opens E*TRADE's sandbox to try orders on, or shows your account there beside the others, held against its "
-    "own book. A live account is real money, so orders for it are refused: live orders are not enabled yet.",
+    "own book. A live account is real money: orders for it are refused until you turn live trading on under "
+    "Settings, Limits.",
     fields=(
         ConnectionField("key", "Consumer key"),
         ConnectionField("secret", "Consumer secret"),

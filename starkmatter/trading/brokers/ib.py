@@ -65,13 +65,13 @@ CAPABILITY = Capability(
         "orders",
         "commissions",
         "order stream",
-        "on paper: market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
+        "market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
         "or kill, auctions, extended hours, cancel",
     ),
     limits="50 messages a second; TWS or IB Gateway restarts once a day",
-    notes="Through your own TWS or IB Gateway. Live accounts are real money, so they are looked at only: orders are "
-    "refused until live orders are enabled. Dividends and interest are not told over this interface and show up as "
-    "differences. Whole shares; no dates of expiry, groups or short sales.",
+    notes="Through your own TWS or IB Gateway. Live accounts are real money: orders are refused until their owner "
+    "turns live trading on. Dividends and interest are not told over this interface and show up as differences. "
+    "Whole shares; no dates of expiry, groups or short sales.",
 )
 __all__ = ["CAPABILITY", "IbBroker", "refusals"]
 T = TypeVar("T")

@@ -83,8 +83,8 @@ CONNECTION = ConnectionKind(
     kind=KIND,
     title="Interactive Brokers",
     scope="person",
-    adds="Opens the account behind your own TWS or IB Gateway: a paper account to trade on, or a live one to look at. "
-    "A live account is real money, so orders for it are refused: live orders are not enabled yet.",
+    adds="Opens the account behind your own TWS or IB Gateway: a paper account, or a live one. "
+    "A live account is real money: orders for it are refused until you turn live trading on under Settings, Limits.",
     fields=(
         ConnectionField("host", "Host", secret=False, default="127.0.0.1"),
         ConnectionField("port", "Port", secret=False, default="4002", hint="4002 Gateway, 7497 TWS"),

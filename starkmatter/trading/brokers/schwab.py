@@ -73,11 +73,11 @@ CAPABILITY = Capability(
         "cash and positions",
         "orders",
         "activities with the fees of each trade",
-        "for later: market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
+        "market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
         "or kill, the closing auction, extended hours, cancel",
     ),
     limits="120 requests a minute; a sign-in lasts 7 days",
-    notes="Accounts of real money, so they are looked at only: orders are refused until live orders are enabled. "
+    notes="Accounts of real money: orders are refused until their owner turns live trading on. "
     "Whole shares; no opening auction, dates of expiry, groups or short sales. TD Ameritrade's own interface closed in "
     "May 2024 and its accounts moved to Schwab: this is the way to them.",
 )

@@ -109,7 +109,7 @@ async def test_keys(b: Backends, secrets: Secrets) -> str:
     cash = ANSWERS.number(ANSWERS.fields(account.get("currentBalances"), "balances"), "cashBalance")
     count = len(positions_of(account))
     positions = "1 position" if count == 1 else f"{count} positions"
-    return f"Account …{number[-4:]} with {cash:,.2f} USD in cash and {positions}. It is looked at only."
+    return f"Account …{number[-4:]} with {cash:,.2f} USD in cash and {positions}. It is real money."
 
 
 async def _token(settings: Settings, secrets: Secrets, asked: Mapping[str, str]) -> Mapping[str, Any]:
@@ -169,8 +169,8 @@ CONNECTION = ConnectionKind(
     title="Schwab",
     scope="person",
     adds="Shows your account at Schwab (also one that came from TD Ameritrade) beside the others: cash, positions, "
-    "orders and dividends, held against its own book. It is real money, so orders for it are refused: live orders are "
-    "not enabled yet.",
+    "orders and dividends, held against its own book. It is real money: orders for it are refused until "
+    "you turn live trading on under Settings, Limits.",
     fields=(
         ConnectionField("key", "App key"),
         ConnectionField("secret", "App secret"),

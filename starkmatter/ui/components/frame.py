@@ -56,6 +56,7 @@ def framed(
         rx.el.div(
             _rail(page),
             _top(on_order or []),
+            _live_line(),
             rx.el.main(
                 _heading(heading or page),
                 problem_note(FrameState.problem),
@@ -68,19 +69,36 @@ def framed(
             _strip(),
             _tabs(page),
             class_name="frame",
-            custom_attrs={"data-rail": FrameState.rail},
+            custom_attrs={"data-rail": FrameState.rail, "data-live": FrameState.account["live"]},
         ),
         rx.el.div("Connection lost. Reconnecting …", class_name="banner", role="status"),
         _overlay(),
-        StepUp.create(asked=StepUpState.asked, on_done=StepUpState.go_on, on_leave=StepUpState.leave_it),
+        StepUp.create(
+            asked=StepUpState.asked, words=StepUpState.words, on_done=StepUpState.go_on, on_leave=StepUpState.leave_it
+        ),
         LiveRoot.create(
             venue=FrameState.account["venue"],
+            live=FrameState.account["live"],
             theme=FrameState.theme,
             swap=FrameState.swap,
             on_order=[FrameState.refresh, *(on_order or [])],
             on_alert=[FrameState.refresh, CentreState.load, NoticeState.load, *(on_alert or [])],
             on_key=PaletteState.key,
             **({"on_pulse": on_pulse, "steady": steady} if on_pulse else {}),
+        ),
+    )
+
+
+def _live_line() -> rx.Component:
+    """While an account of real money is shown, on every page: in words, not by the frame's color alone."""
+    account = FrameState.account
+    return rx.cond(
+        account["live"] == "yes",
+        rx.el.aside(
+            rx.el.b("LIVE · REAL MONEY"),
+            rx.el.span(account["name"], class_name="name"),
+            class_name="liveline",
+            aria_label="An account of real money is shown",
         ),
     )
 

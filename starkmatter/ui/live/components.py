@@ -74,6 +74,7 @@ class LiveRoot(rx.Component):
     library = f"$/public{_LIVE}"
     tag = "LiveRoot"
     venue: rx.Var[str]
+    live: rx.Var[str]
     theme: rx.Var[str]
     swap: rx.Var[bool]
     on_order: rx.EventHandler[rx.event.no_args_event_spec]
@@ -202,6 +203,7 @@ class StepUp(rx.Component):
     library = f"$/public{_STEP_UP}"
     tag = "StepUp"
     asked: rx.Var[bool]
+    words: rx.Var[str]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
     on_leave: rx.EventHandler[rx.event.no_args_event_spec]
 

@@ -397,7 +397,22 @@ const GO_WITHIN_MS = 1_200;
 const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-export function LiveRoot({ venue, onOrder, onAlert, onPulse, steady, onKey, theme, swap }) {
+const MARK = "LIVE · ";
+
+// The window's title says so too while an account of real money is shown, whoever else sets it.
+function markTitle(live) {
+  const wanted = () => {
+    const bare = document.title.startsWith(MARK) ? document.title.slice(MARK.length) : document.title;
+    const title = live ? MARK + bare : bare;
+    if (title !== document.title) document.title = title;
+  };
+  wanted();
+  const watch = new MutationObserver(wanted);
+  watch.observe(document.head, { childList: true, subtree: true, characterData: true });
+  return () => watch.disconnect();
+}
+
+export function LiveRoot({ venue, live, onOrder, onAlert, onPulse, steady, onKey, theme, swap }) {
   useEffect(() => {
     if (theme) {
       localStorage.setItem("sm-theme", theme);
@@ -406,6 +421,7 @@ export function LiveRoot({ venue, onOrder, onAlert, onPulse, steady, onKey, them
     }
   }, [theme, swap]);
   useEffect(() => stream().show(venue), [venue]);
+  useEffect(() => markTitle(live === "yes"), [live]);
   useEffect(() => {
     const live = stream();
     live.show(venue);

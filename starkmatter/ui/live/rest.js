@@ -17,7 +17,7 @@ export async function ask(path, { method = "POST", body } = {}) {
   try {
     const first = await once(path, method, body);
     if (first.told.code !== "step_up_required" || !window.starkmatterStepUp) return first;
-    if (await window.starkmatterStepUp()) return await once(path, method, body);
+    if (await window.starkmatterStepUp(first.told.live ? first.told.detail : "")) return await once(path, method, body);
     return { ...first, problem: "Nothing was changed: it was not confirmed." };
   } catch {
     return { ok: false, status: 0, told: {}, problem: UNREACHED };

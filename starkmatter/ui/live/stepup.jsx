@@ -6,8 +6,9 @@ import { hasPasskeys, useKey, whyNot } from "./keys.js";
 
 const PATH = "/api/v1/auth/step-up";
 
-export function StepUp({ asked, onDone, onLeave }) {
+export function StepUp({ asked, words, onDone, onLeave }) {
   const [called, setCalled] = useState(false);
+  const [told, setTold] = useState("");
   const [over, setOver] = useState(false);
   const [ways, setWays] = useState(null);
   const [problem, setProblem] = useState("");
@@ -20,7 +21,7 @@ export function StepUp({ asked, onDone, onLeave }) {
     const channel = new BroadcastChannel("sm-session");
     channel.onmessage = reopenSocket; // another tab of this browser has the new cookie, and so have we
     renewed.current = () => channel.postMessage("renewed");
-    window.starkmatterStepUp = () => new Promise((resolve) => { answer.current?.(false); answer.current = resolve; setCalled(true); });
+    window.starkmatterStepUp = (about = "") => new Promise((resolve) => { answer.current?.(false); answer.current = resolve; setTold(about); setCalled(true); });
     return () => { delete window.starkmatterStepUp; answer.current?.(false); channel.close(); };
   }, []);
   useEffect(() => { if (!asked) setOver(false); }, [asked]);
@@ -75,12 +76,15 @@ export function StepUp({ asked, onDone, onLeave }) {
   };
 
   if (!open) return null;
+  const said = called ? told : words; // of an order of real money: what it does
   return (
     <div className="veil" onClick={(event) => { if (event.target === event.currentTarget) leave(); }}>
       <div className="dialog proof" role="dialog" aria-modal="true" aria-label="Confirm it is you">
-        <header><h2>Confirm it is you</h2></header>
+        <header role="none"><h2>Confirm it is you</h2></header>
         <form className="body" onSubmit={withPassphrase}>
-          <p className="soft small">What you are about to do matters more than most, and you last confirmed it over five minutes ago.</p>
+          {said ? <p className="note live"><b>LIVE</b>{said.replace(/^LIVE/, "")}</p> : (
+            <p className="soft small">What you are about to do matters more than most, and you last confirmed it over five minutes ago.</p>
+          )}
           {ways?.includes("passkey") && hasPasskeys() ? (
             <>
               <button type="button" className="btn primary wide" disabled={busy} onClick={withPasskey}>Use a passkey</button>

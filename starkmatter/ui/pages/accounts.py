@@ -398,8 +398,8 @@ def _at_broker() -> rx.Component:
             ),
             rx.el.p(
                 "With Alpaca's paper keys its account opens here: cash and positions are taken over, orders go there. "
-                "An account of real money is taken over to look at, and orders for it are refused: live orders are not "
-                "enabled yet. Keys are entered under ",
+                "An account of real money is taken over too; orders for it are refused until you turn live trading on "
+                "under Settings, Limits. Keys are entered under ",
                 rx.el.a("Connections", href="/settings/connections", class_name="inline"),
                 ".",
                 class_name="soft small",

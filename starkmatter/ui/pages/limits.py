@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.domain.limits import LimitKind
 from starkmatter.ui.components.frame import framed
+from starkmatter.ui.components.live_trading import live_trading
 from starkmatter.ui.components.parts import empty, panel, problem_note, segment, table, td, th
 from starkmatter.ui.components.tabs import settings_tabs
 from starkmatter.ui.state.frame import FrameState
@@ -30,6 +31,7 @@ def limits() -> rx.Component:
             rx.cond(LimitsState.said != "", rx.el.div(LimitsState.said, class_name="note good", role="status")),
             rx.el.div(
                 panel("Kill switch", _switch(), class_name="w12"),
+                panel("Live trading", live_trading(), class_name="w12"),
                 panel(
                     "Your rules",
                     _rules(),

@@ -292,6 +292,20 @@ def _review() -> rx.Component:
         ),
         rx.el.p("This is exactly what will be sent.", class_name="soft small"),
         rx.cond(
+            TicketState.preview["live"] != "",
+            rx.el.div(
+                rx.el.b("LIVE "),
+                TicketState.preview["live_text"],
+                rx.cond(
+                    TicketState.preview["needs_factor"] == "yes",
+                    " You are asked for your second factor, a code or a passkey, when you send it.",
+                    " It is within your limit: no second factor is asked for.",
+                ),
+                class_name="note live",
+                custom_attrs={"data-live": "review"},
+            ),
+        ),
+        rx.cond(
             TicketState.side == "short",
             rx.el.div(
                 "This sells shares that are borrowed. It opens a short position: you owe the shares, may pay for "

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import reflex as rx
 
+from starkmatter.accounts.step_up import FactorNeeded
 from starkmatter.backends import backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.orders import OrderRequest
@@ -22,7 +23,7 @@ from starkmatter.trading.approvals.service import (
 from starkmatter.trading.guarding.cautions import Unacknowledged
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, chosen_account
-from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.guard import StepUpState, allow, caller_of
 from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.rows import Row
 
@@ -109,6 +110,7 @@ class ApprovalsState(rx.State):
 
     async def _confirm(self, approval_id: str, ticket_hash: str, codes: list[str]) -> None:
         b, caller = backends(), await caller_of(self)
+        asked, shown = {"approval_id": approval_id, "ticket_hash": ticket_hash}, self.asked
         self.asked = {}
         try:
             order = await confirm(b, caller, _id(approval_id), ticket_hash, acknowledged=codes)
@@ -116,6 +118,12 @@ class ApprovalsState(rx.State):
             words = f"{order.side.capitalize()} {show.quantity(order.qty)} {order.symbol}"
             self.said = "" if refused else f"{words}: order taken."
             self.problem = refused
+        except FactorNeeded as needed:
+            name, payload = ("confirm_read", {}) if codes else ("confirm", asked)
+            if codes:
+                self.asked = shown
+            step_up = await self.get_state(StepUpState)
+            step_up._wait_for_factor(f"{self.get_full_name()}.{name}", payload, needed.text)
         except Unacknowledged as error:
             told = error.details["warnings"]
             assert isinstance(told, list)

@@ -156,16 +156,19 @@ class TabOwner(rx.State):
 
 
 class StepUpState(rx.State):
-    """The event that waits, on the server only, until its person has proven who they are; `asked` opens the dialog."""
+    """The event that waits, on the server only, until its person has proven who they are; `asked` opens the dialog,
+    which says `words` where an order of real money is to be confirmed.
+    """
 
     asked: bool = False
+    words: str = ""
     _waiting: str = ""
 
     @rx.event
     @allow("user")
     async def ask(self) -> None:
         """Open the dialog."""
-        self.asked = True
+        self.asked, self.words = True, ""
 
     @rx.event
     @allow("user", fresh=True)
@@ -179,6 +182,11 @@ class StepUpState(rx.State):
     async def leave_it(self) -> None:
         """The person would rather not."""
         self._waiting, self.asked = "", False
+
+    def _wait_for_factor(self, handler: str, payload: dict[str, Any], words: str) -> None:
+        """Hold this event back until a second factor is there; what it is for is decided when it runs again."""
+        self._waiting = json.dumps({"name": handler, "payload": payload})
+        self.asked, self.words = True, words
 
 
 class Guard(Middleware):

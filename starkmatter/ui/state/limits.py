@@ -14,6 +14,7 @@ from starkmatter.trading.guarding.stops import list_stops, turn_off, turn_on
 from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.live import LiveState
 from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.rows import Row
 
@@ -42,9 +43,10 @@ class LimitsState(rx.State):
 
     @rx.event
     @allow("user")
-    async def refresh(self) -> None:
+    async def refresh(self):
         """Another account is shown."""
         await self._read()
+        return LiveState.load
 
     @rx.event
     @allow("user")

@@ -55,7 +55,17 @@ NO_SYMBOL: Row = dict.fromkeys(("last", "bid", "ask", "open", "range"), show.NOT
 }
 NO_PREVIEW: Row = dict.fromkeys(
     ("price", "cost", "fees", "buying_power", "buying_power_after", "position", "position_after", "kept"), show.NOTHING
-) | {"has_kept": "", "cost_name": "Est. cost", "has_realized": "", "size": "", "type": "", "time": ""}
+) | {
+    "live": "",
+    "live_text": "",
+    "needs_factor": "",
+    "has_kept": "",
+    "cost_name": "Est. cost",
+    "has_realized": "",
+    "size": "",
+    "type": "",
+    "time": "",
+}
 
 
 def position_row(one: PositionView) -> Row:

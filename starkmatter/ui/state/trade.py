@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import reflex as rx
 
+from starkmatter.accounts.step_up import FactorNeeded
 from starkmatter.assistant.proposals import open_proposal, ticket_hash, use_proposal
 from starkmatter.backends import backends
 from starkmatter.domain.instruments import untradable_words
@@ -23,11 +24,11 @@ from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
-from starkmatter.trading.submit import submit_order
+from starkmatter.trading.submit import require_confirmed, submit_order
 from starkmatter.ui import format as show
 from starkmatter.ui.state.cautions import CautionState
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
-from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.guard import StepUpState, allow, caller_of
 from starkmatter.ui.state.rows import NO_PREVIEW, NO_SYMBOL, Row, fill_row, order_row, position_row
 from starkmatter.ui.state.terms import (
     CHOSEN,
@@ -178,6 +179,7 @@ class TicketState(rx.State):
     proposal: Row = {}
     replaces: Row = {}
     _key: str = ""
+    _account: str = ""
 
     @rx.event
     @allow("user")
@@ -281,6 +283,7 @@ class TicketState(rx.State):
         await self._look()
         if not self.refusals:
             self._key = await self._proposal_key() or f"ticket-{uuid4()}"
+            self._account = str(await chosen_account(self))
             self.review, self.result = True, {}
 
     @rx.event
@@ -310,7 +313,7 @@ class TicketState(rx.State):
         in_place = account.broker == "paper"
         await self._look(in_place=in_place)
         if not self.refusals:
-            self._key = f"replace-{uuid4()}"
+            self._key, self._account = f"replace-{uuid4()}", str(order.account_id)
             self.review = True
             self.replaces = {
                 "id": str(order.id),
@@ -338,6 +341,11 @@ class TicketState(rx.State):
         self.sending = True
         yield
         b, caller = backends(), await caller_of(self)
+        if str(await chosen_account(self)) != self._account:
+            self.sending = self.review = False
+            words = "Another account is shown now than the one you reviewed the order for. Nothing was sent."
+            self.replaces, self.result = {}, {"kind": "bad", "text": words}
+            return
         if self.proposal.get("key") == self._key:
             try:
                 await open_proposal(b, caller, UUID(self.proposal["id"]))
@@ -349,6 +357,17 @@ class TicketState(rx.State):
             await self._change()
             return
         try:
+            account_id, request = UUID(self._account), await self._request()
+            await require_confirmed(b, caller, account_id, request, self._key)
+        except FactorNeeded as needed:
+            self.sending, self.result = False, {}
+            step_up = await self.get_state(StepUpState)
+            step_up._wait_for_factor(f"{self.get_full_name()}.send", {}, needed.text)
+            return
+        except StarkMatterError as error:
+            self.sending, self.result = False, {"kind": "bad", "text": f"{error.text} Nothing was sent."}
+            return
+        try:
             if self.replaces:
                 await cancel_before_replacing(b, caller, UUID(self.replaces["id"]), Decimal(self.replaces["filled"]))
         except StarkMatterError as error:
@@ -357,7 +376,6 @@ class TicketState(rx.State):
             return
         try:
             read = (await self.get_state(CautionState))._codes()
-            account_id, request = await chosen_account(self), await self._request()
             order = await submit_order(b, caller, account_id, request, self._key, acknowledged=read)
             if self.proposal:
                 await use_proposal(b, caller, UUID(self.proposal["id"]), order)

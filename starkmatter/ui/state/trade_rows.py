@@ -74,4 +74,7 @@ def preview_row(seen: OrderPreview) -> Row:
         "has_realized": "yes" if seen.realized_pl is not None else "",
         "kept": show.money(seen.maintenance_after),
         "has_kept": "yes" if seen.maintenance_after else "",
+        "live": seen.live or "",
+        "live_text": (seen.live or "").removeprefix("LIVE: this order").replace(" goes", "This order goes", 1),
+        "needs_factor": "yes" if seen.needs_factor else "",
     }
