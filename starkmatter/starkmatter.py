@@ -14,6 +14,7 @@ from starkmatter.ui.pages.alerts import alerts
 from starkmatter.ui.pages.approvals import approvals
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
+from starkmatter.ui.pages.baskets import baskets
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
@@ -43,6 +44,7 @@ from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.attribution import AttributionState
 from starkmatter.ui.state.audit import AuditState
+from starkmatter.ui.state.baskets import BasketsState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
@@ -131,6 +133,7 @@ _add_page(importing, "/portfolio/import", "Import", ImportState, MappingState)
 _add_page(reports, "/portfolio/reports", "Reports", ReportsState)
 _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(approvals, "/approvals", "Approvals", ApprovalsState)
+_add_page(baskets, "/baskets", "Baskets", BasketsState)
 _add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)

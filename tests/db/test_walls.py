@@ -26,6 +26,7 @@ from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.lots.service import choose_method
 from starkmatter.portfolio.reporting.schedules import make_schedule
 from starkmatter.portfolio.snapshots import record_values
+from starkmatter.trading.baskets.service import make_basket
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
@@ -57,6 +58,8 @@ FILLED = (
     "action_posting",
     "action_waived",
     "alert",
+    "basket",
+    "basket_line",
     "chart_drawing",
     "chart_template",
     "chat",
@@ -167,6 +170,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await choose_method(b, caller, alice.account_id, "lifo")
     await b.db.run(PICK, (alice.account_id,))
     await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
+    await make_basket(b, caller, alice.account_id, "Mine", [order("buy 1 AAPL")])
     await make_schedule(b, caller, [alice.account_id], "month")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
@@ -247,6 +251,8 @@ OF_THE_ACCOUNT = (
     "action_order",
     "action_posting",
     "action_waived",
+    "basket",
+    "basket_line",
     "equity_snapshot",
     "fill",
     "fill_change",

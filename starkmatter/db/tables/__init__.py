@@ -10,6 +10,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     approvals,
     assistant,
     audit,
+    baskets,
     broker,
     charts,
     fx,

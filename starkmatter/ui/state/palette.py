@@ -29,6 +29,7 @@ PAGES = (
     ("/portfolio/income", "Income", "Dividends, interest, what is to come"),
     ("/portfolio/reports", "Reports", "PDF, HTML, by mail, by link"),
     ("/orders", "Orders", "Orders, fills and receipts"),
+    ("/baskets", "Baskets", "Several orders looked at and sent as one"),
     ("/news", "News", "Stories on the market and your holdings"),
     ("/assistant", "Assistant", "Ask about your book; briefs of symbols"),
     ("/alerts", "Alerts", "Rules on prices, what fired, mail"),
