@@ -196,6 +196,8 @@ class Product:
             "trading_stop": "t.set_by <> %(mine)s::uuid",
             "trading_rule": "t.user_id <> %(mine)s::uuid",
             "approval": "t.proposed_by <> %(mine)s::uuid",
+            "allocation_target": f"t.account_id NOT IN {theirs}",
+            "symbol_tag": "t.user_id <> %(mine)s::uuid",
             "basket": "t.made_by <> %(mine)s::uuid",
             "basket_line": f"t.account_id NOT IN {theirs}",
             "report_schedule": "t.user_id <> %(mine)s::uuid",

@@ -27,7 +27,8 @@ from starkmatter.trading.baskets.sending import send_basket
 router = APIRouter(tags=["Baskets"])
 
 
-def _out(one: Basket) -> BasketOut:
+def basket_out(one: Basket) -> BasketOut:
+    """The basket as it goes over the wire; a line without an order has no order id."""
     lines = [asdict(line) | {"order_id": line.order_id if line.sent else None} for line in one.lines]
     more = {"state": one.state, "basket_hash": one.hash, "outcome": one.outcome, "lines": lines}
     return BasketOut.model_validate(asdict(one.head) | more)
@@ -43,25 +44,25 @@ def _requests(lines: Sequence[LineIn]) -> list[OrderRequest]:
 @router.get("/baskets")
 async def baskets(caller: Signed, b: B, account_id: UUID | None = None) -> Page[BasketOut]:
     """Baskets of one account, or of every account the caller sees; the newest hundred first."""
-    return Page(items=[_out(one) for one in await service.list_baskets(b, caller, account_id)])
+    return Page(items=[basket_out(one) for one in await service.list_baskets(b, caller, account_id)])
 
 
 @router.post("/baskets", status_code=201)
 async def make(body: NewBasket, caller: Signed, b: B) -> BasketOut:
     """Put orders together. Nothing is ordered: a person reviews the basket and sends it."""
-    return _out(await service.make_basket(b, caller, body.account_id, body.name, _requests(body.lines)))
+    return basket_out(await service.make_basket(b, caller, body.account_id, body.name, _requests(body.lines)))
 
 
 @router.get("/baskets/{basket_id}")
 async def basket(basket_id: UUID, caller: Signed, b: B) -> BasketOut:
     """One basket, with what its lines became."""
-    return _out(await service.get_basket(b, caller, basket_id))
+    return basket_out(await service.get_basket(b, caller, basket_id))
 
 
 @router.put("/baskets/{basket_id}/lines")
 async def put_lines(basket_id: UUID, body: ChangedBasket, caller: Signed, b: B) -> BasketOut:
     """Replace its lines, while nothing of it was sent."""
-    return _out(await service.put_lines(b, caller, basket_id, _requests(body.lines), body.basket_hash))
+    return basket_out(await service.put_lines(b, caller, basket_id, _requests(body.lines), body.basket_hash))
 
 
 @router.delete("/baskets/{basket_id}", status_code=204)
@@ -83,7 +84,7 @@ async def review(basket_id: UUID, caller: Signed, b: B) -> BasketReviewOut:
         for one in found.lines
     ]
     return BasketReviewOut(
-        basket=_out(found.basket),
+        basket=basket_out(found.basket),
         currency=found.currency,
         lines=lines,
         est_cost=found.est_cost,
@@ -102,4 +103,4 @@ async def send(basket_id: UUID, body: SendBasket, caller: Signed, b: B) -> Baske
     409 `warnings_unacknowledged` names, by place, what has to be read first; nothing was sent then.
     """
     read = {one.place: one.codes for one in body.acknowledge}
-    return _out(await send_basket(b, caller, basket_id, body.basket_hash, read))
+    return basket_out(await send_basket(b, caller, basket_id, body.basket_hash, read))

@@ -7,6 +7,7 @@ metadata = SQLModel.metadata
 from starkmatter.db.tables import (  # noqa: E402, F401
     actions,
     alerts,
+    allocation,
     approvals,
     assistant,
     audit,
