@@ -11,6 +11,7 @@ from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.actions import actions
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
+from starkmatter.ui.pages.allocation import allocation
 from starkmatter.ui.pages.approvals import approvals
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
@@ -39,6 +40,7 @@ from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.actions import ActionsState
 from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
+from starkmatter.ui.state.allocation import AllocationState
 from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
@@ -125,6 +127,7 @@ _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
+_add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(actions, "/portfolio/actions", "Corporate actions", ActionsState)

@@ -28,6 +28,7 @@ PAGES = (
     "/trade/AAPL",
     "/portfolio",
     "/portfolio/performance",
+    "/portfolio/allocation",
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",

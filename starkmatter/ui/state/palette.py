@@ -23,6 +23,7 @@ PAGES = (
     ("/trade/AAPL", "Trade", "Chart and ticket"),
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
+    ("/portfolio/allocation", "Allocation", "Parts, targets, drift, rebalancing"),
     ("/portfolio/lots", "Lots", "Open tax lots, cost, terms"),
     ("/portfolio/gains", "Realized gains", "A year's sales, wash sales, Form 8949"),
     ("/portfolio/actions", "Corporate actions", "Splits, dividends and new names, before and after"),
