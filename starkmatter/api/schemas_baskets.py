@@ -97,7 +97,7 @@ class BasketReviewOut(Answer):
     lines: list[LineReviewOut]
     est_cost: Money
     est_fees: Money
-    buying_power: Money
+    buying_power: Money | None = Field(description="null when nothing is left to send")
     buying_power_after: Money | None
     notes: list[str]
     missing: list[str]

@@ -74,6 +74,8 @@ async def test_sent_twice_and_by_two_at_once_each_line_is_one_order(desk: Desk) 
     await asyncio.gather(*(sent(desk, basket) for _ in range(4)))
     again = await sent(desk, basket)
     assert (again.state, again.outcome) == ("sent", "2 of 2 orders were taken.")
+    nothing_left = await review_basket(desk.b, desk.caller, basket.head.id)
+    assert (nothing_left.buying_power, nothing_left.buying_power_after) == (None, None)
     assert sorted(one.split(" ", 1)[1].rsplit(" ", 1)[0] for one in await orders_of(desk)) == ["10 AAPL", "5 MSFT"]
     assert [one.order_id for one in again.lines] == [one.order_id for one in basket.lines]
     await desk.broker.drain()

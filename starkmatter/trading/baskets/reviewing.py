@@ -49,9 +49,7 @@ async def review_of(b: Backends, caller: Caller, basket: Basket) -> BasketReview
 
     previews = await asyncio.gather(*(preview(line) for line in lines))
     free = next((one.buying_power for one in previews if one is not None), None)
-    if free is None:
-        free = ZERO
-    reviewed, left = judged(lines, previews, free, account.currency)
+    reviewed, left = judged(lines, previews, free or ZERO, account.currency)
     going = [one.preview for one in reviewed if one.preview is not None and not one.refusals]
     missing = [one.line.symbol for one in reviewed if one.preview is not None and one.preview.est_price is None]
     sides = {one.line.side for one in reviewed if one.preview is not None}
@@ -63,7 +61,7 @@ async def review_of(b: Backends, caller: Caller, basket: Basket) -> BasketReview
         est_cost=sum((one.est_cost or ZERO for one in going), ZERO),
         est_fees=sum((one.est_fees or ZERO for one in going), ZERO),
         buying_power=free,
-        buying_power_after=None if missing else left,
+        buying_power_after=None if missing or free is None else left,
         notes=[*notes, OF_MARGIN] if account.lends else notes,
         missing=missing,
     )

@@ -194,7 +194,7 @@ def _drifts() -> rx.Component:
 
     return rx.fragment(
         rx.el.p(
-            rx.el.b(state.targets["drift"], class_name="mono"), " of the account lies in the wrong place.",
+            rx.el.b(state.targets["drift"], class_name="mono"), " of the account is away from its targets.",
             class_name="soft small foot",
         ),
         table(head, rx.foreach(state.drifts, row), "Drift against the targets"),
@@ -269,7 +269,7 @@ def _proposal() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.div(
-                figure("In the wrong place now", one["drift"]),
+                figure("Away from targets now", one["drift"]),
                 figure("And after", one["after"]),
                 figure("Fees and spread, " + one["currency"], one["cost"]),
                 figure("Short-term gain", signed("short")),

@@ -117,7 +117,7 @@ def _review() -> rx.Component:
         rx.el.div(
             rx.el.p(rx.el.b(one["name"]), " on ", FrameState.account["name"]),
             rx.cond(
-                one["currency"] != "",
+                one["sums"] != "",
                 rx.el.div(
                     figure("Est. cash, " + one["currency"], one["cost"], "big"),
                     figure("Of it fees", one["fees"]),

@@ -35,6 +35,7 @@ NO_CHOICE: Row = dict.fromkeys(
         "power",
         "after",
         "currency",
+        "sums",
         "to_send",
         "cautions",
     ),
@@ -218,6 +219,7 @@ def chosen_row(basket: Basket, review: BasketReview | None) -> Row:
         "power": show.money(review.buying_power),
         "after": show.money(review.buying_power_after),
         "currency": review.currency,
+        "sums": "" if review.buying_power is None else "yes",
         "to_send": str(len(going)) if going else "",
         "cautions": "yes" if any(one.preview and one.preview.cautions for one in going) else "",
     }
