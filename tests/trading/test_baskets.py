@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+import starkmatter
 from starkmatter.accounts.sharing.service import share_account
 from starkmatter.db.database import Database
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
@@ -183,6 +185,16 @@ async def test_neither_a_program_nor_somebody_who_looks_sends_one(desk: Desk) ->
     assert len(await list_baskets(desk.b, viewer.caller)) == 2
     assert await list_baskets(desk.b, stranger.caller) == []
     assert await orders_of(desk) == []
+
+
+def test_only_a_page_and_a_route_send_baskets() -> None:
+    room = Path(starkmatter.__file__).parent
+    sends = {
+        path.relative_to(room).as_posix()
+        for path in room.rglob("*.py")
+        if "send_basket" in path.read_text() and path.name != "sending.py"
+    }
+    assert sends == {"api/routes/baskets.py", "ui/state/baskets.py"}, "not the analyst, a strategy or a job"
 
 
 @pytest.mark.parametrize(

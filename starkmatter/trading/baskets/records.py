@@ -123,7 +123,8 @@ class BasketReview:
     """The whole basket before it is sent, sales first. The sums count the lines that would go.
 
     `est_cost` is what leaves cash (negative: what comes in), fees included. `buying_power_after` is when everything
-    that would go has filled at the prices now; None when a price is missing, and both when nothing is left to send. `missing` names what has no price.
+    that would go has filled at the prices now; None when a price is missing. Both are None when nothing is left to
+    send. `missing` names what has no price.
     """
 
     basket: Basket
