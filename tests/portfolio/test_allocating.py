@@ -1,5 +1,6 @@
 """Cuts of accounts, targets, and proposals to rebalance that become baskets and are never sent by themselves."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -153,6 +154,18 @@ async def test_with_new_cash_alone_nothing_is_sold_and_no_more_is_set_aside_than
     )
     assert trade.qty < parts.trades[0].qty < trade.qty + 1
     assert parts.trades[0].value + parts.trades[0].cost <= 3000
+
+
+async def test_a_quote_without_an_ask_lets_nothing_be_overspent_and_a_doubted_one_is_not_traded(desk: Desk) -> None:
+    await wish(desk, "AAPL 30 MSFT 70")
+    one = quote("MSFT 200.00/200.10", volume="4000000")
+    await desk.tell(replace(one, ask=None, ask_size=None))
+    found = await propose_trades(desk.b, desk.caller, desk.account_id, only_buy=True, spend_at_most=Decimal(3000))
+    assert sum(trade.value + trade.cost for trade in found.trades) <= 3000
+    await desk.tell(replace(one, condition="suspect"))
+    found = await propose_trades(desk.b, desk.caller, desk.account_id, only_buy=True, spend_at_most=Decimal(3000))
+    assert found.trades == []
+    assert any("MSFT cannot be traded now" in words for words in found.notes)
 
 
 async def test_targets_by_sector_and_class_trade_what_is_held(desk: Desk) -> None:

@@ -105,7 +105,9 @@ class _Market:
 
     def is_tradable(self, symbol: str) -> bool:
         instrument = self._known.get(symbol)
-        return symbol in self._quotes and instrument is not None and instrument.tradable
+        quote = self._quotes.get(symbol)
+        priced = quote is not None and quote.condition == "normal" and quote.last > 0
+        return priced and instrument is not None and instrument.tradable
 
     def wanted(self, targets: TargetSet, seen: Seen, *, whole: bool) -> list[Asset]:
         """What has a target by its symbol and is not held yet."""
@@ -123,10 +125,11 @@ class _Market:
         return found
 
     def need_of(self, symbol: str, qty: Decimal) -> Decimal:
-        """What a purchase sets aside: as the order itself will."""
+        """What a purchase sets aside, as the order itself will; no less than it comes to, whatever the quote lacks."""
         request = OrderRequest(symbol, "buy", "market", qty)
         reserve = risk.reserve_margin if self._lends else risk.reserve
-        return reserve(request, self._quotes[symbol], self._known[symbol], self._preset).total
+        aside = reserve(request, self._quotes[symbol], self._known[symbol], self._preset).total
+        return max(aside, qty * self._quotes[symbol].last + self.cost_of(symbol, "buy", qty))
 
     def cost_of(self, symbol: str, side: Side, qty: Decimal) -> Decimal:
         """Fees, and what the touch is worse than the last trade."""
