@@ -11,9 +11,11 @@ from starkmatter.ui.pages.accounts import accounts
 from starkmatter.ui.pages.actions import actions
 from starkmatter.ui.pages.admin import jobs, people
 from starkmatter.ui.pages.alerts import alerts
+from starkmatter.ui.pages.allocation import allocation
 from starkmatter.ui.pages.approvals import approvals
 from starkmatter.ui.pages.assistant import assistant
 from starkmatter.ui.pages.audit import audit
+from starkmatter.ui.pages.baskets import baskets
 from starkmatter.ui.pages.connections import connections
 from starkmatter.ui.pages.dashboard import dashboard
 from starkmatter.ui.pages.door import DoorState, boundary, forgot, login, not_found, reset, second_step, setup, welcome
@@ -38,11 +40,13 @@ from starkmatter.ui.pages.trade import trade
 from starkmatter.ui.state.actions import ActionsState
 from starkmatter.ui.state.admin import JobsState, PeopleState
 from starkmatter.ui.state.alerts import AlertsState, CentreState
+from starkmatter.ui.state.allocation import AllocationState
 from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
 from starkmatter.ui.state.attribution import AttributionState
 from starkmatter.ui.state.audit import AuditState
+from starkmatter.ui.state.baskets import BasketsState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
@@ -124,6 +128,7 @@ _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
+_add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(actions, "/portfolio/actions", "Corporate actions", ActionsState)
@@ -132,6 +137,7 @@ _add_page(importing, "/portfolio/import", "Import", ImportState, MappingState)
 _add_page(reports, "/portfolio/reports", "Reports", ReportsState)
 _add_page(orders, "/orders", "Orders", OrdersState)
 _add_page(approvals, "/approvals", "Approvals", ApprovalsState)
+_add_page(baskets, "/baskets", "Baskets", BasketsState)
 _add_page(news, "/news", "News", NewsState)
 _add_page(assistant, "/assistant", "Assistant", AssistantState)
 _add_page(alerts, "/alerts", "Alerts", AlertsState)

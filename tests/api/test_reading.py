@@ -67,7 +67,9 @@ async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_
     chat = await api.http.post("/api/v1/assistant/chats", json={})
     proposal = {"symbol": "AAPL", "side": "buy", "qty": "1", "thesis": "x", "invalidation": "x"}
     approval = await api.http.post("/api/v1/approvals", json=proposal | {"account_id": str(desk.account_id)})
+    basket = {"account_id": str(desk.account_id), "name": "x", "lines": [{"symbol": "AAPL", "side": "buy", "qty": "1"}]}
     ids = {
+        "basket_id": (await api.http.post("/api/v1/baskets", json=basket)).json()["id"],
         "approval_id": approval.json()["id"],
         "account_id": str(desk.account_id),
         "order_id": order_id,

@@ -23,9 +23,12 @@ from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
 from starkmatter.market.watchlists.service import list_watchlists
+from starkmatter.portfolio.allocating.breakdown import put_tags
+from starkmatter.portfolio.allocating.targets import put_targets
 from starkmatter.portfolio.lots.service import choose_method
 from starkmatter.portfolio.reporting.schedules import make_schedule
 from starkmatter.portfolio.snapshots import record_values
+from starkmatter.trading.baskets.service import make_basket
 from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_on
 from starkmatter.trading.submit import submit_order
@@ -57,6 +60,9 @@ FILLED = (
     "action_posting",
     "action_waived",
     "alert",
+    "allocation_target",
+    "basket",
+    "basket_line",
     "chart_drawing",
     "chart_template",
     "chat",
@@ -81,6 +87,7 @@ FILLED = (
     "portfolio_import",
     "report_schedule",
     "saved_screen",
+    "symbol_tag",
     "tracked_account",
     "trade_order",
     "trading_rule",
@@ -189,6 +196,9 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await choose_method(b, caller, alice.account_id, "lifo")
     await b.db.run(PICK, (alice.account_id,))
     await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
+    await put_targets(b, caller, alice.account_id, "symbol", {"AAPL": Decimal(100)})
+    await put_tags(b, caller, "AAPL", ["Core"])
+    await make_basket(b, caller, alice.account_id, "Mine", [order("buy 1 AAPL")])
     await make_schedule(b, caller, [alice.account_id], "month")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)
     await turn_on(b, caller, "account", account_id=alice.account_id, broker="paper")
@@ -271,6 +281,9 @@ OF_THE_ACCOUNT = (
     "action_order",
     "action_posting",
     "action_waived",
+    "allocation_target",
+    "basket",
+    "basket_line",
     "equity_snapshot",
     "fill",
     "fill_change",

@@ -100,10 +100,13 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
     drawing["points"] = [{"at": "2021-03-01T15:00:00Z", "price": "100"}]
     ticket = {"account_id": found["account_id"], "symbol": "AAPL", "side": "buy", "qty": "1"}
     ticket |= {"thesis": "canary-7f3a91", "invalidation": "canary-7f3a91"}
+    basket = {"account_id": found["account_id"], "name": "canary-7f3a91"}
+    basket["lines"] = [{"symbol": "AAPL", "side": "buy", "qty": "1"}]
     link = {"account_ids": [found["account_id"]], "period": "2021", "label": "canary-7f3a91"}
     with product.client(estate.owner) as http:
         for name, path, body in (
             ("approval_id", "approvals", ticket),
+            ("basket_id", "baskets", basket),
             ("alert_id", "alerts", alert),
             ("chat_id", "assistant/chats", {"title": "canary-7f3a91"}),
             ("token_id", "tokens", token),

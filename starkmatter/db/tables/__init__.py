@@ -7,9 +7,11 @@ metadata = SQLModel.metadata
 from starkmatter.db.tables import (  # noqa: E402, F401
     actions,
     alerts,
+    allocation,
     approvals,
     assistant,
     audit,
+    baskets,
     broker,
     charts,
     fx,

@@ -32,6 +32,7 @@ def orders() -> rx.Component:
                 _list(),
                 extra=rx.el.div(
                     rx.el.a("Approvals", href="/approvals", class_name="btn tiny"),
+                    rx.el.a("Baskets", href="/baskets", class_name="btn tiny"),
                     download("/api/v1/orders.csv?account_id=" + FrameState.account["id"], "Orders as CSV"),
                     rx.cond(
                         FrameState.account["access"] != "view",

@@ -25,6 +25,7 @@ from starkmatter.ui.state.pages import PortfolioState
 PAGES = [
     ("Overview", "/portfolio"),
     ("Performance", "/portfolio/performance"),
+    ("Allocation", "/portfolio/allocation"),
     ("Lots", "/portfolio/lots"),
     ("Realized gains", "/portfolio/gains"),
     ("Income", "/portfolio/income"),

@@ -1,0 +1,24 @@
+"""Every SQL statement about targets and tags."""
+
+TAGS = "SELECT symbol, tag FROM symbol_tag WHERE user_id = %s ORDER BY symbol, lower(tag), tag"
+
+LOCK_PERSON = "SELECT id FROM app_user WHERE id = %s FOR UPDATE"
+
+DROP_TAGS = "DELETE FROM symbol_tag WHERE user_id = %(user)s AND symbol = %(symbol)s"
+
+COUNT_TAGS = "SELECT count(*) FROM symbol_tag WHERE user_id = %s"
+
+PUT_TAG = "INSERT INTO symbol_tag (user_id, symbol, tag) VALUES (%(user)s, %(symbol)s, %(tag)s)"
+
+TARGETS = """
+SELECT by, names, percents, cash_pct, tolerance_pct, updated_at FROM allocation_target WHERE account_id = %s
+"""
+
+PUT_TARGETS = """
+INSERT INTO allocation_target (account_id, by, names, percents, cash_pct, tolerance_pct, updated_at)
+VALUES (%(account)s, %(by)s, %(names)s, %(percents)s, %(cash)s, %(tolerance)s, %(now)s)
+ON CONFLICT (account_id) DO UPDATE SET by = excluded.by, names = excluded.names, percents = excluded.percents,
+       cash_pct = excluded.cash_pct, tolerance_pct = excluded.tolerance_pct, updated_at = excluded.updated_at
+"""
+
+DROP_TARGETS = "DELETE FROM allocation_target WHERE account_id = %s"

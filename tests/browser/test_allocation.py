@@ -1,0 +1,85 @@
+"""Targets set, a proposal looked at, handed over as a basket, reviewed and sent, as a person does it in a browser."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.axe import THEMES, violations
+from tests.browser.names import NAMELESS
+from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
+from tests.security.product import COOKIE, Person, Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+PICTURES = os.environ.get("STARKMATTER_PICTURES")
+PAGES = ("/portfolio/allocation", "/baskets")
+
+
+@pytest.fixture(scope="module")
+def trader(product: Product) -> Person:
+    """Somebody with an account of cash alone."""
+    person = product.person("trader")
+    with product.client(person) as http:
+        answer = http.post("/api/v1/accounts", json={"name": "Balanced", "cash": "100000"})
+        assert answer.status_code == 201, answer.text
+    return person
+
+
+@pytest.fixture
+def window(product: Product, trader: Person, browser: Browser) -> Iterator[Walk]:
+    """Their window; its console stays silent."""
+    url = f"http://localhost:{product.instance.port}"
+    opened = Walk.begin(browser, url)
+    opened.context.add_cookies([{"name": COOKIE, "value": trader.token, "url": url}])
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
+def _look(window: Walk, name: str) -> None:
+    if PICTURES:
+        window.page.screenshot(path=Path(PICTURES) / f"allocation-{name}.png", full_page=True)
+
+
+def test_from_targets_over_a_basket_to_filled_orders(window: Walk, product: Product, trader: Person) -> None:
+    page = window.page
+    window.open("/portfolio/allocation")
+    page.get_by_label("Targets, in percent").fill("AAPL 40\nMSFT 50")
+    page.get_by_label("Cash, in percent").fill("11")
+    page.get_by_role("button", name="Save targets").click()
+    expect(page.get_by_role("alert").first).to_contain_text("add up to 101 %", timeout=10 * SECS)
+    expect(page.get_by_label("Targets, in percent")).to_have_value("AAPL 40\nMSFT 50")
+    page.get_by_label("Cash, in percent").fill("10")
+    page.get_by_role("button", name="Save targets").click()
+    expect(page.get_by_role("heading", name="Drift")).to_be_visible(timeout=10 * SECS)
+    page.get_by_role("button", name="Propose trades").click()
+    expect(page.get_by_role("table", name="Proposed trades").locator("tbody tr")).to_have_count(2, timeout=10 * SECS)
+    _look(window, "proposal")
+    page.get_by_role("button", name="Review as a basket").click()
+    page.wait_for_url("**/baskets*", timeout=15 * SECS)
+    send = page.get_by_role("button", name="Send 2 orders")
+    expect(send).to_be_visible(timeout=10 * SECS)
+    with product.client(trader) as http:
+        assert http.get("/api/v1/orders").json()["items"] == []
+    _look(window, "review")
+    send.click()
+    expect(page.get_by_role("status").filter(has_text="2 of 2 orders were taken.")).to_be_visible(timeout=20 * SECS)
+    expect(page.locator("[data-status=filled], [data-status=partial]").first).to_be_visible(timeout=90 * SECS)
+    _look(window, "sent")
+
+
+def test_both_pages_are_for_everybody_in_every_size_and_theme(window: Walk) -> None:
+    page = window.page
+    for path in PAGES:
+        for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            window.open(path)
+            expect(page.locator("main table").first).to_be_visible(timeout=10 * SECS)
+            assert page.evaluate(NAMELESS) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, name)
+            for theme in THEMES:
+                assert violations(page, theme) == [], (path, name)
+                _look(window, f"{path.rsplit('/', 1)[-1]}-{name}-{theme}")
