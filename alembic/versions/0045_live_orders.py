@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0045_live_orders"
-down_revision = "0041_reports"
+down_revision = "0044_targets"
 branch_labels = None
 depends_on = None
 
