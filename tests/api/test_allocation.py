@@ -51,3 +51,24 @@ async def test_cuts_and_tags(api: Api, desk: Desk) -> None:
     assert found["tags"] == {"AAPL": ["Core"]}
     assert found["cuts"]["class"] == [{"name": "Cash", "value": "100000.00", "weight": "1"}]
     assert (await api.http.put(f"{BASE}/tags/aapl", json={"tags": ["Cash"]})).status_code == 422
+
+
+async def test_texts_and_figures_that_no_table_takes_are_refused(api: Api, desk: Desk) -> None:
+    account = str(desk.account_id)
+    line = {"symbol": "AAPL", "side": "buy", "qty": "1"}
+    for wrong in (
+        {"name": "a\0b"},
+        {"lines": [line | {"symbol": "A\0"}]},
+        {"lines": [line | {"qty": "999999999999999"}]},
+        {"lines": [line | {"qty": "-1"}]},
+    ):
+        made = await api.http.post(
+            f"{BASE}/baskets", json={"account_id": account, "name": "x", "lines": [line]} | wrong
+        )
+        assert made.status_code == 422, (wrong, made.text)
+    for name, percent in (("A\0", "100"), ("AAPL", "-1"), ("AAPL", "999999999999999")):
+        body = TARGETS | {"by": "sector", "targets": [{"name": name, "percent": percent}], "cash_pct": "0"}
+        put = await api.http.put(f"{BASE}/accounts/{account}/targets", json=body)
+        assert put.status_code == 422, put.text
+    for symbol, tag in (("A%00", "x"), ("AAPL", "\0"), ("A" * 30, "x")):
+        assert (await api.http.put(f"{BASE}/tags/{symbol}", json={"tags": [tag]})).status_code == 422
