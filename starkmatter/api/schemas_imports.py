@@ -130,7 +130,7 @@ class ImportOut(Answer):
         return [StatedTotalOut(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-class LineOut(Answer):
+class ImportLineOut(Answer):
     outcome: Outcome
     place: int
     line_no: int

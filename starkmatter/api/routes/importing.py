@@ -10,7 +10,7 @@ from starkmatter.api.schemas import Page, instant_text
 from starkmatter.api.schemas_imports import (
     FormatOut,
     ImportOut,
-    LineOut,
+    ImportLineOut,
     NewEntry,
     NewMapping,
     ReadAgain,
@@ -120,11 +120,11 @@ async def lines(
     outcome: Outcome = "booked",
     cursor: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_LINES)] = 100,
-) -> Page[LineOut]:
+) -> Page[ImportLineOut]:
     """The dry run line by line: what is booked, known already, not booked and why, problems, notes."""
     found = await import_lines(b, caller, import_id, outcome, after=cursor, limit=limit)
     more = str(found[-1].place + 1) if len(found) == limit else None
-    return Page(items=[LineOut.model_validate(one) for one in found], next_cursor=more)
+    return Page(items=[ImportLineOut.model_validate(one) for one in found], next_cursor=more)
 
 
 @router.post("/imports/{import_id}/read", status_code=202)
