@@ -95,7 +95,7 @@ class SaleTaxOut(Answer):
     long_gain: Money
 
 
-class ProposalOut(Answer):
+class RebalanceOut(Answer):
     """Nothing is ordered by it. Gains are by the account's lot method, after the estimated cost of the sales."""
 
     account_id: UUID

@@ -13,7 +13,7 @@ from starkmatter.trading.baskets.service import MAX_LINES, MAX_NAME_CHARS, MAX_S
 HASH = r"^[0-9a-f]{64}$"
 
 
-class LineIn(Request):
+class BasketLineIn(Request):
     symbol: str = Field(min_length=1, max_length=MAX_SYMBOL_CHARS)
     side: Literal["buy", "sell"]
     type: Literal["market", "limit"] = "market"
@@ -25,14 +25,14 @@ class LineIn(Request):
 class NewBasket(Request):
     account_id: UUID
     name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
-    lines: list[LineIn] = Field(min_length=1, max_length=MAX_LINES)
+    lines: list[BasketLineIn] = Field(min_length=1, max_length=MAX_LINES)
 
 
 class ChangedBasket(Request):
     """All of its lines; the hash is that of the basket they replace."""
 
     basket_hash: str = Field(pattern=HASH)
-    lines: list[LineIn] = Field(min_length=1, max_length=MAX_LINES)
+    lines: list[BasketLineIn] = Field(min_length=1, max_length=MAX_LINES)
 
 
 class ReadLine(Request):
@@ -49,7 +49,7 @@ class SendBasket(Request):
     acknowledge: list[ReadLine] = Field(default_factory=list, max_length=MAX_LINES)
 
 
-class LineOut(Answer):
+class BasketLineOut(Answer):
     place: int
     symbol: str
     side: str
@@ -80,10 +80,10 @@ class BasketOut(Answer):
     basket_hash: str
     outcome: str = Field(description="How much was sent, and in words why the rest was not")
     may_send: bool
-    lines: list[LineOut]
+    lines: list[BasketLineOut]
 
 
-class LineReviewOut(Answer):
+class BasketLineReview(Answer):
     place: int
     preview: PreviewOut | None = Field(description="null for a line that has its order")
     refusals: list[str] = Field(description="Also for what the lines before it leave; empty: it would go")
@@ -94,7 +94,7 @@ class BasketReviewOut(Answer):
 
     basket: BasketOut
     currency: str
-    lines: list[LineReviewOut]
+    lines: list[BasketLineReview]
     est_cost: Money
     est_fees: Money
     buying_power: Money | None = Field(description="null when nothing is left to send")

@@ -11,7 +11,7 @@ from starkmatter.api.schemas_allocation import (
     DriftOut,
     NewTags,
     NewTargets,
-    ProposalOut,
+    RebalanceOut,
     StandingOut,
     TagsOut,
     Wish,
@@ -93,11 +93,11 @@ async def forget_targets(account_id: UUID, caller: Signed, b: B) -> None:
 
 
 @router.post("/accounts/{account_id}/rebalance")
-async def rebalance(account_id: UUID, body: Wish, caller: Signed, b: B) -> ProposalOut:
+async def rebalance(account_id: UUID, body: Wish, caller: Signed, b: B) -> RebalanceOut:
     """The trades that would bring the account to its targets, with cost and tax; nothing is ordered or stored."""
     wish = {"only_buy": body.only_buy, "whole": body.whole}
     found = await propose_trades(b, caller, account_id, **wish, spend_at_most=body.spend_at_most)
-    out = ProposalOut.model_validate(found)
+    out = RebalanceOut.model_validate(found)
     out.drift_pct, out.drift_pct_after = _short(found.drift_pct), _short(found.drift_pct_after)
     return out
 

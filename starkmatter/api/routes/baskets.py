@@ -8,11 +8,11 @@ from fastapi import APIRouter
 
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_baskets import (
+    BasketLineIn,
+    BasketLineReview,
     BasketOut,
     BasketReviewOut,
     ChangedBasket,
-    LineIn,
-    LineReviewOut,
     NewBasket,
     SendBasket,
 )
@@ -34,7 +34,7 @@ def basket_out(one: Basket) -> BasketOut:
     return BasketOut.model_validate(asdict(one.head) | more)
 
 
-def _requests(lines: Sequence[LineIn]) -> list[OrderRequest]:
+def _requests(lines: Sequence[BasketLineIn]) -> list[OrderRequest]:
     return [
         OrderRequest(one.symbol.upper(), one.side, one.type, one.qty, one.time_in_force, one.limit_price)
         for one in lines
@@ -76,7 +76,7 @@ async def review(basket_id: UUID, caller: Signed, b: B) -> BasketReviewOut:
     """What each line that is not sent yet would cost and change, and all of them together; nothing is stored."""
     found = await review_basket(b, caller, basket_id)
     lines = [
-        LineReviewOut(
+        BasketLineReview(
             place=one.line.place,
             preview=None if one.preview is None else PreviewOut.model_validate(one.preview),
             refusals=one.refusals,
