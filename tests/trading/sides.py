@@ -31,7 +31,7 @@ from tests.standins import schwab as schwab_standin
 from tests.standins.alpaca_trading import KEY_ID, SECRET, alpaca_trading
 
 Wire = dict[str, str]
-HANG_SECS, READ_SECS = 0.6, 0.3
+HANG_SECS, READ_SECS = 1.2, 0.6
 
 
 @dataclass

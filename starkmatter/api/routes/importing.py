@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from starkmatter.api.schemas import Page, instant_text
 from starkmatter.api.schemas_imports import (
     FormatOut,
-    ImportOut,
     ImportLineOut,
+    ImportOut,
     NewEntry,
     NewMapping,
     ReadAgain,
