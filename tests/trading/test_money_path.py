@@ -115,10 +115,13 @@ async def test_fifty_posts_with_one_key_make_one_order(desk: Desk) -> None:
     assert (await account(desk)).reserved == Decimal("1050.60")
 
 
-async def test_racing_orders_never_spend_more_than_there_is(database: Database, cache: Redis) -> None:
-    desk = await make_desk(database, cache, cash="10506.00")  # power for exactly ten
-    answers = await asyncio.gather(*[send(desk, "buy 10 AAPL", f"key-race-{i}") for i in range(60)])
-    assert [answer.status for answer in answers].count("pending_submit") == 10
+@pytest.mark.parametrize(("orders", "power"), [(60, 10), pytest.param(2_000, 100, marks=pytest.mark.nightly)])
+async def test_racing_orders_never_spend_more_than_there_is(
+    orders: int, power: int, database: Database, cache: Redis
+) -> None:
+    desk = await make_desk(database, cache, cash=f"{power * Decimal('1050.60')}")  # for exactly so many
+    answers = await asyncio.gather(*[send(desk, "buy 10 AAPL", f"key-race-{i}") for i in range(orders)])
+    assert [answer.status for answer in answers].count("pending_submit") == power
     assert (await account(desk)).buying_power == 0
     await desk.broker.drain()
     assert await check_books(database) == []
