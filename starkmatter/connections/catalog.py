@@ -6,7 +6,7 @@ from starkmatter.accounts.oidc.connections import SIGN_IN
 from starkmatter.assistant.models.claude import CONNECTION as CLAUDE
 from starkmatter.connections.market_data import MARKET_DATA
 from starkmatter.news.sources.newsapi import CONNECTION as NEWSAPI
-from starkmatter.trading.brokers.alpaca import CONNECTION as ALPACA
+from starkmatter.trading.brokers.alpaca_keys import CONNECTION as ALPACA
 from starkmatter.trading.brokers.etrade_sign_in import CONNECTION as ETRADE
 from starkmatter.trading.brokers.ib_connection import CONNECTION as IB
 from starkmatter.trading.brokers.schwab_sign_in import CONNECTION as SCHWAB

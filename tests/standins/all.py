@@ -25,6 +25,7 @@ MARKET_DATA = ("yahoo", "alpaca-data", "massive", "finnhub", "twelvedata", "alph
 NAMES = (
     *MARKET_DATA,
     "alpaca-trading",
+    "alpaca-live-trading",
     "schwab",
     "etrade",
     "claude",
@@ -34,7 +35,14 @@ NAMES = (
     "github",
     "github-api",
 )
-STREAMS = ("alpaca-stream", "alpaca-trading-stream", "massive-stream", "finnhub-stream", "yahoo-stream")
+STREAMS = (
+    "alpaca-stream",
+    "alpaca-trading-stream",
+    "alpaca-live-trading-stream",
+    "massive-stream",
+    "finnhub-stream",
+    "yahoo-stream",
+)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 KEY_ID, SECRET = "PKCANARYKEY7781", "alpaca-canary-secret-5521"
+LIVE_KEY_ID = "AKCANARYKEY7782"
 OPEN = {"new", "accepted", "partially_filled", "pending_new", "held", "pending_cancel", "done_for_day"}
 # How the next request of a kind ends: an HTTP status, or one of the words.
 Fault = int | str
@@ -44,6 +45,7 @@ class AlpacaTrading:
     prices: dict[str, Decimal] = field(default_factory=dict)
     fills_at_once: bool = False
     blocked: bool = False
+    live: bool = False
     hang_secs: float = 1.0
     port: int = 0
     stream_port: int = 0
@@ -53,11 +55,13 @@ class AlpacaTrading:
 
     @property
     def urls(self) -> dict[str, str]:
-        """For STARKMATTER_VENDOR_URLS."""
-        return {
-            "alpaca-trading": f"http://127.0.0.1:{self.port}",
-            "alpaca-trading-stream": f"ws://127.0.0.1:{self.stream_port}/stream",
-        }
+        """For STARKMATTER_VENDOR_URLS; nothing stands at the addresses of the other kind of account."""
+        name = "alpaca-live-trading" if self.live else "alpaca-trading"
+        return {name: f"http://127.0.0.1:{self.port}", f"{name}-stream": f"ws://127.0.0.1:{self.stream_port}/stream"}
+
+    @property
+    def key_id(self) -> str:
+        return LIVE_KEY_ID if self.live else KEY_ID
 
     @property
     def listeners(self) -> int:
@@ -210,7 +214,7 @@ class AlpacaTrading:
         """The account's stream: authorize, listen, then events as bytes."""
         try:
             asked = json.loads(socket.recv())
-            good = asked["data"] == {"key_id": KEY_ID, "secret_key": SECRET}
+            good = asked["data"] == {"key_id": self.key_id, "secret_key": SECRET}
             status = "authorized" if good else "unauthorized"
             socket.send(json.dumps({"stream": "authorization", "data": {"status": status}}).encode())
             if not good:
@@ -268,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _signed(self) -> bool:
-        if (self.headers["APCA-API-KEY-ID"], self.headers["APCA-API-SECRET-KEY"]) == (KEY_ID, SECRET):
+        if (self.headers["APCA-API-KEY-ID"], self.headers["APCA-API-SECRET-KEY"]) == (self.broker.key_id, SECRET):
             return True
         self._error(401, "request is not authorized")
         return False

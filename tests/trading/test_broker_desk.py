@@ -20,6 +20,7 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, open_at_broker
 from starkmatter.portfolio.opening import deposit
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.settings import load_settings
 from starkmatter.trading.brokered import client_order_id
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_fills, order_events
@@ -447,9 +448,9 @@ async def test_a_report_of_somebody_elses_order_changes_nothing(seat: BrokerSeat
         await seat.until_state("ready")
         placed = await seat.order("buy 10 AAPL @ 100.00 gtc")
         await seat.until(placed, "working", "accepted")
-    from starkmatter.trading.brokers.alpaca import _order
+    from starkmatter.trading.brokers.alpaca_words import order_of
 
-    report = replace(_order(seat.there.orders[placed.client_order_id]), status=OrderStatus.CANCELED)
+    report = replace(order_of(seat.there.orders[placed.client_order_id]), status=OrderStatus.CANCELED)
     assert await apply_report(seat.b.db, uuid4(), report) is None
     assert await apply_report(seat.b.db, seat.account_id, replace(report, client_order_id="sm-x")) is None
     absent = replace(report, client_order_id=client_order_id(uuid4()))
@@ -457,14 +458,33 @@ async def test_a_report_of_somebody_elses_order_changes_nothing(seat: BrokerSeat
     assert (await seat.now(placed)).status in {"working", "accepted"}
 
 
-async def test_keys_of_a_live_account_are_refused_before_they_are_kept(
-    database: Database, cache: Redis, seat: BrokerSeat
+@pytest.mark.parametrize(
+    ("said", "key_id", "words"),
+    [
+        ({}, "AKLIVE00000000001", "live account"),
+        ({"environment": "paper"}, "AKLIVE00000000001", "live account"),
+        ({"environment": "live"}, "PKPAPER0000000001", "paper account"),
+    ],
+)
+async def test_keys_of_the_other_kind_are_refused_before_they_are_kept(
+    database: Database, seat: BrokerSeat, said: dict[str, str], key_id: str, words: str
 ) -> None:
     from starkmatter.connections.service import list_connections, save_connection
 
     b: Backends = seat.b
     other = await make_caller(database, "trader")
-    with pytest.raises(InvalidInput, match="live account"):
-        await save_connection(b, other, "alpaca", {"key_id": "AKLIVE00000000001", "secret": "live-secret-000001"})
+    with pytest.raises(InvalidInput, match=words):
+        await save_connection(b, other, "alpaca", said | {"key_id": key_id, "secret": "a-secret-of-alpaca-01"})
     [view] = [one for one in await list_connections(b, other) if one.kind == "alpaca"]
     assert not view.connected
+
+
+def test_keys_of_real_money_go_to_the_live_address_alone() -> None:
+    from starkmatter.trading.brokers.alpaca_keys import rest_url, stream_url
+
+    settings = load_settings({"STARKMATTER_VENDOR_URLS": {"alpaca-trading": "http://127.0.0.1:1"}})
+    live, paper = {"environment": "live"}, {"environment": "paper"}
+    assert rest_url(settings, live) == "https://api.alpaca.markets"
+    assert stream_url(settings, live) == "wss://api.alpaca.markets/stream"
+    assert rest_url(settings, paper) == rest_url(settings, {}) == "http://127.0.0.1:1"
+    assert stream_url(settings, paper) == "wss://paper-api.alpaca.markets/stream"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,6 @@ from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.trading.approvals.service import confirm as confirm_proposal
 from starkmatter.trading.approvals.service import order_confirmed, propose
 from starkmatter.trading.brokers import catalog, etrade, schwab
-from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.guarding.stops import turn_off, turn_on
 from starkmatter.trading.live.standing import LIVE_OFF, live_standing
@@ -35,8 +35,8 @@ from tests.builders import make_caller, order, quote
 from tests.standins import etrade as etrade_standin
 from tests.standins import ib as ib_standin
 from tests.standins import schwab as schwab_standin
-from tests.standins.alpaca_trading import alpaca_trading
-from tests.trading.broker_desk import ALL_READ, ALPACA_KEYS, BrokerSeat, make_seat
+from tests.standins.alpaca_trading import LIVE_KEY_ID, SECRET, alpaca_trading
+from tests.trading.broker_desk import ALL_READ, BrokerSeat, make_seat
 from tests.trading.live_seat import NAME, PASSPHRASE, Owner, make_owner
 
 AT_REST = "buy 2 AAPL @ 90.00 gtc"
@@ -500,7 +500,12 @@ def at_ib() -> Iterator[Any]:
 
 
 BROKERS: dict[str, tuple[Any, Any, dict[str, str] | None, frozenset[str]]] = {
-    "alpaca": (AlpacaBroker, alpaca_trading, ALPACA_KEYS, frozenset(ALPACA_KEYS)),
+    "alpaca": (
+        None,
+        partial(alpaca_trading, live=True),
+        {"environment": "live", "key_id": LIVE_KEY_ID, "secret": SECRET},
+        frozenset({"key_id", "secret"}),
+    ),
     "schwab": (schwab.SchwabBroker, schwab_standin.schwab, schwab_standin.SIGNED_IN, HIDDEN),
     "etrade": (
         etrade.ETradeBroker,

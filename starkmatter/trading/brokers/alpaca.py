@@ -1,36 +1,44 @@
-"""Alpaca as a broker, with paper keys: its trading SDK with retries off, time-outs on and our own order ids.
+"""Alpaca as a broker, on paper or with real money: its trading SDK without retries, with time-outs and our order ids.
 
 Vendor addresses (STARKMATTER_VENDOR_URLS): `alpaca-trading` for REST, `alpaca-trading-stream` for the whole address of
-the account's stream. The SDK is imported on first use and only where orders are sent: it brings pandas.
+the account's stream; `alpaca-live-trading` and `alpaca-live-trading-stream` for keys of real money. The SDK is imported
+on first use and only where orders are sent: it brings pandas.
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from websockets.exceptions import WebSocketException
 
-from starkmatter.accounts.connections import ConnectionField, ConnectionKind
 from starkmatter.accounts.vault import Secrets
-from starkmatter.backends import Backends
-from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
+from starkmatter.domain.orders import OrderRequest
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
-from starkmatter.egress.guard import authorities, retry_after_secs
+from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.settings import Settings
+from starkmatter.trading.brokers.alpaca_keys import LIVE, PER_MIN, check_keys, environment_of, rest_url, stream_url
+from starkmatter.trading.brokers.alpaca_words import (
+    KIND,
+    VENDOR,
+    activity_of,
+    blocked_words,
+    items_of,
+    number_of,
+    object_of,
+    order_of,
+    position_of,
+    text_of,
+    update_of,
+    wire_of,
+)
 from starkmatter.trading.ports import (
-    ActivityKind,
     BrokerBook,
     BrokerOrder,
-    BrokerPosition,
     CancelRefused,
     CashActivity,
     OnConnected,
@@ -41,22 +49,14 @@ from starkmatter.trading.ports import (
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
-    from alpaca.trading.requests import OrderRequest as OrderRequestBase
     from alpaca.trading.stream import TradingStream
 
 SDK = ("alpaca.trading.client", "alpaca.trading.stream", "alpaca.trading.requests", "alpaca.trading.enums")
-KIND = "alpaca"
-VENDOR = "Alpaca"
-REST_URL = "https://paper-api.alpaca.markets"
-TAKING_BACK = frozenset({"trade_bust", "trade_correct"})
-STREAM_URL = "wss://paper-api.alpaca.markets/stream"
-PER_MIN = 150.0
 CONNECT_SECS, READ_SECS = 3.0, 10.0
 PING_SECS, PONG_SECS, AUTH_SECS = 10, 20, 10
 PAGE_SIZE = 100
 MAX_PAGES = 20
 MAX_OPEN_ORDERS = 500
-LIVE_KEY_PREFIX = "AK"
 
 CAPABILITY = Capability(
     port="broker",
@@ -74,48 +74,8 @@ CAPABILITY = Capability(
         "activities",
     ),
     limits="200 requests a minute; one book per pair of keys",
-    notes="Paper keys only in this version: live keys are refused. No dates of expiry, groups or short sales.",
+    notes="Paper or real money, by the keys. No dates of expiry, groups or short sales.",
 )
-
-# Alpaca's 18 words for the state of an order (its documentation of orders, 2026). `done_for_day`, `stopped` and
-# `calculated` are not the end of one.
-STATUSES: dict[str, OrderStatus] = {
-    "new": OrderStatus.WORKING,
-    "partially_filled": OrderStatus.PARTIAL,
-    "filled": OrderStatus.FILLED,
-    "done_for_day": OrderStatus.DONE_FOR_DAY,
-    "canceled": OrderStatus.CANCELED,
-    "expired": OrderStatus.EXPIRED,
-    "replaced": OrderStatus.REPLACED,
-    "pending_cancel": OrderStatus.PENDING_CANCEL,
-    "pending_replace": OrderStatus.PENDING_REPLACE,
-    "pending_review": OrderStatus.ACCEPTED,
-    "accepted": OrderStatus.ACCEPTED,
-    "pending_new": OrderStatus.ACCEPTED,
-    "accepted_for_bidding": OrderStatus.ACCEPTED,
-    "stopped": OrderStatus.WORKING,
-    "rejected": OrderStatus.REJECTED,
-    "suspended": OrderStatus.SUSPENDED,
-    "calculated": OrderStatus.DONE_FOR_DAY,
-    "held": OrderStatus.ACCEPTED,
-}
-ACTIVITIES: dict[str, ActivityKind] = {
-    "CSD": "deposit",
-    "CSW": "withdrawal",
-    "JNLC": "deposit",
-    "FEE": "fee",
-    "CFEE": "fee",
-    "PTC": "fee",
-    "DIV": "dividend",
-    "DIVCGL": "dividend",
-    "DIVCGS": "dividend",
-    "DIVNRA": "dividend",
-    "DIVROC": "dividend",
-    "DIVTXEX": "dividend",
-    "DIVFEE": "fee",
-    "INT": "interest",
-    "INTNRA": "interest",
-}
 
 T = TypeVar("T")
 
@@ -124,29 +84,32 @@ class AlpacaBroker:
     """One Alpaca account. Every method may be called from the event loop; the SDK blocks in threads."""
 
     capability = CAPABILITY
-    live = False
     repeatable = True
 
     def __init__(self, settings: Settings, secrets: Secrets, sent: SentOrders | None = None, *, tries: int = 3) -> None:
         check_keys(secrets)
         self._secrets = secrets
-        self._url = settings.vendor_urls.get("alpaca-trading", REST_URL).rstrip("/")
-        self._stream_url = settings.vendor_urls.get("alpaca-trading-stream", STREAM_URL)
+        self._url, self._stream_url = rest_url(settings, secrets), stream_url(settings, secrets)
         self._line = Line(VENDOR, per_min=PER_MIN, tries=tries)
         self._client: TradingClient | None = None
 
+    @property
+    def live(self) -> bool:
+        """See the port."""
+        return environment_of(self._secrets) == LIVE
+
     async def read_book(self) -> BrokerBook:
         """See the port."""
-        account = _object(await self._get("/account"))
-        positions = _items(await self._get("/positions"))
-        orders = _items(await self._get("/orders", {"status": "open", "limit": MAX_OPEN_ORDERS, "nested": "false"}))
+        account = object_of(await self._get("/account"))
+        positions = items_of(await self._get("/positions"))
+        orders = items_of(await self._get("/orders", {"status": "open", "limit": MAX_OPEN_ORDERS, "nested": "false"}))
         return BrokerBook(
-            number=_text(account, "id"),
-            currency=_text(account, "currency"),
-            cash=_number(account, "cash"),
-            blocked=_blocked(account),
-            positions=tuple(_position(one) for one in positions),
-            open_orders=tuple(_order(one) for one in orders),
+            number=text_of(account, "id"),
+            currency=text_of(account, "currency"),
+            cash=number_of(account, "cash"),
+            blocked=blocked_words(account),
+            positions=tuple(position_of(one) for one in positions),
+            open_orders=tuple(order_of(one) for one in orders),
         )
 
     async def activities(self, after: datetime) -> list[CashActivity]:
@@ -159,8 +122,8 @@ class AlpacaBroker:
             "page_size": PAGE_SIZE,
         }
         for _ in range(MAX_PAGES):
-            page = _items(await self._get("/account/activities", asked))
-            found += [_activity(one) for one in page]
+            page = items_of(await self._get("/account/activities", asked))
+            found += [activity_of(one) for one in page]
             if len(page) < PAGE_SIZE:
                 return found
             asked["page_token"] = found[-1].id
@@ -169,7 +132,9 @@ class AlpacaBroker:
     async def find(self, client_order_id: str) -> BrokerOrder | None:
         """See the port."""
         try:
-            return _order(_object(await self._get("/orders:by_client_order_id", {"client_order_id": client_order_id})))
+            return order_of(
+                object_of(await self._get("/orders:by_client_order_id", {"client_order_id": client_order_id}))
+            )
         except _NotThere:
             return None
 
@@ -183,7 +148,7 @@ class AlpacaBroker:
             if found is None:
                 raise VendorFailure(VENDOR, "garbage", f"{VENDOR} knows the order's id but not the order.") from None
             return found
-        return _order(_object(raw))
+        return order_of(object_of(raw))
 
     async def cancel(self, broker_order_id: str) -> None:
         """See the port."""
@@ -195,7 +160,7 @@ class AlpacaBroker:
         stream = await asyncio.to_thread(self._make_stream)
 
         async def on_update(message: Mapping[str, Any]) -> None:
-            await on_order(_update(message))
+            await on_order(update_of(message))
 
         stream.subscribe_trade_updates(on_update)
         try:
@@ -236,7 +201,7 @@ class AlpacaBroker:
                 return super().send(request, **options)
 
         client = TradingClient(
-            self._secrets["key_id"], self._secrets["secret"], paper=True, raw_data=True, url_override=self._url
+            self._secrets["key_id"], self._secrets["secret"], paper=not self.live, raw_data=True, url_override=self._url
         )
         # The SDK's own retries also repeat orders, and their number cannot be set to none from outside.
         client._retry = 0
@@ -252,7 +217,7 @@ class AlpacaBroker:
         return TradingStream(
             self._secrets["key_id"],
             self._secrets["secret"],
-            paper=True,
+            paper=not self.live,
             raw_data=True,
             url_override=self._stream_url,
             websocket_params={"ping_interval": PING_SECS, "ping_timeout": PONG_SECS, "max_queue": 1024},
@@ -307,55 +272,8 @@ def _failure(error: Any, cancel: bool) -> Exception:
     return failure_of_status(VENDOR, status, retry_after_secs=retry_after_secs(response.headers))
 
 
-def refusals(request: OrderRequest) -> list[str]:
-    """What of the language of orders Alpaca does not take, in words (its documentation of orders, 2026)."""
-    found = []
-    fraction = request.notional is not None or request.qty != request.qty.to_integral_value()
-    if request.time_in_force == "gtd":
-        found.append(f"{VENDOR} knows no orders that are good till a date: use good till canceled.")
-    if request.order_class != "simple" or request.condition is not None:
-        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
-    if request.extended_hours and request.time_in_force != "day":
-        found.append(f"{VENDOR} takes orders for extended hours for the day only.")
-    if request.notional is not None and request.side == "sell":
-        found.append(f"At {VENDOR} a sale is by quantity: how many shares an amount takes is known only afterward.")
-    if fraction and request.type == "trailing_stop":
-        found.append(f"{VENDOR} takes a trailing stop for whole shares only.")
-    return found
-
-
 def _submit(client: "TradingClient", client_order_id: str, request: OrderRequest) -> Any:
-    return client.submit_order(_wire(client_order_id, request))
-
-
-def _wire(client_order_id: str, request: OrderRequest) -> "OrderRequestBase":
-    """The order in the SDK's words; what is not said is left out."""
-    from alpaca.trading import requests
-    from alpaca.trading.enums import OrderSide, TimeInForce
-
-    words = {
-        "market": requests.MarketOrderRequest,
-        "limit": requests.LimitOrderRequest,
-        "stop": requests.StopOrderRequest,
-        "stop_limit": requests.StopLimitOrderRequest,
-        "trailing_stop": requests.TrailingStopOrderRequest,
-    }
-    figures = {
-        "qty": request.qty if request.notional is None else None,
-        "notional": request.notional,
-        "limit_price": request.limit_price,
-        "stop_price": request.stop_price,
-        "trail_price": request.trail_amount,
-        "trail_percent": request.trail_percent,
-    }
-    return words[request.type](
-        symbol=request.symbol,
-        side=OrderSide(request.side),
-        time_in_force=TimeInForce(request.time_in_force),
-        client_order_id=client_order_id,
-        extended_hours=request.extended_hours or None,
-        **{name: value for name, value in figures.items() if value is not None},
-    )
+    return client.submit_order(wire_of(client_order_id, request))
 
 
 async def _close(stream: "TradingStream") -> None:
@@ -364,157 +282,3 @@ async def _close(stream: "TradingStream") -> None:
             await stream.close()
     except (TimeoutError, OSError, WebSocketException):
         return
-
-
-def _update(message: Mapping[str, Any]) -> BrokerOrder:
-    """One event of the account's stream: its order, as of the event."""
-    data = _object(message.get("data"))
-    happened = data.get("timestamp") or data.get("at")
-    order = _order(_object(data.get("order")), happened if isinstance(happened, str) else None)
-    if data.get("event") in TAKING_BACK:
-        return replace(order, takes_back=_text(data, "execution_id"))
-    return order
-
-
-def _order(fields: Mapping[str, Any], happened: str | None = None) -> BrokerOrder:
-    word = _text(fields, "status")
-    side = _text(fields, "side")
-    if side not in {"buy", "sell"}:
-        raise _garbage("side")
-    average = fields.get("filled_avg_price")
-    return BrokerOrder(
-        broker_order_id=_text(fields, "id"),
-        client_order_id=_text(fields, "client_order_id"),
-        symbol=_text(fields, "symbol"),
-        side=cast("Side", side),
-        status=STATUSES.get(word, OrderStatus.UNKNOWN),
-        status_text=word,
-        filled_qty=_number(fields, "filled_qty"),
-        avg_price=None if average in {None, ""} else _number(fields, "filled_avg_price"),
-        happened_at=_instant(happened or fields.get("updated_at") or fields.get("submitted_at")),
-        reason=f"{VENDOR} rejected the order." if word == "rejected" else None,
-    )
-
-
-def _position(fields: Mapping[str, Any]) -> BrokerPosition:
-    qty = _number(fields, "qty")
-    if fields.get("side") == "short" and qty > 0:
-        qty = -qty
-    return BrokerPosition(_text(fields, "symbol"), qty, _number(fields, "cost_basis"), _number(fields, "market_value"))
-
-
-def _activity(fields: Mapping[str, Any]) -> CashActivity:
-    word = _text(fields, "activity_type")
-    cash = _number(fields, "net_amount")
-    kind = ACTIVITIES.get(word, "other")
-    if kind in {"deposit", "withdrawal"}:
-        kind = "deposit" if cash >= 0 else "withdrawal"
-    symbol = fields.get("symbol")
-    text = str(fields.get("description") or word)[:120]
-    return CashActivity(
-        _text(fields, "id"), kind, text, cash, _instant(fields.get("date")), symbol if isinstance(symbol, str) else None
-    )
-
-
-def _blocked(account: Mapping[str, Any]) -> str | None:
-    if account.get("trading_blocked") or account.get("account_blocked"):
-        return f"{VENDOR} has blocked this account for trading."
-    return None
-
-
-def _garbage(what: str) -> VendorFailure:
-    return VendorFailure(VENDOR, "garbage", f"{VENDOR} sent an answer without a readable {what}.")
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _garbage("content")
-    return value
-
-
-def _items(value: Any) -> list[Mapping[str, Any]]:
-    if value is None or not isinstance(value, list):
-        raise _garbage("list")
-    return [_object(one) for one in value]
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not 1 <= len(value) <= 128:
-        raise _garbage(name)
-    return value
-
-
-def _number(fields: Mapping[str, Any], name: str) -> Decimal:
-    try:
-        value = Decimal(str(fields.get(name)))
-    except InvalidOperation:
-        raise _garbage(name) from None
-    if not value.is_finite():
-        raise _garbage(name)
-    return value
-
-
-def _instant(value: Any) -> datetime:
-    try:
-        at = datetime.fromisoformat(_to_micros(value))
-    except (TypeError, ValueError):
-        raise _garbage("instant") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _to_micros(value: Any) -> str:
-    """Alpaca gives nanoseconds; we keep microseconds."""
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return re.sub(r"(\.\d{6})\d+", r"\1", value)
-
-
-def check_keys(values: Mapping[str, str]) -> None:
-    """InvalidInput for keys of a live account: they are not even kept."""
-    if values["key_id"].upper().startswith(LIVE_KEY_PREFIX):
-        raise InvalidInput(
-            "These are keys of a live account. This version trades on paper only and keeps no live keys: "
-            f"enter the keys of {VENDOR}'s paper account, which begin with PK."
-        )
-
-
-async def test_keys(b: Backends, secrets: Secrets) -> str:
-    """Ask for the account, without the SDK: the web process stays small."""
-    check_keys(secrets)
-    url = b.settings.vendor_urls.get("alpaca-trading", REST_URL).rstrip("/")
-    headers = {"APCA-API-KEY-ID": secrets["key_id"], "APCA-API-SECRET-KEY": secrets["secret"]}
-
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(verify=authorities(), timeout=READ_SECS, trust_env=False) as client:
-            try:
-                return await client.get(f"{url}/v2/account", headers=headers)
-            except httpx.TransportError:
-                raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} cannot be reached.") from None
-
-    answer = await Line(VENDOR, per_min=PER_MIN, tries=1).read(ask)
-    if answer.status_code != 200:
-        raise failure_of_status(VENDOR, answer.status_code)
-    try:
-        account = _object(answer.json())
-    except ValueError:
-        raise _garbage("content") from None
-    blocked = _blocked(account)
-    if blocked:
-        raise InvalidInput(blocked)
-    return f"Paper account with {_number(account, 'cash'):,.2f} {_text(account, 'currency')} in cash."
-
-
-CONNECTION = ConnectionKind(
-    kind=KIND,
-    title="Alpaca (paper trading)",
-    scope="person",
-    adds="With Alpaca's paper keys you can open its account here and send orders to a real broker's paper market.",
-    fields=(
-        ConnectionField("key_id", "Key ID", hint="PK…"),
-        ConnectionField("secret", "Secret key"),
-    ),
-    test=test_keys,
-    check=check_keys,
-    where="Alpaca's dashboard, paper account, API keys.",
-)

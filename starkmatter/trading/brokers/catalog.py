@@ -7,7 +7,7 @@ from starkmatter.domain.orders import AccountMode, OrderRequest
 from starkmatter.settings import Settings
 from starkmatter.trading.brokers.alpaca import CAPABILITY as ALPACA
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
-from starkmatter.trading.brokers.alpaca import refusals as alpaca_refusals
+from starkmatter.trading.brokers.alpaca_words import refusals as alpaca_refusals
 from starkmatter.trading.brokers.etrade import CAPABILITY as ETRADE
 from starkmatter.trading.brokers.etrade import ETradeBroker
 from starkmatter.trading.brokers.etrade import refusals as etrade_refusals
@@ -34,14 +34,14 @@ REFUSALS: dict[str, Callable[[OrderRequest], list[str]]] = {
 }
 # What an account there is, for whoever opens it.
 OFFERS = {
-    ALPACA.adapter: "paper",
+    ALPACA.adapter: "paper, or real money",
     SCHWAB.adapter: "real money",
     ETRADE.adapter: "sandbox, or real money",
     IB.adapter: "paper, or real money",
 }
 # What a connection is of, paper or real money, by what of it is no secret.
 MODES: dict[str, Callable[[Mapping[str, str]], AccountMode]] = {
-    ALPACA.adapter: lambda _: "paper",
+    ALPACA.adapter: lambda shown: "live" if shown.get("environment") == "live" else "paper",
     SCHWAB.adapter: lambda _: "live",
     ETRADE.adapter: lambda shown: "live" if shown.get("environment") == "live" else "paper",
     IB.adapter: lambda shown: "live" if shown.get("mode") == "live" else "paper",
