@@ -121,9 +121,10 @@ def take_back(window: Walk) -> None:
 
 def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
     """A price may leave its stop behind for an hour: then another one is set just above it."""
-    for _ in range(TRIES):
+    for tries in range(TRIES):
         begin(window, "Buy", "Stop")
-        expect(ticket(window).locator(".note.bad").first).to_contain_text("Enter the stop price")
+        if tries == 0:  # later the one before stands in its field
+            expect(ticket(window).locator(".note.bad").first).to_contain_text("Enter the stop price")
         _, ask = prices(window)
         write(window, qty="10", stop=f"{ask + Decimal('0.01'):.2f}")
         if not may_send(window):

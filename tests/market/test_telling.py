@@ -11,7 +11,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.actions import Dividend
 from starkmatter.domain.adjusting import dividend_factor, dividends_told_by
-from starkmatter.domain.corporate.terms import CashDividend, Splitting, Told
+from starkmatter.domain.corporate.terms import CashDividend, Splitting, Terms, Told
 from starkmatter.market.actions.reading import load_dividends
 from starkmatter.market.actions.store import ActionStore
 from starkmatter.market.actions.telling import OPERATOR, ToldRow, newest_telling, tell_actions, told_of_symbols
@@ -37,8 +37,8 @@ async def told(db: Database, symbol: str = "AAPL") -> list[ToldRow]:
         return await told_of_symbols(connection, "market", [symbol], LONG_AGO)
 
 
-def words(rows: list[ToldRow]) -> list[str]:
-    return [f"{one.action_id} {one.revision} {one.told.terms}" for one in rows]
+def said(rows: list[ToldRow]) -> list[tuple[str, int, Terms | None]]:
+    return [(one.action_id, one.revision, one.told.terms) for one in rows]
 
 
 async def test_each_thing_a_source_says_anew_is_the_next_revision(database: Database, vendors: Vendors) -> None:
@@ -48,17 +48,17 @@ async def test_each_thing_a_source_says_anew_is_the_next_revision(database: Data
     vendors.yahoo.dividends = {"AAPL": [("2026-05-11", None, 0.27)]}
     for _ in range(2):
         await store.fetch(failover, "AAPL", NOW)
-    assert words(await told(database)) == [
-        f"split/AAPL/2026-09-01 1 {Splitting(Decimal(4), Decimal(1))}",
-        f"dividend/AAPL/2026-05-11 1 {CashDividend(Decimal('0.27'))}",
+    assert said(await told(database)) == [
+        ("split/AAPL/2026-09-01", 1, Splitting(Decimal(4), Decimal(1))),
+        ("dividend/AAPL/2026-05-11", 1, CashDividend(Decimal("0.27"))),
     ]
     vendors.yahoo.dividends = {"AAPL": [("2026-05-11", None, 0.26)]}
     vendors.yahoo.splits = {"AAPL": [("2026-09-02", 4, 1)]}
     await store.fetch(failover, "AAPL", NOW + timedelta(days=1))
-    assert words(await told(database))[2:] == [
-        f"split/AAPL/2026-09-02 1 {Splitting(Decimal(4), Decimal(1))}",
-        f"dividend/AAPL/2026-05-11 2 {CashDividend(Decimal('0.26'))}",
-        "split/AAPL/2026-09-01 2 None",
+    assert said(await told(database))[2:] == [
+        ("split/AAPL/2026-09-02", 1, Splitting(Decimal(4), Decimal(1))),
+        ("dividend/AAPL/2026-05-11", 2, CashDividend(Decimal("0.26"))),
+        ("split/AAPL/2026-09-01", 2, None),
     ]
 
 
@@ -78,7 +78,7 @@ async def test_an_operators_word_stands_until_the_source_says_something_new(
     assert [one.revision for one in await told(database)] == [1, 2]
     vendors.yahoo.dividends = {"AAPL": [("2026-05-11", None, 0.24)]}
     await store.fetch(failover, "AAPL", NOW + timedelta(days=2))
-    assert words(await told(database))[-1] == f"dividend/AAPL/2026-05-11 3 {CashDividend(Decimal('0.24'))}"
+    assert said(await told(database))[-1] == ("dividend/AAPL/2026-05-11", 3, CashDividend(Decimal("0.24")))
 
 
 def test_the_replays_dividends_are_those_its_adjusted_closes_tell() -> None:

@@ -18,7 +18,7 @@ def reports() -> rx.Component:
             tabs(PAGES, "Reports", "Portfolio pages"),
             problem_note(state.problem),
             rx.el.div(
-                panel("A report", rx.cond(state.ready, _desk(), skeleton_rows(6)), class_name="w12"),
+                panel("A report", rx.cond(state.ready, _desk(), skeleton_rows(6)), class_name="w12 report-room"),
                 panel("Reports by mail", _schedules(), class_name="w12"),
                 panel("Links", _links(), class_name="w12"),
                 class_name="grid dash",
@@ -119,4 +119,4 @@ def _links() -> rx.Component:
 
 def _list(rows: rx.Var, head: list[rx.Component], row, label: str, nothing: rx.Component) -> rx.Component:
     listed = rx.cond(rows.length() > 0, table(head, rx.foreach(rows, row), label), nothing)
-    return rx.cond(ReportsState.ready, listed, skeleton_rows(2))
+    return rx.cond(ReportsState.ready, listed, skeleton_rows(3))
