@@ -16,7 +16,7 @@ from starkmatter.domain.orders import OrderRequest, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import Refused
 from starkmatter.settings import load_settings
-from starkmatter.trading.brokers import alpaca, etrade, etrade_session, ib, schwab
+from starkmatter.trading.brokers import alpaca, alpaca_words, etrade, etrade_session, ib, schwab
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.etrade import ETradeBroker
 from starkmatter.trading.brokers.etrade_words import STATUSES as ETRADE_STATUSES
@@ -126,9 +126,9 @@ class AlpacaSide(Side):
     parts = ("account", "positions", "orders")
     looks = ("find",)
     secrets = (SECRET,)
-    statuses = alpaca.STATUSES
+    statuses = alpaca_words.STATUSES
     module = alpaca
-    refusals = staticmethod(alpaca.refusals)
+    refusals = staticmethod(alpaca_words.refusals)
     refused: ClassVar = {
         "buy 1 AAPL @ 99 until=2099-01-01": "use good till canceled",
         "buy 1 AAPL @ 99 gtc ext": "for the day only",
