@@ -3,12 +3,13 @@
 Bars inside a day are a cache of the seed's paths: every write may be repeated, and what was lost is built again.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, LiteralString
 
 from psycopg.errors import UniqueViolation
@@ -38,6 +39,9 @@ STRAIGHT_ROWS = 100
 COPY_TIMEOUT: LiteralString = "SET LOCAL statement_timeout = '60s'"
 
 BarTuple = tuple[Any, ...]
+Spans = dict[tuple[str, str, Interval, int], tuple[datetime, datetime]]
+SERIES = itemgetter(0, 1, 2, 3)  # venue, symbol, interval, seed
+STARTS_AT = 4
 
 
 async def store_daily_history(db: Database, history: ReplayHistory, calendar: SessionCalendar) -> None:
@@ -70,11 +74,13 @@ async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True
     """
     if not rows:
         return
-    for table, instants in _by_table(rows).items():
-        await make_room(db, table, min(instants), max(instants))
+    spans = _spans(rows)
+    for (venue, _, interval, _), (first, last) in spans.items():
+        if venue != VENUE:
+            await make_room(db, table_of(interval), first, last)
     async with db.transaction() as connection:
         await connection.execute(COPY_TIMEOUT)
-        if len(rows) >= STRAIGHT_ROWS and not await _any_stored(connection, rows):
+        if len(rows) >= STRAIGHT_ROWS and not await _any_stored(connection, spans):
             with suppress(UniqueViolation):
                 async with connection.transaction():
                     await copy_rows(connection, queries.COPY_BARS, queries.BAR_TYPES, rows)
@@ -84,24 +90,22 @@ async def merge_bars(db: Database, rows: list[BarTuple], *, replace: bool = True
         await connection.execute(queries.MERGE_BAR_STAGE if replace else queries.KEEP_BAR_STAGE)
 
 
-def _by_table(rows: list[BarTuple]) -> dict[str, list[datetime]]:
-    """The instants of each table that is parted by time."""
-    found: dict[str, list[datetime]] = defaultdict(list)
-    for venue, _, interval, _, starts_at, *_ in rows:
-        if venue != VENUE:
-            found[table_of(interval)].append(starts_at)
+def _spans(rows: list[BarTuple]) -> Spans:
+    """The first and the last instant of each series."""
+    found: Spans = {}
+    for series, own in groupby(rows, SERIES):
+        instants = [row[STARTS_AT] for row in own]
+        before = found.get(series, (instants[0], instants[0]))
+        found[series] = min(*before, *instants), max(*before, *instants)
     return found
 
 
-async def _any_stored(connection: Connection, rows: list[BarTuple]) -> bool:
+async def _any_stored(connection: Connection, spans: Spans) -> bool:
     """Whether any bar is stored where these would go."""
-    series: dict[tuple[str, str, str, int], list[datetime]] = defaultdict(list)
-    for venue, symbol, interval, seed, starts_at, *_ in rows:
-        series[venue, symbol, interval, seed].append(starts_at)
-    venues, symbols, intervals, seeds = zip(*series, strict=True)
-    spans = {"first": [min(one) for one in series.values()], "last": [max(one) for one in series.values()]}
-    keys = {"venue": list(venues), "symbol": list(symbols), "interval": list(intervals), "seed": list(seeds)}
-    cursor = await connection.execute(queries.ANY_STORED, keys | spans)
+    venues, symbols, intervals, seeds = zip(*spans, strict=True)
+    firsts, lasts = zip(*spans.values(), strict=True)
+    params = {"venue": venues, "symbol": symbols, "interval": intervals, "seed": seeds, "first": firsts, "last": lasts}
+    cursor = await connection.execute(queries.ANY_STORED, {name: list(column) for name, column in params.items()})
     row = await cursor.fetchone()
     return row is not None and bool(row[0])
 
