@@ -94,7 +94,7 @@ def engines() -> Iterator[TestEngines]:
 def replay_template(engines: TestEngines) -> Iterator[str]:
     """The name of a database that a worker has nothing to prepare in: sessions, instruments, ten years of days."""
     from starkmatter.market.providers.replay import load_history  # they load numpy, which few tests need
-    from starkmatter.market.replay_feed import prepare_market
+    from starkmatter.market.replay_runs import prepare_market
 
     with fresh_database(engines) as url:
 
