@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
 
 from starkmatter import clock
 from starkmatter.db.database import Database
-from starkmatter.domain.quotes import Interval, Quote, VenueClock
+from starkmatter.domain.quotes import Bar, Interval, Quote, VenueClock
 from starkmatter.domain.replay import price_of
 from starkmatter.domain.replay_clock import ClockAnchor, reanchor, venue_time
 from starkmatter.domain.sessions import Session, SessionCalendar
@@ -29,9 +30,11 @@ from starkmatter.market.history import bars
 from starkmatter.market.providers.replay import ReplayDay, ReplayHistory, build_day, load_history
 from starkmatter.market.records import ReplayRunView
 from starkmatter.market.replay_runs import prepare_market, resume_or_start, start_run
+from starkmatter.market.told import tell_bars
 from starkmatter.settings import Settings
 
 OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
+OnBars = Callable[[list[Bar], list[Bar]], Awaitable[None]]
 Confirm = Callable[[], Awaitable[None]]
 
 WAKE_SECS = 0.1
@@ -48,6 +51,10 @@ log = structlog.get_logger(__name__)
 
 async def _alone() -> None:
     """The answer where no other process can run the replay."""
+
+
+async def _untold(_finished: list[Bar], _growing: list[Bar]) -> None:
+    """Where nobody listens to bars."""
 
 
 async def run_replay_feed(
@@ -69,7 +76,7 @@ async def run_replay_feed(
     calendar = await prepare_market(db, history, clock.utc_now())
     run = await resume_or_start(db, settings, history, calendar)
     feed = Feed("replay", QuoteBoard(cache), clock.utc_now)
-    replay = Replay(db, feed, history, calendar, run, on_batch)
+    replay = Replay(db, feed, history, calendar, run, on_batch, partial(tell_bars, cache, "replay"))
     await replay.open(clock.utc_now())
     async with asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(feed.publish_until(stop, confirm))
@@ -125,6 +132,7 @@ class Replay:
         calendar: SessionCalendar,
         run: ReplayRunView,
         on_batch: OnBatch | None,
+        on_bars: OnBars = _untold,
     ) -> None:
         self._db = db
         self._feed = feed
@@ -132,6 +140,7 @@ class Replay:
         self._calendar = calendar
         self._closed_at = {one.session_on: one.closes_at for one in calendar.sessions}
         self._on_batch = on_batch
+        self._on_bars = on_bars
         self._lock = asyncio.Lock()
         self._storing = asyncio.Lock()
         self._backfill_wanted = asyncio.Event()
@@ -342,13 +351,16 @@ class Replay:
             left, left_after = entry
             rows = bars.closed_bar_rows(left, run.seed, after_step=left_after, until_step=left.last_step + 1)
             await bars.merge_bars(self._db, rows)
+            await self._on_bars(bars.bars_of(rows), [])
             if entry in self._unstored:
                 self._unstored.remove(entry)
         if day is None or until_step == after_step:
             return
         rows = bars.closed_bar_rows(day, run.seed, after_step=after_step, until_step=until_step)
         await bars.merge_bars(self._db, rows)
-        await bars.store_forming(self._db, bars.forming_bars(day, until_step))
+        growing = bars.forming_bars(day, until_step)
+        await bars.store_forming(self._db, growing)
+        await self._on_bars(bars.bars_of(rows), growing.as_bars())
         if day is self._day:
             self._stored_step = until_step
 
