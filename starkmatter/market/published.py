@@ -4,9 +4,6 @@ A process of its own: the calendar library brings pandas, which would keep 80 MB
 is asked twice a year.
 """
 
-import asyncio
-import contextlib
-import os
 import sys
 import warnings
 from datetime import date, datetime
@@ -15,6 +12,7 @@ import orjson
 
 from starkmatter.domain.sessions import Session
 from starkmatter.errors import Unavailable
+from starkmatter.ops.outside import finds_our_code, run_python
 
 WITHIN_SECS = 120.0
 
@@ -36,26 +34,13 @@ def published_sessions(exchange: str, start_on: date, end_on: date) -> list[Sess
 
 async def sessions_from_outside(exchange: str, start_on: date, end_on: date) -> list[Session]:
     """The same, worked out by another process; raises Unavailable when it fails or takes too long."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, exchange, start_on.isoformat(), end_on.isoformat(),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}, start_new_session=True,
-    )  # fmt: skip
-    said = b""
-    try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WITHIN_SECS):
-                said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
+    asked = ["-m", __name__, exchange, start_on.isoformat(), end_on.isoformat()]
+    done = await run_python(asked, within_secs=WITHIN_SECS, env=finds_our_code())
+    if done is None or done.exit_code != 0:
         raise Unavailable(f"The sessions of {exchange} could not be worked out.")
     return [
         Session(date.fromisoformat(day), datetime.fromisoformat(opens), datetime.fromisoformat(closes))
-        for day, opens, closes in orjson.loads(said)
+        for day, opens, closes in orjson.loads(done.out)
     ]
 
 

@@ -4,10 +4,7 @@ A feed's address is its own, so there is no name for it in STARKMATTER_VENDOR_UR
 named in STARKMATTER_EGRESS_ALLOW.
 """
 
-import asyncio
-import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +18,7 @@ from starkmatter.egress.guard import TIMEOUT_SECS, Fetched, allowed_destinations
 from starkmatter.egress.line import Line
 from starkmatter.errors import InvalidInput
 from starkmatter.news.ports import RawItem
+from starkmatter.ops.outside import run_python
 from starkmatter.settings import Settings
 
 CAPABILITY = Capability(
@@ -117,30 +115,10 @@ class RssSource:
 
 async def parsed(body: bytes, content_type: str, *, within_secs: float = PARSE_SECS) -> dict[str, Any] | None:
     """What the parser's process made of it; None when it gave up, was too slow or asked for too much."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        str(PARSER),
-        content_type,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(within_secs):
-            said, _ = await process.communicate(body)
-    except TimeoutError:
+    done = await run_python(["-I", str(PARSER), content_type], body, within_secs=within_secs)
+    if done is None or done.exit_code != 0:
         return None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        return None
-    read: dict[str, Any] = json.loads(said)
+    read: dict[str, Any] = json.loads(done.out)
     return read
 
 

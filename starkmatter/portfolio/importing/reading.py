@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.errors import InvalidInput
+from starkmatter.ops.outside import finds_our_code
 from starkmatter.portfolio.importers.bounds import too_large, unreadable
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import Overtaken, below_zero, json_text
@@ -130,7 +130,7 @@ async def said_of(given: bytes, within_secs: float = WITHIN_SECS) -> AsyncGenera
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", MODULE,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}, start_new_session=True,
+        env=finds_our_code(), start_new_session=True,
         limit=MAX_LINE_BYTES,
     )  # fmt: skip
     assert process.stdin is not None

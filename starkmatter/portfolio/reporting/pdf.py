@@ -4,8 +4,6 @@ Typesetting runs in a process of its own, so that a long one neither holds up th
 """
 
 import asyncio
-import contextlib
-import sys
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +15,7 @@ import orjson
 import structlog
 
 from starkmatter.errors import Unavailable
+from starkmatter.ops.outside import run_python
 from starkmatter.portfolio.reporting.document import (
     Block,
     Cell,
@@ -53,31 +52,14 @@ log = structlog.get_logger("reports")
 async def pdf_of(one: Document) -> bytes:
     """The file. Unavailable, in words, when it cannot be typeset."""
     data = await asyncio.to_thread(_data, one)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        str(PROGRAM),
-        str(TEMPLATE),
-        str(FONTS),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={},
-    )
-    try:
-        async with asyncio.timeout(LONGEST_SECS):
-            pdf, said = await process.communicate(data)
-    except TimeoutError:
-        raise Unavailable(TOO_LONG) from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0 or not pdf.startswith(b"%PDF-"):
-        log.warning("pdf not typeset", exit_code=process.returncode, said=said[-MAX_SAID:].decode(errors="replace"))
+    done = await run_python(["-I", str(PROGRAM), str(TEMPLATE), str(FONTS)], data, within_secs=LONGEST_SECS)
+    if done is None:
         raise Unavailable(TOO_LONG)
-    return pdf
+    if done.exit_code != 0 or not done.out.startswith(b"%PDF-"):
+        said = done.err[-MAX_SAID:].decode(errors="replace")
+        log.warning("pdf not typeset", exit_code=done.exit_code, said=said)
+        raise Unavailable(TOO_LONG)
+    return done.out
 
 
 def _data(one: Document) -> bytes:
