@@ -25,11 +25,10 @@ from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.errors import Refused
 from starkmatter.trading import queries
-from starkmatter.trading.brokered import BrokeredOrder
+from starkmatter.trading.brokered import BrokeredOrder, order_id_of
 from starkmatter.trading.desk import UNSENT, OrderDesk, Pace
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import Broker, BrokerBook, BrokerOrder, CashActivity, Difference, SeveralAlike
-from starkmatter.trading.reports import order_id_of
 
 TRIES = 3
 FROZEN_APART = "Its book and the broker's differ. Look at the differences on the portfolio page."
@@ -143,7 +142,9 @@ class Reconciler:
         differences = []
         now = utc_now()
         self._followed = set()
-        for order in await self._open_orders():
+        orders = await self._open_orders()
+        in_doubt = {order.id for order in orders if order.status in UNSENT}
+        for order in orders:
             if order.status is OrderStatus.PENDING_SUBMIT:
                 continue
             await self._confirm()
@@ -160,7 +161,9 @@ class Reconciler:
             if found is not None:
                 self._followed.add(found.broker_order_id)
                 await self._desk.on_order(found)
-            elif order.status not in UNSENT and now - order.created_at >= self._pace.young:
+            elif (
+                order.id not in in_doubt or (order.is_leg and order.group_id not in in_doubt)
+            ) and now - order.created_at >= self._pace.young:
                 differences.append(
                     Difference(f"order {order.id}", str(order.status), "none", "The broker says it has no such order.")
                 )

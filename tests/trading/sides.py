@@ -447,7 +447,8 @@ def at_alpaca() -> Iterator[Side]:
     with alpaca_trading(hang_secs=HANG_SECS) as there:
         settings = load_settings({"STARKMATTER_VENDOR_URLS": there.urls})
         keys = Secrets({"key_id": KEY_ID, "secret": SECRET})
-        yield AlpacaSide(AlpacaBroker(settings, keys, tries=1), there, InMemory())
+        sent = InMemory()
+        yield AlpacaSide(AlpacaBroker(settings, keys, sent, tries=1), there, sent)
 
 
 @contextmanager
