@@ -92,12 +92,11 @@ class OrderDesk:
                 continue  # It goes out with the first of its group.
             elif work.status == OrderStatus.PENDING_SUBMIT:
                 await self._submit(work.order_id, sending=sending)
-            elif (
-                sending
-                and work.status == OrderStatus.UNKNOWN
-                and work.look_at is not None
-                and work.look_at <= utc_now()
-            ):
+            elif not sending or work.status == OrderStatus.SUBMITTING:
+                continue
+            elif work.status != OrderStatus.UNKNOWN:
+                await self._look_for_legs(work)
+            elif work.look_at is not None and work.look_at <= utc_now():
                 await self._look_for(work.order_id)
 
     async def strand(self) -> None:
@@ -262,8 +261,27 @@ class OrderDesk:
             else:
                 await self._look_later(order_id, looks, delays[-1])
 
-    async def _give_up(self, order_id: UUID) -> None:
-        """The broker has no such order, and a second one could become two."""
+    async def _look_for_legs(self, work: Work) -> None:
+        """The first of a group is known there, and not all that belong to it: in the end a comparison tells a person."""
+        if work.look_at is not None and work.look_at > utc_now():
+            return
+        delays = self._pace.look_after_secs
+        ((looks, _),) = await self._b.db.tuples(queries.LOOKS, (work.order_id,))
+        try:
+            found = await self._broker.find(client_order_id(work.order_id))
+        except (VendorFailure, SeveralAlike):
+            found = None
+        if found is not None:
+            await self.on_order(found)
+            if looks + 1 >= len(delays) and found.status in TERMINAL and not found.filled_qty:
+                await self._give_up(work.order_id, legs_only=True)
+        await self._look_later(work.order_id, looks + 1, delays[min(looks, len(delays) - 1)])
+
+    async def _give_up(self, order_id: UUID, *, legs_only: bool = False) -> None:
+        """The broker has no such order, and a second one could become two.
+
+        `legs_only`: it has the first of a group, which ended without a fill; nothing is left to belong to it.
+        """
         title = self._broker.capability.vendor
         reason = (
             f"{title} has no such order. It was not sent again, because {title} could not tell a repetition from a "
@@ -271,7 +289,8 @@ class OrderDesk:
         )
         async with self._b.db.transaction() as connection:
             members = await _lock_members(connection, order_id)
-            if not any(one.id == order_id and one.status is OrderStatus.UNKNOWN for one in members):
+            first = next((one for one in members if one.id == order_id), None)
+            if first is None or (not legs_only and first.status is not OrderStatus.UNKNOWN):
                 return
             left = [one for one in members if one.status is OrderStatus.UNKNOWN]
             for one in left:

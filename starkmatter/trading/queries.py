@@ -310,7 +310,14 @@ VALUES (%(account)s, %(execution)s, %(order)s, %(qty)s, %(value)s, %(realized)s,
 
 DROP_OUTBOX = "DELETE FROM outbox WHERE order_id = %s"
 
-DROP_SUBMIT = "DELETE FROM outbox WHERE order_id = %s AND kind IN ('submit', 'wait')"
+# It has arrived, so nothing is left to send; of a group, once that is known of every order.
+DROP_ARRIVED = """
+DELETE FROM outbox b USING trade_order o
+ WHERE o.id = %s AND b.order_id = coalesce(o.group_id, o.id) AND b.kind IN ('submit', 'wait')
+   AND NOT EXISTS (SELECT FROM trade_order m WHERE m.group_id = o.group_id AND m.status IN ('submitting', 'unknown'))
+"""
+
+DROP_ENDED = "DELETE FROM outbox WHERE order_id = %s AND kind NOT IN ('submit', 'wait')"
 
 DROP_GROUP = "DELETE FROM outbox WHERE order_id = %s AND kind = 'group'"
 

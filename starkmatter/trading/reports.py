@@ -82,8 +82,9 @@ async def apply_report(
                 "now": now,
             },
         )
-        # It has arrived, so nothing is left to send; and when it has ended, nothing to cancel.
-        await connection.execute(queries.DROP_OUTBOX if status in TERMINAL else queries.DROP_SUBMIT, (order.id,))
+        await connection.execute(queries.DROP_ARRIVED, (order.id,))
+        if status in TERMINAL:
+            await connection.execute(queries.DROP_ENDED, (order.id,))  # Nothing is left to cancel.
     if report.status is OrderStatus.UNKNOWN:
         log.warning("a status nobody knows", order_id=str(order.id), status=report.status_text[:40])
     if order.status in TERMINAL and filled > 0:
