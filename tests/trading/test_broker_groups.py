@@ -16,12 +16,13 @@ from starkmatter.domain.orders import OrderRequest, StopLoss, TakeProfit
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.brokered import leg_id
-from starkmatter.trading.brokers import ib
+from starkmatter.trading.brokers import catalog, ib, schwab
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, order
+from tests.standins import schwab as schwab_standin
 from tests.standins.alpaca_trading import alpaca_trading
 from tests.standins.ib import tws
 from tests.trading.broker_desk import ALPACA_KEYS, BrokerSeat, eventually, make_seat
@@ -55,6 +56,16 @@ def _by_reference(there: Any, first: OrderView, role: str) -> str:
     return next(one.number for one in there.orders.values() if one.asked["ref"] == wanted)
 
 
+def _by_place(there: Any, first: OrderView, role: str) -> str:
+    """The newest of its kind: these stand-ins keep no id of ours."""
+    wanted = {"entry": "BUY", "target": "LIMIT", "stop": "STOP"}[role]
+    for one in reversed(list(there.orders.values())):
+        side = one.asked["orderLegCollection"][0]["instruction"]
+        if wanted == side or (side == "SELL" and one.asked["orderType"].startswith(wanted)):
+            return str(one.number)
+    raise AssertionError(role)
+
+
 BROKERS = {
     "alpaca": At(
         alpaca_trading,
@@ -67,6 +78,16 @@ BROKERS = {
     ),
     "ib": At(
         tws, "ib", lambda there: there.keys, frozenset(), _by_reference, ("accept-hang", "accept-drop"), "drop", False
+    ),
+    "schwab": At(
+        schwab_standin.schwab,
+        "schwab",
+        lambda _: schwab_standin.SIGNED_IN,
+        frozenset({"key", "secret", "refresh_token"}),
+        _by_place,
+        ("accept-504", "accept-drop"),
+        "drop",
+        False,
     ),
 }
 
@@ -147,6 +168,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Brokers that hurry."""
     monkeypatch.setattr(ib, "READ_SECS", 0.5)
     monkeypatch.setattr(ib, "CONNECT_SECS", 0.5)
+    monkeypatch.setattr(schwab, "POLL_SECS", 0.1)
+    monkeypatch.setattr(schwab, "PER_MIN", 6000.0)
+    monkeypatch.setattr(schwab.SchwabBroker, "live", False)
+    monkeypatch.setitem(catalog.MODES, "schwab", lambda _: "paper")
     yield
 
 
