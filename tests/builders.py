@@ -64,8 +64,8 @@ def order(text: str) -> OrderRequest:
 
     `stp=`, `trl=` and `pct=` make it a stop or trailing stop, `usd=` an order by amount, `until=` one that is good till
     that date, `ext` one for extended hours, `short` a sale that may open a short position. `tp=` and `sl=` (with `sll=`
-    for its limit) are the ways out of a bracket or OTO, with `oco` the stop beside it; `above=MSFT:200` and `below=` are
-    what it waits for.
+    for its limit) are the ways out of a bracket or OTO, with `oco` the stop beside it; `above=MSFT:200` and `below=`
+    are what it waits for.
     """
     side, qty, symbol, *words = text.split()
     said = dict(word.split("=") for word in words if "=" in word)

@@ -262,7 +262,7 @@ class OrderDesk:
                 await self._look_later(order_id, looks, delays[-1])
 
     async def _look_for_legs(self, work: Work) -> None:
-        """The first of a group is known there, and not all that belong to it: in the end a comparison tells a person."""
+        """The first of a group is known there, and not yet all that belong to it: in the end a person is told."""
         if work.look_at is not None and work.look_at > utc_now():
             return
         delays = self._pace.look_after_secs

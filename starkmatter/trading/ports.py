@@ -46,7 +46,8 @@ class BrokerOrder:
     are cumulative.
 
     `legs` are the other orders of its group, each with the id that is ours for it (`brokered.leg_id`), as far as the
-    broker told of them. `avg_price` is None until something filled. `status` is ours for the broker's word `status_text`: `unknown` when
+    broker told of them. `avg_price` is None until something filled. `status` is ours for the broker's word
+    `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
     that the broker cancels or corrects by this report: only then may it have filled less than was told before.
     """
@@ -148,8 +149,8 @@ OnConnected = Callable[[], Awaitable[None]]
 class Broker(Protocol):
     """One account at one broker, opened with its keys.
 
-    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again. A group
-    goes out by one `submit` and is found by one `find` of its first order, with its `legs`.
+    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again. A
+    group goes out by one `submit` and is found by one `find` of its first order, with its `legs`.
     """
 
     capability: Capability

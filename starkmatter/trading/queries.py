@@ -243,7 +243,8 @@ SELECT signed_qty, cost_basis, realized_pl FROM holding WHERE account_id = %s AN
 
 PUT_HOLDING = """
 INSERT INTO holding AS h (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
-VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost_basis)s, %(realized_pl)s, greatest(-%(release_qty)s, 0), %(at)s, %(at)s)
+VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost_basis)s, %(realized_pl)s, greatest(-%(release_qty)s, 0), %(at)s,
+        %(at)s)
     ON CONFLICT (account_id, symbol) DO UPDATE
    SET signed_qty = excluded.signed_qty, cost_basis = excluded.cost_basis, realized_pl = excluded.realized_pl,
        reserved_qty = h.reserved_qty - %(release_qty)s, updated_at = excluded.updated_at,

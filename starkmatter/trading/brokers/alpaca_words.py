@@ -130,12 +130,12 @@ def _group_of(request: OrderRequest) -> dict[str, Any]:
         target = request.take_profit.limit_price
     found: dict[str, Any] = {"order_class": OrderClass(request.order_class)}
     if target is not None:
-        found["take_profit"] = requests.TakeProfitRequest(limit_price=target)  # type: ignore[arg-type]
+        found["take_profit"] = requests.TakeProfitRequest(limit_price=target)
     stop = request.stop_loss
     if stop is not None:
         prices = {"stop_price": stop.stop_price, "limit_price": stop.limit_price}
         found["stop_loss"] = requests.StopLossRequest(
-            **{name: price for name, price in prices.items() if price is not None}  # type: ignore[arg-type]
+            **{name: price for name, price in prices.items() if price is not None}
         )
     return found
 

@@ -184,7 +184,7 @@ class IbBroker:
     async def _condition(self, ib: "IB", condition: Condition) -> "PriceCondition":
         """Nothing was sent yet: what cannot be found is not waited for."""
         [found] = await _in_time(ib.qualifyContractsAsync(contract_of(condition.symbol)))
-        if not found:
+        if found is None or isinstance(found, list):
             raise OrderRefused(f"{VENDOR} has no {condition.symbol} whose price the order could wait for.")
         return price_condition(condition, found.conId)
 

@@ -33,8 +33,8 @@ from starkmatter.trading.brokers.schwab_words import (
     ANSWERS,
     ENDED,
     VENDOR,
-    activities_of,
     Whole,
+    activities_of,
     entered_orders,
     group_terms,
     order_spec,
@@ -83,7 +83,8 @@ CAPABILITY = Capability(
     ),
     limits="120 requests a minute; a sign-in lasts 7 days",
     notes="Accounts of real money: orders are refused until their owner turns live trading on. "
-    "Whole shares; groups begin with a purchase; no opening auction, dates of expiry, conditions or short sales. TD Ameritrade's own interface closed in "
+    "Whole shares; groups begin with a purchase; no opening auction, dates of expiry, conditions or short sales. "
+    "TD Ameritrade's own interface closed in "
     "May 2024 and its accounts moved to Schwab: this is the way to them.",
 )
 
