@@ -17,7 +17,8 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import market_clock, venue_clock
 from starkmatter.market.feed import Feed
 from starkmatter.market.providers.replay import ReplayHistory, build_day
-from starkmatter.market.replay_feed import Replay, _resume_or_start, run_replay_feed
+from starkmatter.market.replay_feed import Replay, run_replay_feed
+from starkmatter.market.replay_runs import resume_or_start
 from starkmatter.market.service import (
     closes_before,
     get_instrument,
@@ -65,7 +66,7 @@ def worker(market_db, cache, history, calendar, wall):
     """
 
     async def start(seen=None, of=None, **changes) -> Replay:
-        run = await _resume_or_start(market_db, settings(**changes), history, calendar)
+        run = await resume_or_start(market_db, settings(**changes), history, calendar)
         feed = Feed("replay", QuoteBoard(cache), wall)
         played = ReplayHistory({name: one for name, one in history.symbols.items() if of is None or name in of})
         assert played.ends_on == history.ends_on
