@@ -12,7 +12,7 @@ from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
 
-OFF: Row = {"on": "", "since": "", "limit": "", "raises": ""}
+OFF: Row = {"on": "", "since": "", "limit": "", "raises": "", "ordered": "", "day_most": ""}
 
 
 class LiveState(rx.State):
@@ -44,4 +44,6 @@ class LiveState(rx.State):
             "since": show.wall_time(found.on_since),
             "limit": show.money(found.most),
             "raises": raises,
+            "ordered": show.money(found.day_ordered),
+            "day_most": "" if found.day_most is None else show.money(found.day_most),
         }
