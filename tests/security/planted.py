@@ -147,7 +147,7 @@ def _sign_in_with_everything(product: Product, person: Person) -> tuple[Person, 
 
 
 def _order_for_real_money(product: Product, person: Person, codes: list[str]) -> tuple[str, str]:
-    """Live trading turned on and an order confirmed, each with passphrase and code: the account, and the last cookie."""
+    """Live trading turned on and an order confirmed, each with passphrase and code: account and last cookie."""
     with product.client(person) as http:
         opened = {"name": "Real", "cash": "100000"}
         account = _said(http.post("/api/v1/accounts", json=opened))["id"]

@@ -68,7 +68,7 @@ def _on() -> rx.Component:
             class_name="soft small",
         ),
         rx.el.p(
-            "Today, by the day in New York, orders of ",
+            "Ordered today, by the day in New York: ",
             rx.el.b(LiveState.row["ordered"], " ", account["currency"], class_name="mono"),
             rx.cond(
                 LiveState.row["day_most"] != "",
@@ -77,7 +77,7 @@ def _on() -> rx.Component:
                     rx.el.b(LiveState.row["day_most"], " ", account["currency"], class_name="mono"),
                     " that your rules allow.",
                 ),
-                ". A rule of yours can bound it: Most real money a day, below.",
+                ". A rule of yours can bound it, below: Most real money a day.",
             ),
             class_name="soft small",
             custom_attrs={"data-live-day": "used"},

@@ -25,6 +25,9 @@ class LiveState(rx.State):
     @allow("user")
     async def load(self) -> None:
         """Read it for the account that is shown."""
+        await self._read()
+
+    async def _read(self) -> None:
         frame = await self.get_state(FrameState)
         self.row, self.problem = OFF, ""
         if not frame.account["id"]:
