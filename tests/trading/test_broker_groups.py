@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.domain.orders import OrderRequest, StopLoss, TakeProfit
+from starkmatter.errors import Refused
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.brokered import leg_id
@@ -20,6 +21,7 @@ from starkmatter.trading.brokers import catalog, ib, schwab
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.records import OrderView
+from starkmatter.trading.replace import cancel_before_replacing
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, order
 from tests.standins import schwab as schwab_standin
@@ -251,6 +253,17 @@ async def test_an_oco_shares_its_shares(groups: GroupSeat) -> None:
         groups.fill(first, "stop", "10", "89.95")
         await groups.until(first, stop="filled", target="canceled")
         await groups.same_books()
+
+
+async def test_an_order_of_a_group_is_not_moved_by_another_in_its_place(groups: GroupSeat) -> None:
+    async with groups.seat.house():
+        await groups.seat.until_state("ready")
+        first = await groups.send(bracket("buy 10 AAPL @ 95.00 gtc"))
+        await groups.until(first, entry=OPEN, target=OPEN, stop=OPEN)
+        for one in (await groups.orders(first)).values():
+            with pytest.raises(Refused, match="Cancel the group"):
+                await cancel_before_replacing(groups.seat.b, groups.seat.caller, one.id, Decimal(0))
+        await groups.until(first, entry=OPEN, target=OPEN, stop=OPEN)
 
 
 async def test_an_entry_that_is_canceled_takes_its_ways_out_with_it(groups: GroupSeat) -> None:
