@@ -92,10 +92,10 @@ class OrderDesk:
                 continue  # It goes out with the first of its group.
             elif work.status == OrderStatus.PENDING_SUBMIT:
                 await self._submit(work.order_id, sending=sending)
+            elif work.status not in UNSENT:
+                await self._look_for_legs(work)
             elif not sending or work.status == OrderStatus.SUBMITTING:
                 continue
-            elif work.status != OrderStatus.UNKNOWN:
-                await self._look_for_legs(work)
             elif work.look_at is not None and work.look_at <= utc_now():
                 await self._look_for(work.order_id)
 

@@ -22,7 +22,7 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_activity, book_adjustment, book_brought_in, book_deposit
 from starkmatter.domain.money import ZERO, money_text, plain
-from starkmatter.domain.orders import OrderStatus
+from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.errors import Refused
 from starkmatter.trading import queries
 from starkmatter.trading.brokered import BrokeredOrder, order_id_of
@@ -161,13 +161,21 @@ class Reconciler:
             if found is not None:
                 self._followed.add(found.broker_order_id)
                 await self._desk.on_order(found)
-            elif (
-                order.id not in in_doubt or (order.is_leg and order.group_id not in in_doubt)
-            ) and now - order.created_at >= self._pace.young:
+            elif now - order.created_at >= self._pace.young and await self._is_missing(order, in_doubt):
                 differences.append(
                     Difference(f"order {order.id}", str(order.status), "none", "The broker says it has no such order.")
                 )
         return differences
+
+    async def _is_missing(self, order: BrokeredOrder, in_doubt: set[UUID]) -> bool:
+        """Whether the broker should have it: it is known there, or belongs to one that is and did not end unfilled."""
+        if order.id not in in_doubt:
+            return True
+        if not order.is_leg or order.group_id in in_doubt:
+            return False
+        members = await self._b.db.tuples(queries.MEMBERS, {"order": order.group_id})
+        first = next(one for row in members if not (one := BrokeredOrder.of_row(row)).is_leg)
+        return first.status not in TERMINAL or first.filled_qty > 0
 
     async def _open_orders(self) -> list[BrokeredOrder]:
         rows = await self._b.db.tuples(queries.OPEN_BROKERED, {"account": self._account_id})

@@ -24,7 +24,7 @@ CON_IDS = {"AAPL": "265598", "MSFT": "272093", "KO": "8894", "BRK B": "72063691"
 @dataclass
 class Tws(Book):
     """Kinds of faults: connect, positions, account, orders, completed, executions, submit, cancel. Words: `hang` (no
-    answer), `drop`, `accept-hang`, `accept-drop`, `reject`."""
+    answer), `drop`, `accept-hang`, `accept-drop`, `reject`, `reject-last` (of a group)."""
 
     number: str = ACCOUNT
     sessions: set["_Session"] = field(default_factory=set)
@@ -267,6 +267,9 @@ class _Session:
                 self.say(4, 2, one[1], 201, "Order rejected - reason: a fault of the test", "")
             return True
         taken = []
+        if fault == "reject-last":
+            self.say(4, 2, group[-1][1], 201, "Order rejected - reason: a fault of the test", "")
+            group.pop()
         for one in group:
             asked = _placed(one)
             side = "buy" if asked["action"] == "BUY" else "sell"
