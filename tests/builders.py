@@ -13,7 +13,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.cautions import CODES
-from starkmatter.domain.orders import OrderRequest, TimeInForce
+from starkmatter.domain.orders import Condition, OrderRequest, StopLoss, TakeProfit, TimeInForce
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.opening import create_account
@@ -63,7 +63,9 @@ def order(text: str) -> OrderRequest:
     """`"buy 10 AAPL"`, `"sell 5 AAPL @ 101.50 gtc"`: market without a price, for the day unless a time is said.
 
     `stp=`, `trl=` and `pct=` make it a stop or trailing stop, `usd=` an order by amount, `until=` one that is good till
-    that date, `ext` one for extended hours, `short` a sale that may open a short position.
+    that date, `ext` one for extended hours, `short` a sale that may open a short position. `tp=` and `sl=` (with `sll=`
+    for its limit) are the ways out of a bracket or OTO, with `oco` the stop beside it; `above=MSFT:200` and `below=`
+    are what it waits for.
     """
     side, qty, symbol, *words = text.split()
     said = dict(word.split("=") for word in words if "=" in word)
@@ -75,7 +77,16 @@ def order(text: str) -> OrderRequest:
     elif "trl" in said or "pct" in said:
         kind = "trailing_stop"
     times = [word for word in words if word in get_args(TimeInForce)]
+    waits = next((word for word in ("above", "below") if word in said), None)
+    ways_out = [name for name in ("tp", "sl") if name in said]
+    group = "oco" if "oco" in words else ("simple", "oto", "bracket")[len(ways_out)]
     return OrderRequest(
+        order_class=group,  # type: ignore[arg-type]
+        take_profit=TakeProfit(Decimal(said["tp"])) if "tp" in said else None,
+        stop_loss=StopLoss(Decimal(said["sl"]), Decimal(said["sll"]) if "sll" in said else None)
+        if "sl" in said
+        else None,
+        condition=None if waits is None else _condition(waits, said[waits]),
         symbol=symbol,
         side="buy" if side == "buy" else "sell",
         type=kind,  # type: ignore[arg-type]
@@ -90,6 +101,11 @@ def order(text: str) -> OrderRequest:
         extended_hours="ext" in words,
         allow_short="short" in words,
     )
+
+
+def _condition(waits: str, text: str) -> Condition:
+    symbol, _, price = text.partition(":")
+    return Condition(symbol, "at_or_above" if waits == "above" else "at_or_below", Decimal(price))
 
 
 def open_clock(minutes: int = 10, **changes: object) -> VenueClock:

@@ -81,4 +81,6 @@ class LiveOut(Answer):
     limit: Money | None = None
     raises_to: Money | None = None
     raises_at: Instant | None = None
+    day_ordered: Money | None = Field(None, description="What was ordered since midnight in New York.")
+    day_limit: Money | None = Field(None, description="Your rule `live_per_day`: what may be ordered a day.")
     text: str

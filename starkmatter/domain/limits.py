@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 LimitKind = Literal[
-    "trades_per_day", "loss_per_day", "cooldown_mins", "position_value", "position_pct", "no_averaging_down"
+    "trades_per_day",
+    "loss_per_day",
+    "cooldown_mins",
+    "position_value",
+    "position_pct",
+    "no_averaging_down",
+    "live_per_day",
 ]
 LIMIT_KINDS: tuple[LimitKind, ...] = get_args(LimitKind)
 LOOSENS_AFTER = timedelta(hours=24)
@@ -22,6 +28,7 @@ MOST: dict[LimitKind, Decimal] = {
     "position_value": Decimal(1_000_000_000),
     "position_pct": Decimal(1_000),
     "no_averaging_down": Decimal(1),
+    "live_per_day": Decimal(1_000_000_000),
 }
 WHOLE: frozenset[LimitKind] = frozenset({"trades_per_day", "cooldown_mins", "no_averaging_down"})
 DECIMALS = Decimal("0.01")
@@ -32,6 +39,7 @@ class Limit:
     """One rule as stored: `value` binds (None: nothing does) until `loosens_at`, from when on `loosens_to` does.
 
     Money in the account's currency, `position_pct` in percent of equity, `no_averaging_down` is 1 or None.
+    `live_per_day` binds orders of real money alone (`alembic/sql/0050_live.sql`).
     """
 
     kind: LimitKind
@@ -53,7 +61,7 @@ def problem_of(kind: LimitKind, value: Decimal | None) -> str | None:
     if value is None:
         return None
     least = Decimal(1) if kind in WHOLE else DECIMALS
-    if kind == "trades_per_day":
+    if kind in {"trades_per_day", "live_per_day"}:
         least = Decimal(0)
     if not value.is_finite() or not least <= value <= MOST[kind]:
         return f"This rule takes a figure from {least} to {MOST[kind]:,}."

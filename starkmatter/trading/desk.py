@@ -4,6 +4,7 @@ An order is claimed, and the claim committed, before anything is sent; it carrie
 not a certain answer leaves it `unknown`: it is looked for by that id, and only when the broker says four times that it
 has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted. A broker
 that does not keep our ids is never sent an order twice: one that it does not have ends there, and a person decides.
+A group goes out as one: its first order is claimed, sent, looked for and given up for all that belong to it.
 An order of a live account is sent only when it was allowed and live trading is still on, asked once more here.
 """
 
@@ -21,7 +22,7 @@ from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.trading import queries
-from starkmatter.trading.brokered import BrokeredOrder, client_order_id
+from starkmatter.trading.brokered import BrokeredOrder, client_order_id, group_request
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.listeners import listeners_of
@@ -29,6 +30,7 @@ from starkmatter.trading.live.standing import live_refusal
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
 from starkmatter.trading.reports import Applied, apply_report, lock_order
 
+PART_GONE = "A part of the group was taken back before it was sent: none of it was ordered."
 UNSENT = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
 
 log = structlog.get_logger("broker")
@@ -57,6 +59,7 @@ class Work:
 
     kind: str
     order_id: UUID
+    first_id: UUID
     status: str
     broker_order_id: str | None
     look_at: datetime | None
@@ -83,14 +86,17 @@ class OrderDesk:
             await self._confirm()
             if work.kind == "cancel":
                 await self._cancel(work)
+            elif work.kind == "group":
+                await self._end_group(work)
+            elif work.first_id != work.order_id:
+                continue  # It goes out with the first of its group.
             elif work.status == OrderStatus.PENDING_SUBMIT:
                 await self._submit(work.order_id, sending=sending)
-            elif (
-                sending
-                and work.status == OrderStatus.UNKNOWN
-                and work.look_at is not None
-                and work.look_at <= utc_now()
-            ):
+            elif work.status not in UNSENT:
+                await self._look_for_legs(work)
+            elif not sending or work.status == OrderStatus.SUBMITTING:
+                continue
+            elif work.look_at is not None and work.look_at <= utc_now():
                 await self._look_for(work.order_id)
 
     async def strand(self) -> None:
@@ -100,57 +106,107 @@ class OrderDesk:
             await self._end_sending(order_id, OrderStatus.UNKNOWN, reason, look_at=utc_now())
 
     async def on_order(self, report: BrokerOrder) -> None:
-        """Take a report into the books and tell the person's pages."""
-        self._announce(await apply_report(self._b.db, self._account_id, report))
+        """Take a report, and those of its group that came with it, into the books and tell the person's pages."""
+        early = await self._take_in(report)
+        for leg in report.legs:
+            early = await self._take_in(leg) or early
+        if early is not None and early.group_id is not None:
+            # The way out is known before the way in: the whole group is read, which has both in their order.
+            found = await self._broker.find(client_order_id(early.group_id))
+            for one in () if found is None else (found, *found.legs):
+                await self._take_in(one)
+
+    async def _take_in(self, report: BrokerOrder) -> BrokeredOrder | None:
+        """The order when its report came too early."""
+        applied = await apply_report(self._b.db, self._account_id, report)
+        self._announce(applied)
+        return applied.order if applied is not None and applied.early else None
 
     async def _submit(self, order_id: UUID, *, sending: bool) -> None:
-        order = await self._claim(order_id, OrderStatus.PENDING_SUBMIT, sending=sending)
-        if order is not None:
-            await self._send(order)
+        members = await self._claim(order_id, OrderStatus.PENDING_SUBMIT, sending=sending)
+        if members:
+            await self._send(members)
 
-    async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> BrokeredOrder | None:
-        """Commit that it is being sent now; None when it need not be.
+    async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> list[BrokeredOrder]:
+        """Commit that it is being sent now, with what belongs to it; empty when it need not be.
 
-        What has waited too long, or is stopped by a switch, is not sent at all.
+        What has waited too long, or is stopped by a switch, is not sent at all; nor is a group of which a part is gone.
         """
         now = utc_now()
         async with self._b.db.transaction() as connection:
-            order = await lock_order(connection, order_id)
-            if order is None or order.status is not expected:
-                return None
-            reason = await live_refusal(connection, order.id)
-            if reason is None:
-                reason = await stopped(connection, order.account_id, order.symbol, order.side, order.qty, order.id)
-            if reason is None and not self._still_wanted(order, now):
-                reason = "It could not be sent in time and was not: nothing was ordered."
+            members = await _lock_members(connection, order_id)
+            first = next((one for one in members if one.id == order_id), None)
+            if first is None or first.status is not expected:
+                return []
+            if expected is OrderStatus.UNKNOWN and any(one.status is not expected for one in members):
+                return []  # A part of it is known there: it is never sent a second time.
+            reason = await self._not_to_send(connection, first, members, expected, now)
             if reason is None and not sending:
-                return None
-            steps = [OrderStatus.NOT_SENT] if reason else [OrderStatus.SUBMITTING]
-            await self._move(connection, order, steps, reason, now)
+                return []
+            open_ones = [one for one in members if one.status is expected]
+            for one in open_ones:
+                await self._move(
+                    connection, one, [OrderStatus.NOT_SENT if reason else OrderStatus.SUBMITTING], reason, now
+                )
             if reason:
-                await connection.execute(queries.DROP_OUTBOX, (order.id,))
+                for one in members:
+                    await connection.execute(queries.DROP_OUTBOX, (one.id,))
             else:
-                await connection.execute(queries.CLAIM, {"order": order.id, "now": now})
+                for one in open_ones:
+                    await connection.execute(queries.CLAIM, {"order": one.id, "now": now})
+                await connection.execute(queries.SENT_WITH_FIRST, {"first": order_id})
         if reason:
-            log.warning("order not sent", order_id=str(order.id), why=reason[:100])
-            self._announce(Applied(order, OrderStatus.NOT_SENT, ZERO, None))
-            return None
-        return order
+            log.warning("order not sent", order_id=str(order_id), why=reason[:100])
+            self._announce_all(open_ones, OrderStatus.NOT_SENT)
+            return []
+        return members
 
-    async def _send(self, order: BrokeredOrder) -> None:
+    async def _not_to_send(
+        self,
+        connection: Connection,
+        first: BrokeredOrder,
+        members: list[BrokeredOrder],
+        expected: OrderStatus,
+        now: datetime,
+    ) -> str | None:
+        """Why it may not go out now, in words; None when it may."""
+        if any(one.status is not expected for one in members):
+            return PART_GONE
+        for one in members:
+            reason = await live_refusal(connection, one.id)
+            if reason is not None:
+                return reason
+        reason = await stopped(connection, first.account_id, first.symbol, first.side, first.qty, first.id)
+        if reason is None and not self._still_wanted(first, now):
+            reason = "It could not be sent in time and was not: nothing was ordered."
+        return reason
+
+    async def _send(self, members: list[BrokeredOrder]) -> None:
         """One attempt on the wire, and its outcome in the books."""
         await self._confirm()
+        first = next(one for one in members if not one.is_leg)
         try:
-            report = await self._broker.submit(order.client_order_id, order.request)
+            report = await self._broker.submit(first.client_order_id, group_request(members))
         except OrderRefused as refusal:
-            await self._end_sending(order.id, OrderStatus.REJECTED, refusal.text)
+            await self._end_sending(first.id, OrderStatus.REJECTED, refusal.text)
         except VendorFailure as failure:
-            log.warning("order in doubt", order_id=str(order.id), kind=failure.kind)
+            log.warning("order in doubt", order_id=str(first.id), kind=failure.kind)
             look_at = utc_now() + timedelta(seconds=self._pace.look_after_secs[0])
             words = f"{failure.text} Whether the order arrived is being found out."
-            await self._end_sending(order.id, OrderStatus.UNKNOWN, words, look_at=look_at)
+            await self._end_sending(first.id, OrderStatus.UNKNOWN, words, look_at=look_at)
         else:
             await self.on_order(report)
+            if len(members) > 1:
+                await self._read_again(first)
+
+    async def _read_again(self, first: BrokeredOrder) -> None:
+        """What happened to a group before its numbers at the broker were known here was told to nobody."""
+        try:
+            found = await self._broker.find(first.client_order_id)
+        except (VendorFailure, SeveralAlike):
+            return  # The next comparison makes it good.
+        if found is not None:
+            await self.on_order(found)
 
     async def _end_sending(
         self, order_id: UUID, status: OrderStatus, reason: str, *, look_at: datetime | None = None
@@ -158,15 +214,26 @@ class OrderDesk:
         """Leave `submitting`, unless the broker's stream was faster and has told more already."""
         now = utc_now()
         async with self._b.db.transaction() as connection:
-            order = await lock_order(connection, order_id)
-            if order is None or order.status is not OrderStatus.SUBMITTING:
-                return
-            await self._move(connection, order, [status], reason, now)
-            if status is OrderStatus.UNKNOWN:
-                await connection.execute(queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at})
-            else:
-                await connection.execute(queries.DROP_OUTBOX, (order_id,))
-        self._announce(Applied(order, status, ZERO, None))
+            members = await _lock_members(connection, order_id)
+            left = [one for one in members if one.status is OrderStatus.SUBMITTING]
+            for one in left:
+                await self._move(connection, one, [status], reason, now)
+                if status is not OrderStatus.UNKNOWN:
+                    await connection.execute(queries.DROP_OUTBOX, (one.id,))
+                elif one.id == order_id:
+                    await connection.execute(queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at})
+        self._announce_all(left, status)
+
+    async def _end_group(self, work: Work) -> None:
+        """A part of a group was taken back before it was sent: none of it is."""
+        async with self._b.db.transaction() as connection:
+            members = await _lock_members(connection, work.first_id)
+            left = [one for one in members if one.status is OrderStatus.PENDING_SUBMIT]
+            for one in left:
+                await self._move(connection, one, [OrderStatus.NOT_SENT], PART_GONE, utc_now())
+                await connection.execute(queries.DROP_OUTBOX, (one.id,))
+            await connection.execute(queries.DROP_GROUP, (work.order_id,))
+        self._announce_all(left, OrderStatus.NOT_SENT)
 
     async def _look_for(self, order_id: UUID) -> None:
         """Ask the broker for an order whose fate is unknown. Only its own word that there is none counts as none."""
@@ -187,26 +254,50 @@ class OrderDesk:
         elif not self._broker.repeatable:
             await self._give_up(order_id)
         else:
-            order = await self._claim(order_id, OrderStatus.UNKNOWN)
-            if order is not None:
+            members = await self._claim(order_id, OrderStatus.UNKNOWN)
+            if members:
                 log.warning("order sent again under the same id", order_id=str(order_id))
-                await self._send(order)
+                await self._send(members)
+            else:
+                await self._look_later(order_id, looks, delays[-1])
 
-    async def _give_up(self, order_id: UUID) -> None:
-        """The broker has no such order, and a second one could become two."""
+    async def _look_for_legs(self, work: Work) -> None:
+        """The first of a group is known there, and not yet all that belong to it: in the end a person is told."""
+        if work.look_at is not None and work.look_at > utc_now():
+            return
+        delays = self._pace.look_after_secs
+        ((looks, _),) = await self._b.db.tuples(queries.LOOKS, (work.order_id,))
+        try:
+            found = await self._broker.find(client_order_id(work.order_id))
+        except (VendorFailure, SeveralAlike):
+            found = None
+        if found is not None:
+            await self.on_order(found)
+            if looks + 1 >= len(delays) and found.status in TERMINAL and not found.filled_qty:
+                await self._give_up(work.order_id, legs_only=True)
+        await self._look_later(work.order_id, looks + 1, delays[min(looks, len(delays) - 1)])
+
+    async def _give_up(self, order_id: UUID, *, legs_only: bool = False) -> None:
+        """The broker has no such order, and a second one could become two.
+
+        `legs_only`: it has the first of a group, which ended without a fill; nothing is left to belong to it.
+        """
         title = self._broker.capability.vendor
         reason = (
             f"{title} has no such order. It was not sent again, because {title} could not tell a repetition from a "
             "second order. Look there before you order anew."
         )
         async with self._b.db.transaction() as connection:
-            order = await lock_order(connection, order_id)
-            if order is None or order.status is not OrderStatus.UNKNOWN:
+            members = await _lock_members(connection, order_id)
+            first = next((one for one in members if one.id == order_id), None)
+            if first is None or (not legs_only and first.status is not OrderStatus.UNKNOWN):
                 return
-            await self._move(connection, order, [OrderStatus.NOT_SENT], reason, utc_now())
-            await connection.execute(queries.DROP_OUTBOX, (order_id,))
+            left = [one for one in members if one.status is OrderStatus.UNKNOWN]
+            for one in left:
+                await self._move(connection, one, [OrderStatus.NOT_SENT], reason, utc_now())
+                await connection.execute(queries.DROP_OUTBOX, (one.id,))
         log.warning("order not found at the broker and not sent again", order_id=str(order_id))
-        self._announce(Applied(order, OrderStatus.NOT_SENT, ZERO, None))
+        self._announce_all(left, OrderStatus.NOT_SENT)
 
     async def _look_later(self, order_id: UUID, looks: int, secs: float) -> None:
         at = utc_now() + timedelta(seconds=secs)
@@ -264,6 +355,10 @@ class OrderDesk:
         valid = self._pace.market_valid if order.type == "market" else self._pace.other_valid
         return now - order.created_at <= valid
 
+    def _announce_all(self, orders: list[BrokeredOrder], status: OrderStatus) -> None:
+        for one in orders:
+            self._announce(Applied(one, status, ZERO, None))
+
     def _announce(self, applied: Applied | None) -> None:
         if applied is None or not applied.changed:
             return
@@ -278,3 +373,9 @@ class OrderDesk:
         }
         audience = (order.user_id, *listeners_of(order.account_id))
         announce_orders(self._b.cache, [(who, body) for who in audience])
+
+
+async def _lock_members(connection: Connection, order_id: UUID) -> list[BrokeredOrder]:
+    """The order and those that belong to it, under their row locks."""
+    rows = await (await connection.execute(queries.LOCK_MEMBERS, {"order": order_id})).fetchall()
+    return [BrokeredOrder.of_row(row) for row in rows]

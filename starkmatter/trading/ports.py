@@ -45,7 +45,9 @@ class BrokerOrder:
     """An order as the broker sees it. `client_order_id` is what we sent (foreign or empty when we did not); quantities
     are cumulative.
 
-    `avg_price` is None until something filled. `status` is ours for the broker's word `status_text`: `unknown` when
+    `legs` are the other orders of its group, each with the id that is ours for it (`brokered.leg_id`), as far as the
+    broker told of them. `avg_price` is None until something filled. `status` is ours for the broker's word
+    `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
     that the broker cancels or corrects by this report: only then may it have filled less than was told before.
     """
@@ -61,6 +63,7 @@ class BrokerOrder:
     happened_at: datetime
     reason: str | None = None
     takes_back: str = ""
+    legs: tuple["BrokerOrder", ...] = ()
 
 
 class SeveralAlike(StarkMatterError):
@@ -77,15 +80,17 @@ class SeveralAlike(StarkMatterError):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One of our orders that was sent: what it asks for, and since when it may exist at the broker.
+    """One of our orders that was sent: what it asks for (whole, of the first of a group), and since when it may exist.
 
     `claimed_at` was stored before its first byte went out; `broker_order_id` is None until the broker has told it.
+    `first` is our id of the order it belongs to, with which it was sent; None when it is that one, or stands alone.
     """
 
     client_order_id: str
     request: OrderRequest
     claimed_at: datetime
     broker_order_id: str | None
+    first: str | None = None
 
 
 class SentOrders(Protocol):
@@ -144,7 +149,8 @@ OnConnected = Callable[[], Awaitable[None]]
 class Broker(Protocol):
     """One account at one broker, opened with its keys.
 
-    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again.
+    `repeatable`: an order that is sent twice under one id is one order there; without that nothing is sent again. A
+    group goes out by one `submit` and is found by one `find` of its first order, with its `legs`.
     """
 
     capability: Capability

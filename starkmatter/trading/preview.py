@@ -18,7 +18,7 @@ from starkmatter.trading.guarding.cautions import cautions_of, crowding
 from starkmatter.trading.guarding.checking import own_refusals
 from starkmatter.trading.lending.state import judge
 from starkmatter.trading.lending.words import lending_words
-from starkmatter.trading.live.permits import live_words, needs_factor, not_for
+from starkmatter.trading.live.permits import day_refusal, live_words, needs_factor, not_for
 from starkmatter.trading.live.standing import order_worth
 from starkmatter.trading.records import OrderPreview
 from starkmatter.trading.settling import settling_of
@@ -51,14 +51,17 @@ async def preview_order(
         seen = replace(seen, refusals=[whose, *seen.refusals])
     if seen.refusals:
         return seen
+    own = await own_refusals(b, ticket, request)
     if ticket.account.mode == "live":
         worth = order_worth(request, risk.reference_price(request, ticket.quote))
         seen = replace(seen, live=live_words(ticket, worth), needs_factor=needs_factor(ticket, worth))
+        day = await day_refusal(b, ticket, request, worth, UUID(int=0))
+        own = [*own, day] if day else own
     crowded = await crowding(b, ticket, request)
     return replace(
         seen,
         notes=[*seen.notes, *await _paid_with_proceeds(b, request, ticket, seen)],
-        refusals=await own_refusals(b, ticket, request),
+        refusals=own,
         warnings=[*seen.warnings, crowded] if crowded else seen.warnings,
         cautions=await cautions_of(b, ticket, request),
     )

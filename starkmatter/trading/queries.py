@@ -207,11 +207,26 @@ _BROKERED_COLUMNS = """
        o.id, o.account_id, a.user_id, a.currency, o.symbol, o.side, o.type, o.qty, o.limit_price, o.time_in_force,
        o.session_on, o.status, o.sequence, o.filled_qty, o.filled_value, o.reserved, o.reserve_per_share,
        o.cancel_requested_at, o.created_at, o.stop_price, o.trail_amount, o.trail_percent, o.notional, o.expires_on,
-       o.extended_hours
+       o.extended_hours, o.group_id, o.role, o.cond_symbol, o.cond_relation, o.cond_price
   FROM trade_order o JOIN account a ON a.id = o.account_id
 """
 
 LOCK_BROKERED = f"SELECT {_BROKERED_COLUMNS} WHERE o.id = %s FOR UPDATE OF o"
+
+# An order and those that belong to it.
+MEMBERS = f"SELECT {_BROKERED_COLUMNS} WHERE o.id = %(order)s OR o.group_id = %(order)s ORDER BY o.id"
+
+LOCK_MEMBERS = f"{MEMBERS} FOR UPDATE OF o"
+
+# What belongs to a group is sent with its first order, which alone is still in the outbox.
+SENT_WITH_FIRST = """
+WITH woken AS (UPDATE trade_order SET held = false WHERE (id = %(first)s OR group_id = %(first)s) AND held)
+DELETE FROM outbox WHERE kind IN ('submit', 'wait') AND order_id <> %(first)s
+   AND order_id IN (SELECT id FROM trade_order WHERE group_id = %(first)s)
+"""
+
+# What the ways out of a group may still sell, and whether one of them but this one may still fill.
+GROUP_ROOM = "SELECT group_left(%(group)s), group_sells(%(group)s, %(order)s)"
 
 OPEN_BROKERED = f"""
 SELECT {_BROKERED_COLUMNS}
@@ -228,7 +243,8 @@ SELECT signed_qty, cost_basis, realized_pl FROM holding WHERE account_id = %s AN
 
 PUT_HOLDING = """
 INSERT INTO holding AS h (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
-VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost_basis)s, %(realized_pl)s, 0, %(at)s, %(at)s)
+VALUES (%(account)s, %(symbol)s, %(qty)s, %(cost_basis)s, %(realized_pl)s, greatest(-%(release_qty)s, 0), %(at)s,
+        %(at)s)
     ON CONFLICT (account_id, symbol) DO UPDATE
    SET signed_qty = excluded.signed_qty, cost_basis = excluded.cost_basis, realized_pl = excluded.realized_pl,
        reserved_qty = h.reserved_qty - %(release_qty)s, updated_at = excluded.updated_at,
@@ -295,13 +311,22 @@ VALUES (%(account)s, %(execution)s, %(order)s, %(qty)s, %(value)s, %(realized)s,
 
 DROP_OUTBOX = "DELETE FROM outbox WHERE order_id = %s"
 
-DROP_SUBMIT = "DELETE FROM outbox WHERE order_id = %s AND kind = 'submit'"
+# It has arrived, so nothing is left to send; of a group, once that is known of every order.
+DROP_ARRIVED = """
+DELETE FROM outbox b USING trade_order o
+ WHERE o.id = %s AND b.order_id = coalesce(o.group_id, o.id) AND b.kind IN ('submit', 'wait')
+   AND NOT EXISTS (SELECT FROM trade_order m WHERE m.group_id = o.group_id AND m.status IN ('submitting', 'unknown'))
+"""
+
+DROP_ENDED = "DELETE FROM outbox WHERE order_id = %s AND kind NOT IN ('submit', 'wait')"
+
+DROP_GROUP = "DELETE FROM outbox WHERE order_id = %s AND kind = 'group'"
 
 DROP_CANCEL = "DELETE FROM outbox WHERE order_id = %s AND kind = 'cancel'"
 
 # What the worker has to do for one account at a broker, oldest first.
 BROKER_WORK = """
-SELECT b.kind, b.order_id, o.status, k.broker_order_id, k.look_at
+SELECT b.kind, b.order_id, coalesce(o.group_id, o.id) AS first_id, o.status, k.broker_order_id, k.look_at
   FROM outbox b JOIN trade_order o ON o.id = b.order_id LEFT JOIN broker_order k ON k.order_id = b.order_id
  WHERE o.account_id = %s ORDER BY b.id LIMIT 100
 """

@@ -22,14 +22,13 @@ from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_activity, book_adjustment, book_brought_in, book_deposit
 from starkmatter.domain.money import ZERO, money_text, plain
-from starkmatter.domain.orders import OrderStatus
+from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.errors import Refused
 from starkmatter.trading import queries
-from starkmatter.trading.brokered import BrokeredOrder
+from starkmatter.trading.brokered import BrokeredOrder, order_id_of
 from starkmatter.trading.desk import UNSENT, OrderDesk, Pace
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import Broker, BrokerBook, BrokerOrder, CashActivity, Difference, SeveralAlike
-from starkmatter.trading.reports import order_id_of
 
 TRIES = 3
 FROZEN_APART = "Its book and the broker's differ. Look at the differences on the portfolio page."
@@ -143,7 +142,9 @@ class Reconciler:
         differences = []
         now = utc_now()
         self._followed = set()
-        for order in await self._open_orders():
+        orders = await self._open_orders()
+        in_doubt = {order.id for order in orders if order.status in UNSENT}
+        for order in orders:
             if order.status is OrderStatus.PENDING_SUBMIT:
                 continue
             await self._confirm()
@@ -160,11 +161,21 @@ class Reconciler:
             if found is not None:
                 self._followed.add(found.broker_order_id)
                 await self._desk.on_order(found)
-            elif order.status not in UNSENT and now - order.created_at >= self._pace.young:
+            elif now - order.created_at >= self._pace.young and await self._is_missing(order, in_doubt):
                 differences.append(
                     Difference(f"order {order.id}", str(order.status), "none", "The broker says it has no such order.")
                 )
         return differences
+
+    async def _is_missing(self, order: BrokeredOrder, in_doubt: set[UUID]) -> bool:
+        """Whether the broker should have it: it is known there, or belongs to one that is and did not end unfilled."""
+        if order.id not in in_doubt:
+            return True
+        if not order.is_leg or order.group_id in in_doubt:
+            return False
+        members = await self._b.db.tuples(queries.MEMBERS, {"order": order.group_id})
+        first = next(one for row in members if not (one := BrokeredOrder.of_row(row)).is_leg)
+        return first.status not in TERMINAL or first.filled_qty > 0
 
     async def _open_orders(self) -> list[BrokeredOrder]:
         rows = await self._b.db.tuples(queries.OPEN_BROKERED, {"account": self._account_id})

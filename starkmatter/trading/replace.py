@@ -30,6 +30,9 @@ from starkmatter.trading.records import OrderView
 from starkmatter.trading.ticket import PAPER, Ticket, open_ticket, refusals_of, reservation_of
 
 WAIT_SECS = 5.0
+GROUP_STAYS = (
+    "An order of a group is not moved at a broker: the others would go with it. Cancel the group and send another."
+)
 LOOK_EVERY_SECS = 0.1
 
 
@@ -152,10 +155,12 @@ async def cancel_before_replacing(
 ) -> OrderView:
     """Cancel the order and wait until that is certain; the order as it ended, with nothing filled beyond `filled_qty`.
 
-    Conflict when it filled meanwhile or had ended before, Unavailable when the cancel is not through in time: then
-    nothing may be sent in its place.
+    Refused when others belong to it. Conflict when it filled meanwhile or had ended before, Unavailable when the cancel
+    is not through in time: then nothing may be sent in its place.
     """
     order = await get_order(b, caller, order_id)
+    if order.group_id is not None:
+        raise Refused(GROUP_STAYS)
     if order.status in OPEN:
         order = await cancel_order(b, caller, order_id)
     waited = 0.0

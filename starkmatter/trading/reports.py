@@ -20,7 +20,7 @@ from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, money_text, plain, to_micros
 from starkmatter.domain.orders import TERMINAL, OrderStatus, steps_to
 from starkmatter.trading import queries
-from starkmatter.trading.brokered import BrokeredOrder
+from starkmatter.trading.brokered import BrokeredOrder, order_id_of
 from starkmatter.trading.busts import take_back
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import BrokerOrder
@@ -28,22 +28,18 @@ from starkmatter.trading.ports import BrokerOrder
 log = structlog.get_logger("broker")
 
 
-def order_id_of(client_id: str) -> UUID | None:
-    """Our order behind a client id; None when it is not one of ours."""
-    try:
-        return UUID(client_id.removeprefix("sm-")) if client_id.startswith("sm-") else None
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a report changed: `order` as it was, the status now, and the shares and price that were booked, if any."""
+    """What a report changed: `order` as it was, the status now, and the shares and price that were booked, if any.
+
+    `early`: nothing was, since it sells what its entry has not bought here yet: that one's report has to come first.
+    """
 
     order: BrokeredOrder
     status: OrderStatus
     filled_qty: Decimal
     price: Decimal | None
+    early: bool = False
 
     @property
     def changed(self) -> bool:
@@ -70,6 +66,8 @@ async def apply_report(
             return Applied(order, status, ZERO, None)
         filled = report.filled_qty - order.filled_qty
         price = None
+        if filled > 0 and await _sells_too_much(connection, order, filled):
+            return Applied(order, order.status, ZERO, None, early=True)
         if filled > 0:
             price = _price(order, report, filled)
             await _book_fill(connection, order, report, filled, price, now)
@@ -84,8 +82,9 @@ async def apply_report(
                 "now": now,
             },
         )
-        # It has arrived, so nothing is left to send; and when it has ended, nothing to cancel.
-        await connection.execute(queries.DROP_OUTBOX if status in TERMINAL else queries.DROP_SUBMIT, (order.id,))
+        await connection.execute(queries.DROP_ARRIVED, (order.id,))
+        if status in TERMINAL:
+            await connection.execute(queries.DROP_ENDED, (order.id,))  # Nothing is left to cancel.
     if report.status is OrderStatus.UNKNOWN:
         log.warning("a status nobody knows", order_id=str(order.id), status=report.status_text[:40])
     if order.status in TERMINAL and filled > 0:
@@ -112,7 +111,7 @@ async def _book_fill(
     booking = book_fill(order.side, order.symbol, filled, price, ZERO, order.currency)
     over = order.status in TERMINAL
     ends = _is_whole(order, report)
-    release = ZERO
+    release, ends_here = ZERO, ends or report.status is OrderStatus.FILLED
     if order.side == "buy" and not over:
         needed = order.reserve_per_share * filled if order.notional is None else -booking.cash
         release = order.reserved if ends else min(order.reserved, needed)
@@ -128,7 +127,7 @@ async def _book_fill(
             "qty": after.qty,
             "cost_basis": after.cost_basis,
             "realized_pl": after.realized_pl,
-            "release_qty": filled if order.side == "sell" and not over else ZERO,
+            "release_qty": await _set_free(connection, order, filled, over=over, ends=ends_here),
             "opened": before.qty == 0,
             "at": report.happened_at,
         },
@@ -174,6 +173,37 @@ async def _book_fill(
             "receipt": orjson.dumps(_receipt(report, filled, price)).decode(),
         },
     )
+
+
+async def _sells_too_much(connection: Connection, order: BrokeredOrder, filled: Decimal) -> bool:
+    """Whether a way out of a group sold more than is here for it: reports came out of their order."""
+    if order.role not in {"target", "stop"}:
+        return False
+    left, _ = await _room(connection, order)
+    return left < filled
+
+
+async def _room(connection: Connection, order: BrokeredOrder) -> tuple[Decimal, bool]:
+    asked = {"group": order.group_id, "order": order.id}
+    left, others = await (await connection.execute(queries.GROUP_ROOM, asked)).fetchone() or (ZERO, False)
+    return left, others
+
+
+async def _set_free(
+    connection: Connection, order: BrokeredOrder, filled: Decimal, *, over: bool, ends: bool
+) -> Decimal:
+    """Shares that a fill no longer sets aside; negative when what it bought is for the ways out of its group.
+
+    These hold their shares together, and the last one gives back what is left (as `release_reservation` does).
+    """
+    if order.role is None:
+        return filled if order.side == "sell" and not over else ZERO
+    left, others = await _room(connection, order)
+    if order.role == "entry":
+        return -filled if others else ZERO
+    if others:
+        return filled
+    return ZERO if over else left if ends else filled
 
 
 def _is_whole(order: BrokeredOrder, report: BrokerOrder) -> bool:

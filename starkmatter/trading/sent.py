@@ -6,9 +6,8 @@ from uuid import UUID
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.trading import queries
-from starkmatter.trading.brokered import BrokeredOrder, client_order_id
+from starkmatter.trading.brokered import BrokeredOrder, client_order_id, group_request, order_id_of
 from starkmatter.trading.ports import Attempt
-from starkmatter.trading.reports import order_id_of
 
 # Longer than any broker lets an order rest (180 days at Schwab).
 REACH = timedelta(days=200)
@@ -30,7 +29,14 @@ class SentFromHere:
         if not rows:
             return None
         claimed_at, broker_order_id, *columns = rows[0]
-        return Attempt(client_id, BrokeredOrder.of_row(tuple(columns)).request, claimed_at, broker_order_id)
+        order = BrokeredOrder.of_row(tuple(columns))
+        if order.is_leg and order.group_id is not None:
+            return Attempt(client_id, order.request, claimed_at, broker_order_id, client_order_id(order.group_id))
+        request = order.request
+        if order.group_id is not None:
+            members = await self._db.tuples(queries.MEMBERS, {"order": order_id})
+            request = group_request([BrokeredOrder.of_row(row) for row in members])
+        return Attempt(client_id, request, claimed_at, broker_order_id)
 
     async def names(self) -> dict[str, str]:
         """See the port."""

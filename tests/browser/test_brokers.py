@@ -16,8 +16,18 @@ from tests.browser.market import MarketToday, market_today
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, PHONE, SECS, Walk
 from tests.standins import etrade as etrade_standin
 from tests.standins import schwab as schwab_standin
+from tests.standins.ib import tws
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
+# A device that keeps passkeys and lets its owner in.
+DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 PICTURES = os.environ.get("STARKMATTER_PICTURES", "")
 SCHWAB_SECRETS = (schwab_standin.SECRET, schwab_standin.REFRESH, schwab_standin.CODE)
 ETRADE_SECRETS = (etrade_standin.SECRET, etrade_standin.TOKEN, etrade_standin.TOKEN_SECRET)
@@ -177,12 +187,46 @@ def test_an_order_of_real_money_is_sent_with_a_second_factor_and_the_frame_says_
     market.instance.wait(lambda: len(there.orders) == 1, "the order at the broker")
     assert len(there.posts) == 1
     looked_at(first, browser, "/trade/AAPL", "live-trade")
+    a_passkey_confirms_the_next_one(market, first, keep[2])
     first.open("/settings/limits")
+    expect(page.locator("[data-live-day]")).not_to_contain_text(" 0.00 USD")
     page.get_by_role("button", name="Turn live trading off").click()
     expect(page.locator("[data-live-trading]")).to_contain_text("Off.", timeout=20 * SECS)
     # The one answer that asked for the second factor is an error to the console.
     first.complaints[:] = [one for one in first.complaints if not ("403" in one and "/live-trading" in one)]
     assert first.complaints == []
+
+
+def a_passkey_confirms_the_next_one(market: MarketToday, first: Walk, code: str) -> None:
+    """A device is added as another second factor, and is all that the next order of real money asks for."""
+    there, page = market.vendors.schwab, first.page
+    device = first.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+    first.open("/settings/security")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_label("Name of this passkey").fill("Test device")
+    page.get_by_role("button", name="Go on").click()
+    dialog = page.get_by_role("dialog", name="Confirm it is you")
+    added = page.get_by_role("status").filter(has_text="Added.")
+    expect(dialog.or_(added).first).to_be_visible(timeout=20 * SECS)
+    if dialog.count():
+        dialog.get_by_label("Your passphrase").fill(PASSPHRASE)
+        dialog.get_by_label("Code of your authenticator app").fill(code)
+        dialog.get_by_role("button", name="Confirm").click()
+        expect(added).to_be_visible(timeout=20 * SECS)
+    before = len(there.orders)
+    first.open("/trade/AAPL")
+    first.write_ticket("buy", "2", "AAPL")
+    page.locator("#send").click()
+    expect(dialog.locator(".note.live")).to_contain_text("real money", timeout=20 * SECS)
+    assert len(there.orders) == before
+    dialog.get_by_role("button", name="Use a passkey").click()
+    expect(dialog).to_have_count(0, timeout=20 * SECS)
+    market.instance.wait(lambda: len(there.orders) == before + 1, "the order at the broker")
+    assert there.posts[-1]["orderLegCollection"][0]["quantity"] == 2
+    device.send("WebAuthn.disable")
+    first.complaints[:] = [one for one in first.complaints if not ("403" in one and "/passkeys" in one)]
 
 
 def test_a_sign_in_that_ended_is_seen_and_says_what_to_do(market: MarketToday, first: Walk, browser: Browser) -> None:
@@ -233,4 +277,50 @@ def test_an_order_goes_to_etrades_sandbox_and_fills(market: MarketToday, first: 
     for secret in (*SCHWAB_SECRETS, *ETRADE_SECRETS):
         assert secret not in page.content()
         assert secret not in market.instance.text
+    assert first.complaints == []
+
+
+def test_an_account_at_interactive_brokers_trades_and_a_restart_of_tws_is_seen(
+    market: MarketToday, first: Walk, browser: Browser
+) -> None:
+    page = first.page
+    with tws() as there:
+        card = card_of(first, "ib")
+        card.get_by_text("Connect", exact=True).click()
+        card.get_by_label("Port").fill(str(there.port))
+        card.get_by_role("button", name="Save and test").click()
+        expect(card.locator(".status")).to_have_text("Connected", timeout=20 * SECS)
+        expect(card.locator(".note.good")).to_contain_text("answers (version 178)")
+        open_account(first, "ib", "Gateway")
+        expect(page.locator(".badge.paper").first).to_have_text("PAPER · IB")
+        expect(at_the_broker(first).locator("header .status")).to_have_text("Agrees", timeout=30 * SECS)
+        first.open("/trade/AAPL")
+        first.trade("buy", "3", "AAPL")
+        market.instance.wait(lambda: bool(there.orders), "the order at TWS")
+        [number] = there.orders
+        there.fill(number, "3", "191.05")
+        fills = page.get_by_role("region", name="Fills").locator("tbody tr")
+        expect(fills).to_have_count(1, timeout=20 * SECS)
+        expect(fills).to_contain_text("191.05")
+        # TWS goes down, as it does once a day; what fills meanwhile is made good.
+        first.trade("buy", "2", "AAPL", limit="150.00")
+        market.instance.wait(lambda: len(there.orders) == 2, "the second order at TWS")
+        there.fault("connect", *["no"] * 10_000)
+        there.drop_all()
+        broker = at_the_broker(first)
+        expect(broker).to_contain_text("It restarts once a day", timeout=30 * SECS)
+        expect(broker.locator("header .status")).not_to_have_text("Agrees")
+        looked_at(first, browser, "/portfolio", "ib-away", ".panel")
+        refused = page.goto(first.url + "/trade/AAPL")
+        assert refused is not None
+        page.locator("#qty").fill("1")
+        expect(page.get_by_label("Order ticket").locator(".note.bad")).to_contain_text(
+            "No order can be sent now", timeout=20 * SECS
+        )
+        there.fill(list(there.orders)[1], "2", "149.50")
+        there.faults.clear()
+        expect(at_the_broker(first).locator("header .status")).to_have_text("Agrees", timeout=60 * SECS)
+        first.open("/trade/AAPL")
+        expect(fills).to_have_count(2, timeout=20 * SECS)
+        looked_at(first, browser, "/trade/AAPL", "ib-trade")
     assert first.complaints == []

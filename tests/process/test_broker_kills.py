@@ -131,6 +131,52 @@ async def seat(
     await close_backends(b)
 
 
+async def test_a_worker_killed_while_it_sends_a_group_leaves_exactly_one_group(seat: Seat) -> None:
+    there = seat.there
+
+    async def send_and_die(text: str, fault: str | None) -> OrderView:
+        async with seat.start(fault or "heard") as worker:
+
+            def on_post(_: object) -> None:
+                there.on_post = None
+                worker.kill()
+
+            if fault:
+                there.fault("submit", fault)
+            there.on_post = on_post
+            placed = await seat.send(text)
+
+            async def dead() -> bool:
+                return worker.process.poll() is not None
+
+            await until(dead, 20.0, "the worker to be dead")
+        return placed
+
+    async def group(first: OrderView) -> dict[str, OrderView]:
+        found = await list_orders(seat.b, seat.caller, seat.account_id)
+        return {str(one.role): one for one in found if one.group_id == first.id}
+
+    never = await send_and_die("buy 1 AAPL @ 100.00 gtc tp=110 sl=90", "drop")
+    taken = await send_and_die("buy 2 AAPL @ 100.00 gtc tp=110 sl=90", None)
+    there.fill(taken.client_order_id, "2", "99.90")
+    there.fill(there.leg(taken.client_order_id, "limit"), "2", "110.00")
+    async with seat.start("last"):
+        await seat.quiet()
+
+        async def settled() -> bool:
+            states = {role: str(one.status) for role, one in (await group(taken)).items()}
+            return states == {"entry": "filled", "target": "filled", "stop": "canceled"}
+
+        await until(settled, QUIET_SECS, "the group as it is there")
+        states = {str(one.status) for one in (await group(never)).values()}
+        assert states in ({"not_sent"}, {"working", "accepted"}, {"accepted"}, {"working"}), states
+    firsts = [one for one in there.orders if one in {never.client_order_id, taken.client_order_id}]
+    assert len(there.orders) == 3 * len(firsts)
+    assert sorted(body["client_order_id"] for body in there.posts).count(taken.client_order_id) == 1
+    assert (await get_account(seat.b, seat.caller, seat.account_id)).cash == there.cash
+    assert await check_books(seat.b.db) == []
+
+
 async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order(seat: Seat) -> None:
     there = seat.there
 

@@ -43,6 +43,7 @@ class Planted:
     newcomer: Person
     links: list[str]
     connections: list[tuple[Person, str]]
+    live_account: str
 
     def forget(self, product: Product, admin: Person) -> None:
         """Take the vendors' keys away again: the product is everybody's."""
@@ -50,6 +51,8 @@ class Planted:
             fresh = product.again(admin if person.id == admin.id else self.newcomer)
             with product.client(fresh) as http:
                 assert http.delete(f"/api/v1/connections/{kind}").status_code == 204, kind
+        with product.client(product.again(self.newcomer)) as http:
+            assert http.delete(f"/api/v1/accounts/{self.live_account}/live-trading").is_success
 
 
 def plant(product: Product, estate: Estate) -> Planted:
@@ -71,12 +74,14 @@ def plant(product: Product, estate: Estate) -> Planted:
     newcomer, more, of_sessions = _sign_in_with_everything(product, newcomer)
     secrets |= more
     hashed |= of_sessions
+    codes = [more[f"recovery code {n}"] for n in (1, 2)]
+    live_account, hashed["session of a live order"] = _order_for_real_money(product, product.again(newcomer), codes)
     with ThreadPoolExecutor() as pool:  # some wait long for a provider that cannot be reached
         asked = [pool.submit(_connect, product, kind, admin, newcomer) for kind in CATALOG]
     connections = [one.result() for one in asked]
     for kind, (_, _, values) in zip(CATALOG, connections, strict=True):
         secrets |= {f"{kind.kind} {field.name}": values[field.name] for field in kind.fields if field.secret}
-    return Planted(secrets | hashed, hashed, newcomer, links, [one[:2] for one in connections])
+    return Planted(secrets | hashed, hashed, newcomer, links, [one[:2] for one in connections], live_account)
 
 
 def _connect(
@@ -138,6 +143,46 @@ def _sign_in_with_everything(product: Product, person: Person) -> tuple[Person, 
         "second session": session,
     }
     return Person(person.id, person.email, person.name, chosen, session), secrets, hashed
+
+
+def _order_for_real_money(product: Product, person: Person, codes: list[str]) -> tuple[str, str]:
+    """Live trading turned on and an order confirmed, each with passphrase and code: account and last cookie."""
+    with product.client(person) as http:
+        opened = {"name": "Real", "cash": "100000"}
+        account = _said(http.post("/api/v1/accounts", json=opened))["id"]
+        _becomes_live(product, account)
+        live = f"/api/v1/accounts/{account}/live-trading"
+        assert http.put(live, json={"confirm": "Real"}).status_code == 403
+        _prove(http, person, codes[0])
+        _said(http.put(live, json={"confirm": "Real"}))
+        order = {"account_id": account, "symbol": "AAPL", "side": "buy", "type": "limit", "limit_price": "1.00"}
+        order |= {"qty": "1", "time_in_force": "gtc"}
+        key = {"idempotency-key": f"planted-{token_hex(8)}"}
+        refused = http.post("/api/v1/orders", json=order, headers=key)
+        assert (refused.status_code, refused.json()["code"]) == (403, "step_up_required"), refused.text
+        _prove(http, person, codes[1])
+        told = _said(http.post("/api/v1/orders", json=order, headers=key))
+        assert told["status"] != "risk_rejected", told
+        return account, http.cookies[COOKIE]
+
+
+def _becomes_live(product: Product, account: str) -> None:
+    """As if it had been opened at a broker, whose book was read: it is not connected any more, so nothing is sent."""
+    gone = "Schwab is not connected: enter its keys under Settings, Connections. Nothing is sent meanwhile."
+    with product.database() as connection, connection.transaction():
+        connection.execute("ALTER TABLE account DISABLE TRIGGER account_mode_is_fixed")
+        connection.execute("UPDATE account SET mode = 'live', broker = 'schwab' WHERE id = %s", (account,))
+        connection.execute("ALTER TABLE account ENABLE TRIGGER account_mode_is_fixed")
+        connection.execute(
+            "INSERT INTO broker_account (account_id, broker, number, state, words)"
+            " VALUES (%s, 'schwab', %s, 'ready', %s)",
+            (account, token_hex(4), gone),
+        )
+
+
+def _prove(http: httpx.Client, person: Person, code: str) -> None:
+    _said(http.post("/api/v1/auth/step-up", json={"password": person.passphrase, "totp": code}))
+    http.headers["cookie"] = f"{COOKIE}={http.cookies[COOKIE]}"  # a proof changes it
 
 
 def _said(answer: httpx.Response) -> dict[str, Any]:

@@ -268,6 +268,7 @@ def nothing_is_kept(product: Product, planted: Planted, secrets: dict[str, str])
     with product.database() as connection:
         tables = dict(tables_as_text(connection))
     assert {name: found for name, text in tables.items() if (found := found_in(text, secrets))} == {}
+    assert all(tables[name] for name in ("live_trading", "live_approval", "live_permit"))
     everything = b"\n".join(tables.values())
     assert planted.newcomer.email.encode() in everything
     hashes = {name: sha256(secret.encode()).hexdigest().encode() for name, secret in planted.hashed.items()}

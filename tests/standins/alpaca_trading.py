@@ -50,6 +50,7 @@ class AlpacaTrading:
     port: int = 0
     stream_port: int = 0
     on_post: Callable[[dict[str, Any]], None] | None = None
+    groups: dict[str, list[str]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _sockets: set[ServerConnection] = field(default_factory=set)
 
@@ -78,41 +79,88 @@ class AlpacaTrading:
             return waiting.pop(0) if waiting else None
 
     def submit(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        """Take an order; None when its id was used before."""
+        """Take an order, or a group of them; None when its id was used before."""
         with self._lock:
             client_id = body["client_order_id"]
             if client_id in self.orders:
                 return None
-            order = {
-                "id": str(uuid4()),
-                "client_order_id": client_id,
-                "created_at": _now(),
-                "updated_at": _now(),
-                "submitted_at": _now(),
-                "symbol": body["symbol"],
-                "qty": None if body.get("qty") is None else str(body["qty"]),
-                "notional": None if body.get("notional") is None else str(body["notional"]),
-                "side": body["side"],
-                "type": body["type"],
-                "order_type": body["type"],
-                "time_in_force": body["time_in_force"],
-                **{
-                    name: None if body.get(name) is None else str(body[name])
-                    for name in ("limit_price", "stop_price", "trail_price", "trail_percent")
-                },
-                "extended_hours": bool(body.get("extended_hours")),
-                "status": "accepted",
-                "filled_qty": "0",
-                "filled_avg_price": None,
-            }
+            kind = body.get("order_class") or "simple"
+            target, stop = body.get("take_profit"), body.get("stop_loss")
+            if kind == "oco":
+                body = body | {"limit_price": target["limit_price"]}
+            order = self._entered(body)
             self.orders[client_id] = order
-        if self.fills_at_once:
+            exit_side = body["side"] if kind == "oco" else {"buy": "sell", "sell": "buy"}[body["side"]]
+            common = {"symbol": body["symbol"], "qty": body.get("qty"), "side": exit_side}
+            common |= {"time_in_force": body["time_in_force"], "order_class": kind}
+            legs = []
+            if kind != "oco" and target:
+                legs.append(self._entered(common | target | {"type": "limit", "status": "held"}))
+            if stop:
+                name = "stop_limit" if stop.get("limit_price") else "stop"
+                legs.append(self._entered(common | stop | {"type": name, "status": "held"}))
+            for leg in legs:
+                self.orders[leg["client_order_id"]] = leg
+            self.groups[client_id] = [leg["client_order_id"] for leg in legs]
+        if self.fills_at_once and kind != "oco":
             price = self.prices.get(order["symbol"], Decimal(100))
             qty = order["qty"] or str(round(Decimal(order["notional"]) / price, 9))
             self.fill(client_id, qty, str(price))
         else:
             self.tell(client_id, "new", status="new")
         return order
+
+    def nested(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The order with those that belong to it, as the answer to a new one and a nested look have them."""
+        legs = [self.orders[one] for one in self.groups.get(order["client_order_id"], [])]
+        return order | {"legs": legs or None}
+
+    def leg(self, first: str, kind: str) -> str:
+        """The broker's own id of that kind of order (limit, stop) in the group of ours."""
+        return next(one for one in self.groups[first] if self.orders[one]["type"].startswith(kind))
+
+    def _after_end(self, client_id: str, *, filled: bool) -> None:
+        """What the end of one order of a group means for the others there."""
+        first = next((one for one, legs in self.groups.items() if client_id == one or client_id in legs), None)
+        if first is None:
+            return
+        legs, kind = self.groups[first], self.orders[first]["order_class"]
+        entry = kind != "oco" and client_id == first
+        others = [one for one in (first, *legs) if one != client_id and self.orders[one]["status"] in OPEN]
+        for one in others:
+            if entry and filled:
+                # One is worked at a time: the target is in the market, the stop is held beside it.
+                alone = len(legs) == 1 or self.orders[one]["type"] == "limit"
+                self.tell(one, "new" if alone else "held", status="new" if alone else "held")
+            else:
+                self.tell(one, "canceled", status="canceled")
+
+    def _entered(self, body: dict[str, Any]) -> dict[str, Any]:
+        client_id = body.get("client_order_id") or str(uuid4())
+        return {
+            "id": str(uuid4()),
+            "client_order_id": client_id,
+            "created_at": _now(),
+            "updated_at": _now(),
+            "submitted_at": _now(),
+            "symbol": body["symbol"],
+            "qty": None if body.get("qty") is None else str(body["qty"]),
+            "notional": None if body.get("notional") is None else str(body["notional"]),
+            "side": body["side"],
+            "type": body["type"],
+            "order_type": body["type"],
+            "time_in_force": body["time_in_force"],
+            **{
+                name: None if body.get(name) is None else str(body[name])
+                for name in ("limit_price", "stop_price", "trail_price", "trail_percent")
+            },
+            "extended_hours": bool(body.get("extended_hours")),
+            "status": body.get("status", "accepted"),
+            "order_class": body.get("order_class") or "simple",
+            "filled_qty": "0",
+            "filled_avg_price": None,
+            "legs": None,
+        }
 
     def fill(self, client_id: str, qty: str, price: str, *, tell: bool = True) -> None:
         """Execute so many shares at that price."""
@@ -136,6 +184,8 @@ class AlpacaTrading:
             self.cash -= sign * paid
         if tell:
             self.tell(client_id, "fill" if whole else "partial_fill", qty=qty, price=price)
+        if whole:
+            self._after_end(client_id, filled=True)
 
     def take_back(
         self, client_id: str, qty: str, price: str, status: str, *, right: str | None = None
@@ -180,6 +230,7 @@ class AlpacaTrading:
             if order is None or order["status"] not in OPEN:
                 return False
         self.tell(order["client_order_id"], "canceled", status="canceled")
+        self._after_end(order["client_order_id"], filled=False)
         return True
 
     def drop_stream(self) -> None:
@@ -293,12 +344,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "positions":
             self._say(200, broker.position_list())
         elif kind == "orders":
-            self._say(200, [one for one in broker.orders.values() if one["status"] in OPEN])
+            # A stop that is held beside its target is not among the open ones.
+            self._say(200, [one for one in broker.orders.values() if one["status"] in OPEN - {"held"}])
         elif kind == "activities":
             after = asked.get("page_token")
             ids = [one["id"] for one in broker.activities]
             start = ids.index(after) + 1 if after in ids else 0
             self._say(200, broker.activities[start : start + int(asked["page_size"])])
+        elif path.startswith("/orders/"):
+            by_id = next((one for one in broker.orders.values() if one["id"] == path.rpartition("/")[2]), None)
+            if by_id is None:
+                self._error(404, "order not found")
+            else:
+                self._say(200, broker.nested(by_id) if asked.get("nested") == "true" else by_id)
         else:
             found = broker.orders.get(asked.get("client_order_id", ""))
             if found is None:
@@ -321,7 +379,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif order is None:
             self._error(422, "client_order_id must be unique")
         else:
-            self._say(200, order)
+            self._say(200, self.broker.nested(order))
 
     def do_DELETE(self) -> None:
         if not self._signed() or self._spoiled("cancel"):

@@ -24,7 +24,7 @@ CON_IDS = {"AAPL": "265598", "MSFT": "272093", "KO": "8894", "BRK B": "72063691"
 @dataclass
 class Tws(Book):
     """Kinds of faults: connect, positions, account, orders, completed, executions, submit, cancel. Words: `hang` (no
-    answer), `drop`, `accept-hang`, `accept-drop`, `reject`."""
+    answer), `drop`, `accept-hang`, `accept-drop`, `reject`, `reject-last` (of a group)."""
 
     number: str = ACCOUNT
     sessions: set["_Session"] = field(default_factory=set)
@@ -44,6 +44,20 @@ class Tws(Book):
     def is_open(self, kept: Kept) -> bool:
         return kept.status not in ENDED
 
+    def _others(self, kept: Kept) -> list[Kept]:
+        """Open orders that share their shares with this one."""
+        group = kept.asked.get("oca")
+        alike = [one for one in self.orders.values() if group and one.asked.get("oca") == group and one is not kept]
+        return [one for one in alike if self.is_open(one)]
+
+    def _children(self, kept: Kept) -> list[Kept]:
+        mine = self.order_ids.get(kept.number)
+        return [
+            one
+            for one in self.orders.values()
+            if mine and self.is_open(one) and (one.asked.get("parent"), self.order_ids[one.number][1]) == mine
+        ]
+
     def fill(self, number: str, qty: str, price: str, *, tell: bool = True) -> None:
         super().fill(number, qty, price)
         kept = self.orders[number]
@@ -55,11 +69,18 @@ class Tws(Book):
             self.cash -= self.commission
         if tell:
             self.tell(number, [made])
+        for other in self._others(kept):
+            if kept.status == self.FILLED:
+                self.cancel(other.number)
+            else:
+                other.qty -= Decimal(qty)
 
     def cancel(self, number: str) -> bool:
         done = super().cancel(number)
         if done:
             self.tell(number)
+            for child in self._children(self.orders[number]):
+                self.cancel(child.number)
         return done
 
     def tell(self, number: str, made: list[dict[str, Any]] | None = None) -> None:
@@ -81,6 +102,7 @@ class _Session:
 
     def __init__(self, there: Tws, wire: socket.socket) -> None:
         self.there, self.wire, self.client = there, wire, "0"
+        self.kept_back: list[list[str]] = []
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -202,11 +224,38 @@ class _Session:
         self.say(55, 1, fields[2])
         return True
 
+    def on_9(self, fields: list[str]) -> None:
+        request, symbol = fields[2], fields[4]
+        if symbol in CON_IDS:
+            named = [
+                request,
+                symbol,
+                "STK",
+                "",
+                "0",
+                "",
+                "SMART",
+                "USD",
+                symbol,
+                "NMS",
+                symbol,
+                CON_IDS[symbol],
+                "0.01",
+            ]
+            self.say(10, *named, "", "", "SMART", 1, 0, symbol, *[""] * 10, 0, *[""] * 5, "COMMON", 1, 1, 1)
+            self.say(52, 1, request)
+        else:
+            self.say(4, 2, request, 200, "No security definition has been found for the request", "")
+
     def on_3(self, fields: list[str]) -> bool | None:
         there = self.there
         there.posts.append({**_placed(fields), "client": self.client})
         if there.on_post is not None:
             there.on_post(fields)
+        self.kept_back.append(fields)
+        if fields[27] == "0":
+            return True  # It waits here until the last of its group is sent.
+        group, self.kept_back = self.kept_back, []
         fault = there.take_fault("submit")
         if fault == "drop":
             self.close()
@@ -214,18 +263,28 @@ class _Session:
         if fault == "hang":
             return True
         if fault == "reject":
-            self.say(4, 2, fields[1], 201, "Order rejected - reason: a fault of the test", "")
+            for one in group:
+                self.say(4, 2, one[1], 201, "Order rejected - reason: a fault of the test", "")
             return True
-        asked = _placed(fields)
-        side = "buy" if asked["action"] == "BUY" else "sell"
-        with there.lock:
-            kept = there.take(asked["symbol"].replace(" ", "."), side, Decimal(asked["qty"]), asked)
-            there.order_ids[kept.number] = (fields[1], self.client)
+        taken = []
+        if fault == "reject-last":
+            self.say(4, 2, group[-1][1], 201, "Order rejected - reason: a fault of the test", "")
+            group.pop()
+        for one in group:
+            asked = _placed(one)
+            side = "buy" if asked["action"] == "BUY" else "sell"
+            with there.lock:
+                kept = there.take(asked["symbol"].replace(" ", "."), side, Decimal(asked["qty"]), asked)
+                there.order_ids[kept.number] = (one[1], self.client)
+                if asked["parent"] != "0":
+                    kept.status = "PreSubmitted"
+            taken.append(kept)
         if fault == "accept-drop":
             self.close()
             return False
         if fault != "accept-hang":
-            self.order(kept)
+            for kept in taken:
+                self.order(kept)
         return True
 
     def on_4(self, fields: list[str]) -> bool | None:
@@ -259,7 +318,8 @@ class _Session:
 
     def _terms(self, kept: Kept) -> list[Any]:
         asked = kept.asked
-        terms = [asked["action"], asked["qty"], asked["type"], asked["limit"], asked["aux"], asked["tif"], ""]
+        terms = [asked["action"], asked["qty"], asked["type"], asked["limit"], asked["aux"], asked["tif"]]
+        terms.append(asked.get("oca", ""))
         return [*terms, self.there.number, "", "0", asked["ref"]]
 
     def _open(self, kept: Kept) -> list[Any]:
@@ -271,7 +331,9 @@ class _Session:
         fields += [0, 0, 0, "", "", "", ""]  # legs, order legs, parameters, scale, hedge
         fields += ["", "", "", "", 0, ""]  # to algoStrategy
         fields += ["", 0, kept.status, *[""] * 14, "", ""]  # to randomizePrice
-        return [*fields, 0, *[""] * 16, "", "", "", *[""] * 5]
+        condition = kept.asked.get("condition")
+        fields += [1, *condition.split(","), 0, 0] if condition else [0]
+        return [*fields, *[""] * 16, "", "", "", *[""] * 5]
 
     def _completed(self, kept: Kept) -> list[Any]:
         fields: list[Any] = [101, *self._contract(kept.symbol.replace(".", " ")), *self._terms(kept)]
@@ -300,6 +362,12 @@ def _placed(fields: list[str]) -> dict[str, Any]:
         "ref": fields[26],
         "outside": fields[33],
         "percent": fields[69],
+        "oca": fields[22],
+        "oca_type": fields[46],
+        "transmit": fields[27],
+        "parent": fields[28],
+        "until": fields[38],
+        "condition": ",".join(fields[90:97]) if fields[89] == "1" else "",
     }
 
 

@@ -24,6 +24,7 @@ CALLBACK = "https://127.0.0.1"
 HASH = "A1B2C3D4E5F6"
 KEYS = {"key": KEY, "secret": SECRET, "callback": CALLBACK, "account": ""}
 SIGNED_IN = KEYS | {"refresh_token": REFRESH, "signed_in_until": "2099-01-01T00:00:00+00:00"}
+LISTS = {"orderLegCollection", "childOrderStrategies"}
 ENDED = {"CANCELED", "REPLACED", "REJECTED", "EXPIRED", "FILLED"}
 
 
@@ -43,6 +44,7 @@ class Schwab(Book):
     access: set[str] = field(default_factory=set)
     more_accounts: tuple[str, ...] = ()
     late_parts: bool = False
+    roots: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -84,7 +86,7 @@ class Schwab(Book):
     def order(self, kept: Kept) -> dict[str, Any]:
         """As it is listed."""
         found = {
-            **{name: value for name, value in kept.asked.items() if name != "orderLegCollection"},
+            **{name: value for name, value in kept.asked.items() if name not in LISTS},
             "orderId": int(kept.number),
             "accountNumber": int(self.number),
             "quantity": kept.qty,
@@ -112,11 +114,72 @@ class Schwab(Book):
             ]
         return found
 
-    def enter(self, body: dict[str, Any]) -> Kept:
-        """Take an order as it came over the wire, or as somebody enters it by hand."""
-        [leg] = body["orderLegCollection"]
-        side = "buy" if leg["instruction"] == "BUY" else "sell"
-        return self.take(leg["instrument"]["symbol"].replace("/", "."), side, Decimal(str(leg["quantity"])), body)
+    def enter(self, body: dict[str, Any]) -> str:
+        """Take an order, or a group, as it came over the wire, or as somebody enters it by hand; its number."""
+        with self.lock:
+            node = self._enter(body, waits=False)
+            self.roots.append(node)
+        return str(node["number"])
+
+    def _enter(self, body: dict[str, Any], *, waits: bool) -> dict[str, Any]:
+        number, kept = None, None
+        if body["orderStrategyType"] != "OCO":
+            [leg] = body["orderLegCollection"]
+            side = "buy" if leg["instruction"] == "BUY" else "sell"
+            symbol, qty = leg["instrument"]["symbol"].replace("/", "."), Decimal(str(leg["quantity"]))
+            kept = self.take(symbol, side, qty, body)
+            number = kept.number
+            if waits:
+                kept.status = "AWAITING_PARENT_ORDER"
+        children = [self._enter(one, waits=waits or kept is not None) for one in body.get("childOrderStrategies", [])]
+        return {"number": number or str(next(self.numbers)), "kept": kept, "children": children}
+
+    def listed(self, node: dict[str, Any]) -> dict[str, Any]:
+        """A node of the list, with what hangs on it; a pair is a node without shares of its own."""
+        if node["kept"] is None:
+            entered = stamp(node["children"][0]["kept"].entered_at)
+            found = {"orderStrategyType": "OCO", "orderId": int(node["number"]), "enteredTime": entered}
+        else:
+            found = self.order(node["kept"])
+        children = [self.listed(one) for one in node["children"]]
+        return found | ({"childOrderStrategies": children} if children else {})
+
+    def entered_at(self, node: dict[str, Any]) -> datetime:
+        return min(one.entered_at for one in self._below(node))
+
+    def node_of(self, number: str, nodes: list[dict[str, Any]] | None = None) -> dict[str, Any] | None:
+        for node in self.roots if nodes is None else nodes:
+            found = node if node["number"] == number else self.node_of(number, node["children"])
+            if found is not None:
+                return found
+        return None
+
+    def _below(self, node: dict[str, Any]) -> list[Kept]:
+        here = [node["kept"]] if node["kept"] else []
+        return here + [kept for one in node["children"] for kept in self._below(one)]
+
+    def fill(self, number: str, qty: str, price: str) -> None:
+        super().fill(number, qty, price)
+        kept, node = self.orders[number], self.node_of(number)
+        if kept.status != "FILLED" or node is None:
+            return
+        for child in self._below(node)[1:]:
+            child.status = "WORKING"
+        for pair in self._pairs(self.roots):
+            mine = self._below(pair)
+            if kept in mine:
+                for other in mine:
+                    if other is not kept and self.is_open(other):
+                        other.status = "CANCELED"
+
+    def _pairs(self, nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for node in nodes for one in ([] if node["kept"] else [node]) + self._pairs(node["children"])]
+
+    def cancel(self, number: str) -> bool:
+        done, node = super().cancel(number), self.node_of(number)
+        for child in self._below(node)[1:] if done and node is not None else []:
+            child.status = "CANCELED"
+        return done
 
 
 class _Handler(BookHandler):
@@ -151,18 +214,18 @@ class _Handler(BookHandler):
             if not self.spoiled("orders"):
                 since, until = (datetime.fromisoformat(asked[f"{one}EnteredTime"]) for one in ("from", "to"))
                 with there.lock:
-                    listed = [one for one in there.orders.values() if since <= one.entered_at <= until]
-                    self.say(200, [there.order(one) for one in reversed(listed)])
+                    listed = [one for one in there.roots if since <= there.entered_at(one) <= until]
+                    self.say(200, [there.listed(one) for one in reversed(listed)])
         elif path == f"{self._home()}/transactions":
             if not self.spoiled("activities"):
                 self.say(200, there.activities)
         elif found := re.fullmatch(rf"{self._home()}/orders/(\d+)", path):
             if not self.spoiled("find"):
-                kept = there.orders.get(found[1])
-                if kept is None:
+                node = there.node_of(found[1])
+                if node is None:
                     self.error(404, "Order not found")
                 else:
-                    self.say(200, there.order(kept))
+                    self.say(200, there.listed(node))
         else:
             self.error(404, "no such place")
 
@@ -180,9 +243,9 @@ class _Handler(BookHandler):
             there.on_post(body)
         if not self._signed() or self.spoiled("submit"):
             return
-        kept = there.enter(body)
+        number = there.enter(body)
         if not self.accepted():
-            place = f"https://api.schwabapi.com/trader/v1/accounts{self._home()}/orders/{kept.number}"
+            place = f"https://api.schwabapi.com/trader/v1/accounts{self._home()}/orders/{number}"
             self.say(201, None, headers={"Location": place})
 
     def do_DELETE(self) -> None:

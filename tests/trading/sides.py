@@ -67,6 +67,7 @@ class Side:
     statuses: ClassVar[dict[str, OrderStatus]]
     wires: ClassVar[list[tuple[str, Wire]]]
     figures: ClassVar[set[str]]
+    groups: ClassVar[list[tuple[str, list[Wire]]]]
     refusals: ClassVar[Callable[[OrderRequest], list[str]]]
     refused: ClassVar[dict[str, str]]
     module: ClassVar[ModuleType]
@@ -88,6 +89,8 @@ class Side:
     def hand_over(self, fresh: "Side") -> None:
         """The other stand-in has the same orders."""
         fresh.there.orders = self.there.orders
+        if hasattr(self.there, "roots"):
+            fresh.there.roots = self.there.roots
 
     async def submit(self, client_id: str, request: OrderRequest) -> BrokerOrder:
         """As the desk does: noted before, and its number after."""
@@ -134,7 +137,43 @@ class AlpacaSide(Side):
         "buy 1 AAPL @ 99 gtc ext": "for the day only",
         "sell 0 AAPL usd=50": "a sale is by quantity",
         "sell 0.5 AAPL trl=1": "whole shares only",
+        "buy 1 AAPL @ 99 above=MSFT:200": "no orders that wait for a price",
+        "sell 1 AAPL @ 99 tp=90 sl=110": "begins with a purchase",
+        "buy 1 AAPL stp=104 tp=110 sl=90": "begins with a market or a limit order",
+        "buy 0.5 AAPL sl=90": "groups of orders for whole shares only",
     }
+    groups: ClassVar = [
+        (
+            "buy 7 AAPL @ 99.05 gtc tp=110.01 sl=90.02 sll=89.03",
+            [
+                {
+                    "side": "buy",
+                    "type": "limit",
+                    "limit_price": "99.05",
+                    "qty": "7",
+                    "time_in_force": "gtc",
+                    "order_class": "bracket",
+                    "take_profit.limit_price": "110.01",
+                    "stop_loss.stop_price": "90.02",
+                    "stop_loss.limit_price": "89.03",
+                }
+            ],
+        ),
+        ("buy 7 AAPL sl=90.02", [{"type": "market", "order_class": "oto", "stop_loss.stop_price": "90.02"}]),
+        ("buy 7 AAPL @ 99 tp=110", [{"order_class": "oto", "take_profit.limit_price": "110", "limit_price": "99"}]),
+        (
+            "sell 7 AAPL @ 110.5 gtc oco sl=90",
+            [
+                {
+                    "side": "sell",
+                    "type": "limit",
+                    "order_class": "oco",
+                    "take_profit.limit_price": "110.5",
+                    "stop_loss.stop_price": "90",
+                }
+            ],
+        ),
+    ]
     figures: ClassVar = {"qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent"}
     wires: ClassVar = [
         (
@@ -204,7 +243,56 @@ class SchwabSide(Side):
         "buy 0 AAPL usd=50": "whole shares only",
         "buy 1 AAPL ext": "limit orders only for extended hours",
         "buy 1 AAPL ioc": "limit orders only for immediate execution",
+        "buy 1 AAPL @ 99 above=MSFT:200": "no orders that wait for a price",
+        "sell 1 AAPL @ 99 tp=90 sl=110": "begin with a purchase",
     }
+    groups: ClassVar = [
+        (
+            "buy 7 AAPL @ 99.05 gtc tp=110.01 sl=90.02 sll=89.03",
+            [
+                {
+                    "orderStrategyType": "TRIGGER",
+                    "orderType": "LIMIT",
+                    "price": "99.05",
+                    "duration": "GOOD_TILL_CANCEL",
+                    "orderLegCollection.0.instruction": "BUY",
+                    "childOrderStrategies.0.orderStrategyType": "OCO",
+                    "childOrderStrategies.0.childOrderStrategies.0.orderType": "LIMIT",
+                    "childOrderStrategies.0.childOrderStrategies.0.price": "110.01",
+                    "childOrderStrategies.0.childOrderStrategies.0.orderLegCollection.0.instruction": "SELL",
+                    "childOrderStrategies.0.childOrderStrategies.1.orderType": "STOP_LIMIT",
+                    "childOrderStrategies.0.childOrderStrategies.1.stopPrice": "90.02",
+                    "childOrderStrategies.0.childOrderStrategies.1.price": "89.03",
+                    "childOrderStrategies.0.childOrderStrategies.1.duration": "GOOD_TILL_CANCEL",
+                }
+            ],
+        ),
+        (
+            "buy 7 AAPL sl=90.02",
+            [
+                {
+                    "orderStrategyType": "TRIGGER",
+                    "orderType": "MARKET",
+                    "childOrderStrategies.0.orderStrategyType": "SINGLE",
+                    "childOrderStrategies.0.orderType": "STOP",
+                    "childOrderStrategies.0.stopPrice": "90.02",
+                }
+            ],
+        ),
+        (
+            "sell 7 AAPL @ 110.5 gtc oco sl=90",
+            [
+                {
+                    "orderStrategyType": "OCO",
+                    "childOrderStrategies.0.orderType": "LIMIT",
+                    "childOrderStrategies.0.price": "110.5",
+                    "childOrderStrategies.1.orderType": "STOP",
+                    "childOrderStrategies.1.stopPrice": "90",
+                    "childOrderStrategies.1.orderLegCollection.0.instruction": "SELL",
+                }
+            ],
+        ),
+    ]
     figures: ClassVar = {"price", "stopPrice", "stopPriceOffset", "orderLegCollection.0.quantity"}
     wires: ClassVar = [
         (
@@ -295,7 +383,10 @@ class ETradeSide(Side):
         "buy 0.5 AAPL": "whole shares only",
         "buy 1 AAPL @ 99 gtc ext": "for the day only for extended hours",
         "buy 1 AAPL fok": "limit orders only for immediate execution",
+        "buy 1 AAPL @ 99 above=MSFT:200": "none that wait for a price",
+        "buy 1 AAPL @ 99 tp=110 sl=90": "no groups of orders",
     }
+    groups: ClassVar = []
     figures: ClassVar = {"Order.0.limitPrice", "Order.0.stopPrice", "Order.0.Instrument.0.quantity"}
     wires: ClassVar = [
         (
@@ -373,11 +464,32 @@ class IbSide(Side):
     module = ib
     refusals = staticmethod(ib.refusals)
     refused: ClassVar = {
-        "buy 1 AAPL @ 99 until=2099-01-01": "good till a date",
         "buy 1 AAPL stp=99 opg": "only for the auctions",
         "buy 0.5 AAPL": "whole shares only",
         "buy 1 AAPL ext": "limit orders only for extended hours",
+        "sell 1 AAPL @ 99 tp=90 sl=110": "begin with a purchase",
     }
+    groups: ClassVar = [
+        (
+            "buy 7 AAPL @ 99.05 gtc tp=110.01 sl=90.02 sll=89.03",
+            [
+                {"action": "BUY", "type": "LMT", "limit": "99.05", "tif": "GTC", "transmit": "0", "oca": ""},
+                {"action": "SELL", "type": "LMT", "limit": "110.01", "tif": "GTC", "transmit": "0", "oca_type": "2"},
+                {"action": "SELL", "type": "STP LMT", "limit": "89.03", "aux": "90.02", "transmit": "1", "qty": "7"},
+            ],
+        ),
+        (
+            "buy 7 AAPL sl=90.02",
+            [{"action": "BUY", "type": "MKT", "transmit": "0"}, {"type": "STP", "aux": "90.02", "transmit": "1"}],
+        ),
+        (
+            "sell 7 AAPL @ 110.5 gtc oco sl=90",
+            [
+                {"action": "SELL", "type": "LMT", "limit": "110.5", "transmit": "1", "parent": "0", "oca_type": "2"},
+                {"action": "SELL", "type": "STP", "aux": "90", "transmit": "1", "parent": "0", "oca_type": "2"},
+            ],
+        ),
+    ]
     figures: ClassVar = {"limit", "aux", "percent"}
     wires: ClassVar = [
         (
@@ -406,6 +518,15 @@ class IbSide(Side):
         ("buy 7 AAPL opg", {"type": "MKT", "tif": "OPG", "limit": "", "aux": "", "percent": ""}),
         ("sell 7 AAPL @ 99 cls", {"type": "LOC", "tif": "DAY", "limit": "99", "aux": "", "percent": ""}),
         ("buy 7 AAPL @ 99 ext", {"outside": "1", "limit": "99", "aux": "", "percent": ""}),
+        (
+            "buy 7 AAPL @ 99 until=2027-03-05",
+            {"tif": "GTD", "until": "20270305 23:59:59 US/Eastern", "limit": "99", "aux": "", "percent": ""},
+        ),
+        (
+            "buy 7 AAPL @ 99 gtc below=MSFT:198.75",
+            {"condition": "1,a,0,198.75,272093,SMART,2", "limit": "99", "aux": "", "percent": ""},
+        ),
+        ("buy 7 AAPL above=MSFT:200", {"condition": "1,a,1,200,272093,SMART,2", "limit": "", "aux": "", "percent": ""}),
     ]
 
     async def begin(self) -> None:
@@ -447,7 +568,8 @@ def at_alpaca() -> Iterator[Side]:
     with alpaca_trading(hang_secs=HANG_SECS) as there:
         settings = load_settings({"STARKMATTER_VENDOR_URLS": there.urls})
         keys = Secrets({"key_id": KEY_ID, "secret": SECRET})
-        yield AlpacaSide(AlpacaBroker(settings, keys, tries=1), there, InMemory())
+        sent = InMemory()
+        yield AlpacaSide(AlpacaBroker(settings, keys, sent, tries=1), there, sent)
 
 
 @contextmanager

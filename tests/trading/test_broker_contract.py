@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from starkmatter.clock import utc_now
+from starkmatter.domain.order_groups import legs_of
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.egress.failures import VendorFailure
+from starkmatter.trading.brokered import leg_id
 from starkmatter.trading.brokers import etrade, schwab
 from starkmatter.trading.ports import BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
 from tests.builders import order
@@ -71,6 +74,40 @@ async def test_every_kind_of_order_goes_out_in_the_brokers_words_with_exact_figu
         if side.by_our_id:
             assert f"sm-kind-{number}" in sent.values()
     assert len(side.there.orders) == len(side.wires)
+
+
+async def test_a_group_goes_out_at_once_and_is_found_whole_by_its_first_order(side: Side) -> None:
+    for text, wires in side.groups:
+        request, first = order(text), f"sm-{uuid4()}"
+        assert side.refusals(request) == [], text
+        taken = await side.submit(first, request)
+        roles = [role for role, _ in legs_of(request)][1:]
+        ids = {leg_id(first, role) for role in roles}
+        if taken.legs:  # some tell the number of the first alone
+            assert {one.client_order_id for one in taken.legs} == ids, text
+        sent = [flat(one) for one in side.there.posts[-len(wires) :]]
+        assert [{name: one.get(name) for name in wire} for one, wire in zip(sent, wires, strict=True)] == wires, text
+        found = await side.broker.find(first)
+        assert found is not None
+        assert found.client_order_id == first
+        assert {one.client_order_id for one in found.legs} == ids, text
+        assert len({found.broker_order_id, *(one.broker_order_id for one in found.legs)}) == len(roles) + 1
+        assert all(one.status in {OrderStatus.ACCEPTED, OrderStatus.WORKING} for one in (found, *found.legs)), text
+    assert len(side.there.orders) == sum(len(legs_of(order(text))) for text, _ in side.groups)
+
+
+async def test_a_group_whose_answer_was_lost_is_found_whole_and_one_that_never_arrived_is_not(side: Side) -> None:
+    for text, _ in side.groups[:1]:  # E*TRADE has none
+        taken, lost = f"sm-{uuid4()}", f"sm-{uuid4()}"
+        for client_id, fault in ((taken, "accept-504"), (lost, "drop")):
+            side.fault("submit", fault)
+            with pytest.raises(VendorFailure):
+                await side.submit(client_id, order(text if client_id == taken else text.replace(" 7 ", " 8 ")))
+        found = await side.broker.find(taken)
+        assert found is not None
+        assert {one.client_order_id for one in found.legs} == {leg_id(taken, "target"), leg_id(taken, "stop")}
+        assert await side.broker.find(lost) is None
+        assert len(side.there.orders) == 3
 
 
 async def test_what_the_broker_does_not_take_is_refused_in_words(side: Side) -> None:

@@ -23,7 +23,7 @@ from starkmatter.trading.brokers.ib import IbBroker
 from starkmatter.trading.brokers.ib_connection import check_place, chosen_account
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.live.standing import LIVE_OFF
-from starkmatter.trading.orders import list_fills, order_events
+from starkmatter.trading.orders import list_fills, list_orders, order_events
 from starkmatter.trading.records import OrderView
 from tests.builders import make_caller, order
 from tests.standins.ib import Tws, tws
@@ -248,3 +248,54 @@ async def test_the_connection_says_whether_somebody_listens_there(
     for bad in ({"port": "0"}, {"port": "http"}, {"host": "http://x"}, {"client": "0"}, {"mode": "real"}):
         with pytest.raises(InvalidInput):
             await save_connection(b, caller, "ib", there.keys | bad)
+
+
+async def test_a_condition_and_a_date_go_out_with_the_order_and_are_tws_to_keep(seat: BrokerSeat) -> None:
+    async with seat.house():
+        await seat.until_state("ready")
+        waits = await seat.order("buy 3 AAPL @ 99.00 gtc above=MSFT:250")
+        assert waits.held
+        await seat.until(waits, "accepted", "working")
+        assert not (await seat.now(waits)).held
+        [sent] = seat.there.posts
+        assert sent["condition"] == "1,a,1,250,272093,SMART,2"
+        dated = await seat.order("buy 2 AAPL @ 98.00 until=2027-03-05")
+        await seat.until(dated, "accepted", "working")
+        assert (seat.there.posts[1]["tif"], seat.there.posts[1]["until"]) == ("GTD", "20270305 23:59:59 US/Eastern")
+        assert await seat.b.db.value("SELECT count(*) FROM outbox", ()) == 0
+        seat.there.fill(number_at(seat.there, waits), "3", "98.90")
+        await seat.until(waits, "filled")
+        await same_books(seat)
+        unknown = await seat.order("buy 1 AAPL @ 97.00 gtc above=KO:60")
+        await seat.until(unknown, "accepted", "working", "risk_rejected")
+
+
+async def test_half_a_pair_at_tws_is_said_and_nothing_is_sent_again(seat: BrokerSeat) -> None:
+    """The line breaks after the target of a pair: its stop never arrived."""
+    seat.there.positions["AAPL"] = (Decimal(10), Decimal(1000))
+    async with seat.house():
+        await seat.until_state("ready")
+        seat.there.fault("submit", "accept-drop")
+        pair = await seat.order("sell 10 AAPL @ 110 gtc oco sl=90")
+        await seat.until(pair, "accepted", "working")
+        status = await seat.until_state("apart")
+        assert [one["words"] for one in status.differences] == ["The broker says it has no such order."]
+    assert len(seat.there.orders) == 1
+
+
+async def test_what_follows_is_taken_back_when_a_part_of_a_group_is_refused(seat: BrokerSeat) -> None:
+    async with seat.house():
+        await seat.until_state("ready")
+        seat.there.fault("submit", "reject-last")
+        first = await seat.order("buy 10 AAPL @ 99.00 gtc tp=110 sl=90")
+        await seat.until(first, "canceled")
+        legs = [one for one in await list_orders(seat.b, seat.caller, seat.account_id) if one.group_id == first.id]
+
+        async def ended() -> bool:
+            found = await list_orders(seat.b, seat.caller, seat.account_id)
+            return {str(one.status) for one in found if one.group_id == first.id} <= {"canceled", "not_sent"}
+
+        await eventually(ended, "the whole group to end")
+        assert len(legs) == 3
+        assert len(seat.there.posts) == 3
+        await same_books(seat)

@@ -1,6 +1,7 @@
 """Orders of real money: path by path, that none is sent which its account's owner did not mean to send."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,10 +23,13 @@ from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.trading.approvals.service import confirm as confirm_proposal
 from starkmatter.trading.approvals.service import order_confirmed, propose
 from starkmatter.trading.brokers import catalog, etrade, schwab
+from starkmatter.trading.brokers.catalog import REFUSALS as catalog_refusals
 from starkmatter.trading.cancel import cancel_order
+from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import turn_off, turn_on
 from starkmatter.trading.live.standing import LIVE_OFF, live_standing
 from starkmatter.trading.live.switch import read_live, set_live_limit, turn_off_live, turn_on_live
+from starkmatter.trading.orders import list_orders
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.replace import Terms, replace_order
@@ -36,7 +40,7 @@ from tests.standins import etrade as etrade_standin
 from tests.standins import ib as ib_standin
 from tests.standins import schwab as schwab_standin
 from tests.standins.alpaca_trading import LIVE_KEY_ID, SECRET, alpaca_trading
-from tests.trading.broker_desk import ALL_READ, BrokerSeat, make_seat
+from tests.trading.broker_desk import ALL_READ, BrokerSeat, eventually, make_seat
 from tests.trading.live_seat import NAME, PASSPHRASE, Owner, make_owner
 
 AT_REST = "buy 2 AAPL @ 90.00 gtc"
@@ -463,7 +467,7 @@ async def test_the_database_stores_no_order_that_was_not_allowed(seat: BrokerSea
         ({"risk": {"reference_price": "100.05", "via": "token"}}, "owner, signed in"),
         ({"risk": {"reference_price": "100.05"}}, "owner, signed in"),
         ({"risk": {"via": "session"}}, "second factor"),
-        ({"held": True}, "stands alone"),
+        ({"held": True}, "waits for a price"),
         ({"status": "submitting"}, "begins before"),
         ({"status": "unknown"}, "begins before"),
     ):
@@ -487,6 +491,195 @@ async def test_an_order_that_lost_its_permit_is_not_claimed(seat: BrokerSeat, ow
         ended = await seat.until(placed, "not_sent")
     assert "never allowed" in (ended.reject_reason or "")
     assert seat.there.posts == []
+
+
+# --- groups and conditions -------------------------------------------------------------------------------------------
+
+BRACKET = "buy 2 AAPL @ 90.00 gtc tp=110.00 sl=80.00"
+
+
+async def test_one_factor_is_for_the_whole_group_that_was_shown_and_for_no_other(
+    seat: BrokerSeat, owner: Owner
+) -> None:
+    await owner.turn_on()
+    key = f"key-{uuid4()}"
+    with pytest.raises(FactorNeeded):
+        await seat.order(BRACKET, key)
+    await owner.prove()
+    with pytest.raises(FactorNeeded):
+        await seat.order(BRACKET.replace("sl=80", "sl=60"), key)
+    assert await stored(seat) == 0
+    await confirmed(owner, BRACKET)
+    assert await stored(seat) == 3
+    assert await seat.b.db.value("SELECT count(*) FROM live_permit WHERE with_factor", ()) == 3
+    async with seat.house():
+        await until_at(seat, 3)
+    [post] = seat.there.posts
+    assert post["orderStrategyType"] == "TRIGGER"
+    await seat.books_add_up()
+
+
+async def until_at(seat: BrokerSeat, count: int) -> None:
+    """So many orders are at the broker, and known there."""
+
+    async def there_yet() -> bool:
+        known = "SELECT count(*) FROM trade_order WHERE account_id = %s AND status IN ('accepted', 'working')"
+        return len(seat.there.orders) == count == await seat.b.db.value(known, (seat.account_id,))
+
+    await eventually(there_yet, f"{count} orders there")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "qty = 5",
+        "side = 'buy'",
+        "role = 'target', type = 'limit', limit_price = 100, stop_price = NULL",
+        "stop_price = 79",
+        "symbol = 'MSFT'",
+        "status = 'submitting'",
+        "request_hash = decode('00', 'hex')",
+    ],
+)
+async def test_the_database_stores_no_order_of_a_group_that_was_not_shown_in_it(
+    seat: BrokerSeat, owner: Owner, change: str
+) -> None:
+    """As if the function that adds the orders of a group added another than was shown."""
+    await owner.turn_on()
+    body = f"BEGIN IF NEW.role = 'stop' THEN {_assigned(change)} END IF; RETURN NEW; END"
+    made = f"CREATE FUNCTION another_leg() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+    await seat.b.db.run(made, ())  # type: ignore[arg-type]
+    await seat.b.db.run(
+        "CREATE TRIGGER another BEFORE INSERT ON trade_order FOR EACH ROW EXECUTE FUNCTION another_leg()", ()
+    )
+    with pytest.raises(Refused, match=r"group it was shown in|confirmed with a second factor"):
+        await confirmed(owner, BRACKET)
+    assert await stored(seat) == 0
+
+
+def _assigned(change: str) -> str:
+    """`qty = 5` as it is said of the new row in a trigger."""
+    return " ".join(f"NEW.{one.strip().replace(' = ', ' := ', 1)};" for one in re.split(r", (?=[a-z_]+ = )", change))
+
+
+async def test_a_leg_cannot_be_added_to_a_group_later(seat: BrokerSeat, owner: Owner) -> None:
+    await owner.turn_on()
+    placed = await confirmed(owner, "buy 2 AAPL @ 90.00 gtc tp=110.00")
+    more = orjson.dumps(
+        [
+            {
+                "id": str(uuid4()),
+                "role": "stop",
+                "side": "sell",
+                "type": "stop",
+                "qty": "2",
+                "stop_price": "80",
+                "time_in_force": "gtc",
+                "held": True,
+            }
+        ]
+    ).decode()
+    with pytest.raises(DatabaseError, match="group it was shown in"):
+        await seat.b.db.run("SELECT add_legs(%s, %s::jsonb, now())", (placed.id, more))
+    with pytest.raises(DatabaseError, match="canceling it and sending another"):
+        await seat.b.db.run("UPDATE trade_order SET role = 'stop' WHERE group_id = %s AND id <> %s", (placed.id,) * 2)
+
+
+async def test_a_condition_is_a_part_of_what_was_confirmed(seat: BrokerSeat, owner: Owner, monkeypatch: Any) -> None:
+    monkeypatch.setitem(catalog_refusals, "schwab", lambda _: [])
+    await owner.turn_on()
+    key = f"key-{uuid4()}"
+    with pytest.raises(FactorNeeded):
+        await seat.order(f"{AT_REST} above=MSFT:250", key)
+    await owner.prove()
+    with pytest.raises(FactorNeeded):
+        await seat.order(f"{AT_REST} above=MSFT:150", key)
+    placed = await confirmed(owner, f"{AT_REST} above=MSFT:250")
+    assert (placed.held, placed.cond_price) == (True, Decimal(250))
+    with pytest.raises(DatabaseError, match="canceling it and sending another"):
+        await seat.b.db.run("UPDATE trade_order SET cond_price = 1 WHERE id = %s", (placed.id,))
+
+
+# --- a day's real money ----------------------------------------------------------------------------------------------
+
+
+async def rule_of_a_day(seat: BrokerSeat, most: str | None) -> None:
+    await set_rule(seat.b, seat.caller, "live_per_day", None if most is None else Decimal(most), seat.account_id)
+
+
+async def test_a_day_takes_no_more_real_money_than_its_owner_allows(seat: BrokerSeat, owner: Owner) -> None:
+    await owner.turn_on()
+    await rule_of_a_day(seat, "500")
+    await confirmed(owner)  # 2 at 100.05 at most
+    seen = await preview_order(seat.b, seat.caller, seat.account_id, order(AT_REST))
+    assert "Today 200.10 of 500.00 USD are ordered." in (seen.live or "")
+    assert seen.refusals == []
+    words = r"allow 500.00 USD of real money a day: 200.10 USD are ordered, and this order may move 300.15 USD"
+    with pytest.raises(Refused, match=words):
+        await seat.order("buy 3 AAPL @ 90.00 gtc")
+    seen = await preview_order(seat.b, seat.caller, seat.account_id, order("buy 3 AAPL @ 90.00 gtc"))
+    assert len(seen.refusals) == 1
+    # The way out is always taken, and counts.
+    await confirmed(owner, "sell 3 AAPL @ 101.00 gtc")
+    assert (await read_live(seat.b, seat.caller, seat.account_id)).day_ordered == Decimal("503.10")  # type: ignore[union-attr]
+    with pytest.raises(DatabaseError, match="of real money a day"):
+        await raw_order(seat)
+    # What ended without a fill moved nothing.
+    open_ones = await list_orders(seat.b, seat.caller, seat.account_id)
+    for one in open_ones:
+        await cancel_order(seat.b, seat.caller, one.id)
+    assert (await read_live(seat.b, seat.caller, seat.account_id)).day_ordered == 0  # type: ignore[union-attr]
+    await confirmed(owner, "buy 4 AAPL @ 90.00 gtc")
+    await older(seat, "live_permit", 86_400, "allowed_at")
+    await confirmed(owner, "buy 4 AAPL @ 90.00 gtc")
+
+
+async def test_a_group_counts_once_a_day_with_its_first_order(seat: BrokerSeat, owner: Owner) -> None:
+    await owner.turn_on()
+    await rule_of_a_day(seat, "250")
+    await confirmed(owner, BRACKET)
+    assert (await read_live(seat.b, seat.caller, seat.account_id)).day_ordered == Decimal("200.10")  # type: ignore[union-attr]
+
+
+async def test_the_rule_is_tightened_at_once_and_loosened_a_day_later_whatever_is_turned_off(
+    seat: BrokerSeat, owner: Owner
+) -> None:
+    await owner.turn_on()
+    await rule_of_a_day(seat, "500")
+    await rule_of_a_day(seat, "100")
+    for looser in ("900", None):
+        await rule_of_a_day(seat, looser)
+        await turn_off_live(seat.b, seat.caller, seat.account_id)
+        await owner.turn_on()
+        with pytest.raises(Refused, match=r"allow 100\.00 USD"):
+            await seat.order(AT_REST)
+    await older(seat, "trading_rule", 86_401, "loosens_at")
+    await confirmed(owner)
+
+
+async def test_orders_that_race_never_order_more_than_the_day_allows(seat: BrokerSeat, owner: Owner) -> None:
+    await owner.turn_on()
+    await seat.b.db.run("UPDATE live_trading SET most = 100000", ())
+    await rule_of_a_day(seat, "1000")
+    async with asyncio.TaskGroup() as both:
+        ways = [both.create_task(_outcome(seat.order(f"buy 1 AAPL @ 90.{cents:02} gtc"))) for cents in range(20)]
+        raw = [both.create_task(_outcome(raw_order(seat, qty="1"))) for _ in range(20)]
+    taken = sum(one.result() for one in (*ways, *raw))
+    assert taken == 9, taken  # 100.05 each: the tenth would be 1,000.50
+    assert await stored(seat) == 9
+    ordered = await seat.b.db.value("SELECT live_ordered_today(%s)", (seat.account_id,))
+    assert ordered == Decimal("900.45")
+
+
+async def _outcome(order_: Any) -> bool:
+    """Whether it was taken; only the day's limit is a reason that it was not."""
+    try:
+        await order_
+    except (Refused, DatabaseError) as error:
+        if "of real money a day" not in str(error):
+            raise
+        return False
+    return True
 
 
 # --- each broker ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import reflex as rx
@@ -257,6 +257,34 @@ async def test_sending_the_review_of_a_moved_order_changes_it_in_its_place(tab: 
     await tab.desk.broker.drain()
     [order] = await list_orders(tab.desk.b, tab.desk.caller)
     assert (str(order.id), order.status, str(order.limit_price.normalize())) == (order_id, "working", "96.5")
+
+
+async def test_a_review_of_one_account_sends_nothing_once_another_is_shown(tab: Tab) -> None:
+    await make_account(tab.desk.b.db, tab.desk.caller)
+    order_id = await rest(tab)
+    frame, ticket = await tab.state(FrameState), await tab.state(TicketState)
+    first = frame.account["id"]
+    [other] = [row["id"] for row in frame.accounts if row["id"] != first]
+    for begin in ("new", "moved"):
+        if begin == "new":
+            await ticket.start_review({})
+        else:
+            await ticket.move_order(order_id, "96.5")
+        assert ticket.review
+        await frame.choose_account(other)
+        await send(ticket)
+        assert (ticket.review, ticket.sending, ticket.replaces) == (False, False, {})
+        words = "Another account is shown now than the one you reviewed the order for. Nothing was sent."
+        assert ticket.result == {"kind": "bad", "text": words}
+        await send(ticket)  # a second click finds no review
+        await frame.choose_account(first)
+    [order] = await list_orders(tab.desk.b, tab.desk.caller)
+    assert (str(order.id), str(order.limit_price.normalize())) == (order_id, "95")
+    # Reviewed anew it goes to the account that is shown.
+    await frame.choose_account(other)
+    await ticket.start_review({})
+    await send(ticket)
+    assert [one.account_id for one in await list_orders(tab.desk.b, tab.desk.caller, UUID(other))] == [UUID(other)]
 
 
 async def test_an_order_that_filled_meanwhile_is_not_changed(tab: Tab) -> None:

@@ -22,6 +22,8 @@ def _told(found: LiveStanding | None, text: str = "") -> LiveOut:
         limit=found.most,
         raises_to=found.raises_to,
         raises_at=found.raises_at,
+        day_ordered=found.day_ordered,
+        day_limit=found.day_most,
         text=text,
     )
 

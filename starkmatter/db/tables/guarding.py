@@ -49,7 +49,7 @@ class TradingRule(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(
             "kind IN ('trades_per_day', 'loss_per_day', 'cooldown_mins', 'position_value', 'position_pct',"
-            " 'no_averaging_down')",
+            " 'no_averaging_down', 'live_per_day')",
             name="trading_rule_kind_known",
         ),
         UniqueConstraint("user_id", "account_id", "kind", name="trading_rule_key", postgresql_nulls_not_distinct=True),

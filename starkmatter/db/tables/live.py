@@ -73,7 +73,10 @@ class LivePermit(SQLModel, table=True):
     """An order of real money that was allowed: what it may move at most, the limit then, and by which of the two."""
 
     __tablename__ = "live_permit"
-    __table_args__ = (CheckConstraint("with_factor OR worth <= most", name="live_permit_has_a_reason"),)
+    __table_args__ = (
+        CheckConstraint("with_factor OR worth <= most", name="live_permit_has_a_reason"),
+        Index("live_permit_allowed", "account_id", "allowed_at"),
+    )
 
     order_id: UUID = Field(foreign_key="trade_order.id", primary_key=True)
     account_id: UUID = Field(foreign_key="account.id")

@@ -7,6 +7,7 @@ on first use and only where orders are sent: it brings pandas.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from starkmatter.egress.line import Line
 from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.settings import Settings
+from starkmatter.trading.brokered import order_id_of
 from starkmatter.trading.brokers.alpaca_keys import LIVE, PER_MIN, check_keys, environment_of, rest_url, stream_url
 from starkmatter.trading.brokers.alpaca_words import (
     KIND,
@@ -57,6 +59,7 @@ PING_SECS, PONG_SECS, AUTH_SECS = 10, 20, 10
 PAGE_SIZE = 100
 MAX_PAGES = 20
 MAX_OPEN_ORDERS = 500
+GROUPS = frozenset({"bracket", "oco", "oto"})
 
 CAPABILITY = Capability(
     port="broker",
@@ -68,13 +71,15 @@ CAPABILITY = Capability(
         "market, limit, stop, stop-limit and trailing stop orders",
         "day, good till canceled, immediate, fill or kill, auctions, extended hours",
         "amounts of money and parts of a share",
+        "brackets, OCO and OTO",
         "cancel",
         "order stream",
         "positions",
         "activities",
     ),
     limits="200 requests a minute; one book per pair of keys",
-    notes="Paper or real money, by the keys. No dates of expiry, groups or short sales.",
+    notes="Paper or real money, by the keys. Groups begin with a market or limit purchase of whole shares. No dates of "
+    "expiry, conditions or short sales.",
 )
 
 T = TypeVar("T")
@@ -88,6 +93,7 @@ class AlpacaBroker:
 
     def __init__(self, settings: Settings, secrets: Secrets, sent: SentOrders | None = None, *, tries: int = 3) -> None:
         check_keys(secrets)
+        self._sent = sent
         self._secrets = secrets
         self._url, self._stream_url = rest_url(settings, secrets), stream_url(settings, secrets)
         self._line = Line(VENDOR, per_min=PER_MIN, tries=tries)
@@ -109,7 +115,7 @@ class AlpacaBroker:
             cash=number_of(account, "cash"),
             blocked=blocked_words(account),
             positions=tuple(position_of(one) for one in positions),
-            open_orders=tuple(order_of(one) for one in orders),
+            open_orders=tuple(await self._named([order_of(one) for one in orders])),
         )
 
     async def activities(self, after: datetime) -> list[CashActivity]:
@@ -130,13 +136,35 @@ class AlpacaBroker:
         raise VendorFailure(VENDOR, "garbage", f"{VENDOR} lists activities without end.")
 
     async def find(self, client_order_id: str) -> BrokerOrder | None:
-        """See the port."""
+        """See the port. Only the first of a group has our id there: with it come those that belong to it."""
+        attempt = None if self._sent is None else await self._sent.attempt(client_order_id)
+        if attempt is not None and attempt.first is not None:
+            return await self._find_leg(client_order_id, attempt.broker_order_id, attempt.first)
         try:
-            return order_of(
-                object_of(await self._get("/orders:by_client_order_id", {"client_order_id": client_order_id}))
-            )
+            raw = object_of(await self._get("/orders:by_client_order_id", {"client_order_id": client_order_id}))
+            if raw.get("order_class") in GROUPS and not raw.get("legs"):
+                raw = object_of(await self._get(f"/orders/{text_of(raw, 'id')}", {"nested": "true"}))
         except _NotThere:
             return None
+        return order_of(raw)
+
+    async def _find_leg(self, client_order_id: str, broker_order_id: str | None, first: str) -> BrokerOrder | None:
+        if broker_order_id is None:
+            group = await self.find(first)
+            legs = () if group is None else group.legs
+            return next((one for one in legs if one.client_order_id == client_order_id), None)
+        try:
+            raw = object_of(await self._get(f"/orders/{broker_order_id}"))
+        except _NotThere:
+            return None
+        return replace(order_of(raw), client_order_id=client_order_id)
+
+    async def _named(self, orders: list[BrokerOrder]) -> list[BrokerOrder]:
+        """The same, with our ids for those that belong to a group of ours."""
+        if self._sent is None or all(order_id_of(one.client_order_id) is not None for one in orders):
+            return orders
+        names = await self._sent.names()
+        return [replace(one, client_order_id=names.get(one.broker_order_id, one.client_order_id)) for one in orders]
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
         """See the port. An id that Alpaca knows already means that an earlier try had arrived."""
@@ -160,7 +188,8 @@ class AlpacaBroker:
         stream = await asyncio.to_thread(self._make_stream)
 
         async def on_update(message: Mapping[str, Any]) -> None:
-            await on_order(update_of(message))
+            [update] = await self._named([update_of(message)])
+            await on_order(update)
 
         stream.subscribe_trade_updates(on_update)
         try:

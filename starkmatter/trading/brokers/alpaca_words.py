@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
+from starkmatter.domain.order_groups import Role
 from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
 from starkmatter.egress.failures import VendorFailure
+from starkmatter.trading.brokered import leg_id, order_id_of
 from starkmatter.trading.ports import ActivityKind, BrokerOrder, BrokerPosition, CashActivity
 
 if TYPE_CHECKING:
@@ -65,8 +67,15 @@ def refusals(request: OrderRequest) -> list[str]:
     fraction = request.notional is not None or request.qty != request.qty.to_integral_value()
     if request.time_in_force == "gtd":
         found.append(f"{VENDOR} knows no orders that are good till a date: use good till canceled.")
-    if request.order_class != "simple" or request.condition is not None:
-        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
+    if request.condition is not None:
+        found.append(f"{VENDOR} knows no orders that wait for a price: use a stop, or an alert and an order then.")
+    if request.order_class in {"bracket", "oto"}:
+        if request.side == "sell":
+            found.append(f"At {VENDOR} a group begins with a purchase; its ways out are sales.")
+        if request.type not in {"market", "limit"}:
+            found.append(f"At {VENDOR} a group begins with a market or a limit order.")
+    if request.order_class != "simple" and fraction:
+        found.append(f"{VENDOR} takes groups of orders for whole shares only.")
     if request.extended_hours and request.time_in_force != "day":
         found.append(f"{VENDOR} takes orders for extended hours for the day only.")
     if request.notional is not None and request.side == "sell":
@@ -96,6 +105,8 @@ def wire_of(client_order_id: str, request: OrderRequest) -> "OrderRequestBase":
         "trail_price": request.trail_amount,
         "trail_percent": request.trail_percent,
     }
+    if request.order_class == "oco":
+        figures["limit_price"] = None  # Of the target, which is the first order there, it wants it in its own place.
     return words[request.type](
         symbol=request.symbol,
         side=OrderSide(request.side),
@@ -103,7 +114,30 @@ def wire_of(client_order_id: str, request: OrderRequest) -> "OrderRequestBase":
         client_order_id=client_order_id,
         extended_hours=request.extended_hours or None,
         **{name: value for name, value in figures.items() if value is not None},
+        **_group_of(request),
     )
+
+
+def _group_of(request: OrderRequest) -> dict[str, Any]:
+    """What makes it a group: the target and the stop, which Alpaca keeps as orders of their own (`legs`)."""
+    from alpaca.trading import requests
+    from alpaca.trading.enums import OrderClass
+
+    if request.order_class == "simple":
+        return {}
+    target = request.limit_price if request.order_class == "oco" else None
+    if request.take_profit is not None:
+        target = request.take_profit.limit_price
+    found: dict[str, Any] = {"order_class": OrderClass(request.order_class)}
+    if target is not None:
+        found["take_profit"] = requests.TakeProfitRequest(limit_price=target)
+    stop = request.stop_loss
+    if stop is not None:
+        prices = {"stop_price": stop.stop_price, "limit_price": stop.limit_price}
+        found["stop_loss"] = requests.StopLossRequest(
+            **{name: price for name, price in prices.items() if price is not None}
+        )
+    return found
 
 
 def update_of(message: Mapping[str, Any]) -> BrokerOrder:
@@ -122,9 +156,10 @@ def order_of(fields: Mapping[str, Any], happened: str | None = None) -> BrokerOr
     if side not in {"buy", "sell"}:
         raise garbage("side")
     average = fields.get("filled_avg_price")
+    client_id = text_of(fields, "client_order_id")
     return BrokerOrder(
         broker_order_id=text_of(fields, "id"),
-        client_order_id=text_of(fields, "client_order_id"),
+        client_order_id=client_id,
         symbol=text_of(fields, "symbol"),
         side=cast("Side", side),
         status=STATUSES.get(word, OrderStatus.UNKNOWN),
@@ -133,7 +168,21 @@ def order_of(fields: Mapping[str, Any], happened: str | None = None) -> BrokerOr
         avg_price=None if average in {None, ""} else number_of(fields, "filled_avg_price"),
         happened_at=instant_of(happened or fields.get("updated_at") or fields.get("submitted_at")),
         reason=f"{VENDOR} rejected the order." if word == "rejected" else None,
+        legs=_legs_of(fields, client_id),
     )
+
+
+def _legs_of(fields: Mapping[str, Any], client_id: str) -> tuple[BrokerOrder, ...]:
+    """The orders that belong to this one of ours. Alpaca gives them ids of its own making, so we name them."""
+    if not fields.get("legs") or order_id_of(client_id) is None:
+        return ()
+    return tuple(
+        replace(order_of(one), client_order_id=leg_id(client_id, _role_of(one))) for one in items_of(fields["legs"])
+    )
+
+
+def _role_of(fields: Mapping[str, Any]) -> Role:
+    return "target" if fields.get("type") == "limit" else "stop"
 
 
 def position_of(fields: Mapping[str, Any]) -> BrokerPosition:

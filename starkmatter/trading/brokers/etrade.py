@@ -83,7 +83,7 @@ CAPABILITY = Capability(
     limits="2 requests a second; a sign-in lasts until midnight in New York",
     notes="Live accounts are real money: orders are refused until their owner turns live trading on. "
     "The sandbox answers with samples that fit no order. Whole shares; no trailing stops, opening auction, dates of "
-    "expiry, groups or short sales.",
+    "expiry, groups, conditions or short sales.",
 )
 __all__ = ["CAPABILITY", "ETradeBroker", "refusals"]
 

@@ -86,7 +86,9 @@ def refusals(request: OrderRequest) -> list[str]:
     if request.time_in_force == "cls" and request.type != "market":
         found.append(f"{VENDOR} takes market orders only for the closing auction.")
     if request.order_class != "simple" or request.condition is not None:
-        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
+        found.append(
+            f"Over its interface {VENDOR} has no groups of orders and none that wait for a price: send each order."
+        )
     if request.notional is not None or request.qty != request.qty.to_integral_value():
         found.append(f"{VENDOR} takes whole shares only over its interface.")
     if request.extended_hours and (request.type != "limit" or request.time_in_force != "day"):

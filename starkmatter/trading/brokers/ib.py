@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starkmatter.accounts.vault import Secrets
 from starkmatter.clock import utc_now
-from starkmatter.domain.orders import OrderRequest
+from starkmatter.domain.orders import Condition, OrderRequest
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.egress.line import Line
@@ -31,8 +32,10 @@ from starkmatter.trading.brokers.ib_words import (
     contract_of,
     executed,
     figure_of,
-    order_of,
+    orders_of,
+    price_condition,
     refusals,
+    whole_group,
 )
 from starkmatter.trading.ports import (
     BrokerBook,
@@ -47,7 +50,7 @@ from starkmatter.trading.ports import (
 )
 
 if TYPE_CHECKING:
-    from ib_async import IB
+    from ib_async import IB, PriceCondition
 
 PER_MIN = 300.0
 CONNECT_SECS, READ_SECS = 5.0, 10.0
@@ -66,12 +69,14 @@ CAPABILITY = Capability(
         "commissions",
         "order stream",
         "market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
-        "or kill, auctions, extended hours, cancel",
+        "or kill, good till a date, auctions, extended hours, cancel",
+        "brackets, OCO and OTO",
+        "orders that wait for a price of another symbol",
     ),
     limits="50 messages a second; TWS or IB Gateway restarts once a day",
     notes="Through your own TWS or IB Gateway. Live accounts are real money: orders are refused until their owner "
     "turns live trading on. Dividends and interest are not told over this interface and show up as differences. "
-    "Whole shares; no dates of expiry, groups or short sales.",
+    "Whole shares; groups begin with a purchase; no short sales.",
 )
 __all__ = ["CAPABILITY", "IbBroker", "refusals"]
 T = TypeVar("T")
@@ -142,55 +147,84 @@ class IbBroker:
         return [one for one in await self._line.read(read) if one.happened_at >= after]
 
     async def find(self, client_order_id: str) -> BrokerOrder | None:
-        """See the port: among open orders and those that ended since midnight, by our id."""
+        """See the port: among open orders and those that ended since midnight, by our ids."""
 
         async def read() -> BrokerOrder | None:
             async with self._session() as ib:
                 trades = self._own(await _in_time(ib.reqAllOpenOrdersAsync()))
                 trades += self._own(await _in_time(ib.reqCompletedOrdersAsync(False)))
                 fills = executed(await self._fills(ib))
-            found = [one for one in trades if one.order.orderRef == client_order_id]
-            if not found:
-                return None
-            return brokers_order(found[0], fills.get(found[0].order.permId, Filled()), utc_now())
+            now = utc_now()
+            found = {
+                one.order.orderRef: brokers_order(one, fills.get(one.order.permId, Filled()), now)
+                for one in reversed(trades)
+            }
+            return whole_group(client_order_id, found)
 
         return await self._line.read(read)
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
-        """See the port: taken once it has their number for it."""
+        """See the port: taken once it has their numbers for it and all that belongs to it."""
 
         async def send() -> BrokerOrder:
             async with self._session() as ib:
-                news = asyncio.Event()
-                trade = ib.placeOrder(contract_of(request.symbol), order_of(client_order_id, self._account, request))
-
-                def look(*_: Any) -> None:
-                    news.set()
-
-                trade.statusEvent += look
-                ib.disconnectedEvent += look
-                try:
-                    async with asyncio.timeout(READ_SECS):
-                        while True:
-                            error = next((one for one in reversed(trade.log) if one.errorCode), None)
-                            if error is not None and trade.isDone() and not trade.orderStatus.filled:
-                                raise OrderRefused(f"{VENDOR} refused the order: {error.message[:200]}")
-                            number = trade.order.permId or trade.orderStatus.permId
-                            if number and trade.orderStatus.status not in NOT_YET:
-                                break
-                            if not ib.isConnected():
-                                raise self._unreachable()
-                            await news.wait()
-                            news.clear()
-                except TimeoutError:
-                    raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} did not answer in time.") from None
-                finally:
-                    trade.statusEvent -= look
-                    ib.disconnectedEvent -= look
-                trade.order.permId = number
-                return brokers_order(trade, executed(trade.fills).get(number, Filled()), utc_now())
+                contract = contract_of(request.symbol)
+                orders = orders_of(client_order_id, self._account, request, ib.client.getReqId())
+                if request.condition is not None:
+                    orders[0].conditions = [await self._condition(ib, request.condition)]
+                # All in one breath: nothing else is written to the socket in between.
+                trades = [ib.placeOrder(contract, one) for one in orders]
+                await self._taken(ib, trades)
+                fills, now = [fill for one in trades for fill in one.fills], utc_now()
+                told = [brokers_order(one, executed(fills).get(one.order.permId, Filled()), now) for one in trades]
+                return replace(told[0], legs=tuple(told[1:]))
 
         return await self._line.send(send)
+
+    async def _condition(self, ib: "IB", condition: Condition) -> "PriceCondition":
+        """Nothing was sent yet: what cannot be found is not waited for."""
+        [found] = await _in_time(ib.qualifyContractsAsync(contract_of(condition.symbol)))
+        if found is None or isinstance(found, list):
+            raise OrderRefused(f"{VENDOR} has no {condition.symbol} whose price the order could wait for.")
+        return price_condition(condition, found.conId)
+
+    async def _taken(self, ib: "IB", trades: list[Any]) -> None:
+        """Return once each has their number; OrderRefused when none was taken, VendorFailure when nobody knows."""
+        news = asyncio.Event()
+
+        def look(*_: Any) -> None:
+            news.set()
+
+        for trade in trades:
+            trade.statusEvent += look
+        ib.disconnectedEvent += look
+        try:
+            async with asyncio.timeout(READ_SECS):
+                while True:
+                    refused = [words for one in trades if (words := _refusal_of(one)) is not None]
+                    if len(refused) == len(trades):
+                        raise OrderRefused(f"{VENDOR} refused the order: {refused[0]}")
+                    waits = [one for one in trades if _refusal_of(one) is None and not _number_of(one)]
+                    if refused and not waits:
+                        for one in trades:
+                            if not one.isDone():
+                                ib.cancelOrder(one.order)
+                        words = f"{VENDOR} refused a part of the group ({refused[0]}); the rest is taken back."
+                        raise VendorFailure(VENDOR, "broken", words)
+                    if not waits:
+                        break
+                    if not ib.isConnected():
+                        raise self._unreachable()
+                    await news.wait()
+                    news.clear()
+        except TimeoutError:
+            raise VendorFailure(VENDOR, "unreachable", f"{VENDOR} did not answer in time.") from None
+        finally:
+            for trade in trades:
+                trade.statusEvent -= look
+            ib.disconnectedEvent -= look
+        for trade in trades:
+            trade.order.permId = _number_of(trade)
 
     async def cancel(self, broker_order_id: str) -> None:
         """See the port. Orders of other programs at the same TWS cannot be canceled from here."""
@@ -317,6 +351,20 @@ class _Alarm:
     def exception(self, *_: object) -> None:
         """See above."""
         self._ib.disconnect()
+
+
+def _refusal_of(trade: Any) -> str | None:
+    """Why it was not taken, when that is certain."""
+    error = next((one for one in reversed(trade.log) if one.errorCode), None)
+    if error is None or not trade.isDone() or trade.orderStatus.filled:
+        return None
+    return str(error.message)[:200]
+
+
+def _number_of(trade: Any) -> int:
+    """Their number for it, once they have taken it; zero until then."""
+    taken = trade.orderStatus.status not in NOT_YET
+    return (trade.order.permId or trade.orderStatus.permId) if taken else 0
 
 
 async def _in_time(request: Awaitable[T]) -> T:

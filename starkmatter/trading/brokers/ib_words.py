@@ -1,19 +1,22 @@
 """Interactive Brokers' words for orders and fills as its socket speaks them, and ours for them (TWS API 10, 2026)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from starkmatter.domain.money import ZERO, plain
-from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
+from starkmatter.domain.order_groups import Role, legs_of
+from starkmatter.domain.orders import Condition, OrderRequest, OrderStatus, Side
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.trading.brokered import leg_id, order_id_of
 from starkmatter.trading.brokers.answers import Answers
 from starkmatter.trading.ports import BrokerOrder, CashActivity
 
 if TYPE_CHECKING:
-    from ib_async import Contract, Order
+    from ib_async import Contract, Order, PriceCondition
 
 VENDOR = "Interactive Brokers"
 ANSWERS = Answers(VENDOR)
@@ -29,21 +32,20 @@ STATUSES: dict[str, OrderStatus] = {
     "Filled": OrderStatus.FILLED,
     "Inactive": OrderStatus.SUSPENDED,
 }
+LEGS: tuple[Role, ...] = ("target", "stop")
 ENDED = frozenset({"ApiCancelled", "Cancelled", "Filled"})
 TYPES = {"market": "MKT", "limit": "LMT", "stop": "STP", "stop_limit": "STP LMT", "trailing_stop": "TRAIL"}
 AT_CLOSE = {"market": "MOC", "limit": "LOC"}
-TIMES = {"day": "DAY", "gtc": "GTC", "ioc": "IOC", "fok": "FOK", "opg": "OPG", "cls": "DAY"}
+TIMES = {"day": "DAY", "gtc": "GTC", "gtd": "GTD", "ioc": "IOC", "fok": "FOK", "opg": "OPG", "cls": "DAY"}
 
 
 def refusals(request: OrderRequest) -> list[str]:
     """What of the language of orders is not sent to Interactive Brokers, in words."""
     found = []
-    if request.time_in_force == "gtd":
-        found.append(f"Orders that are good till a date are not sent to {VENDOR} from here: use good till canceled.")
     if request.time_in_force in {"opg", "cls"} and request.type not in AT_CLOSE:
         found.append(f"{VENDOR} takes market and limit orders only for the auctions.")
-    if request.order_class != "simple" or request.condition is not None:
-        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
+    if request.order_class in {"bracket", "oto"} and request.side == "sell":
+        found.append(f"Groups that are sent to {VENDOR} begin with a purchase; their ways out are sales.")
     if request.notional is not None or request.qty != request.qty.to_integral_value():
         found.append(f"{VENDOR} takes whole shares only over its interface.")
     if request.extended_hours and request.type != "limit":
@@ -58,8 +60,39 @@ def contract_of(symbol: str) -> "Contract":
     return Stock(symbol.replace(".", " "), "SMART", "USD")
 
 
+def orders_of(client_order_id: str, account: str, request: OrderRequest, number: int) -> "list[Order]":
+    """The order for the SDK and those that belong to it, each with our id as its reference.
+
+    What follows an entry names it as its parent (`number`, this connection's for it) and is kept by TWS until the last
+    of them is there. Ways out share their shares: what one fills, the others no longer have (OCA type 2).
+    """
+    legs = legs_of(request)
+    found = []
+    for place, (role, leg) in enumerate(legs):
+        order = order_of(client_order_id if not place else leg_id(client_order_id, role), account, leg)
+        if len(legs) > 1 and role != "entry":
+            order.ocaGroup, order.ocaType = client_order_id, 2
+        if not place:
+            order.orderId = number
+        elif legs[0][0] == "entry":
+            order.parentId = number
+        if legs[0][0] == "entry":
+            order.transmit = place == len(legs) - 1
+        found.append(order)
+    return found
+
+
+def price_condition(condition: Condition, number: int) -> "PriceCondition":
+    """That the last trade of their contract of that number is at or above, or at or below, a price."""
+    from ib_async import PriceCondition
+
+    found = PriceCondition(isMore=condition.relation == "at_or_above", conId=number, exch="SMART", triggerMethod=2)
+    found.price = plain(condition.price)  # type: ignore[assignment] # as text, to the last digit
+    return found
+
+
 def order_of(client_order_id: str, account: str, request: OrderRequest) -> "Order":
-    """The order for the SDK, with our id as its reference. Figures go over the socket as text, to the last digit."""
+    """One order for the SDK. Figures go over the socket as text, to the last digit."""
     from ib_async import Order
 
     at_close = request.time_in_force == "cls"
@@ -80,6 +113,8 @@ def order_of(client_order_id: str, account: str, request: OrderRequest) -> "Orde
     for name, value in figures.items():
         if value is not None:
             setattr(order, name, plain(value))  # the SDK would have a binary figure, and writes a text as it is
+    if request.expires_on is not None:
+        order.goodTillDate = f"{request.expires_on:%Y%m%d} 23:59:59 US/Eastern"
     return order
 
 
@@ -140,6 +175,22 @@ def brokers_order(trade: Any, filled: Filled, now: datetime) -> BrokerOrder:
         avg_price=average,
         happened_at=(filled.last_at or now).astimezone(UTC),
     )
+
+
+def whole_group(client_order_id: str, found: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
+    """Of the orders there, by our ids, the one asked for with those that belong to it; None when there is none.
+
+    VendorFailure when only such are open that belong to it: nobody can say then that it never arrived.
+    """
+    first = found.get(client_order_id)
+    if order_id_of(client_order_id) is None:
+        return first
+    legs = tuple(found[one] for role in LEGS if (one := leg_id(client_order_id, role)) in found)
+    if first is not None:
+        return replace(first, legs=legs)
+    if any(one.status_text not in ENDED or one.filled_qty for one in legs):
+        raise VendorFailure(VENDOR, "garbage", f"{VENDOR} has a part of the group only: look at it in TWS.")
+    return None
 
 
 def commissions_of(fills: Iterable[Any]) -> list[CashActivity]:

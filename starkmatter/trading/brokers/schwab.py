@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from starkmatter.accounts.vault import Secrets
 from starkmatter.clock import utc_now
 from starkmatter.domain.money import ZERO
+from starkmatter.domain.order_groups import legs_of
 from starkmatter.domain.orders import OrderRequest, OrderStatus
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure, failure_of_status
@@ -32,15 +33,18 @@ from starkmatter.trading.brokers.schwab_words import (
     ANSWERS,
     ENDED,
     VENDOR,
+    Whole,
     activities_of,
-    entered_order,
     entered_orders,
+    group_terms,
     order_spec,
     positions_of,
     refusals,
-    terms_asked,
+    whole_of,
+    wholes,
 )
 from starkmatter.trading.ports import (
+    Attempt,
     BrokerBook,
     BrokerOrder,
     CancelRefused,
@@ -75,10 +79,12 @@ CAPABILITY = Capability(
         "activities with the fees of each trade",
         "market, limit, stop, stop-limit and trailing stop orders, day, good till canceled, immediate, fill "
         "or kill, the closing auction, extended hours, cancel",
+        "brackets, OCO and OTO",
     ),
     limits="120 requests a minute; a sign-in lasts 7 days",
     notes="Accounts of real money: orders are refused until their owner turns live trading on. "
-    "Whole shares; no opening auction, dates of expiry, groups or short sales. TD Ameritrade's own interface closed in "
+    "Whole shares; groups begin with a purchase; no opening auction, dates of expiry, conditions or short sales. "
+    "TD Ameritrade's own interface closed in "
     "May 2024 and its accounts moved to Schwab: this is the way to them.",
 )
 
@@ -138,17 +144,35 @@ class SchwabBroker:
         attempt = await self._sent.attempt(client_order_id)
         if attempt is None:
             return None
-        client, account_hash = await self._ready()
         if attempt.broker_order_id is not None:
-            number = attempt.broker_order_id
-            try:
-                raw = await self._get(lambda: client.get_order(int(number), account_hash))
-            except _NotThere:
-                return None
-            return _named(entered_order(ANSWERS.fields(raw)).order, {number: client_order_id})
-        raw = await self._listed(attempt.claimed_at - EARLY, attempt.claimed_at + LATE)
+            return await self._known(attempt, attempt.broker_order_id)
+        if attempt.first is not None:
+            group = await self.find(attempt.first)
+            legs = () if group is None else group.legs
+            return next((one for one in legs if one.client_order_id == client_order_id), None)
+        listed = await self._entered_around(attempt)
         ours = await self._sent.names()
-        return recognized(VENDOR, attempt, terms_asked(attempt.request), entered_orders(raw), ours)
+        strange = [one for one in listed if not one.numbers & ours.keys()]
+        found = recognized(VENDOR, attempt, group_terms(attempt.request), [one.entered for one in strange], ours)
+        if found is None:
+            return None
+        return next(one for one in strange if found.broker_order_id in one.numbers).named(client_order_id)
+
+    async def _known(self, attempt: Attempt, number: str) -> BrokerOrder | None:
+        """An order by Schwab's number for it. A pair is asked for by its own number first, then found in the list."""
+        client, account_hash = await self._ready()
+        try:
+            raw = await self._get(lambda: client.get_order(int(number), account_hash))
+        except _NotThere:
+            return None
+        whole = whole_of(ANSWERS.fields(raw))
+        if len(whole.parts) < len(legs_of(attempt.request)):
+            listed = await self._entered_around(attempt)
+            whole = next((one for one in listed if number in one.numbers), whole)
+        return whole.named(attempt.client_order_id)
+
+    async def _entered_around(self, attempt: Attempt) -> list[Whole]:
+        return wholes(await self._listed(attempt.claimed_at - EARLY, attempt.claimed_at + LATE))
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
         """See the port. The answer is the order's number alone; what became of it is asked for soon after."""

@@ -1,12 +1,14 @@
 """Schwab's words for accounts, orders and what moves cash, and ours for them (its Trader API, 2026)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.order_groups import Role, legs_of
 from starkmatter.domain.orders import OrderRequest, OrderStatus, Side
+from starkmatter.trading.brokered import leg_id
 from starkmatter.trading.brokers.answers import Answers
 from starkmatter.trading.brokers.recognizing import Entered
 from starkmatter.trading.ports import ActivityKind, BrokerOrder, BrokerPosition, CashActivity
@@ -81,13 +83,15 @@ def refusals(request: OrderRequest) -> list[str]:
     """What of the language of orders Schwab does not take, in words."""
     found = []
     if request.time_in_force == "gtd":
-        found.append(f"{VENDOR} takes no orders that are good till a date from here: use good till canceled.")
+        found.append(f"{VENDOR} has no word for orders that are good till a date: use good till canceled.")
     if request.time_in_force == "opg":
         found.append(f"{VENDOR} takes no orders for the opening auction.")
     if request.time_in_force == "cls" and request.type not in AT_CLOSE:
         found.append(f"{VENDOR} takes market and limit orders only for the closing auction.")
-    if request.order_class != "simple" or request.condition is not None:
-        found.append(f"Orders in groups and with conditions are kept on paper accounts only, not at {VENDOR}.")
+    if request.condition is not None:
+        found.append(f"{VENDOR} takes no orders that wait for a price over its interface: use a stop, or an alert.")
+    if request.order_class in {"bracket", "oto"} and request.side == "sell":
+        found.append(f"Groups that are sent to {VENDOR} begin with a purchase; their ways out are sales.")
     if request.notional is not None or request.qty != request.qty.to_integral_value():
         found.append(f"{VENDOR} takes whole shares only over its interface.")
     if request.extended_hours and (request.type != "limit" or request.time_in_force not in {"day", "gtc"}):
@@ -121,7 +125,18 @@ def terms_asked(request: OrderRequest) -> Terms:
 
 
 def order_spec(request: OrderRequest) -> "OrderBuilder":
-    """The order for the SDK; prices go out as text, to the last digit."""
+    """The order for the SDK, with what belongs to it; prices go out as text, to the last digit."""
+    from schwab.orders.common import first_triggers_second, one_cancels_other
+
+    [first, *others] = [_spec_of(leg) for _, leg in legs_of(request)]
+    if not others:
+        return first
+    if request.order_class == "oco":
+        return one_cancels_other(first, *others)
+    return first_triggers_second(first, others[0] if len(others) == 1 else one_cancels_other(*others))
+
+
+def _spec_of(request: OrderRequest) -> "OrderBuilder":
     from schwab.orders import common
     from schwab.orders.generic import OrderBuilder
 
@@ -148,6 +163,54 @@ def order_spec(request: OrderRequest) -> "OrderBuilder":
 def entered_orders(raw: Any) -> list[Entered]:
     """Every order of a list, the parts of groups by themselves; client ids are still empty."""
     return [entered_order(one) for one in _flat(ANSWERS.items(raw))]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An order as Schwab keeps it, with those that belong to it, by their roles and the first of them first.
+
+    `numbers` are all that Schwab knows it by: a pair of which one cancels the other has one of its own.
+    """
+
+    parts: tuple[tuple[Role, Entered], ...]
+    numbers: frozenset[str]
+
+    def named(self, client_id: str) -> BrokerOrder:
+        """Its first order and the others under our ids."""
+        [(_, first), *others] = self.parts
+        legs = tuple(replace(one.order, client_order_id=leg_id(client_id, role)) for role, one in others)
+        return replace(first.order, client_order_id=client_id, legs=legs)
+
+    @property
+    def entered(self) -> Entered:
+        """To be recognized by all that it asks for."""
+        first = self.parts[0][1]
+        return Entered(first.order, tuple((role, one.terms) for role, one in self.parts), first.entered_at)
+
+
+def wholes(raw: Any) -> list[Whole]:
+    """Every order of a list that stands by itself, with what belongs to it."""
+    return [whole_of(one) for one in ANSWERS.items(raw)]
+
+
+def whole_of(fields: Mapping[str, Any]) -> Whole:
+    """One order with what belongs to it."""
+    children = [entered_order(one) for one in _flat(ANSWERS.items(fields.get("childOrderStrategies", [])))]
+    ways_out: list[tuple[Role, Entered]] = [
+        ("target" if isinstance(one.terms, Terms) and one.terms.type == "LIMIT" else "stop", one) for one in children
+    ]
+    ways_out.sort(key=lambda part: part[0] == "stop")
+    first: list[tuple[Role, Entered]] = [("entry", entered_order(fields))] if fields.get("orderLegCollection") else []
+    parts = (*first, *ways_out)
+    if not parts:
+        raise ANSWERS.garbage("orderLegCollection")
+    numbers = {one.order.broker_order_id for _, one in parts}
+    return Whole(parts, frozenset(numbers | {ANSWERS.text(fields, "orderId")}))
+
+
+def group_terms(request: OrderRequest) -> tuple[tuple[Role, Terms], ...]:
+    """What our order asks for with all that belongs to it, as `Whole.entered` has it."""
+    return tuple((role, terms_asked(leg)) for role, leg in legs_of(request))
 
 
 def entered_order(fields: Mapping[str, Any]) -> Entered:

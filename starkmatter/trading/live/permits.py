@@ -14,6 +14,7 @@ from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.step_up import FactorNeeded, factor_ways
 from starkmatter.backends import Backends
+from starkmatter.domain import risk
 from starkmatter.domain.money import plain
 from starkmatter.domain.orders import OrderRequest
 from starkmatter.errors import NotAllowed, Refused
@@ -49,7 +50,8 @@ async def require_permit(
 
     FactorNeeded asks for one, or for a new one; once it was given the same call with the same key goes through.
     NotAllowed for programs, for whoever is not the owner and for a person without a second factor. Refused when the
-    price has moved since the ticket was shown by more than the account allows.
+    price has moved since the ticket was shown by more than the account allows, and when the owner's rules allow no more
+    real money that day.
     """
     if ticket.account.mode != "live":
         return
@@ -62,6 +64,9 @@ async def require_permit(
         raise NotAllowed(words, code="not_live")
     price = _figure(item["price"])
     worth = order_worth(request, price)
+    words = await day_refusal(b, ticket, request, worth, order_id)
+    if words is not None:
+        raise Refused(f"{words} Nothing was ordered.", code="live_per_day")
     if not needs_factor(ticket, worth):
         return
     who = {"order": order_id, "user": caller.user_id, "session": caller.session_id}
@@ -78,11 +83,28 @@ async def require_permit(
     raise FactorNeeded(f"{live_words(ticket, worth)} {CONFIRM}", details={"accepted": ways, "live": True})
 
 
+async def day_refusal(
+    b: Backends, ticket: Ticket, request: OrderRequest, worth: Decimal | None, order_id: UUID
+) -> str | None:
+    """Why the owner's rule about a day's real money does not take this order, in words; None when it does.
+
+    The database asks once more, under the account's lock.
+    """
+    qty = risk.sized_qty(request, ticket.quote)
+    asked = {"account": ticket.account.id, "symbol": request.symbol, "side": request.side, "qty": qty}
+    words: str | None = await b.db.value(queries.DAY_WORDS, asked | {"order": order_id, "worth": worth})
+    return words
+
+
 def live_words(ticket: Ticket, worth: Decimal | None) -> str:
     """What an order of real money does, for whoever is about to send it."""
     broker = TITLES.get(ticket.account.broker, ticket.account.broker)
     about = "" if worth is None else f" It may move {worth:,.2f} {ticket.account.currency}."
-    return f"LIVE: this order goes to {broker} and moves real money.{about}"
+    day = ""
+    if ticket.live is not None and ticket.live.day_most is not None:
+        ordered, most = ticket.live.day_ordered, ticket.live.day_most
+        day = f" Today {ordered:,.2f} of {most:,.2f} {ticket.account.currency} are ordered."
+    return f"LIVE: this order goes to {broker} and moves real money.{about}{day}"
 
 
 async def forget_asked(b: Backends) -> int:

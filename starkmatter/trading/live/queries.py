@@ -4,8 +4,10 @@ from starkmatter.accounts.sharing.queries import MAY_SEE
 
 STANDING = """
 SELECT l.on_since, live_limit(l) AS most, CASE WHEN l.raises_at > clock_timestamp() THEN l.raises_to END AS raises_to,
-       CASE WHEN l.raises_at > clock_timestamp() THEN l.raises_at END AS raises_at
-  FROM live_trading l WHERE l.account_id = %s
+       CASE WHEN l.raises_at > clock_timestamp() THEN l.raises_at END AS raises_at,
+       (SELECT value FROM rules_in_force(a.id, a.user_id) WHERE kind = 'live_per_day') AS day_most,
+       live_ordered_today(a.id) AS day_ordered
+  FROM live_trading l JOIN account a ON a.id = l.account_id WHERE l.account_id = %s
 """
 
 SEEN = f"SELECT a.id FROM account a WHERE a.id = %(account)s AND {MAY_SEE}"
@@ -37,6 +39,10 @@ DROP_ASKED = "DELETE FROM live_approval WHERE order_id = %(order)s AND user_id =
 # Whoever turns it off meanwhile waits until the order's move is stored.
 HOLD = """
 SELECT FROM live_trading WHERE account_id = (SELECT account_id FROM trade_order WHERE id = %s) FOR SHARE
+"""
+
+DAY_WORDS = """
+SELECT live_day_words(%(account)s, %(symbol)s, %(side)s, %(qty)s, %(order)s, %(worth)s::numeric)
 """
 
 WORDS = "SELECT live_words(%s)"

@@ -20,13 +20,16 @@ LIVE_OFF = (
 @dataclass(frozen=True, slots=True)
 class LiveStanding:
     """Live trading that is on. `most`: what an order may be worth, in the account's currency, without a second factor
-    of its own; `raises_to` counts from `raises_at` on.
+    of its own; `raises_to` counts from `raises_at` on. `day_ordered` is what was ordered since midnight in New York
+    and `day_most` what the owner's rules allow of it; None where they say nothing.
     """
 
     on_since: datetime
     most: Decimal
     raises_to: Decimal | None
     raises_at: datetime | None
+    day_most: Decimal | None
+    day_ordered: Decimal
 
     def asks(self, worth: Decimal | None) -> bool:
         """Whether an order that may move this much takes a second factor; one whose worth nobody knows does."""

@@ -67,6 +67,21 @@ def _on() -> rx.Component:
             " move real money.",
             class_name="soft small",
         ),
+        rx.el.p(
+            "Ordered today, by the day in New York: ",
+            rx.el.b(LiveState.row["ordered"], " ", account["currency"], class_name="mono"),
+            rx.cond(
+                LiveState.row["day_most"] != "",
+                rx.fragment(
+                    " of ",
+                    rx.el.b(LiveState.row["day_most"], " ", account["currency"], class_name="mono"),
+                    " that your rules allow.",
+                ),
+                ". A rule of yours can bound it, below: Most real money a day.",
+            ),
+            class_name="soft small",
+            custom_attrs={"data-live-day": "used"},
+        ),
         RestForm.create(
             rx.el.p(
                 "An order that may move more than ",

@@ -16,6 +16,7 @@ RULES: tuple[tuple[LimitKind, str, str, str], ...] = (
     ("cooldown_mins", "Pause after a loss", "After a sale that lost money.", "min"),
     ("position_value", "Largest position", "Of one symbol, with its open orders.", "money"),
     ("position_pct", "Largest share of equity", "The same, against what the account is worth.", "%"),
+    ("live_per_day", "Most real money a day", "Ordered in one account, by the day in New York.", "money"),
     ("no_averaging_down", "No averaging down", "Nothing is added to a position at a loss.", ""),
 )
 

@@ -43,10 +43,9 @@ class LimitsState(rx.State):
 
     @rx.event
     @allow("user")
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Another account is shown."""
         await self._read()
-        return LiveState.load
 
     @rx.event
     @allow("user")
@@ -149,6 +148,7 @@ class LimitsState(rx.State):
         except StarkMatterError as error:
             self.problem = error.text
         await (await self.get_state(NoticeState))._read()
+        await (await self.get_state(LiveState))._read()
 
 
 def _kind(text: str) -> LimitKind:

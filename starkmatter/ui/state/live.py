@@ -12,7 +12,7 @@ from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
 
-OFF: Row = {"on": "", "since": "", "limit": "", "raises": ""}
+OFF: Row = {"on": "", "since": "", "limit": "", "raises": "", "ordered": "", "day_most": ""}
 
 
 class LiveState(rx.State):
@@ -25,6 +25,9 @@ class LiveState(rx.State):
     @allow("user")
     async def load(self) -> None:
         """Read it for the account that is shown."""
+        await self._read()
+
+    async def _read(self) -> None:
         frame = await self.get_state(FrameState)
         self.row, self.problem = OFF, ""
         if not frame.account["id"]:
@@ -44,4 +47,6 @@ class LiveState(rx.State):
             "since": show.wall_time(found.on_since),
             "limit": show.money(found.most),
             "raises": raises,
+            "ordered": show.money(found.day_ordered),
+            "day_most": "" if found.day_most is None else show.money(found.day_most),
         }

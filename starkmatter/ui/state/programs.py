@@ -1,17 +1,18 @@
 """Settings: the programs that act for somebody. Their tokens' texts go over REST only."""
 
-from uuid import UUID
-
 import reflex as rx
 
 from starkmatter.accounts.programs.records import TokenView
 from starkmatter.accounts.programs.tokens import list_all_tokens, list_tokens, revoke_any_token, revoke_token
 from starkmatter.backends import backends
 from starkmatter.clock import utc_now
-from starkmatter.errors import NotFound, StarkMatterError
+from starkmatter.errors import StarkMatterError
 from starkmatter.ui import format as show
+from starkmatter.ui.state.ending import end_one
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
+
+NONE_THERE = "There is no such token."
 
 
 class ProgramsState(rx.State):
@@ -43,30 +44,13 @@ class ProgramsState(rx.State):
     @allow("user")
     async def revoke(self, token_id: str) -> None:
         """Shut out one of one's own."""
-        try:
-            await revoke_token(backends(), await caller_of(self), _id(token_id))
-            self.problem = ""
-        except StarkMatterError as error:
-            self.problem = error.text
-        await self._read()
+        await end_one(self, revoke_token, token_id, NONE_THERE)
 
     @rx.event
     @allow("admin")
     async def revoke_other(self, token_id: str) -> None:
         """Shut out somebody else's."""
-        try:
-            await revoke_any_token(backends(), await caller_of(self), _id(token_id))
-            self.problem = ""
-        except StarkMatterError as error:
-            self.problem = error.text
-        await self._read()
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("There is no such token.") from None
+        await end_one(self, revoke_any_token, token_id, NONE_THERE)
 
 
 def _row(one: TokenView) -> Row:

@@ -10,13 +10,14 @@ from starkmatter.alerts.service import mail_is_ready
 from starkmatter.backends import backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.periods import Every, last_complete, parse_period, period_around, period_between
-from starkmatter.errors import NotFound, StarkMatterError
+from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.benchmark import list_benchmarks
 from starkmatter.portfolio.reporting.links import LinkView, list_links, revoke_link
 from starkmatter.portfolio.reporting.schedules import ScheduleView, list_schedules, stop_schedule
 from starkmatter.portfolio.reporting.wishes import opened_on, venue_today
 from starkmatter.ui import format as show
+from starkmatter.ui.state.ending import end_one
 from starkmatter.ui.state.frame import FrameState, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
@@ -24,6 +25,7 @@ from starkmatter.ui.state.rows import Row
 EVERY_WORDS: dict[Every, str] = {"week": "Weekly", "month": "Monthly", "quarter": "Quarterly", "year": "Yearly"}
 MAIL_WORDS = {"": "none yet", "waiting": "on its way", "sending": "on its way", "sent": "sent", "dead": "not delivered"}
 ALL_SECTIONS = 8
+NONE_OF_YOURS = "There is no such thing of yours."
 
 
 class ReportsState(rx.State):
@@ -51,23 +53,13 @@ class ReportsState(rx.State):
     @allow("user")
     async def stop(self, schedule_id: str) -> None:
         """Mail it no longer."""
-        try:
-            await stop_schedule(backends(), await caller_of(self), _id(schedule_id))
-            self.problem = ""
-        except StarkMatterError as error:
-            self.problem = error.text
-        await self._read()
+        await end_one(self, stop_schedule, schedule_id, NONE_OF_YOURS)
 
     @rx.event
     @allow("user")
     async def revoke(self, link_id: str) -> None:
         """End a link."""
-        try:
-            await revoke_link(backends(), await caller_of(self), _id(link_id))
-            self.problem = ""
-        except StarkMatterError as error:
-            self.problem = error.text
-        await self._read()
+        await end_one(self, revoke_link, link_id, NONE_OF_YOURS)
 
     async def _read(self) -> None:
         b, caller = backends(), await caller_of(self)
@@ -138,10 +130,3 @@ def _what(accounts: Sequence[UUID], sections: Sequence[str], amounts: bool, name
     of = ", ".join(names.get(str(one), "an account") for one in accounts)
     parts = "all sections" if len(sections) == ALL_SECTIONS else ", ".join(sections)
     return f"{of}: {parts}{'' if amounts else ', percentages only'}"
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("There is no such thing of yours.") from None

@@ -23,7 +23,7 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.preview import preview_order
-from starkmatter.trading.replace import Terms, cancel_before_replacing, replace_order
+from starkmatter.trading.replace import GROUP_STAYS, Terms, cancel_before_replacing, replace_order
 from starkmatter.trading.submit import require_confirmed, submit_order
 from starkmatter.ui import format as show
 from starkmatter.ui.state.cautions import CautionState
@@ -303,14 +303,17 @@ class TicketState(rx.State):
         if order.symbol != self.symbol or field is None or order.status not in OPEN:
             self.result = {"kind": "bad", "text": "This order cannot be moved any more."}
             return
+        account = await get_account(backends(), await caller_of(self), order.account_id)
+        in_place = account.broker == "paper"
+        if order.group_id is not None and not in_place:
+            self.result = {"kind": "bad", "text": GROUP_STAYS}
+            return
         left, before = order.qty - order.filled_qty, getattr(order, field)
         terms = await self.get_state(TermsState)
         terms.said = said_of(replace(order, **{field: moved}))
         self.side, self.kind, self.tif = side_of(order), kind_of(order.type), order.time_in_force
         self.qty = show.plain_number(left.normalize())
         self.limit = show.plain_number(moved.normalize()) if field == "limit_price" else ""
-        account = await get_account(backends(), await caller_of(self), order.account_id)
-        in_place = account.broker == "paper"
         await self._look(in_place=in_place)
         if not self.refusals:
             self._key, self._account = f"replace-{uuid4()}", str(order.account_id)
