@@ -5,7 +5,8 @@ from decimal import Decimal
 import reflex as rx
 
 from starkmatter.backends import backends
-from starkmatter.domain.waterfall import Step, StepKey, SymbolGain
+from starkmatter.domain.symbol_gains import SymbolGain
+from starkmatter.domain.waterfall import Step, StepKey
 from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.explaining import STEP_NAMES, EntryLine, Explanation, explain_change
 from starkmatter.ui import format as show
