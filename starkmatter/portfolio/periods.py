@@ -139,7 +139,7 @@ async def find_period(b: Backends, caller: Caller, book: Book, start: date | Non
     period = Period(book, clock, members, newest, line, base, marks, missing, rates, told.transfers)
     first, final = exchange_day(period.base.valuation.at), exchange_day(period.last.at)
     for currency, lacking in told.lacking.items():
-        if days := [day for day in lacking if first <= day <= final]:
+        if days := [day for day in lacking if (period.since_opening or first <= day) and day <= final]:
             missing.append(NO_RATE.format(currency, book.currency, named(days)))
     missing += [_transfer_words(one, book.currency) for one in told.transfers if first <= one.on <= final]
     return period
