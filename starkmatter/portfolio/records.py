@@ -252,9 +252,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What an account consists of now, the largest part first; symbols and sectors each sum to equity with cash."""
+    """What a book consists of now, the largest part first; symbols and sectors each sum to equity with cash."""
 
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     equity: Decimal
     cash: Slice

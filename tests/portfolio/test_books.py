@@ -17,6 +17,7 @@ from starkmatter.domain.money import to_cents
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.market.board import QuoteBoard
+from starkmatter.portfolio.currency_attribution import attribute_by_currency
 from starkmatter.portfolio.explaining import Explanation, explain_change
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.queries import INSERT_ACCOUNT, INSERT_SNAPSHOT
@@ -297,3 +298,30 @@ async def test_markets_are_never_in_one_book_and_strangers_see_none(family: Fami
     stranger = await make_importer(database, b.cache)
     theirs = await measure_performance(b, stranger.caller, None, benchmark="")
     assert theirs.account_ids == [stranger.account_id]
+
+
+async def test_each_currency_brings_its_prices_and_its_rate(family: Family) -> None:
+    """Two days by hand: half the euro account in a dollar share, the rest in euro, and as much again in dollars."""
+    await family.euros.book(
+        in_euro("2024-02-26,deposit,,,,1000.00,,,", "2024-02-26T15:00:00Z,buy,KO,10,54.545454,-545.45,,,")
+    )
+    await family.dollars.book(table("2024-02-26,deposit,,,,500.00,,,"))
+    b, caller = family.dollars.b, family.dollars.caller
+    found = await attribute_by_currency(b, caller, None, start=date(2024, 2, 27), end=date(2024, 2, 27))
+    whole = 500 + 600 + Decimal("454.55") * Decimal("1.10")
+    euro, dollar = (next(one for one in found.effects if one.name == name) for name in ("EUR", "USD"))
+    assert found.days == 1
+    near = Decimal("1e-5")  # values are whole cents
+    assert abs(euro.weight - Decimal("454.55") * Decimal("1.10") / whole) < near
+    assert abs(euro.currency - Decimal("454.55") * (Decimal("1.12") - Decimal("1.10")) / whole) < near
+    assert euro.price == dollar.currency == 0
+    assert abs(dollar.price - 10 / whole) < near
+    assert found.trading is not None
+    assert abs(found.trading) < Decimal("1e-4")  # the cents that rounding leaves
+    months = await attribute_by_currency(b, caller, None, currency="EUR")
+    measured = await family.measure(currency="EUR")
+    assert months.ratio == sum(one.total for one in months.effects) + (months.trading or 0)
+    assert months.price is not None
+    assert months.fx is not None
+    assert months.days < len(measured.days)  # of the first day what was held at its start was not kept
+    assert any("left out" in one for one in months.notes)

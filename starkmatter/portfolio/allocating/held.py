@@ -1,0 +1,59 @@
+"""What the accounts of a book hold now, in the book's currency at today's exchange rates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from starkmatter.accounts.records import Caller
+from starkmatter.backends import Backends
+from starkmatter.clock import utc_now
+from starkmatter.domain.money import ZERO, to_cents
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.market.fx.service import rates_between
+from starkmatter.portfolio.books import Book
+from starkmatter.portfolio.records import AccountView
+from starkmatter.portfolio.valuation import clock_or_none, list_positions
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Shares of one account and what they are worth in the book's currency."""
+
+    symbol: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAccount:
+    """An account's cash and open positions in the book's currency; its own currency is the account's."""
+
+    account: AccountView
+    cash: Decimal
+    positions: Sequence[Held]
+
+    @property
+    def value(self) -> Decimal:
+        return self.cash + sum((one.value for one in self.positions), ZERO)
+
+
+async def held_in(b: Backends, caller: Caller, book: Book) -> tuple[list[HeldAccount], list[str]]:
+    """Each account of the book, and in sentences what stands at its cost or cannot be shown in the book's currency."""
+    clock = await clock_or_none(b, book.venue)
+    today = exchange_day(clock.venue_now if clock else utc_now())
+    currencies = {book.currency, *(one.currency for one in book.accounts)}
+    rates = await rates_between(b.db, currencies if len(currencies) > 1 else (), today, today)
+    found: list[HeldAccount] = []
+    missing = list(book.missing)
+    for account in book.accounts:
+        rate = rates.rate(account.currency, book.currency, today)
+        if rate is None:
+            missing.append(
+                f"{account.name} is left out: there is no exchange rate of {account.currency} in {book.currency} today."
+            )
+            continue
+        positions = [one for one in await list_positions(b, caller, account.id) if one.qty]
+        missing += [f"{one.symbol} has no quote and stands at its cost." for one in positions if one.last is None]
+        same = account.currency == book.currency
+        held = [Held(one.symbol, one.market_value if same else to_cents(one.market_value * rate)) for one in positions]
+        found.append(HeldAccount(account, account.cash if same else to_cents(account.cash * rate), held))
+    return found, list(dict.fromkeys(missing))
