@@ -58,7 +58,9 @@ class ByCurrency:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """Open positions of an account at a close, and what they were worth."""
+
     at: datetime
     symbols: list[str]
     worths: list[Decimal]
@@ -69,7 +71,7 @@ class _Known:
     """Everything the days are told from."""
 
     period: Period
-    kept: Mapping[UUID, Mapping[datetime, _Kept]]
+    kept: Mapping[UUID, Mapping[datetime, Kept]]
     quoted_in: Mapping[str, str]
     closes: Closes
     rates: RateTable
@@ -92,16 +94,7 @@ async def attribute_by_currency(
     book = await find_book(b, caller, account_id, currency=currency, venue=venue)
     period = await find_period(b, caller, book, start, end)
     found = await measure_period(b, caller, period, "")
-    kept: dict[UUID, dict[datetime, _Kept]] = {}
-    for member in period.members:
-        asked = {"account": member.account.id, "user": caller.user_id, "after": member.line.marks[0].valuation.at}
-        rows = await b.db.all(_Kept, queries.CLOSES_KEPT, asked | {"until": found.end_at})
-        kept[member.account.id] = {one.at: one for one in rows}
-        opening = member.line.marks[0].valuation
-        if opening.at not in kept[member.account.id] and member.account.broker == "paper":
-            kept[member.account.id][opening.at] = _Kept(
-                opening.at, [], []
-            )  # on paper an account begins with cash alone
+    kept = await kept_of(b, caller, period, found.end_at)
     symbols = sorted({symbol for closes in kept.values() for one in closes.values() for symbol in one.symbols})
     named = await instruments_named(b.db, book.venue, symbols) if symbols else {}
     quoted_in = {symbol: one.currency for symbol, one in named.items()}
@@ -110,6 +103,19 @@ async def attribute_by_currency(
     first, last = exchange_day(found.start_at) - LOOK_BACK, exchange_day(found.end_at)
     rates = await rates_between(b.db, currencies, first, last)
     return await asyncio.to_thread(_told, _Known(period, kept, quoted_in, closes, rates), found.days)
+
+
+async def kept_of(b: Backends, caller: Caller, period: Period, until: datetime) -> dict[UUID, dict[datetime, Kept]]:
+    """What each account of the period held at its closes, by instant, in its own currency."""
+    kept: dict[UUID, dict[datetime, Kept]] = {}
+    for member in period.members:
+        asked = {"account": member.account.id, "user": caller.user_id, "after": member.line.marks[0].valuation.at}
+        rows = await b.db.all(Kept, queries.CLOSES_KEPT, asked | {"until": until})
+        kept[member.account.id] = {one.at: one for one in rows}
+        opening = member.line.marks[0].valuation
+        if opening.at not in kept[member.account.id] and member.account.broker == "paper":
+            kept[member.account.id][opening.at] = Kept(opening.at, [], [])  # on paper an account begins with cash alone
+    return kept
 
 
 def _told(known: _Known, days: Sequence[DayValue]) -> ByCurrency:
