@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.money import ZERO, to_cents
+from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.market.fx.service import rates_between
-from starkmatter.portfolio.books import Book
+from starkmatter.portfolio.books import Book, find_book
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 
@@ -34,6 +36,48 @@ class HeldAccount:
     @property
     def value(self) -> Decimal:
         return self.cash + sum((one.value for one in self.positions), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class BookAccount:
+    """An account of a book: its equity in its own currency, and its `value` in the book's."""
+
+    id: UUID
+    name: str
+    currency: str
+    equity: Decimal
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BookValue:
+    """What a book is worth now: `equity` is the sum of its accounts' values."""
+
+    name: str
+    venue: Venue
+    currency: str
+    equity: Decimal
+    accounts: list[BookAccount]
+    missing: list[str]
+
+
+async def value_book(
+    b: Backends,
+    caller: Caller,
+    account_id: UUID | None,
+    *,
+    currency: str | None = None,
+    venue: Venue | None = None,
+) -> BookValue:
+    """A book now, account, currency and venue as `find_book` takes them, whose errors it raises."""
+    book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+    held, missing = await held_in(b, caller, book)
+    accounts = [
+        BookAccount(one.account.id, one.account.name, one.account.currency, one.account.equity, one.value)
+        for one in held
+    ]
+    equity = sum((one.value for one in accounts), ZERO)
+    return BookValue(book.name, book.venue, book.currency, equity, accounts, missing)
 
 
 async def held_in(b: Backends, caller: Caller, book: Book) -> tuple[list[HeldAccount], list[str]]:
