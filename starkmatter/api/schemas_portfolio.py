@@ -44,7 +44,7 @@ class RateUsedOut(Answer):
 class PerformanceOut(Answer):
     """Returns are for the whole period; `*_annual` are null for less than a year. A null is explained in `missing`.
 
-    `account_id` is null for all accounts together, which are `account_ids`. `fx` is what of `pl` came by exchange rates.
+    `account_id` is null for all accounts together, which are `account_ids`. `fx` is the exchange rates' part of `pl`.
     """
 
     account_id: UUID | None

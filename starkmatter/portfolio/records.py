@@ -1,6 +1,6 @@
 """What the portfolio pages and the API show of accounts, positions and the ledger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -207,8 +207,6 @@ class Performance:
     """
 
     account_id: UUID | None
-    account_ids: list[UUID]
-    name: str
     currency: str
     since_opening: bool
     start_at: datetime
@@ -218,7 +216,6 @@ class Performance:
     twr: Decimal | None
     mwr: Decimal | None
     simple: Decimal | None
-    price_only: Decimal | None
     twr_annual: Decimal | None
     mwr_annual: Decimal | None
     pl: Decimal
@@ -233,8 +230,11 @@ class Performance:
     months: list[MonthReturn]
     flow_list: list[FlowView]
     missing: list[str]
-    rates: list[RateUsed]
+    price_only: Decimal | None = None
     fx: Decimal | None = ZERO
+    rates: list[RateUsed] = field(default_factory=list)
+    account_ids: list[UUID] = field(default_factory=list)
+    name: str = ""
 
     @property
     def length(self) -> timedelta:
