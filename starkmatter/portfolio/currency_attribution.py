@@ -76,8 +76,8 @@ class _Known:
     closes: Closes
     rates: RateTable
 
-    def rate(self, currency: str, on: date) -> Decimal | None:
-        return self.rates.rate(currency, self.period.book.currency, on)
+    def rate(self, currency: str, at: datetime) -> Decimal | None:
+        return self.rates.rate(currency, self.period.book.currency, exchange_day(at))
 
 
 async def attribute_by_currency(
@@ -158,7 +158,7 @@ def _day(known: _Known, before: DayValue, after: DayValue, unpriced: set[str]) -
             return None
     ratios = {}
     for currency in weights:
-        first, last = known.rate(currency, before.on), known.rate(currency, after.on)
+        first, last = known.rate(currency, before.at), known.rate(currency, after.at)
         if first is None or last is None:
             return None
         ratios[currency] = last / first - 1
@@ -179,7 +179,7 @@ def _add(
     points = [one for one in member.points if one.at <= before.at]
     if not points:
         return True
-    held, rate = known.kept[member.account.id].get(points[-1].at), known.rate(own, before.on)
+    held, rate = known.kept[member.account.id].get(points[-1].at), known.rate(own, before.at)
     if rate is None or (held is None and points[-1].value):
         return False
     cash = points[-1].value

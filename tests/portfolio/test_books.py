@@ -300,6 +300,19 @@ async def test_markets_are_never_in_one_book_and_strangers_see_none(family: Fami
     assert theirs.account_ids == [stranger.account_id]
 
 
+async def test_cash_of_two_currencies_earns_by_the_rate_alone(family: Family) -> None:
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,"))
+    await family.euros.book(in_euro("2024-02-26,deposit,,,,1000.00,,,"))
+    b, caller = family.dollars.b, family.dollars.caller
+    found = await attribute_by_currency(b, caller, None, start=date(2024, 2, 27))
+    measured = await family.measure(start=date(2024, 2, 27))
+    assert found.ratio is not None
+    assert measured.twr is not None
+    assert abs(found.ratio - measured.twr) < Decimal("1e-9")
+    assert (found.price, found.trading) == (0, 0)
+    assert found.fx == found.ratio
+
+
 async def test_each_currency_brings_its_prices_and_its_rate(family: Family) -> None:
     """Two days by hand: half the euro account in a dollar share, the rest in euro, and as much again in dollars."""
     await family.euros.book(

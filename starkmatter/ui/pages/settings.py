@@ -110,6 +110,7 @@ def _base_currency() -> rx.Component:
                 value=SettingsState.base_currency,
                 on_change=SettingsState.choose_base_currency,
                 class_name="input",
+                style={"maxWidth": "220px"},
             ),
             rx.el.span(
                 "Performance and allocation show all accounts of a market in it, each day at the reference rate of the "

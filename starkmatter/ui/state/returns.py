@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from urllib.parse import urlencode
 
 from starkmatter.domain.performance import Drawdown, MonthReturn, link
@@ -14,6 +14,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 TINT_FROM = (Decimal("0.005"), Decimal("0.015"), Decimal("0.03"), Decimal("0.06"))
 SHOWN_DAYS = 60
 SHOWN_RATIO = Decimal("0.0001")
+SHOWN_RATE = Context(prec=6)
 CSV_ADDRESS = "/api/v1/portfolio/performance.csv"
 
 NO_RETURNS: Row = dict.fromkeys(
@@ -138,7 +139,8 @@ def csv_address(query: Mapping[str, object]) -> str:
 
 def _rate_words(one: RateUsed, currency: str) -> str:
     first, last = (
-        show.plain_number(rate) if rate is not None else "unknown" for rate in (one.start_rate, one.end_rate)
+        show.plain_number(SHOWN_RATE.plus(rate)) if rate is not None else "unknown"
+        for rate in (one.start_rate, one.end_rate)
     )
     return f"1 {one.currency} was {first} {currency} at the start and {last} at the end"
 
