@@ -44,7 +44,7 @@ from starkmatter.ui.state.allocation import AllocationState
 from starkmatter.ui.state.approvals import ApprovalsState
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.at_broker import BrokerState
-from starkmatter.ui.state.attribution import AttributionState
+from starkmatter.ui.state.attribution import AttributionState, CurrencyState
 from starkmatter.ui.state.audit import AuditState
 from starkmatter.ui.state.baskets import BasketsState
 from starkmatter.ui.state.connections import ConnectionsState, FactorState
@@ -127,7 +127,7 @@ _add_page(sessions, "/markets/sessions", "Sessions", SessionsState)
 _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
 _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
-_add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState)
+_add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState, CurrencyState)
 _add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)

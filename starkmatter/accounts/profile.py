@@ -1,4 +1,4 @@
-"""What people may change about themselves: their name and how the interface looks to them."""
+"""What people may change about themselves: their name, how the interface looks, and in what currency it sums."""
 
 import json
 from dataclasses import asdict, fields
@@ -8,8 +8,10 @@ from starkmatter.accounts import queries
 from starkmatter.accounts.records import Appearance, Caller
 from starkmatter.accounts.setup import MAX_NAME_CHARS
 from starkmatter.backends import Backends
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.errors import InvalidInput
 
+DOLLAR = "USD"
 THEMES = get_args(get_type_hints(Appearance)["theme"])
 
 
@@ -33,3 +35,23 @@ async def set_appearance(b: Backends, caller: Caller, appearance: Appearance) ->
     if appearance.theme not in THEMES or not isinstance(appearance.up_is_red, bool):
         raise InvalidInput("The theme is one of: " + ", ".join(THEMES) + ".")
     await b.db.run(queries.SET_APPEARANCE, (json.dumps(asdict(appearance)), caller.user_id))
+
+
+async def get_base_currency(b: Backends, caller: Caller) -> str:
+    """The currency in which their accounts are shown together: chosen, or the first account's, or dollars."""
+    found: str | None = await b.db.value(queries.BASE_CURRENCY, (caller.user_id,))
+    return found or DOLLAR
+
+
+async def set_base_currency(b: Backends, caller: Caller, currency: str) -> str:
+    """Choose it; nothing in any account changes. InvalidInput for a currency that books cannot be shown in."""
+    chosen = currency.strip().upper()
+    if chosen not in BOOK_CURRENCIES:
+        raise InvalidInput(f"The base currency must be one of: {', '.join(BOOK_CURRENCIES)}.")
+    await b.db.run(queries.SET_BASE_CURRENCY, (chosen, caller.user_id))
+    return chosen
+
+
+async def other_base_currencies(b: Backends) -> bool:
+    """Whether somebody has their accounts shown in another currency than the dollar, which takes rates."""
+    return bool(await b.db.value(queries.OTHER_BASE_CURRENCIES, (DOLLAR,)))

@@ -70,6 +70,17 @@ UPDATE_PROFILE = "UPDATE app_user SET display_name = %s WHERE id = %s"
 
 APPEARANCE = "SELECT appearance FROM app_user WHERE id = %s"
 
+# The one that was chosen, else that of the first account.
+BASE_CURRENCY = """
+SELECT coalesce(u.base_currency,
+                (SELECT a.currency FROM account a WHERE a.user_id = u.id ORDER BY a.created_at, a.id LIMIT 1))
+  FROM app_user u WHERE u.id = %s
+"""
+
+OTHER_BASE_CURRENCIES = "SELECT EXISTS (SELECT FROM app_user WHERE base_currency <> %s)"
+
+SET_BASE_CURRENCY = "UPDATE app_user SET base_currency = %s WHERE id = %s"
+
 SET_APPEARANCE = "UPDATE app_user SET appearance = %s::jsonb WHERE id = %s"
 
 PUT_SECRET = """

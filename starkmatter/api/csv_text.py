@@ -45,6 +45,6 @@ def ratio(value: Decimal | None) -> Decimal | None:
     return None if value is None else value.quantize(RATIO_DECIMALS)
 
 
-def download_of(what: str, account_id: UUID, kind: str = "csv") -> dict[str, str]:
+def download_of(what: str, account_id: UUID | str, kind: str = "csv") -> dict[str, str]:
     """The header that saves an account's table as a file with a name."""
     return {"content-disposition": f'attachment; filename="starkmatter-{what}-{account_id}.{kind}"'}

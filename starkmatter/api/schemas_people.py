@@ -171,6 +171,19 @@ class Me(Answer):
     role: str
 
 
+class MyProfile(Me):
+    """`base_currency` is the one in which all accounts are shown together."""
+
+    base_currency: str
+
+
+class Profile(Request):
+    """What of it is to change; what is left out stays."""
+
+    display_name: str | None = Field(None, max_length=MAX_TEXT)
+    base_currency: str | None = Field(None, max_length=3)
+
+
 class SessionOut(Answer):
     id: UUID
     created_at: Instant

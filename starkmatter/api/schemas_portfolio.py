@@ -33,10 +33,23 @@ class BenchmarkOut(Answer):
     drawdown: DrawdownOut | None
 
 
-class PerformanceOut(Answer):
-    """Returns are for the whole period; `*_annual` are null for less than a year. A null is explained in `missing`."""
+class RateUsedOut(Answer):
+    """What one unit of a currency cost in the book's at both ends; null where no rate is known."""
 
-    account_id: UUID
+    currency: str
+    start_rate: Qty | None
+    end_rate: Qty | None
+
+
+class PerformanceOut(Answer):
+    """Returns are for the whole period; `*_annual` are null for less than a year. A null is explained in `missing`.
+
+    `account_id` is null for all accounts together, which are `account_ids`. `fx` is the exchange rates' part of `pl`.
+    """
+
+    account_id: UUID | None
+    account_ids: list[UUID]
+    name: str
     currency: str
     start_at: Instant
     end_at: Instant
@@ -44,6 +57,7 @@ class PerformanceOut(Answer):
     twr: Ratio | None
     mwr: Ratio | None
     simple: Ratio | None
+    price_only: Ratio | None
     twr_annual: Ratio | None
     mwr_annual: Ratio | None
     pl: Money
@@ -58,6 +72,8 @@ class PerformanceOut(Answer):
     drawdown: DrawdownOut | None
     months: list[MonthOut]
     missing: list[str]
+    fx: Money | None
+    rates: list[RateUsedOut]
 
 
 class SliceOut(Answer):
@@ -67,7 +83,7 @@ class SliceOut(Answer):
 
 
 class AllocationOut(Answer):
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     equity: Money
     cash: SliceOut
@@ -103,7 +119,7 @@ class WindowOut(Answer):
 class RiskOut(Answer):
     """Figures over the closed days of a period. Days are trading days; a year has 252."""
 
-    account_id: UUID
+    account_id: UUID | None
     start_on: date
     end_on: date
     days: int
@@ -129,7 +145,10 @@ class StepOut(Answer):
 
 
 class SymbolGainOut(Answer):
-    """What one symbol's price brought, measured from what its shares were worth at the start. Fees are a step."""
+    """What one symbol brought, from what its shares were worth at the start: by price, and by exchange rates (`fx`).
+
+    Fees are a step.
+    """
 
     symbol: str
     start: WorthOut
@@ -138,6 +157,7 @@ class SymbolGainOut(Answer):
     sold: Money
     realized: Money
     unrealized: Money
+    fx: Money
     gain: Money
     entry_ids: list[int]
 
@@ -152,7 +172,7 @@ class EntryLineOut(Answer):
 class ExplanationOut(Answer):
     """From `start_value` to `end_value`: the steps sum to `change` exactly. `exact`: none of it is unassigned."""
 
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     since_opening: bool
     ends_now: bool
@@ -184,7 +204,7 @@ class EffectOut(Answer):
 class AttributionOut(Answer):
     """Effects and `trading` sum to `excess` exactly. The market is equal parts of `stocks` stocks."""
 
-    account_id: UUID
+    account_id: UUID | None
     start_on: date | None
     end_on: date | None
     days: int
@@ -195,3 +215,51 @@ class AttributionOut(Answer):
     trading: Ratio | None
     effects: list[EffectOut]
     notes: list[str]
+
+
+class CurrencyEffectOut(Answer):
+    """What one currency brought by prices in it and by its rate; the weight is a mean over the days."""
+
+    name: str
+    weight: Ratio
+    price: Ratio
+    currency: Ratio
+    total: Ratio
+
+
+class ByCurrencyOut(Answer):
+    """Effects and `trading` sum to `ratio` exactly; `price` and `fx` are the sums of theirs."""
+
+    account_id: UUID | None
+    currency: str
+    start_on: date | None
+    end_on: date | None
+    days: int
+    ratio: Ratio | None
+    price: Ratio | None
+    fx: Ratio | None
+    trading: Ratio | None
+    effects: list[CurrencyEffectOut]
+    notes: list[str]
+
+
+class BookAccountOut(Answer):
+    """One account of a book: its equity in its own currency, and `value` in the book's."""
+
+    id: UUID
+    name: str
+    currency: str
+    equity: Money
+    value: Money
+
+
+class BookOut(Answer):
+    """Several accounts of one market together, at today's exchange rates. `missing` names what is left out."""
+
+    account_id: None = None
+    name: str
+    venue: str
+    currency: str
+    equity: Money
+    accounts: list[BookAccountOut]
+    missing: list[str]

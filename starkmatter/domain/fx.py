@@ -1,5 +1,7 @@
 """Exchange rates through the euro, and the days on which its reference rates are set."""
 
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
@@ -12,6 +14,14 @@ FRANKFURT = ZoneInfo("Europe/Berlin")
 PUBLISHED = time(16, 0)
 DIGITS = Context(prec=12)
 SATURDAY = 5
+EURO = "EUR"
+ONE = Decimal(1)
+# The last rate before a day stands for it so long: no row of days without rates is longer.
+MAX_GAP = timedelta(days=10)
+# What books can be kept and shown in: each has a reference rate.
+BOOK_CURRENCIES = (
+    "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "SGD", "HKD",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +55,46 @@ def newest_published_day(now: datetime) -> date:
     while not is_target_day(day):
         day -= timedelta(days=1)
     return day
+
+
+class RateTable:
+    """Reference rates of some currencies over some days; the euro needs none.
+
+    `per_euro`: for each currency its days, ascending, and the units for one euro on each of them.
+    """
+
+    def __init__(self, per_euro: Mapping[str, tuple[Sequence[date], Sequence[Decimal]]]) -> None:
+        self._per_euro = per_euro
+        self._told: dict[tuple[str, str, date], Decimal | None] = {}
+
+    def rate(self, base: str, quote: str, on: date) -> Decimal | None:
+        """What one unit of base costs in units of quote on a day, by the last day up to it that has both.
+
+        None where that is more than ten days ago, or was never; 1 for a currency in itself.
+        """
+        if base == quote:
+            return ONE
+        asked = (base, quote, on)
+        if asked not in self._told:
+            self._told[asked] = self._find(base, quote, on)
+        return self._told[asked]
+
+    def _find(self, base: str, quote: str, on: date) -> Decimal | None:
+        day = on
+        while True:
+            first, second = self._at(base, day), self._at(quote, day)
+            if first is None or second is None:
+                return None
+            earlier = min(first[0], second[0])
+            if on - earlier > MAX_GAP:
+                return None
+            if first[0] == second[0] or EURO in (base, quote):
+                return cross_rate(first[1], second[1])
+            day = earlier
+
+    def _at(self, currency: str, day: date) -> tuple[date, Decimal] | None:
+        if currency == EURO:
+            return day, ONE
+        days, rates = self._per_euro.get(currency, ((), ()))
+        place = bisect_right(days, day) - 1
+        return (days[place], rates[place]) if place >= 0 else None

@@ -105,6 +105,22 @@ def time_weighted(valuations: Sequence[Valuation]) -> Ratio:
     return index if isinstance(index, Unmeasurable) else index[-1] - ONE
 
 
+def price_only(valuations: Sequence[Valuation], earned: Sequence[tuple[datetime, Decimal]]) -> Ratio:
+    """The time-weighted return of prices (and exchange rates) alone, after the price return of an index.
+
+    `earned`: income (positive) and costs (negative) with their instants, in any order. Income counts as if it were paid
+    in and costs as if they were taken out, each in the sub-period it falls into.
+    """
+    came = sorted(earned, key=lambda one: one[0])
+    number, total, adjusted = 0, ZERO, []
+    for one in valuations:
+        while number < len(came) and came[number][0] <= one.at:
+            total += came[number][1] if came[number][0] > valuations[0].at else ZERO
+            number += 1
+        adjusted.append(Valuation(one.at, one.value, one.paid_in + total))
+    return time_weighted(adjusted)
+
+
 def simple(valuations: Sequence[Valuation]) -> Ratio:
     """Profit divided by the value at the start and everything that was paid in afterwards."""
     put_in = valuations[0].value + sum((max(flow, ZERO) for _, flow in flows_of(valuations)), ZERO)

@@ -4,6 +4,10 @@ Conservation does it. Cash moved by the ledger's entries; what shares were worth
 is given; so for each symbol gain = worth at the end - worth at the start + cash of its trades, fees aside. It is split
 by average cost, beginning with what the shares were worth at the start: what was sold in the period is realized, what
 is still held is not. Nothing is a remainder but what is named so.
+
+A book can be of several accounts in several currencies, and of shares that are quoted in another currency than the
+book's: `domain.symbol_gains` says how a gain is told apart into price and currency. Cash in another currency has a part
+of its own: worth at the end - at the start - all that moved it at the rates of its days.
 """
 
 from collections import defaultdict
@@ -16,6 +20,7 @@ from typing import Literal
 from starkmatter.domain.ledger import ADJUSTMENTS, CASH, DEPOSITS, DIVIDENDS, HOLDING, INTEREST, ROUNDING, TRADING
 from starkmatter.domain.lots import share
 from starkmatter.domain.money import CENT, ZERO, to_cents
+from starkmatter.domain.symbol_gains import Position, RateAt, SymbolGain, Worth, gain_of, together
 
 StepKey = Literal[
     "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "other_costs",
@@ -42,29 +47,23 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """Shares (signed) and what they are worth together."""
+class Part:
+    """One account of a book over the period, all of it in the book's currency.
 
-    qty: Decimal
-    value: Decimal
+    `rate_of` holds the symbols that are quoted in another currency. `cash_start` and `cash_end` are what the account's
+    cash was worth, at the rates of `start_at` and `end_at`; None where its currency is the book's. `moved` are entries
+    between own accounts: their deposits and withdrawals are none, and what they leave open is one of exchange.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class SymbolGain:
-    """What one symbol's price brought. `bought` and `sold` are the cash of its trades, fees aside, not negative."""
-
-    symbol: str
-    start: Worth
-    end: Worth
-    bought: Decimal
-    sold: Decimal
-    realized: Decimal
-    unrealized: Decimal
-    entry_ids: tuple[int, ...]
-
-    @property
-    def gain(self) -> Decimal:
-        return self.realized + self.unrealized
+    start: Mapping[str, Worth]
+    end: Mapping[str, Worth]
+    entries: Sequence[Entry]
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    rate_of: Mapping[str, RateAt] = field(default_factory=dict)
+    cash_start: Decimal | None = None
+    cash_end: Decimal | None = None
+    moved: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +90,6 @@ class Waterfall:
         return next(one.value for one in self.steps if one.key == key)
 
 
-@dataclass(slots=True)
-class _Position:
-    """A symbol's fold: average cost from the start's worth on."""
-
-    start: Worth
-    qty: Decimal
-    basis: Decimal
-    realized: Decimal = ZERO
-    bought: Decimal = ZERO
-    sold: Decimal = ZERO
-    entry_ids: list[int] = field(default_factory=list)
-
-    def trade(self, qty: Decimal, cash: Decimal) -> None:
-        """`qty` signed shares for `cash` (negative when paid)."""
-        if cash < 0:
-            self.bought -= cash
-        else:
-            self.sold += cash
-        closing = min(abs(qty), abs(self.qty)) if qty * self.qty < 0 else ZERO
-        if closing:
-            gone = share(self.basis, closing, abs(self.qty))
-            part = share(cash, closing, abs(qty))
-            self.realized += part - gone
-            self.basis -= gone
-            cash -= part
-        self.qty += qty
-        self.basis -= cash
-
-
 def explain(
     start_value: Decimal,
     end_value: Decimal,
@@ -129,27 +99,72 @@ def explain(
     currency: str,
 ) -> Waterfall:
     """The steps from one value (whole cents) to the other by the entries in between, in the order of booking."""
-    positions = {symbol: _Position(worth, worth.qty, worth.value) for symbol, worth in start.items()}
+    return explain_book(start_value, end_value, [Part(start, end, entries)], currency)
+
+
+def explain_book(start_value: Decimal, end_value: Decimal, parts: Sequence[Part], currency: str) -> Waterfall:
+    """The same of several accounts together; a symbol that several of them hold has one line."""
     sums: dict[StepKey, Decimal] = defaultdict(Decimal)
     ids: dict[StepKey, list[int]] = defaultdict(list)
     notes: list[str] = []
-    for entry in entries:
-        _take(entry, positions, sums, ids, notes, currency)
-    gains = [_gain(symbol, one, end.get(symbol, Worth(ZERO, ZERO))) for symbol, one in sorted(positions.items())]
-    gains += [
-        _gain(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO), worth)
-        for symbol, worth in sorted(end.items())
-        if symbol not in positions
-    ]
-    for one in gains:
-        if one.end.qty != positions.get(one.symbol, _Position(one.start, ZERO, ZERO)).qty:
-            notes.append(f"The shares of {one.symbol} at the end are not those of the ledger.")
-    return _waterfall(end_value - start_value, sums, ids, gains, notes)
+    gains: dict[str, SymbolGain] = {}
+    for part in parts:
+        for gain in _explain_part(part, sums, ids, notes, currency):
+            gains[gain.symbol] = together(gains[gain.symbol], gain) if gain.symbol in gains else gain
+    return _waterfall(end_value - start_value, sums, ids, [gains[symbol] for symbol in sorted(gains)], notes)
+
+
+def _explain_part(
+    part: Part,
+    sums: dict[StepKey, Decimal],
+    ids: dict[StepKey, list[int]],
+    notes: list[str],
+    currency: str,
+) -> list[SymbolGain]:
+    positions = _Positions(part)
+    cash = ZERO
+    for entry in part.entries:
+        cash += sum((amount for account, unit, amount in entry.legs if account == CASH and unit == currency), ZERO)
+        if entry.id in part.moved:
+            sums["fx"] -= sum((amount for account, _, amount in entry.legs if account == DEPOSITS), ZERO)
+            ids["fx"].append(entry.id)
+        else:
+            _take(entry, positions, sums, ids, notes, currency)
+    if part.cash_start is not None and part.cash_end is not None:
+        sums["fx"] += part.cash_end - part.cash_start - cash
+    for symbol in part.end:
+        positions.of(symbol)
+    found = []
+    for symbol, one in sorted(positions.known.items()):
+        ends = part.end.get(symbol, Worth(ZERO, ZERO))
+        if ends.qty != one.qty:
+            notes.append(f"The shares of {symbol} at the end are not those of the ledger.")
+        found.append(gain_of(symbol, one, ends, part.end_at))
+        if symbol in part.rate_of and one.rate is None:
+            notes.append(f"{symbol}: a rate is missing, so that its gain is not told apart into price and currency.")
+    return found
+
+
+class _Positions:
+    """Those of a part, each from what it was worth at the start on."""
+
+    def __init__(self, part: Part) -> None:
+        self._rate_of = part.rate_of
+        self.known: dict[str, Position] = {}
+        for symbol, worth in part.start.items():
+            one = self.known[symbol] = Position(worth, worth.qty, worth.value, part.rate_of.get(symbol))
+            one.local = one.in_local(worth.value, part.start_at)
+
+    def of(self, symbol: str) -> Position:
+        """The one of a symbol, empty when it is new."""
+        if symbol not in self.known:
+            self.known[symbol] = Position(Worth(ZERO, ZERO), ZERO, ZERO, self._rate_of.get(symbol))
+        return self.known[symbol]
 
 
 def _take(
     entry: Entry,
-    positions: dict[str, _Position],
+    positions: _Positions,
     sums: dict[StepKey, Decimal],
     ids: dict[StepKey, list[int]],
     notes: list[str],
@@ -161,7 +176,7 @@ def _take(
     paid = -sum((amount for _, _, amount in traded), ZERO)
     if len(moved) == 1:
         symbol, qty = moved[0]
-        position = _of(positions, symbol)
+        position = positions.of(symbol)
         position.entry_ids.append(entry.id)
         if entry.kind in SPLITS:
             position.qty += qty
@@ -169,14 +184,14 @@ def _take(
         elif any(account == ADJUSTMENTS and unit == symbol for account, unit, _ in entry.legs):
             _adjust(entry, position, symbol, qty, sums, ids, notes)
         else:
-            position.trade(qty, paid)
+            position.trade(qty, paid, entry.at)
             paid = ZERO
     elif moved and entry.kind == RENAMING:
         _rename(entry, positions, moved)
         ids["splits"].append(entry.id)
     elif moved:
         for symbol, qty in moved:
-            _of(positions, symbol).qty += qty
+            positions.of(symbol).qty += qty
     if paid:
         sums["other"] += paid
         ids["other"].append(entry.id)
@@ -187,34 +202,31 @@ def _take(
             ids[key].append(entry.id)
 
 
-def _of(positions: dict[str, _Position], symbol: str) -> _Position:
-    if (known := positions.get(symbol)) is not None:
-        return known
-    return positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
-
-
-def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple[str, Decimal]]) -> None:
+def _rename(entry: Entry, positions: _Positions, moved: Sequence[tuple[str, Decimal]]) -> None:
     """Shares that go on under another symbol: what they are worth and what they had cost goes along."""
-    gone = {symbol: qty for symbol, qty in moved if (one := positions.get(symbol)) is not None and one.qty * qty < 0}
-    basis = ZERO
+    gone = {symbol: qty for symbol, qty in moved if (one := positions.known.get(symbol)) and one.qty * qty < 0}
+    basis = local = ZERO
     for symbol, qty in gone.items():
-        former = positions[symbol]
-        part = share(former.basis, min(abs(qty), abs(former.qty)), abs(former.qty))
+        former = positions.known[symbol]
+        leaving = min(abs(qty), abs(former.qty))
+        part, local_part = share(former.basis, leaving, abs(former.qty)), former.share_of_local(leaving)
         former.basis -= part
-        basis += part
+        former.local -= local_part
+        basis, local = basis + part, local + local_part
         former.qty += qty
         former.entry_ids.append(entry.id)
     for symbol, qty in moved:
         if symbol not in gone:
-            other = _of(positions, symbol)
+            other = positions.of(symbol)
             other.qty += qty
             other.basis += basis
+            other.local += local
             other.entry_ids.append(entry.id)
 
 
 def _adjust(
     entry: Entry,
-    position: _Position,
+    position: Position,
     symbol: str,
     qty: Decimal,
     sums: dict[StepKey, Decimal],
@@ -223,8 +235,10 @@ def _adjust(
 ) -> None:
     """Shares that came or went to agree with a broker: those that went take their worth along, others bring no cost."""
     if qty * position.qty < 0:
-        gone = share(position.basis, min(abs(qty), abs(position.qty)), abs(position.qty))
+        leaving = min(abs(qty), abs(position.qty))
+        gone, local_gone = share(position.basis, leaving, abs(position.qty)), position.share_of_local(leaving)
         position.basis -= gone
+        position.local -= local_gone
         sums["adjustments"] -= gone
     else:
         notes.append(f"Shares of {symbol} came without a price: what they are worth counts among its gains.")
@@ -247,20 +261,6 @@ def _is_cost(account: str) -> bool:
     return account.startswith("expenses:")
 
 
-def _gain(symbol: str, position: _Position, end: Worth) -> SymbolGain:
-    unrealized = end.value - position.basis
-    return SymbolGain(
-        symbol,
-        position.start,
-        end,
-        position.bought,
-        position.sold,
-        position.realized,
-        unrealized,
-        tuple(position.entry_ids),
-    )
-
-
 def _waterfall(
     change: Decimal,
     sums: Mapping[StepKey, Decimal],
@@ -271,16 +271,19 @@ def _waterfall(
     """Round to cents so that every sum stands: running sums are rounded, parts are their differences."""
     exact = dict(sums)
     plain: list[StepKey] = [key for key in STEP_KEYS if key not in ("realized", "unrealized", "rounding", "unassigned")]
-    parts = [exact.get(key, ZERO) for key in plain] + [part for one in gains for part in (one.realized, one.unrealized)]
+    parts = [exact.get(key, ZERO) for key in plain] + [
+        part for one in gains for part in (one.realized, one.unrealized, one.fx)
+    ]
     cents = in_cents(parts)
     values: dict[StepKey, Decimal] = dict(zip(plain, cents, strict=False))
     of_gains = cents[len(plain) :]
     shown = [
-        replace(one, realized=of_gains[2 * number], unrealized=of_gains[2 * number + 1])
+        replace(one, realized=of_gains[3 * number], unrealized=of_gains[3 * number + 1], fx=of_gains[3 * number + 2])
         for number, one in enumerate(gains)
     ]
     values["realized"] = sum((one.realized for one in shown), ZERO)
     values["unrealized"] = sum((one.unrealized for one in shown), ZERO)
+    values["fx"] += sum((one.fx for one in shown), ZERO)
     told = sum(exact.values(), ZERO) + sum((one.gain for one in gains), ZERO)
     left = change - sum(values.values(), ZERO)
     if abs(change - told) > CENT:

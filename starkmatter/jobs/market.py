@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
+from starkmatter.accounts.profile import other_base_currencies
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
@@ -18,9 +19,10 @@ from starkmatter.market.actions import queries as action_queries
 from starkmatter.market.calendar import ensure_sessions
 from starkmatter.market.clocks import EXCHANGE, nearby_sessions
 from starkmatter.market.errands import ask
-from starkmatter.market.fx.service import update
+from starkmatter.market.fx.service import newest_day, update
 from starkmatter.market.providers.ecb import EcbRates
 from starkmatter.market.service import closes_before
+from starkmatter.portfolio.importing.valuing import rates_came
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.in_play import in_play
 
@@ -95,14 +97,18 @@ _rates: "WeakKeyDictionary[Database, EcbRates]" = WeakKeyDictionary()
 
 async def fx_rates(b: Backends) -> str:
     """The euro's reference rates as far as they are published; nobody is asked for what is known."""
-    if not (await in_play(b.db, VENUE)).accounts:
+    if not (await in_play(b.db, VENUE)).accounts and not await other_base_currencies(b):
         return NOT_USED
     # One line for the life of the worker: it is what keeps us from asking too often.
     source = _rates.get(b.db) or _rates.setdefault(b.db, EcbRates(b.settings))
+    none_yet = await newest_day(b.db) is None
     try:
-        return await update(b.db, source, utc_now())
+        said = await update(b.db, source, utc_now())
     except VendorFailure as failure:
         return f"no rates fetched: {failure.text}"
+    if none_yet:
+        await rates_came(b)
+    return said
 
 
 async def _refresh(b: Backends) -> str:

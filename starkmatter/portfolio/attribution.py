@@ -8,7 +8,7 @@ compared are left out and counted: the returns shown are those of the days that 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -19,17 +19,21 @@ from starkmatter.backends import Backends
 from starkmatter.domain.attribution import Attribution, Day, Effect, Group, attribute
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.performance import Unmeasurable
+from starkmatter.domain.quotes import Venue
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.market.service import MAX_INSTRUMENTS, daily_closes, instruments_named, list_instruments
-from starkmatter.portfolio import queries
-from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import NO_SECTOR
-from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.books import find_book
+from starkmatter.portfolio.currency_attribution import Kept, kept_of
+from starkmatter.portfolio.performance import measure_period
+from starkmatter.portfolio.periods import Period, find_period
 from starkmatter.portfolio.records import DayValue
 
 CASH = "Cash"
 LOOK_BACK = timedelta(days=1)
 LEFT_OUT = "{} of {} days are left out: what was held at their start was not kept, or the day has no close yet."
 NO_STOCKS = "This market has no stock with a sector and a price on these days."
+IN_OWN = "Stocks count in the currency they are quoted in: what exchange rates brought is a part of trading here."
 NO_CLOSE = "{} has no close on some of these days: what it brought then counts as trading."
 
 Closes = Mapping[str, Mapping[date, Decimal]]
@@ -41,7 +45,7 @@ class SectorAttribution:
     the reason in `notes`. `stocks` are the market's.
     """
 
-    account_id: UUID
+    account_id: UUID | None
     start_on: date | None
     end_on: date | None
     days: int
@@ -54,39 +58,62 @@ class SectorAttribution:
     notes: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    at: datetime
-    symbols: list[str]
-    worths: list[Decimal]
-
-
 async def attribute_by_sector(
-    b: Backends, caller: Caller, account_id: UUID, *, start: date | None = None, end: date | None = None
+    b: Backends,
+    caller: Caller,
+    account_id: UUID | None,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    currency: str | None = None,
+    venue: Venue | None = None,
 ) -> SectorAttribution:
     """The effects of a period as `measure_performance` takes it; raises what that raises."""
-    account = await get_account(b, caller, account_id)
-    found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark="")
-    asked = {"account": account_id, "user": caller.user_id, "after": found.start_at, "until": found.end_at}
-    kept = {one.at: one for one in await b.db.all(_Kept, queries.CLOSES_KEPT, asked)}
+    book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+    period = await find_period(b, caller, book, start, end)
+    found = await measure_period(b, caller, period, "")
+    of_account = await kept_of(b, caller, period, found.end_at)
+    kept = _in_book(period, found.days, of_account)
     stocks = [
         one.symbol
-        for one in await list_instruments(b.db, "", MAX_INSTRUMENTS, venue=account.venue)
+        for one in await list_instruments(b.db, "", MAX_INSTRUMENTS, venue=book.venue)
         if one.kind == "equity" and one.sector
     ]
     symbols = sorted({*stocks, *(symbol for one in kept.values() for symbol in one.symbols)})
-    named = await instruments_named(b.db, account.venue, symbols) if symbols else {}
+    named = await instruments_named(b.db, book.venue, symbols) if symbols else {}
     sector_of = {symbol: (named[symbol].sector if symbol in named else "") or NO_SECTOR for symbol in symbols}
-    closes = await daily_closes(b.db, account.venue, symbols, found.start_at - LOOK_BACK, found.end_at)
-    if found.since_opening and found.start_at not in kept and account.broker == "paper":
-        kept[found.start_at] = _Kept(found.start_at, [], [])  # on paper an account begins with cash alone
-    return await asyncio.to_thread(_attribution, account_id, found.days, kept, stocks, sector_of, closes)
+    closes = await daily_closes(b.db, book.venue, symbols, found.start_at - LOOK_BACK, found.end_at)
+    told = await asyncio.to_thread(_attribution, book.account_id, found.days, kept, stocks, sector_of, closes)
+    foreign = any(symbol in named and named[symbol].currency != book.currency for symbol in symbols)
+    return replace(told, notes=[*told.notes, IN_OWN]) if foreign or book.converts else told
+
+
+def _in_book(
+    period: Period, days: Sequence[DayValue], of_account: Mapping[UUID, Mapping[datetime, Kept]]
+) -> dict[datetime, Kept]:
+    """What all accounts held at each of these days' values, in the book's currency; days without it are left out."""
+    found: dict[datetime, Kept] = {}
+    for day in days:
+        worths: dict[str, Decimal] = {}
+        for member in period.members:
+            points = [one for one in member.points if one.at <= day.at]
+            if not points:
+                continue
+            held = of_account[member.account.id].get(points[-1].at)
+            rate = period.rate_of(member.account.currency, exchange_day(day.at))
+            if rate is None or (held is None and points[-1].value):
+                break
+            for symbol, worth in zip(held.symbols, held.worths, strict=True) if held else ():
+                worths[symbol] = worths.get(symbol, ZERO) + worth * rate
+        else:
+            found[day.at] = Kept(day.at, list(worths), list(worths.values()))
+    return found
 
 
 def _attribution(
-    account_id: UUID,
+    account_id: UUID | None,
     days: Sequence[DayValue],
-    kept: Mapping[datetime, _Kept],
+    kept: Mapping[datetime, Kept],
     stocks: Sequence[str],
     sector_of: Mapping[str, str],
     closes: Closes,
@@ -110,7 +137,11 @@ def _attribution(
 
 
 def _whole(
-    account_id: UUID, compared: Sequence[tuple[date, date, Day]], told: Attribution, stocks: int, notes: list[str]
+    account_id: UUID | None,
+    compared: Sequence[tuple[date, date, Day]],
+    told: Attribution,
+    stocks: int,
+    notes: list[str],
 ) -> SectorAttribution:
     return SectorAttribution(
         account_id=account_id,
@@ -140,7 +171,7 @@ def _market(
 
 
 def _day(
-    held: _Kept,
+    held: Kept,
     before: DayValue,
     after: DayValue,
     market: Mapping[str, list[Decimal]],

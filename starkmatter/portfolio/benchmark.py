@@ -9,6 +9,7 @@ from starkmatter.backends import Backends
 from starkmatter.domain.instruments import Instrument
 from starkmatter.domain.market_hours import rule_of
 from starkmatter.domain.quotes import Venue
+from starkmatter.market.fx.service import rates_between
 from starkmatter.market.service import MAX_BARS, get_instrument, list_instruments, load_bars
 
 ALL_INSTRUMENTS = 500
@@ -41,9 +42,18 @@ async def list_benchmarks(b: Backends, venue: Venue) -> list[Instrument]:
 
 
 async def load_benchmark(
-    b: Backends, venue: Venue, symbol: str | None, base_on: date, *, with_base_day: bool, until: datetime
+    b: Backends,
+    venue: Venue,
+    symbol: str | None,
+    base_on: date,
+    *,
+    with_base_day: bool,
+    until: datetime,
+    currency: str | None = None,
 ) -> BenchmarkLine | None:
     """The closes from the start to `until`, as known then; None for no benchmark. NotFound for an unknown symbol.
+
+    In `currency`, that of the book, each at the rate of its day; a day without a rate has no close.
 
     `with_base_day`: the period starts at or after the close of `base_on`, else during that day or before it, and the
     close before it is the one to start from. Without a `symbol` the venue's first index is taken.
@@ -59,6 +69,10 @@ async def load_benchmark(
     start = datetime.combine(base_on, time(), UTC) - LOOK_BACK
     bars = await load_bars(b.db, venue, chosen.symbol, "1d", start, None, MAX_BARS, until=until)
     closes = {rule_of(chosen.symbol).day_of(bar.starts_at): bar.close for bar in bars}
+    if currency is not None and currency != chosen.currency and closes:
+        rates = await rates_between(b.db, (chosen.currency, currency), min(closes), max(closes))
+        at_rates = {day: (close, rates.rate(chosen.currency, currency, day)) for day, close in closes.items()}
+        closes = {day: close * rate for day, (close, rate) in at_rates.items() if rate is not None}
     days = sorted(closes)
     latest = base_on if with_base_day else base_on - timedelta(days=1)
     at = bisect_right(days, latest) - 1

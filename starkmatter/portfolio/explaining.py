@@ -1,32 +1,31 @@
-"""Where the change of an account's value over a period came from, down to the entries of its ledger.
+"""Where the change of a book's value over a period came from, down to the entries of its ledgers.
 
-The values are those the performance page measures. What each position was worth at a close was kept with the close;
-for an older one, official closes of the stored days stand in, and what they leave open is named and not spread.
+The values are those the performance page measures. In another currency than an account's own each entry counts at the
+rate of its day, in whole cents, and what exchange rates brought is a step of its own.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
-from starkmatter.domain.ledger import DEPOSITS, HOLDING
+from starkmatter.domain.fx import RateTable
+from starkmatter.domain.ledger import CASH
 from starkmatter.domain.money import ZERO, to_cents
-from starkmatter.domain.performance import Valuation
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.waterfall import Entry, Step, StepKey, SymbolGain, Waterfall, Worth, explain
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.domain.symbol_gains import RateAt, SymbolGain, Worth
+from starkmatter.domain.waterfall import Entry, Part, Step, StepKey, Waterfall, explain_book
 from starkmatter.errors import Unavailable
-from starkmatter.market.service import closes_before
-from starkmatter.portfolio import queries
-from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.performance import Period, find_period
-from starkmatter.portfolio.records import AccountView
-from starkmatter.portfolio.tracked import is_tracked
-from starkmatter.portfolio.valuation import list_positions
+from starkmatter.market.fx.service import rates_between
+from starkmatter.market.service import instruments_named
+from starkmatter.portfolio.books import find_book
+from starkmatter.portfolio.periods import Member, Period, find_period
+from starkmatter.portfolio.stories import Booked, End, Span, Story, story_of
 
 STEP_NAMES: dict[StepKey, str] = {
     "paid_in": "Paid in",
@@ -47,8 +46,7 @@ STEP_NAMES: dict[StepKey, str] = {
 }
 MAX_ENTRIES = 1_000
 TRIES = 3
-AT_COST = "{} had no close before {:%Y-%m-%d} and stands at its cost there."
-FROM_BARS = "What each position was worth on {:%Y-%m-%d} was not kept: official closes stand in."
+IN_TRADE = "The account is being traded on this very moment. Try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +59,16 @@ class EntryLine:
     description: str
 
 
-class Booked(NamedTuple):
-    """An entry of the ledger with all its legs, in the order of booking. Ten thousand of them are made in no time."""
-
-    id: int
-    venue_at: datetime
-    kind: str
-    description: str
-    accounts: list[str]
-    commodities: list[str]
-    amounts: list[Decimal]
-
-    @property
-    def legs(self) -> tuple[tuple[str, str, Decimal], ...]:
-        """(account, commodity, amount) of each."""
-        return tuple(zip(self.accounts, self.commodities, self.amounts, strict=True))
-
-    @property
-    def entry(self) -> Entry:
-        return Entry(self.id, self.venue_at, self.kind, self.legs)
-
-    @property
-    def paid_in(self) -> Decimal:
-        return -sum((amount for account, _, amount in self.legs if account == DEPOSITS), ZERO)
-
-
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """From `start_value` to `end_value` in `steps`, which sum to the difference exactly; gains also by symbol.
 
     `exact`: every cent belongs to an entry or to a price that was kept. `entries` are those that the steps name, the
-    newest of very many; `left_off` counts the others. `booked` are all of them, `held` what there was at the end.
+    newest of very many; `left_off` counts the others. `booked` are all of them, in the currency of their accounts,
+    `held` what there was at the end.
     """
 
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     since_opening: bool
     ends_now: bool
@@ -113,178 +87,190 @@ class Explanation:
     held: Mapping[str, Worth]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What was kept with a close."""
-
-    entry_id: int
-    later_ids: list[int]
-    symbols: list[str]
-    qtys: list[Decimal]
-    worths: list[Decimal]
-
-    @property
-    def newest(self) -> int:
-        """The newest entry it knows."""
-        return max([self.entry_id, *self.later_ids])
-
-    @property
-    def held(self) -> dict[str, Worth]:
-        rows = zip(self.symbols, self.qtys, self.worths, strict=True)
-        return {symbol: Worth(qty, worth) for symbol, qty, worth in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """One end of the period: the entries that had been booked by then, and what was held."""
-
-    known: frozenset[int]
-    held: Mapping[str, Worth]
-    value: Decimal
-    notes: tuple[str, ...] = ()
-
-
 async def explain_change(
-    b: Backends, caller: Caller, account_id: UUID, *, start: date | None = None, end: date | None = None
+    b: Backends,
+    caller: Caller,
+    account_id: UUID | None,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    currency: str | None = None,
+    venue: Venue | None = None,
 ) -> Explanation:
     """The steps from the value at the close before `start` (or the opening) to that of `end` (or now).
 
-    Raises what `measure_performance` raises, and Unavailable when the account is booked on faster than it can be read.
+    Account, currency and venue as `measure_performance` takes them. Raises what that raises, and Unavailable when an
+    account is booked on faster than it can be read.
     """
     for _ in range(TRIES):
-        found = await _explain(b, caller, account_id, start, end)
+        book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+        found = await explain_period(b, caller, await find_period(b, caller, book, start, end))
         if found is not None:
             return found
-    raise Unavailable("The account is being traded on this very moment. Try again in a few seconds.")
+    raise Unavailable(IN_TRADE)
 
 
-async def _explain(
-    b: Backends, caller: Caller, account_id: UUID, start: date | None, end: date | None
-) -> Explanation | None:
-    period = await find_period(b, caller, account_id, start, end)
-    account, asked = period.account, {"account": account_id, "user": caller.user_id}
-    first = await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.base.valuation.at})
-    last = None if period.ends_now else await b.db.one(_Kept, queries.CLOSE_AT, asked | {"at": period.last.at})
-    # What is imported today may have happened before what was imported last year: instants tell, not numbers.
-    tracked = is_tracked(account)
-    upto = last.newest if last is not None and not tracked else await b.db.value(queries.LAST_ENTRY, asked)
-    whole = tracked or first is None or period.since_opening or (last is None and not period.ends_now)
-    between_ids = {"after": 0 if whole or first is None else first.entry_id, "upto": upto}
-    timely = tracked and first is not None and not period.since_opening
-    instants = {
-        "since": period.base.valuation.at if timely else "-infinity",
-        "until": period.last.at if tracked and last is not None else "infinity",
-    }
-    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
-    if tracked:
-        rows.sort(key=lambda row: (row.venue_at, row.id))
-    begin = await _stored_end(b, period, period.base.valuation, first, rows, opening=period.since_opening)
-    if period.ends_now:
-        finish = await _now(b, caller, account_id, rows)
-        if await b.db.value(queries.LAST_ENTRY, asked) != upto:
+async def explain_period(b: Backends, caller: Caller, period: Period) -> Explanation | None:
+    """The same of a period that was found already; None when an account was booked on meanwhile."""
+    stories = []
+    for member in period.members:
+        span = _span(member, period)
+        if span is None:
+            continue
+        story = await story_of(b, caller, member, span)
+        if story is None:
             return None
-    else:
-        finish = await _stored_end(b, period, period.last, last, rows, opening=False)
-    between = [row for row in rows if row.id not in begin.known and row.id in finish.known]
-    between = _without_void(between, [set(ids) for (ids,) in await b.db.tuples(queries.VOID_ENTRIES, asked)])
+        stories.append((story, span))
+    rates = await _rates(b, period, [story for story, _ in stories])
     # Ten thousand entries are a good part of a tenth of a second of arithmetic: not on the loop that serves everybody.
-    told = await asyncio.to_thread(_told, begin, finish, between, account.currency)
-    return _explanation(period, account, begin, finish, between, told)
+    return await asyncio.to_thread(_explanation, period, stories, rates)
 
 
-def _told(begin: _End, finish: _End, between: Sequence[Booked], currency: str) -> Waterfall:
-    entries = [row.entry for row in between]
-    return explain(begin.value, finish.value, begin.held, finish.held, entries, currency)
+def _span(member: Member, period: Period) -> Span | None:
+    """What of the account's life is in the period; None when that began after it."""
+    last = member.known_at(period.last, now=period.ends_now)
+    if last is None:
+        return None
+    opening = member.line.marks[0].valuation
+    first = member.known_at(period.base.valuation, now=False)
+    opens = first is None or first == opening
+    return Span(first or opening, last, opens, first is None, period.ends_now and last is member.newest)
 
 
-async def _stored_end(
-    b: Backends, period: Period, at: Valuation, kept: _Kept | None, rows: Sequence[Booked], *, opening: bool
-) -> _End:
-    """What was recorded at a close, or what can be known of it: its entries by what had been paid in by then."""
-    if kept is not None and not opening:
-        tracked = is_tracked(period.account)
-        known_ids = frozenset(
-            row.id
-            for row in rows
-            if (row.venue_at <= at.at if tracked else row.id <= kept.entry_id or row.id in kept.later_ids)
-        )
-        return _End(known_ids, kept.held, at.value)
-    known = _by(at, rows)
-    bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)
-    cost = {one.symbol: -one.unrealized for one in bought.symbols}
-    qtys = _held(known)
-    if opening:
-        held = {symbol: Worth(qty, cost.get(symbol, ZERO)) for symbol, qty in qtys.items()}
-        return _End(frozenset(row.id for row in known), held, at.value)
-    closes = await _closes(b, period.account.venue, qtys, at.at)
-    held = {
-        symbol: Worth(qty, qty * closes[symbol] if symbol in closes else cost.get(symbol, ZERO))
-        for symbol, qty in qtys.items()
-    }
-    notes = [FROM_BARS.format(at.at)] if held else []
-    notes += [AT_COST.format(symbol, at.at) for symbol in held if symbol not in closes]
-    return _End(frozenset(row.id for row in known), held, at.value, tuple(notes))
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Rates into the book's currency, and in which currency each symbol is quoted."""
+
+    book: str
+    table: RateTable
+    quoted_in: Mapping[str, str]
+
+    def rate(self, currency: str, at: datetime) -> Decimal | None:
+        return self.table.rate(currency, self.book, exchange_day(at))
+
+    def of_symbol(self, symbol: str) -> RateAt:
+        return lambda at: self.rate(self.quoted_in[symbol], at)
 
 
-async def _now(b: Backends, caller: Caller, account_id: UUID, rows: Sequence[Booked]) -> _End:
-    account = await get_account(b, caller, account_id)
-    positions = [one for one in await list_positions(b, caller, account_id) if one.qty]
-    held = {one.symbol: Worth(one.qty, one.market_value) for one in positions}
-    value = to_cents(account.cash + sum((one.value for one in held.values()), ZERO))
-    return _End(frozenset(row.id for row in rows), held, value)
+async def _rates(b: Backends, period: Period, stories: Sequence[Story]) -> _Rates:
+    symbols = {symbol for one in stories for end in (one.begin, one.finish) for symbol in end.held}
+    symbols |= {symbol for one in stories for row in one.between for symbol in row.symbols}
+    known = await instruments_named(b.db, period.book.venue, sorted(symbols)) if symbols else {}
+    book = period.book.currency
+    quoted_in = {one.symbol: one.currency for one in known.values()}
+    currencies = {book, *quoted_in.values(), *(one.account.currency for one in stories)}
+    days = [exchange_day(row.venue_at) for one in stories for row in one.between]
+    days += [exchange_day(at) for at in (period.base.valuation.at, period.last.at)]
+    alone = currencies == {book}
+    table = RateTable({}) if alone else await rates_between(b.db, currencies, min(days) - timedelta(days=1), max(days))
+    return _Rates(book, table, quoted_in)
 
 
-async def _closes(b: Backends, venue: Venue, qtys: Mapping[str, Decimal], at: datetime) -> dict[str, Decimal]:
-    return await closes_before(b.db, venue, list(qtys), at) if qtys else {}
+def _explanation(period: Period, stories: Sequence[tuple[Story, Span]], rates: _Rates) -> Explanation:
+    moved = frozenset(id_ for one in period.transfers for id_ in one.entry_ids)
+    parts = [_part(story, span, period, rates, moved) for story, span in stories]
+    if period.book.converts:
+        start_value, end_value = period.base.valuation.value, _end_value(period, stories, rates)
+    else:
+        start_value, end_value = stories[0][0].begin.value, stories[0][0].finish.value
+    told = explain_book(start_value, end_value, parts, period.book.currency)
+    between = sorted((row for story, _ in stories for row in story.between), key=lambda row: (row.venue_at, row.id))
+    if not period.book.together:
+        between = stories[0][0].between
+    notes = [note for story, _ in stories for note in (*story.begin.notes, *story.finish.notes)]
+    return _whole(period, told, start_value, end_value, between, [*period.missing, *notes, *told.notes], parts)
 
 
-def _by(at: Valuation, rows: Sequence[Booked]) -> list[Booked]:
-    """The entries a recorded value knows: money that came at its very instant may have been booked after it."""
-    known = [row for row in rows if row.venue_at <= at.at]
-    paid_in = sum((row.paid_in for row in known), ZERO)
-    for count in range(len(known), 0, -1):
-        if paid_in == at.paid_in:
-            return known[:count]
-        paid_in -= known[count - 1].paid_in
-    return known
+def _end_value(period: Period, stories: Sequence[tuple[Story, Span]], rates: _Rates) -> Decimal:
+    """The period's last value; of this moment's the one that was read with what is held."""
+    if not period.ends_now:
+        return period.last.value
+    at = period.last.at
+    return to_cents(
+        sum((one.finish.value * (rates.rate(one.account.currency, at) or ZERO) for one, _ in stories), ZERO)
+    )
 
 
-def _without_void(rows: list[Booked], void: Sequence[set[int]]) -> list[Booked]:
-    """Without what was booked for an action and taken back, where both lie in the period."""
-    ids = {row.id for row in rows}
-    gone = {id_ for pair in void if pair <= ids for id_ in pair}
-    return [row for row in rows if row.id not in gone]
-
-
-def _held(rows: Sequence[Booked]) -> dict[str, Decimal]:
-    qtys: dict[str, Decimal] = {}
-    for row in rows:
-        for account, commodity, amount in zip(row.accounts, row.commodities, row.amounts, strict=True):
-            if account == HOLDING:
-                qtys[commodity] = qtys.get(commodity, ZERO) + amount
-    return {symbol: qty for symbol, qty in qtys.items() if qty}
-
-
-def _explanation(
-    period: Period, account: AccountView, begin: _End, finish: _End, between: Sequence[Booked], told: Waterfall
+def _whole(
+    period: Period,
+    told: Waterfall,
+    start_value: Decimal,
+    end_value: Decimal,
+    between: Sequence[Booked],
+    notes: list[str],
+    parts: Sequence[Part],
 ) -> Explanation:
+    held: dict[str, Worth] = {}
+    for part in parts:
+        for symbol, worth in part.end.items():
+            before = held.get(symbol, Worth(ZERO, ZERO))
+            held[symbol] = Worth(before.qty + worth.qty, before.value + worth.value)
     shown = [EntryLine(row.id, row.venue_at, row.kind, row.description) for row in between[-MAX_ENTRIES:]]
     return Explanation(
-        account_id=account.id,
-        currency=account.currency,
+        account_id=period.book.account_id,
+        currency=period.book.currency,
         since_opening=period.since_opening,
         ends_now=period.ends_now,
         start_at=period.base.valuation.at,
         end_at=period.last.at,
-        start_value=begin.value,
-        end_value=finish.value,
-        change=finish.value - begin.value,
+        start_value=start_value,
+        end_value=end_value,
+        change=end_value - start_value,
         steps=list(told.steps),
         symbols=sorted(told.symbols, key=lambda one: (-abs(one.gain), one.symbol)),
         exact=told.step("unassigned") == 0,
         entries=shown,
         left_off=len(between) - len(shown),
-        notes=[*period.missing, *begin.notes, *finish.notes, *told.notes],
+        notes=notes,
         booked=between,
-        held=finish.held,
+        held=held,
     )
+
+
+def _part(story: Story, span: Span, period: Period, rates: _Rates, moved: frozenset[int]) -> Part:
+    """The account's story in the book's currency."""
+    own, start_at, end_at = story.account.currency, period.base.valuation.at, period.last.at
+    symbols = {*story.begin.held, *story.finish.held, *(symbol for row in story.between for symbol in row.symbols)}
+    # What has no known currency, or stands at its cost, goes along with the account's.
+    quoted = {symbol: rates.quoted_in.get(symbol, own) for symbol in symbols}
+    rate_of = {
+        symbol: rates.of_symbol(symbol) for symbol, currency in quoted.items() if currency != period.book.currency
+    }
+    rate_of |= {
+        symbol: (lambda at: rates.rate(own, at))
+        for symbol in symbols
+        if symbol not in rates.quoted_in and own != period.book.currency
+    }
+    if own == period.book.currency:
+        entries = [row.entry for row in story.between]
+        return Part(story.begin.held, story.finish.held, entries, start_at, end_at, rate_of, moved=moved)
+    start_rate, end_rate = rates.rate(own, start_at) or ZERO, rates.rate(own, end_at) or ZERO
+    return Part(
+        _at_rate(story.begin, start_rate),
+        _at_rate(story.finish, end_rate),
+        [
+            _converted(row, own, period.book.currency, rates.rate(own, row.venue_at) or end_rate)
+            for row in story.between
+        ],
+        start_at,
+        end_at,
+        rate_of,
+        story.begin.cash * start_rate,
+        story.finish.cash * end_rate,
+        moved,
+    )
+
+
+def _at_rate(end: End, rate: Decimal) -> dict[str, Worth]:
+    return {symbol: Worth(worth.qty, worth.value * rate) for symbol, worth in end.held.items()}
+
+
+def _converted(row: Booked, own: str, currency: str, rate: Decimal) -> Entry:
+    """An entry at the rate of its day: every leg in whole cents, and the cash as what the others come to."""
+    legs = [
+        (account, currency, to_cents(amount * rate)) if unit == own else (account, unit, amount)
+        for account, unit, amount in row.legs
+        if not (account == CASH and unit == own)
+    ]
+    cash = -sum((amount for _, unit, amount in legs if unit == currency), ZERO)
+    return Entry(row.id, row.venue_at, row.kind, (*legs, (CASH, currency, cash)))

@@ -1,4 +1,4 @@
-"""How an account did over a period: its daily value on venue time, its returns, and a benchmark on the same days.
+"""How a book did over a period: its daily value on venue time, its returns, and a benchmark on the same days.
 
 Values are what the worker recorded at each session's close and around each flow, plus the newest one. What was not
 recorded is named, never filled in.
@@ -6,7 +6,7 @@ recorded is named, never filled in.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,159 +15,110 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain import performance as returns
-from starkmatter.domain.money import ZERO
+from starkmatter.domain.ledger import DIVIDENDS
+from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Unmeasurable, Valuation
-from starkmatter.domain.quotes import VenueClock
+from starkmatter.domain.quotes import Venue, VenueClock
 from starkmatter.domain.sessions import exchange_day
-from starkmatter.errors import InvalidInput
-from starkmatter.market.clocks import EXCHANGE
 from starkmatter.portfolio import queries
-from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.benchmark import BenchmarkLine, load_benchmark
-from starkmatter.portfolio.records import AccountView, BenchmarkView, DayValue, FlowView, Performance
-from starkmatter.portfolio.tracked import unpriced_days
-from starkmatter.portfolio.valuation import clock_or_none, list_positions
+from starkmatter.portfolio.books import find_book
+from starkmatter.portfolio.explaining import explain_period
+from starkmatter.portfolio.periods import Close, Mark, Period, find_period, named, unrecorded
+from starkmatter.portfolio.records import BenchmarkView, DayValue, FlowView, Performance, RateUsed
 
-NAMED_DAYS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    session_on: date
-    closes_at: datetime
-    at: datetime | None
-    value: Decimal | None
-    paid_in: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """The newest valuation of a day."""
-
-    on: date
-    valuation: Valuation
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """Everything known of an account's value: marks in order of days, the first one its opening."""
-
-    marks: list[_Mark]
-    edges: list[Valuation]
-    closes: list[_Close]
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Which recorded values a period runs from and to. `newest`: this moment's, None when it cannot be said."""
-
-    account: AccountView
-    clock: VenueClock | None
-    newest: Valuation | None
-    line: _Line
-    base: _Mark
-    marks: list[_Mark]
-    missing: list[str]
-
-    @property
-    def last(self) -> Valuation:
-        return self.marks[-1].valuation if self.marks else self.base.valuation
-
-    @property
-    def since_opening(self) -> bool:
-        return self.base is self.line.marks[0]
-
-    @property
-    def ends_now(self) -> bool:
-        return self.newest is not None and self.last is self.newest
-
-
-async def find_period(b: Backends, caller: Caller, account_id: UUID, start: date | None, end: date | None) -> Period:
-    """From the close before `start` to that of `end`, as `measure_performance` has it; raises what that raises."""
-    if start is not None and end is not None and start > end:
-        raise InvalidInput("start: must not be later than end.")
-    account = await get_account(b, caller, account_id)
-    clock = await clock_or_none(b, account.venue)
-    missing: list[str] = []
-    missing += await unpriced_days(b, account)
-    newest = await _newest(b, caller, account, clock, missing)
-    line = await _read_line(b, caller, account_id, newest, clock)
-    if start is not None and start > line.marks[-1].on:
-        raise InvalidInput(f"start: the account's newest day is {line.marks[-1].on}.")
-    if end is not None and end < line.marks[0].on:
-        raise InvalidInput(f"end: the account was opened on {line.marks[0].on}.")
-    base, marks = _choose(line, start, end)
-    return Period(account, clock, newest, line, base, marks, missing)
+EXPENSES = "expenses:"
+FX_NOT_TOLD = "What exchange rates brought could not be told: an account was traded on while this was read."
 
 
 async def measure_performance(
     b: Backends,
     caller: Caller,
-    account_id: UUID,
+    account_id: UUID | None,
     *,
     start: date | None = None,
     end: date | None = None,
     benchmark: str | None = None,
+    currency: str | None = None,
+    venue: Venue | None = None,
 ) -> Performance:
     """The account from the close before `start` (its opening when None) to the close of `end` (now when None).
 
-    Days are the exchange's. `benchmark` is a symbol with daily bars: None takes the venue's index, "" none at all.
-    NotFound for an account that is not the caller's or an unknown benchmark, InvalidInput when start is after end.
+    Without an `account_id` all of the caller's own accounts of a market as one book; `currency` and `venue` as
+    `find_book` takes them. Days are the exchange's. `benchmark` is a symbol with daily bars: None takes the venue's
+    index, "" none at all. NotFound for an account that is not the caller's or an unknown benchmark, InvalidInput when
+    start is after end.
     """
-    period = await find_period(b, caller, account_id, start, end)
-    account, clock, newest, line = period.account, period.clock, period.newest, period.line
-    base, marks, missing, last = period.base, period.marks, period.missing, period.last
+    book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+    period = await find_period(b, caller, book, start, end)
+    found = await measure_period(b, caller, period, benchmark)
+    asked = {"account": book.accounts[0].id, "user": caller.user_id}
+    if not book.converts and not await b.db.value(queries.HOLDS_FOREIGN, asked):
+        return found
+    told = await explain_period(b, caller, period)
+    if told is None:
+        return replace(found, fx=None, missing=[*found.missing, FX_NOT_TOLD])
+    return replace(found, fx=next(one.value for one in told.steps if one.key == "fx"))
+
+
+async def measure_period(b: Backends, caller: Caller, period: Period, benchmark: str | None = None) -> Performance:
+    """The same of a period that was found already."""
+    newest, line, base, marks, last = period.newest, period.line, period.base, period.marks, period.last
     inside = {one for one in line.edges if base.valuation.at <= one.at <= last.at}
     inside |= {one.valuation for one in (base, *marks)}
     # While the clock is paused money can move at the very instant of the last point: this moment comes after it.
     valuations = sorted(inside, key=lambda one: (one.at, one == newest))
-    missing += _unrecorded(line.closes, base, last.at)
-    since_opening = period.since_opening
+    missing = [*period.missing, *unrecorded(period)]
     held_against = await load_benchmark(
         b,
-        account.venue,
+        period.book.venue,
         benchmark,
         base.on,
-        with_base_day=not since_opening or _after_close(base, line.closes),
+        with_base_day=not period.since_opening or _after_close(base, line.closes),
         until=newest.at if newest else last.at,
+        currency=period.book.currency,
     )
-    params = {"account": account_id, "user": caller.user_id, "after": base.valuation.at, "until": last.at}
-    ((fees, dividends),) = await b.db.tuples(queries.COSTS_AND_INCOME, params)
+    ids = [one.account.id for one in period.members]
+    params = {"accounts": ids, "user": caller.user_id, "after": base.valuation.at, "until": last.at}
+    rows = await b.db.tuples(queries.EARNED, params)
     # Finding a rate takes milliseconds of pure arithmetic per hundred flows: not on the loop that serves everybody.
-    return await asyncio.to_thread(
-        _measure,
-        account,
-        [base, *marks],
-        valuations,
-        held_against,
-        since_opening=since_opening,
-        fees=fees,
-        dividends=dividends,
-        missing=missing,
-        clock=clock,
-    )
+    return await asyncio.to_thread(_measure, period, valuations, held_against, _earned(rows, period), missing=missing)
+
+
+def _earned(rows: Sequence[tuple[UUID, datetime, str, Decimal]], period: Period) -> list[tuple[datetime, str, Decimal]]:
+    """Income and costs in the book's currency, each at the rate of its day, in whole cents where that converts."""
+    currency_of = {one.account.id: one.account.currency for one in period.members}
+    found = []
+    for account_id, at, name, amount in rows:
+        if currency_of[account_id] != period.book.currency:
+            rate = period.rate_of(currency_of[account_id], exchange_day(at))
+            amount = to_cents(amount * (rate or ZERO))  # without a rate the day is named in `missing`
+        found.append((at, name, amount))
+    return found
 
 
 def _measure(
-    account: AccountView,
-    marks: Sequence[_Mark],
+    period: Period,
     valuations: Sequence[Valuation],
     benchmark: BenchmarkLine | None,
+    earned: Sequence[tuple[datetime, str, Decimal]],
     *,
-    since_opening: bool,
-    fees: Decimal,
-    dividends: Decimal,
     missing: list[str],
-    clock: VenueClock | None,
 ) -> Performance:
+    book, marks = period.book, [period.base, *period.marks]
+    fees = -sum((amount for _, name, amount in earned if name.startswith(EXPENSES)), ZERO)
+    dividends = sum((amount for _, name, amount in earned if name == DIVIDENDS), ZERO)
+    price_only: Decimal | None
     length = valuations[-1].at - valuations[0].at
     if len(valuations) == 1:
-        twr = mwr = simple = None
+        twr = mwr = simple = price_only = None
         missing.append("There is only one value yet: a return needs two.")
     else:
         twr = _said("Time-weighted return", returns.time_weighted(valuations), missing)
         mwr = _said("Money-weighted return", returns.money_weighted(valuations), missing)
         simple = _said("Simple return", returns.simple(valuations), missing)
+        amounts = [(at, amount) for at, _, amount in earned]
+        price_only = _said("Price return", returns.price_only(valuations, amounts), missing)
     index = returns.growth_index(valuations)
     days: list[DayValue] = []
     flow_list: list[FlowView] = []
@@ -177,7 +128,7 @@ def _measure(
         days = _days(marks, growth_of, benchmark)
         drawdown = returns.worst_drawdown([day.on for day in days], [day.growth for day in days])
         months = returns.monthly_returns(
-            [day.on for day in days], [day.growth for day in days], _month_is_over(days[-1].on, clock)
+            [day.on for day in days], [day.growth for day in days], _month_is_over(days[-1].on, period.clock)
         )
         flow_list = [
             FlowView(
@@ -193,9 +144,11 @@ def _measure(
     if benchmark is not None:
         missing += _without_price(benchmark, days)
     return Performance(
-        account_id=account.id,
-        currency=account.currency,
-        since_opening=since_opening,
+        account_id=book.account_id,
+        account_ids=[one.account.id for one in period.members],
+        name=book.name,
+        currency=book.currency,
+        since_opening=period.since_opening,
         start_at=valuations[0].at,
         end_at=valuations[-1].at,
         start_value=valuations[0].value,
@@ -203,6 +156,7 @@ def _measure(
         twr=twr,
         mwr=mwr,
         simple=simple,
+        price_only=price_only,
         twr_annual=None if twr is None else returns.annualized(twr, length),
         mwr_annual=None if mwr is None else returns.annualized(mwr, length),
         pl=returns.profit(valuations),
@@ -217,7 +171,15 @@ def _measure(
         months=months,
         flow_list=flow_list,
         missing=missing,
+        rates=_rates_used(period),
     )
+
+
+def _rates_used(period: Period) -> list[RateUsed]:
+    """What each other currency of the accounts costs at both ends of the period."""
+    first, last = exchange_day(period.base.valuation.at), exchange_day(period.last.at)
+    currencies = sorted({one.account.currency for one in period.members} - {period.book.currency})
+    return [RateUsed(one, period.rate_of(one, first), period.rate_of(one, last)) for one in currencies]
 
 
 def _said(name: str, ratio: returns.Ratio, missing: list[str]) -> Decimal | None:
@@ -227,69 +189,8 @@ def _said(name: str, ratio: returns.Ratio, missing: list[str]) -> Decimal | None
     return ratio
 
 
-async def _newest(
-    b: Backends, caller: Caller, account: AccountView, clock: VenueClock | None, missing: list[str]
-) -> Valuation | None:
-    """This moment's value of an account that lives; None when it cannot be said, with the reason in `missing`."""
-    if account.read_only:
-        return None
-    if clock is None:
-        missing.append("The market's clock does not answer: the period ends at the last recorded value.")
-        return None
-    paid_in = await _paid_in(b, account.id)
-    valued = await get_account(b, caller, account.id)
-    if await _paid_in(b, account.id) != paid_in:
-        missing.append("Money moved while this was read: the period ends at the last recorded value.")
-        return None
-    unpriced = [one.symbol for one in await list_positions(b, caller, account.id) if one.qty and one.last is None]
-    missing += [f"{symbol} has no quote now and stands at its cost." for symbol in unpriced]
-    return Valuation(clock.venue_now, valued.equity, paid_in)
-
-
-async def _paid_in(b: Backends, account_id: UUID) -> Decimal:
-    deposited: dict[UUID, Decimal] = dict(await b.db.tuples(queries.DEPOSITED, ([account_id],)))
-    return deposited.get(account_id, ZERO)
-
-
-async def _read_line(
-    b: Backends, caller: Caller, account_id: UUID, newest: Valuation | None, clock: VenueClock | None
-) -> _Line:
-    params = {"account": account_id, "user": caller.user_id, "until": newest.at if newest else "infinity"}
-    edges = await b.db.all(Valuation, queries.EDGES, params)
-    latest = newest or edges[-1]
-    closes = await b.db.all(_Close, queries.CLOSES, params | {"until": latest.at, "exchange": EXCHANGE})
-    marks = {
-        one.session_on: _Mark(one.session_on, Valuation(one.at, one.value, one.paid_in))
-        for one in closes
-        if one.at is not None and one.value is not None and one.paid_in is not None
-    }
-    opening = _Mark(exchange_day(edges[0].at), edges[0])
-    on = _day_of(latest, closes, clock if newest else None)
-    if on not in marks or marks[on].valuation.at <= latest.at:
-        marks[on] = _Mark(on, latest)
-    return _Line([opening, *(marks[day] for day in sorted(marks))], edges, closes)
-
-
-def _day_of(latest: Valuation, closes: Sequence[_Close], clock: VenueClock | None) -> date:
-    """The trading day the latest value belongs to: the running one, else the last one that closed."""
-    if clock is not None and clock.state == "open" and clock.session_on is not None:
-        return clock.session_on
-    if clock is None and (not closes or exchange_day(latest.at) > closes[-1].session_on):
-        return exchange_day(latest.at)
-    return closes[-1].session_on if closes else exchange_day(latest.at)
-
-
-def _choose(line: _Line, start: date | None, end: date | None) -> tuple[_Mark, list[_Mark]]:
-    """The mark the period begins from and those inside it."""
-    before = [number for number, mark in enumerate(line.marks) if number and start is not None and mark.on < start]
-    number = before[-1] if before else 0
-    base = line.marks[number]
-    inside = [mark for mark in line.marks[number + 1 :] if end is None or mark.on <= end]
-    return base, [mark for mark in inside if mark.valuation != base.valuation]
-
-
 def _days(
-    chosen: Sequence[_Mark], growth_of: dict[Valuation, Decimal], benchmark: BenchmarkLine | None
+    chosen: Sequence[Mark], growth_of: dict[Valuation, Decimal], benchmark: BenchmarkLine | None
 ) -> list[DayValue]:
     growth = [growth_of[mark.valuation] for mark in chosen]
     depths = returns.below_peak(growth)
@@ -331,26 +232,10 @@ def _without_price(benchmark: BenchmarkLine, days: Sequence[DayValue]) -> list[s
         return []
     if benchmark.base_close is None:
         return [f"{benchmark.symbol} has no close at or before the start of this period."]
-    return [f"{benchmark.symbol} has no price on {_named(unpriced)}."]
+    return [f"{benchmark.symbol} has no price on {named(unpriced)}."]
 
 
-def _unrecorded(closes: Sequence[_Close], base: _Mark, until: datetime) -> list[str]:
-    inside = [one for one in closes if base.valuation.at < one.closes_at <= until]
-    found = []
-    if absent := [one.session_on for one in inside if one.at is None]:
-        found.append(f"No value was recorded on {_named(absent)}: these days are part of the next one.")
-    if early := [one.session_on for one in inside if one.at is not None and one.at < one.closes_at]:
-        found.append(f"No value was recorded at the close of {_named(early)}: the last one before it is used.")
-    return found
-
-
-def _named(days: Sequence[date]) -> str:
-    if len(days) <= NAMED_DAYS:
-        return ", ".join(day.isoformat() for day in days)
-    return f"{len(days)} days from {days[0].isoformat()} to {days[-1].isoformat()}"
-
-
-def _after_close(base: _Mark, closes: Sequence[_Close]) -> bool:
+def _after_close(base: Mark, closes: Sequence[Close]) -> bool:
     """Whether an opening came after its day's close: then that session is none of the account's life."""
     return all(one.session_on != base.on for one in closes)
 

@@ -131,15 +131,30 @@ ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} WHERE {MAY_SEE} AND a.id = %(account)s"
 
 COUNT_ACCOUNTS = "SELECT count(*) FROM account WHERE user_id = %s"
 
-# Quotes are in the currency of the instrument's market: in books of another one they are no price.
-PRICED = """(a.currency = 'USD' OR EXISTS (SELECT FROM instrument i WHERE i.venue = a.venue AND i.symbol = h.symbol
-                                           AND i.currency = a.currency))"""
+# What a symbol is quoted in: its market's currency where it is not known better.
+QUOTED_IN = "coalesce(i.currency, 'USD')"
 
 HOLDINGS = f"""
-SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty, {PRICED} AS priced
+SELECT h.account_id, h.symbol, h.signed_qty, h.cost_basis, h.realized_pl, h.reserved_qty,
+       {QUOTED_IN} AS quoted_in, a.currency AS kept_in
   FROM holding h JOIN account a ON a.id = h.account_id
+  LEFT JOIN instrument i ON i.venue = a.venue AND i.symbol = h.symbol
  WHERE {MAY_SEE} AND h.account_id = ANY (%(accounts)s) AND (h.signed_qty <> 0 OR h.realized_pl <> 0)
  ORDER BY h.symbol
+"""
+
+# In which currencies shares are quoted that accounts of another one hold.
+FOREIGN_PAIRS = f"""
+SELECT DISTINCT {QUOTED_IN} AS quoted_in, a.currency AS kept_in
+  FROM holding h JOIN account a ON a.id = h.account_id
+  LEFT JOIN instrument i ON i.venue = a.venue AND i.symbol = h.symbol
+ WHERE a.venue = %s AND a.closed_at IS NULL AND h.signed_qty <> 0 AND {QUOTED_IN} <> a.currency
+"""
+
+HOLDS_FOREIGN = f"""
+SELECT EXISTS (SELECT FROM holding h JOIN account a ON a.id = h.account_id
+                 JOIN instrument i ON i.venue = a.venue AND i.symbol = h.symbol AND i.currency <> a.currency
+                WHERE h.account_id = %(account)s AND {MAY_SEE})
 """
 
 # What each account was worth when the session before `day_start` had ended, and what was paid in by then.
@@ -224,14 +239,25 @@ SELECT at, value, paid_in FROM (
  ORDER BY at
 """
 
-# Fees paid and dividends received after :after, up to and with :until.
-COSTS_AND_INCOME = f"""
-SELECT coalesce(sum(leg.amount) FILTER (WHERE leg.account LIKE 'expenses:%%'), 0),
-       coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'income:dividends'), 0)
+# What was paid in (positive) or taken out by each entry, in the order of time.
+FLOWS = f"""
+SELECT e.account_id, e.id, e.venue_at, -sum(leg.amount)
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id,
+       unnest(e.accounts, e.amounts) AS leg (account, amount)
+ WHERE e.account_id = ANY (%(accounts)s) AND {MAY_SEE} AND e.kind IN ('deposit', 'withdrawal')
+   AND leg.account = 'equity:deposits'
+ GROUP BY e.account_id, e.id HAVING sum(leg.amount) <> 0 ORDER BY e.venue_at, e.id
+"""
+
+# Income (positive) and costs (negative) of accounts after :after, up to and with :until.
+EARNED = f"""
+SELECT e.account_id, e.venue_at, leg.account, -leg.amount
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
- WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency
+ WHERE e.account_id = ANY (%(accounts)s) AND {MAY_SEE} AND leg.commodity = a.currency
+   AND (leg.account LIKE 'expenses:%%' OR leg.account LIKE 'income:%%')
    AND e.venue_at > %(after)s AND e.venue_at <= %(until)s
+ ORDER BY e.id
 """
 
 ENTRIES = f"""
@@ -261,6 +287,11 @@ SELECT c.entry_id, c.later_ids, c.symbols, c.qtys, c.worths FROM account_close c
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at = %(at)s
 """
 
+CASH_AT = f"""
+SELECT s.cash FROM equity_snapshot s JOIN account a ON a.id = s.account_id
+ WHERE s.account_id = %(account)s AND {MAY_SEE} AND s.venue_at = %(at)s
+"""
+
 CLOSES_KEPT = f"""
 SELECT c.venue_at AS at, c.symbols, c.worths FROM account_close c JOIN account a ON a.id = c.account_id
  WHERE c.account_id = %(account)s AND {MAY_SEE} AND c.venue_at >= %(after)s AND c.venue_at <= %(until)s
@@ -285,17 +316,27 @@ SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount
  ORDER BY e.id
 """
 
-# One point per open account of the venue; holdings without a known price count at cost.
+# A holding at its price, in another currency than the account's at the day's rate; NULL without either.
+_WORTH = f"""
+CASE WHEN {QUOTED_IN} = a.currency THEN h.signed_qty * p.last ELSE round(h.signed_qty * p.last * x.rate, 6) END
+"""
+_PRICES = f"""
+  LEFT JOIN instrument i ON i.venue = a.venue AND i.symbol = h.symbol
+  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric) ON p.symbol = h.symbol
+  LEFT JOIN jsonb_to_recordset(%(rates)s::jsonb) AS x (base text, quote text, rate numeric)
+       ON x.base = {QUOTED_IN} AND x.quote = a.currency
+"""
+
+# One point per open account of the venue; holdings without a known price or rate count at cost.
 SNAPSHOT_ALL = f"""
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
-SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce(h.signed_qty * p.last, h.cost_basis)), 0), 2), a.cash,
+SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce({_WORTH}, h.cost_basis)), 0), 2), a.cash,
        coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
                   WHERE e.account_id = a.id AND e.kind IN ('deposit', 'withdrawal')
                     AND leg.account = 'equity:deposits'), 0)
   FROM account a
   LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
-  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric)
-       ON p.symbol = h.symbol AND {PRICED}
+  {_PRICES}
  WHERE a.venue = %(venue)s AND a.closed_at IS NULL AND a.opened_venue_at <= %(venue_at)s
  GROUP BY a.id
     ON CONFLICT (account_id, venue_at) DO UPDATE
@@ -310,13 +351,12 @@ SELECT point.account_id, point.venue_at,
        coalesce((SELECT max(e.id) FROM ledger_entry e WHERE e.account_id = point.account_id), 0),
        coalesce(array_agg(h.symbol ORDER BY h.symbol) FILTER (WHERE h.symbol IS NOT NULL), '{{}}'),
        coalesce(array_agg(h.signed_qty ORDER BY h.symbol) FILTER (WHERE h.symbol IS NOT NULL), '{{}}'),
-       coalesce(array_agg(coalesce(h.signed_qty * p.last, h.cost_basis) ORDER BY h.symbol)
+       coalesce(array_agg(coalesce({_WORTH}, h.cost_basis) ORDER BY h.symbol)
                 FILTER (WHERE h.symbol IS NOT NULL), '{{}}')
   FROM points AS point
   JOIN account a ON a.id = point.account_id
   LEFT JOIN holding h ON h.account_id = point.account_id AND h.signed_qty <> 0
-  LEFT JOIN jsonb_to_recordset(%(prices)s::jsonb) AS p (symbol text, last numeric)
-       ON p.symbol = h.symbol AND {PRICED}
+  {_PRICES}
  GROUP BY point.account_id, point.venue_at
     ON CONFLICT (account_id, venue_at) DO UPDATE
    SET entry_id = excluded.entry_id, symbols = excluded.symbols, qtys = excluded.qtys, worths = excluded.worths

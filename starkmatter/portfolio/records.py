@@ -1,12 +1,13 @@
 """What the portfolio pages and the API show of accounts, positions and the ledger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 from starkmatter.domain.margin import MarginState
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import AccountKind, AccountMode
 from starkmatter.domain.performance import Drawdown, MonthReturn
 from starkmatter.domain.quotes import Venue
@@ -97,7 +98,8 @@ class PositionView:
     """One holding, valued at `last`. `qty` is signed shares; `cost_basis` is what the open shares cost, fees included.
 
     `last` is None when no quote is known; market value and unrealized P&L are then taken at cost and marked stale. It
-    is not `priced` where quotes are in another currency than the account's books: then it always stands at cost.
+    is in `currency`, and one unit of that is `rate` units of the account's today. It is not `priced` where that rate is
+    not known: then it stands at cost.
     """
 
     account_id: UUID
@@ -111,6 +113,8 @@ class PositionView:
     realized_pl: Decimal
     day_pl: Decimal
     priced: bool = True
+    currency: str = "USD"
+    rate: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +187,26 @@ class BenchmarkView:
 
 
 @dataclass(frozen=True, slots=True)
+class RateUsed:
+    """What one unit of a currency cost in the book's at both ends of a period; None where no rate is known."""
+
+    currency: str
+    start_rate: Decimal | None
+    end_rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
-    """An account over a period. Returns are ratios for the whole period; None is explained in `missing`.
+    """A book over a period. Returns are ratios for the whole period; None is explained in `missing`.
+
+    `account_id` is None for several accounts together, which are `account_ids`. `price_only` is the time-weighted
+    return without income and costs; `fx` what of `pl` exchange rates brought, None when it could not be told.
 
     `start_value` is the value at the close before the period, or at the opening of the account when it was opened
     later (`since_opening`). The yearly rates are None for less than a year. `pl` = end - start - `flows`.
     """
 
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     since_opening: bool
     start_at: datetime
@@ -214,6 +230,11 @@ class Performance:
     months: list[MonthReturn]
     flow_list: list[FlowView]
     missing: list[str]
+    price_only: Decimal | None = None
+    fx: Decimal | None = ZERO
+    rates: list[RateUsed] = field(default_factory=list)
+    account_ids: list[UUID] = field(default_factory=list)
+    name: str = ""
 
     @property
     def length(self) -> timedelta:
@@ -231,9 +252,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What an account consists of now, the largest part first; symbols and sectors each sum to equity with cash."""
+    """What a book consists of now, the largest part first; symbols and sectors each sum to equity with cash."""
 
-    account_id: UUID
+    account_id: UUID | None
     currency: str
     equity: Decimal
     cash: Slice

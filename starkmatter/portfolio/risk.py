@@ -16,10 +16,11 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain import ratios
 from starkmatter.domain.performance import Unmeasurable
-from starkmatter.domain.quotes import VenueClock
+from starkmatter.domain.quotes import Venue, VenueClock
 from starkmatter.errors import InvalidInput
-from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.books import find_book
+from starkmatter.portfolio.performance import measure_period
+from starkmatter.portfolio.periods import find_period
 from starkmatter.portfolio.records import DayValue, Performance
 from starkmatter.portfolio.valuation import clock_or_none
 
@@ -68,7 +69,7 @@ class WindowView:
 class Risk:
     """The risk of a period. `days` counts its returns, `against_days` those on which the benchmark has one too."""
 
-    account_id: UUID
+    account_id: UUID | None
     start_on: date
     end_on: date
     days: int
@@ -85,13 +86,15 @@ class Risk:
 async def measure_risk(
     b: Backends,
     caller: Caller,
-    account_id: UUID,
+    account_id: UUID | None,
     *,
     start: date | None = None,
     end: date | None = None,
     benchmark: str | None = None,
     risk_free: Decimal = Decimal(0),
     window_days: int = WINDOW_DAYS,
+    currency: str | None = None,
+    venue: Venue | None = None,
 ) -> Risk:
     """The figures of a period as `measure_performance` takes it; `risk_free` is a yearly rate (0.04 is 4 %).
 
@@ -101,9 +104,9 @@ async def measure_risk(
         raise InvalidInput("risk_free: a yearly rate from -0.05 to 0.5, such as 0.04.")
     if not WINDOWS[0] <= window_days <= WINDOWS[1]:
         raise InvalidInput(f"window: {WINDOWS[0]} to {WINDOWS[1]} days.")
-    account = await get_account(b, caller, account_id)
-    found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
-    clock = None if account.read_only else await clock_or_none(b, account.venue)
+    book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+    found = await measure_period(b, caller, await find_period(b, caller, book, start, end), benchmark)
+    clock = None if book.accounts[0].read_only else await clock_or_none(b, book.venue)
     return await asyncio.to_thread(risk_of, found, clock, risk_free=risk_free, window_days=window_days)
 
 

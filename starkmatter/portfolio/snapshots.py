@@ -6,6 +6,8 @@ import orjson
 
 from starkmatter.db.database import Database
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
+from starkmatter.domain.sessions import exchange_day
+from starkmatter.market.fx.service import rates_between
 from starkmatter.portfolio import queries
 
 EVERY = timedelta(minutes=5)
@@ -68,8 +70,17 @@ class EquityRecorder:
 async def record_values(db: Database, venue: Venue, at: datetime, prices: str, *, with_positions: bool = False) -> None:
     """A point of every open account of the venue at `at`; `prices` is JSON, `[{"symbol": "AAPL", "last": "190.12"}]`.
 
-    A holding whose price is not given counts at cost; a point that is there is replaced. `with_positions` keeps what
-    each of them is worth as well, as for a close.
+    A holding whose price is not given, or that has no rate in the account's currency, counts at cost; a point that is
+    there is replaced. `with_positions` keeps what each of them is worth as well, as for a close.
     """
     statement = queries.SNAPSHOT_CLOSE if with_positions else queries.SNAPSHOT_ALL
-    await db.run(statement, {"venue": venue, "venue_at": at, "prices": prices})
+    pairs = await db.tuples(queries.FOREIGN_PAIRS, (venue,))
+    day = exchange_day(at)
+    table = await rates_between(db, {currency for pair in pairs for currency in pair}, day, day)
+    rates = [
+        {"base": base, "quote": quote, "rate": format(rate, "f")}
+        for base, quote in pairs
+        if (rate := table.rate(base, quote, day)) is not None
+    ]
+    given = {"venue": venue, "venue_at": at, "prices": prices, "rates": orjson.dumps(rates).decode()}
+    await db.run(statement, given)

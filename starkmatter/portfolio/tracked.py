@@ -10,6 +10,7 @@ from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.domain.presets import REALISTIC
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed
 from starkmatter.portfolio import queries
@@ -21,10 +22,6 @@ from starkmatter.trading.facts import TRACKED
 
 VENUE = "market"
 BEING_TOLD = "Values of former days are being told anew, since entries came: look again in a moment."
-# What a tracked account's books can be kept in.
-CURRENCIES = (
-    "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "SGD", "HKD",
-)  # fmt: skip
 
 
 def is_tracked(account: AccountView) -> bool:
@@ -40,8 +37,8 @@ async def open_tracked(b: Backends, caller: Caller, *, name: str, currency: str 
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not open accounts.")
     title = title_of(name)
-    if currency not in CURRENCIES:
-        raise InvalidInput(f"The currency must be one of: {', '.join(CURRENCIES)}.")
+    if currency not in BOOK_CURRENCIES:
+        raise InvalidInput(f"The currency must be one of: {', '.join(BOOK_CURRENCIES)}.")
     now, account_id = utc_now(), uuid4()
     async with b.db.transaction() as connection:
         await connection.execute("SELECT 1 FROM app_user WHERE id = %s FOR UPDATE", (caller.user_id,))

@@ -1,25 +1,29 @@
 """What accounts and positions are worth at the newest quotes, and what of it came today.
 
-A holding without a quote is valued at cost and its account marked stale: a missing price is never taken for zero.
+A holding without a quote is valued at cost and its account marked stale: a missing price is never taken for zero. What
+is quoted in another currency than the account's is valued at the day's exchange rate, without one at cost as well.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
+from starkmatter.domain.fx import ONE
 from starkmatter.domain.margin import MarginState, Position, margin_state
 from starkmatter.domain.money import ZERO, to_cents, to_micros
 from starkmatter.domain.presets import preset_of
 from starkmatter.domain.quotes import Quote, Venue, VenueClock
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
+from starkmatter.market.fx.service import rates_between
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
 from starkmatter.trading.settling import Settling, settling_of
@@ -35,7 +39,8 @@ class _Holding:
     cost_basis: Decimal
     realized_pl: Decimal
     reserved_qty: Decimal
-    priced: bool
+    quoted_in: str
+    kept_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,9 @@ async def _positions(
         quotes = await QuoteBoard(b.cache).quotes(venue, symbols)
     except Unavailable:
         quotes = {}
-    day_start = await _day_start(b, await clock_or_none(b, venue))
+    clock = await clock_or_none(b, venue)
+    day_start = await _day_start(b, clock)
+    rates = await _rates(b, held, exchange_day(clock.venue_now if clock else utc_now()))
     traded = {
         (row.account_id, row.symbol): row
         for row in (
@@ -155,18 +162,36 @@ async def _positions(
             else []
         )
     }
-    return [_position_view(row, quotes.get(row.symbol), traded.get((row.account_id, row.symbol))) for row in held]
+    return [
+        _position_view(row, quotes.get(row.symbol), traded.get((row.account_id, row.symbol)), *rates(row))
+        for row in held
+    ]
 
 
-def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -> PositionView:
-    quote = quote if held.priced else None
+async def _rates(
+    b: Backends, held: Sequence[_Holding], today: date
+) -> Callable[[_Holding], tuple[Decimal | None, Decimal | None]]:
+    """What one unit of the currency of a holding's quotes costs in the account's: today, and the day before."""
+    foreign = {currency for one in held if one.quoted_in != one.kept_in for currency in (one.quoted_in, one.kept_in)}
+    yesterday = today - timedelta(days=1)
+    table = await rates_between(b.db, foreign, yesterday, today)
+    return lambda one: (
+        table.rate(one.quoted_in, one.kept_in, today),
+        table.rate(one.quoted_in, one.kept_in, yesterday),
+    )
+
+
+def _position_view(
+    held: _Holding, quote: Quote | None, today: _Traded | None, rate: Decimal | None, rate_before: Decimal | None
+) -> PositionView:
+    quote = quote if rate is not None else None
     last = quote.last if quote else None
-    value = to_cents(held.signed_qty * last) if last is not None else held.cost_basis
+    value = to_cents(held.signed_qty * last * rate) if last is not None and rate is not None else held.cost_basis
     flow = today.cash if today else ZERO
     qty_at_start = held.signed_qty - (today.signed_qty if today else ZERO)
     day_pl = ZERO
     if quote is not None and (qty_at_start == 0 or quote.prev_close is not None):
-        day_pl = to_cents(value + flow - qty_at_start * (quote.prev_close or ZERO))
+        day_pl = to_cents(value + flow - qty_at_start * (quote.prev_close or ZERO) * (rate_before or rate or ZERO))
     return PositionView(
         account_id=held.account_id,
         symbol=held.symbol,
@@ -178,7 +203,9 @@ def _position_view(held: _Holding, quote: Quote | None, today: _Traded | None) -
         unrealized_pl=to_cents(value - held.cost_basis) if held.signed_qty else ZERO,
         realized_pl=held.realized_pl,
         day_pl=day_pl,
-        priced=held.priced,
+        priced=rate is not None,
+        currency=held.quoted_in,
+        rate=rate if rate is not None else ONE,
     )
 
 
@@ -226,7 +253,8 @@ def _account_view(
 def _margin(row: AccountRow, positions: Sequence[PositionView]) -> MarginState:
     held = [one for one in positions if one.qty]
     return margin_state(
-        row.cash, [Position(one.symbol, one.qty, one.avg_price if one.last is None else one.last) for one in held]
+        row.cash,
+        [Position(one.symbol, one.qty, one.avg_price if one.last is None else one.last * one.rate) for one in held],
     )
 
 

@@ -54,6 +54,7 @@ OPEN = {
     ("POST", "/auth/step-up/passkey"),
     ("POST", "/auth/passkeys/sign-in/options"),
     ("POST", "/auth/passkeys/sign-in"),
+    ("PATCH", "/auth/me"),
     ("PATCH", "/auth/passkeys/{passkey_id}"),
     ("POST", "/connections/{kind}/test"),
     ("POST", "/jobs/{name}/runs"),

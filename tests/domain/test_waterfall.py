@@ -16,7 +16,8 @@ from starkmatter.domain.ledger import (
     book_fill,
 )
 from starkmatter.domain.money import to_cents
-from starkmatter.domain.waterfall import STEP_KEYS, Entry, Waterfall, Worth, explain
+from starkmatter.domain.symbol_gains import Worth
+from starkmatter.domain.waterfall import STEP_KEYS, Entry, Waterfall, explain
 
 AT = datetime(2024, 1, 2, 16, tzinfo=UTC)
 ZERO = Decimal(0)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from starkmatter.domain.ledger import CASH, DEPOSITS, DIVIDENDS, FEES, HOLDING, INTEREST, TRADING
 from starkmatter.domain.money import to_cents
 from starkmatter.domain.periods import parse_period
+from starkmatter.domain.symbol_gains import Worth
 from starkmatter.domain.tax_report import TaxLine, tax_totals
-from starkmatter.domain.waterfall import Worth, explain, in_cents
+from starkmatter.domain.waterfall import explain, in_cents
 from starkmatter.portfolio.explaining import Booked
 from starkmatter.portfolio.records import Performance
 from starkmatter.portfolio.reporting.building import _activity, _slice, _slices, costs_of

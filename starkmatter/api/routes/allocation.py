@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from starkmatter.api.books import Asked
 from starkmatter.api.routes.baskets import basket_out
 from starkmatter.api.schemas_allocation import (
     BreakdownOut,
@@ -57,9 +58,9 @@ def _short(pct: Decimal | None) -> Decimal | None:
 
 
 @router.get("/portfolio/breakdown")
-async def breakdown(caller: Signed, b: B, account_id: UUID, together: bool = False) -> BreakdownOut:
-    """The account by symbol, class, sector, country, currency, account and tag; or all of the caller's `together`."""
-    return BreakdownOut.model_validate(await break_down(b, caller, account_id, together=together))
+async def breakdown(caller: Signed, b: B, book: Asked, together: bool = False) -> BreakdownOut:
+    """The account by symbol, class, sector, country, currency, account and tag; `together` with the caller's others."""
+    return BreakdownOut.model_validate(await break_down(b, caller, book.account_id, together=together, **book.how))
 
 
 @router.put("/tags/{symbol}")

@@ -1,5 +1,6 @@
 """Set-up, sign-in, sign-out and the caller's sessions."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import segno
@@ -8,6 +9,8 @@ from fastapi import APIRouter, Request, Response
 from starkmatter.accounts import factor
 from starkmatter.accounts import reset as passphrases
 from starkmatter.accounts.devices import remember_device
+from starkmatter.accounts.profile import get_base_currency, set_base_currency, update_profile
+from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
@@ -19,7 +22,9 @@ from starkmatter.api.schemas_people import (
     Forgotten,
     Login,
     Me,
+    MyProfile,
     NewPassphrase,
+    Profile,
     RecoveryCodes,
     Register,
     Reset,
@@ -35,6 +40,7 @@ from starkmatter.api.security import (
     set_device_cookie,
     set_session_cookie,
 )
+from starkmatter.backends import Backends
 from starkmatter.portfolio.onboarding import welcome_newcomer
 from starkmatter.portfolio.opening import ensure_first_account
 
@@ -110,9 +116,25 @@ async def reset_password(body: Reset, request: Request, b: B) -> None:
 
 
 @router.get("/me")
-async def me(caller: Signed) -> Me:
-    """Who is signed in."""
-    return Me.model_validate(caller)
+async def me(caller: Signed, b: B) -> MyProfile:
+    """Who is signed in, and in which currency their accounts are shown together."""
+    return await _profile(caller, b)
+
+
+@router.patch("/me")
+async def change_me(body: Profile, caller: Signed, b: B) -> MyProfile:
+    """Change one's name, or the base currency; nothing in any account changes."""
+    if body.base_currency is not None:
+        await set_base_currency(b, caller, body.base_currency)
+    if body.display_name is not None:
+        await update_profile(b, caller, body.display_name)
+        caller = replace(caller, display_name=body.display_name.strip())
+    return await _profile(caller, b)
+
+
+async def _profile(caller: Caller, b: Backends) -> MyProfile:
+    person = Me.model_validate(caller).model_dump()
+    return MyProfile(**person, base_currency=await get_base_currency(b, caller))
 
 
 @router.get("/sessions")

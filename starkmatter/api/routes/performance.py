@@ -11,13 +11,22 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from starkmatter.accounts.records import Caller
+from starkmatter.api.books import Asked
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
-from starkmatter.api.schemas_portfolio import AllocationOut, AttributionOut, ExplanationOut, PerformanceOut, RiskOut
+from starkmatter.api.schemas_portfolio import (
+    AllocationOut,
+    AttributionOut,
+    ByCurrencyOut,
+    ExplanationOut,
+    PerformanceOut,
+    RiskOut,
+)
 from starkmatter.api.security import B, Signed
 from starkmatter.backends import Backends
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.attribution import attribute_by_sector
+from starkmatter.portfolio.currency_attribution import attribute_by_currency
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.exporting import beancount_text, json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
@@ -37,40 +46,46 @@ Symbol = Annotated[
 
 @router.get("/portfolio/performance")
 async def performance(
-    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None, benchmark: Symbol = None
+    caller: Signed, b: B, book: Asked, start: date | None = None, end: date | None = None, benchmark: Symbol = None
 ) -> PerformanceOut:
-    """Returns from the close before `start` to the close of `end`, dates of the exchange; all of it without them."""
+    """Returns from the close before `start` to the close of `end`, dates of the exchange; all of it without them.
+
+    With `account_id=all`, or without one, all of one's own accounts of a market as one book in `currency`: each day's
+    values at that day's exchange rates, transfers between these accounts no flows.
+    """
     return PerformanceOut.model_validate(
-        await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
+        await measure_performance(b, caller, book.account_id, start=start, end=end, benchmark=benchmark, **book.how)
     )
 
 
 @router.get("/portfolio/performance.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 async def performance_csv(
-    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None, benchmark: Symbol = None
+    caller: Signed, b: B, book: Asked, start: date | None = None, end: date | None = None, benchmark: Symbol = None
 ) -> Response:
     """The same period day by day."""
-    found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
+    found = await measure_performance(b, caller, book.account_id, start=start, end=end, benchmark=benchmark, **book.how)
     rows: list[tuple[Cell, ...]] = [DAY_HEAD]
     for day in found.days:
         ratios = (day.ratio, day.growth, day.below_peak, day.benchmark_growth)
         rows.append((day.on, day.at, day.value, day.flow, *(ratio(one) for one in ratios), found.currency))
-    return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", account_id))
+    return Response(csv_text(rows), media_type=CSV, headers=download_of("performance", book.account_id or "all"))
 
 
 @router.get("/portfolio/explain")
 async def explain(
-    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None
+    caller: Signed, b: B, book: Asked, start: date | None = None, end: date | None = None
 ) -> ExplanationOut:
     """Where the change in value of the same period came from: steps that sum to it, gains by symbol, ledger entries."""
-    return ExplanationOut.model_validate(await explain_change(b, caller, account_id, start=start, end=end))
+    return ExplanationOut.model_validate(
+        await explain_change(b, caller, book.account_id, start=start, end=end, **book.how)
+    )
 
 
 @router.get("/portfolio/risk")
 async def risk(
     caller: Signed,
     b: B,
-    account_id: UUID,
+    book: Asked,
     start: date | None = None,
     end: date | None = None,
     benchmark: Symbol = None,
@@ -79,23 +94,41 @@ async def risk(
 ) -> RiskOut:
     """Volatility, drawdowns, ratios and tails of the same period's closed days; a null says why in `reason`."""
     found = await measure_risk(
-        b, caller, account_id, start=start, end=end, benchmark=benchmark, risk_free=risk_free, window_days=window
+        b,
+        caller,
+        book.account_id,
+        start=start,
+        end=end,
+        benchmark=benchmark,
+        risk_free=risk_free,
+        window_days=window,
+        **book.how,
     )
     return RiskOut.model_validate(found)
 
 
 @router.get("/portfolio/attribution")
 async def attribution(
-    caller: Signed, b: B, account_id: UUID, start: date | None = None, end: date | None = None
+    caller: Signed, b: B, book: Asked, start: date | None = None, end: date | None = None
 ) -> AttributionOut:
     """Why the same period was better or worse than equal parts of the market's stocks, by sector (Brinson, Fachler)."""
-    return AttributionOut.model_validate(await attribute_by_sector(b, caller, account_id, start=start, end=end))
+    found = await attribute_by_sector(b, caller, book.account_id, start=start, end=end, **book.how)
+    return AttributionOut.model_validate(found)
+
+
+@router.get("/portfolio/currencies")
+async def currencies(
+    caller: Signed, b: B, book: Asked, start: date | None = None, end: date | None = None
+) -> ByCurrencyOut:
+    """What each currency brought to the same period's return: by prices in it, and by its exchange rate."""
+    found = await attribute_by_currency(b, caller, book.account_id, start=start, end=end, **book.how)
+    return ByCurrencyOut.model_validate(found)
 
 
 @router.get("/portfolio/allocation")
-async def allocation(caller: Signed, b: B, account_id: UUID) -> AllocationOut:
-    """The parts of the account at the newest quotes: by symbol, by sector, and cash."""
-    return AllocationOut.model_validate(await allocate(b, caller, account_id))
+async def allocation(caller: Signed, b: B, book: Asked) -> AllocationOut:
+    """The parts of the account, or of all together, at the newest quotes: by symbol, by sector, and cash."""
+    return AllocationOut.model_validate(await allocate(b, caller, book.account_id, **book.how))
 
 
 @router.get(

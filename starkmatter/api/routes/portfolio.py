@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.books import Asked
 from starkmatter.api.schemas import Page
-from starkmatter.api.schemas_portfolio import EquityPointOut
+from starkmatter.api.schemas_portfolio import BookOut, EquityPointOut
 from starkmatter.api.schemas_trading import (
     AccountOut,
     BrokerOut,
@@ -22,6 +23,7 @@ from starkmatter.api.schemas_trading import (
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.portfolio.accounts import get_account, list_accounts
+from starkmatter.portfolio.allocating.held import value_book
 from starkmatter.portfolio.at_broker import accept_brokers_book, broker_status, open_at_broker
 from starkmatter.portfolio.branching import fork_account, reset_account
 from starkmatter.portfolio.ledger import list_entries
@@ -143,9 +145,14 @@ async def positions(caller: Signed, b: B, account_id: UUID) -> Page[PositionOut]
 
 
 @router.get("/portfolio/summary")
-async def summary(caller: Signed, b: B, account_id: UUID) -> AccountOut:
-    """What the account is worth now, and what of it came today."""
-    return AccountOut.model_validate(await get_account(b, caller, account_id))
+async def summary(caller: Signed, b: B, book: Asked) -> AccountOut | BookOut:
+    """What the account is worth now, and what of it came today.
+
+    With `account_id=all` (or without one), or in another currency: what the accounts are worth together.
+    """
+    if book.account_id is not None and book.currency is None:
+        return AccountOut.model_validate(await get_account(b, caller, book.account_id))
+    return BookOut.model_validate(await value_book(b, caller, book.account_id, **book.how))
 
 
 @router.get("/portfolio/equity")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -12,10 +12,13 @@ from starkmatter.db.columns import instant_column, reference_column
 
 
 class AppUser(SQLModel, table=True):
-    """One person. `email` is unique without regard to case."""
+    """One person. `email` is unique without regard to case; no `base_currency`: that of the first account."""
 
     __tablename__ = "app_user"
-    __table_args__ = (Index("app_user_email_key", text("lower(email)"), unique=True),)
+    __table_args__ = (
+        Index("app_user_email_key", text("lower(email)"), unique=True),
+        CheckConstraint("base_currency ~ '^[A-Z]{3}$'", name="app_user_base_currency_is_one"),
+    )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     email: str
@@ -27,6 +30,7 @@ class AppUser(SQLModel, table=True):
     )
     created_at: datetime = instant_column()
     disabled_at: datetime | None = instant_column(nullable=True)
+    base_currency: str | None = None
 
 
 class UserSession(SQLModel, table=True):

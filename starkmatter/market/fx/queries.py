@@ -24,4 +24,9 @@ SELECT day, max(per_euro) FILTER (WHERE currency = %(base)s), max(per_euro) FILT
  ORDER BY day DESC LIMIT 1
 """
 
+RATES_BETWEEN: LiteralString = """
+SELECT currency, array_agg(day ORDER BY day), array_agg(per_euro ORDER BY day)
+  FROM fx_rate WHERE currency = ANY (%(currencies)s) AND day BETWEEN %(first)s AND %(last)s GROUP BY currency
+"""
+
 KNOWN_CURRENCIES: LiteralString = "SELECT DISTINCT currency FROM fx_rate WHERE currency = ANY (%(currencies)s)"

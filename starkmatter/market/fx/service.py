@@ -7,16 +7,23 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from starkmatter.db.database import Database
-from starkmatter.domain.fx import FRANKFURT, ReferenceRate, cross_rate, is_target_day, newest_published_day
+from starkmatter.domain.fx import (
+    EURO,
+    FRANKFURT,
+    MAX_GAP,
+    ONE,
+    RateTable,
+    ReferenceRate,
+    cross_rate,
+    is_target_day,
+    newest_published_day,
+)
 from starkmatter.egress.excerpt import excerpt_of
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.market.fx import queries
 from starkmatter.market.health import Health, keep_refusals
 from starkmatter.market.ports import RateSource
 
-EURO = "EUR"
-ONE = Decimal(1)
-MAX_GAP = timedelta(days=10)
 FIRST_DAY = date(1999, 1, 4)
 MAX_RATE = Decimal(10) ** 9
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -61,6 +68,14 @@ async def rate(db: Database, base: str, quote: str, on: date) -> Rate:
         pair, days = f"{base} in {quote}", (on - day).days
         raise NotFound(f"The last rate of {pair} before {on} is of {day}, {days} days earlier: too old to be used.")
     return Rate(base, quote, on, cross_rate(base_rate or ONE, quote_rate or ONE), day, source)
+
+
+async def rates_between(db: Database, currencies: Iterable[str], first: date, last: date) -> RateTable:
+    """The stored rates of these currencies for each day from `first` to `last`; of what has none the table says so."""
+    asked = sorted(set(currencies) - {EURO})
+    params = {"currencies": asked, "first": first - MAX_GAP, "last": last}
+    rows = await db.tuples(queries.RATES_BETWEEN, params) if asked else []
+    return RateTable({currency: (days, rates) for currency, days, rates in rows})
 
 
 async def _explain(db: Database, params: dict[str, object]) -> None:

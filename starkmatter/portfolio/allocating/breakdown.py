@@ -6,6 +6,7 @@ is registered. Nothing else here knows one.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -13,15 +14,16 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain.instruments import Instrument, class_of
 from starkmatter.domain.money import ZERO
+from starkmatter.domain.quotes import Venue
 from starkmatter.domain.rebalancing import CASH
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.market.service import instruments_named
-from starkmatter.portfolio.accounts import get_account, list_accounts
 from starkmatter.portfolio.allocating import queries
+from starkmatter.portfolio.allocating.held import Held, HeldAccount, held_in
 from starkmatter.portfolio.allocating.records import Breakdown, Dimension
 from starkmatter.portfolio.allocation import NO_SECTOR
-from starkmatter.portfolio.records import AccountView, PositionView, Slice
-from starkmatter.portfolio.valuation import list_positions
+from starkmatter.portfolio.books import Book, find_book
+from starkmatter.portfolio.records import Slice
 
 NO_COUNTRY, NO_TAG = "Unknown country", "No tag"
 CLASSES = {"equity": "Shares", "etf": "Funds", "index": "Indices", "fx": "Currency pairs", "crypto": "Coins"}
@@ -29,35 +31,51 @@ OF_SYMBOL = {"share": "Shares", "index": "Indices", "fx": "Currency pairs", "cry
 MAX_TAGS, MAX_TAG_CHARS, MAX_TAGS_OF_ALL = 5, 40, 1_000
 
 
-async def break_down(b: Backends, caller: Caller, account_id: UUID, *, together: bool = False) -> Breakdown:
-    """The account, or with `together` all of the caller's own of its market and currency, at the newest quotes.
+async def break_down(
+    b: Backends,
+    caller: Caller,
+    account_id: UUID | None,
+    *,
+    together: bool = False,
+    currency: str | None = None,
+    venue: Venue | None = None,
+) -> Breakdown:
+    """A book at the newest quotes and rates, account, currency and venue as `find_book` takes them.
 
+    `together`: the account with all of the caller's own of its market, in its currency unless another one is given.
     NotFound when the caller does not see it.
     """
-    account = await get_account(b, caller, account_id)
-    accounts: list[AccountView] = [account]
-    missing: list[str] = []
-    if together:
-        accounts, missing = _alike(account, await list_accounts(b, caller))
-    held = {one.id: [at for at in await list_positions(b, caller, one.id) if at.qty] for one in accounts}
-    symbols = sorted({at.symbol for positions in held.values() for at in positions})
-    known = await instruments_named(b.db, account.venue, symbols) if symbols else {}
+    book = await find_book(b, caller, account_id, currency=currency, venue=venue)
+    if together and account_id is not None:
+        book = await _with_others(b, caller, book)
+    held, missing = await held_in(b, caller, book)
+    positions = [at for one in held for at in one.positions]
+    symbols = sorted({at.symbol for at in positions})
+    known = await instruments_named(b.db, book.venue, symbols) if symbols else {}
     tags = await tags_of(b, caller)
-    positions = [at for found in held.values() for at in found]
-    cash = sum((one.cash for one in accounts), ZERO)
+    cash = sum((one.cash for one in held), ZERO)
     # Positions and accounts are read one after the other; the parts are made to sum to what they are parts of.
-    equity = cash + sum((at.market_value for at in positions), ZERO)
+    equity = cash + sum((at.value for at in positions), ZERO)
     cuts: dict[Dimension, list[Slice]] = {
         "symbol": _cut(positions, cash, equity, lambda at: [at.symbol]),
         "class": _cut(positions, cash, equity, lambda at: [class_name(at.symbol, known.get(at.symbol))]),
         "sector": _cut(positions, cash, equity, lambda at: [sector_name(known.get(at.symbol))]),
         "country": _cut(positions, cash, equity, lambda at: [country_name(known.get(at.symbol))]),
         "tag": _cut(positions, cash, equity, lambda at: tags.get(at.symbol) or [NO_TAG]),
-        "currency": _of_currency(positions, known, account.currency, cash, equity),
-        "account": _slices(_by_account(accounts, held), equity),
+        "currency": _of_currency(held, known, equity),
+        "account": _slices(_by_account(held), equity),
     }
-    missing += [f"{at.symbol} has no quote and stands at its cost." for at in positions if at.last is None]
-    return Breakdown([one.id for one in accounts], account.currency, equity, cuts, tags, missing)
+    return Breakdown([one.account.id for one in held], book.currency, equity, cuts, tags, missing)
+
+
+async def _with_others(b: Backends, caller: Caller, book: Book) -> Book:
+    """The account first, which may be a shared or a former one, then the caller's other open ones."""
+    try:
+        others = await find_book(b, caller, None, currency=book.currency, venue=book.venue)
+    except NotFound:
+        return book
+    rest = [one for one in others.accounts if one.id != book.accounts[0].id]
+    return replace(others, accounts=[*book.accounts, *rest])
 
 
 def class_name(symbol: str, instrument: Instrument | None) -> str:
@@ -106,44 +124,31 @@ async def put_tags(b: Backends, caller: Caller, venue_symbol: str, tags: Sequenc
     return wanted
 
 
-def _alike(account: AccountView, accounts: Iterable[AccountView]) -> tuple[list[AccountView], list[str]]:
-    """The account and the caller's other own ones that can be added to it; the others in words."""
-    found, words = [account], []
-    for one in accounts:
-        if one.id == account.id or one.access != "own" or one.venue != account.venue or one.read_only:
-            continue
-        if one.currency == account.currency:
-            found.append(one)
-        else:
-            words.append(f"{one.name} is kept in {one.currency} and is not added.")
-    return found, words
-
-
-def _by_account(accounts: Sequence[AccountView], held: Mapping[UUID, Sequence[PositionView]]) -> dict[str, Decimal]:
+def _by_account(held: Iterable[HeldAccount]) -> dict[str, Decimal]:
     found: dict[str, Decimal] = defaultdict(Decimal)
-    for one in accounts:  # of two of the same name the sum
-        found[one.name] += one.cash + sum((at.market_value for at in held[one.id]), ZERO)
+    for one in held:  # of two of the same name the sum
+        found[one.account.name] += one.value
     return dict(found)
 
 
-def _of_currency(
-    positions: Sequence[PositionView], known: Mapping[str, Instrument], own: str, cash: Decimal, equity: Decimal
-) -> list[Slice]:
-    """By what each is quoted in; cash is in the account's currency."""
-    values: dict[str, Decimal] = defaultdict(Decimal, {own: cash})
-    for at in positions:
-        instrument = known.get(at.symbol)
-        values[instrument.currency if instrument is not None else own] += at.market_value
+def _of_currency(held: Iterable[HeldAccount], known: Mapping[str, Instrument], equity: Decimal) -> list[Slice]:
+    """By what each is quoted in; cash is in its account's currency."""
+    values: dict[str, Decimal] = defaultdict(Decimal)
+    for one in held:
+        values[one.account.currency] += one.cash
+        for at in one.positions:
+            instrument = known.get(at.symbol)
+            values[instrument.currency if instrument is not None else one.account.currency] += at.value
     return _slices(values, equity)
 
 
 def _cut(
-    positions: Sequence[PositionView], cash: Decimal, equity: Decimal, names_of: Callable[[PositionView], Sequence[str]]
+    positions: Sequence[Held], cash: Decimal, equity: Decimal, names_of: Callable[[Held], Sequence[str]]
 ) -> list[Slice]:
     values: dict[str, Decimal] = defaultdict(Decimal, {CASH: cash})
     for at in positions:
         for name in names_of(at):
-            values[name] += at.market_value
+            values[name] += at.value
     return _slices(values, equity)
 
 

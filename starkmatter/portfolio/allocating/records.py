@@ -15,10 +15,10 @@ TargetBy = Literal["symbol", "sector", "class"]
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """One or more accounts of one market and currency, cut in every way; cash is a slice of each.
+    """One or more accounts of one market, cut in every way, in `currency`; cash is a slice of each.
 
     The slices of a cut add up to `equity`, but for tags: a symbol counts under each of its own. `missing` names what
-    stands at cost and accounts that could not be added.
+    stands at cost and accounts that have no exchange rate.
     """
 
     account_ids: list[UUID]

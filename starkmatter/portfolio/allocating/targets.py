@@ -45,7 +45,14 @@ class Seen:
     def assets(self, by: TargetBy, *, whole: bool = True) -> list[Asset]:
         """What is held, part by part; parts of a share only where they are traded and wanted."""
         return [
-            asset_of(at.symbol, self.part_of(at.symbol, by), at.qty, at.last, self.known.get(at.symbol), whole=whole)
+            asset_of(
+                at.symbol,
+                self.part_of(at.symbol, by),
+                at.qty,
+                at.last * at.rate,
+                self.known.get(at.symbol),
+                whole=whole,
+            )
             for at in self.positions
             if at.last is not None and at.priced
         ]

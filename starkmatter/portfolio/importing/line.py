@@ -5,7 +5,7 @@ through time beside it. All pure.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from starkmatter.domain.worths import MICROS, NANOS, PRICE_SCALE, Whole, holding
 from starkmatter.portfolio.importing.folding import Held, Standing, apply_entry
 
 AN_INSTANT = timedelta(microseconds=1)
+NO_RATES: Mapping[str, "RateOn"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,14 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The whole line, and for each symbol without a price the days on which it stands at cost: first, last, count."""
+    """The whole line, and for each symbol without a price the days on which it stands at cost: first, last, count.
+
+    `foreign` are the symbols that need an exchange rate as well.
+    """
 
     values: list[Value]
     unpriced: dict[str, tuple[date, date, int]]
+    foreign: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +68,55 @@ class Closes:
     prices: Whole
 
 
-class Prices:
-    """What symbols cost by day: the last close at or before it, not older than `good_for`."""
+# What one unit of a symbol's currency costs in the account's on a day; None where no rate is known.
+RateOn = Callable[[date], Decimal | None]
 
-    def __init__(self, closes: Mapping[str, Closes], good_for: timedelta) -> None:
+
+class Prices:
+    """What symbols cost by day: the last close at or before it, not older than `good_for`.
+
+    `rates` are of symbols that are quoted in another currency: their closes are taken at the rate of the day asked for.
+    """
+
+    def __init__(self, closes: Mapping[str, Closes], good_for: timedelta, rates: Mapping[str, RateOn] = NO_RATES):
         self._closes = closes
         self._good_for = good_for.days
+        self._rates = rates
+        self.foreign = frozenset(rates)
 
     def table(self, symbols: Sequence[str], days: Sequence[date]) -> tuple[Whole, Whole]:
         """Prices by day and symbol, 0 where nothing is known, and where something is."""
         ordinals = np.array([day.toordinal() for day in days], dtype=np.int64)
-        large = any(self._closes[symbol].prices.dtype == object for symbol in symbols if symbol in self._closes)
-        prices = np.zeros((len(days), len(symbols)), dtype=object if large else np.int64)
-        known = np.zeros(prices.shape, dtype=bool)
+        columns: list[tuple[int, Whole, Whole]] = []
         for column, symbol in enumerate(symbols):
             closes = self._closes.get(symbol)
             if closes is None or not len(closes.ordinals):
                 continue
             places = np.searchsorted(closes.ordinals, ordinals, side="right") - 1
             good = (places >= 0) & (ordinals - closes.ordinals[places] <= self._good_for)
+            found = closes.prices[places[good]]
+            if (rate := self._rates.get(symbol)) is not None:
+                good, found = _at_rates(rate, days, good, found)
+            columns.append((column, good, found))
+        large = any(found.dtype == object for _, _, found in columns)
+        prices = np.zeros((len(days), len(symbols)), dtype=object if large else np.int64)
+        known = np.zeros(prices.shape, dtype=bool)
+        for column, good, found in columns:
             known[:, column] = good
-            prices[good, column] = closes.prices[places[good]]
+            prices[good, column] = found
         return prices, known
+
+
+def _at_rates(rate: RateOn, days: Sequence[date], good: Whole, prices: Whole) -> tuple[Whole, Whole]:
+    """Prices of the good days in the account's currency; a day without a rate is none of them."""
+    good, converted = good.copy(), []
+    for place, price in zip(np.nonzero(good)[0].tolist(), prices.tolist(), strict=True):
+        found = rate(days[place])
+        if found is None:
+            good[place] = False
+        else:
+            converted.append(price * found)
+    return good, scaled(converted, 1)
 
 
 def closes_of(days: Sequence[date], closes: Sequence[Decimal], factor: Factor | None = None) -> Closes:
@@ -111,7 +143,7 @@ def value_line(
         walk.book(closes_at)
         walk.close(place, day, closes_at)
     walk.book(max(now, entries[-1].venue_at))
-    return Line(walk.values, dict(sorted(walk.unpriced.items())))
+    return Line(walk.values, dict(sorted(walk.unpriced.items())), prices.foreign)
 
 
 class _Walk:

@@ -291,9 +291,7 @@ SELECT symbol, ex_on, numerator, denominator, provider FROM corporate_split WHER
  ORDER BY symbol, ex_on
 """
 
-IN_CURRENCY = (
-    "SELECT symbol FROM instrument WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s) AND currency = %(currency)s"
-)
+QUOTED_IN = "SELECT symbol, currency FROM instrument WHERE venue = %(venue)s AND symbol = ANY (%(symbols)s)"
 
 CLEAR_VALUES = (
     "DELETE FROM equity_snapshot WHERE account_id = %s",
@@ -341,3 +339,9 @@ RETURNING id, name, mapping, updated_at
 """
 
 DROP_MAPPING = "DELETE FROM import_mapping WHERE id = %(id)s AND user_id = %(user)s"
+
+# Accounts in which something stands at cost since a price or rate was not known.
+TELL_ANEW = """
+UPDATE tracked_account t SET stale_since = %(now)s FROM account a
+ WHERE a.id = t.account_id AND a.currency <> 'USD' AND cardinality(t.unpriced) > 0 AND t.stale_since IS NULL
+"""

@@ -1,22 +1,23 @@
 """Tells the values of a tracked account's former days: at each close and around each flow, from stored bars.
 
 History that is imported today lies in the past, so that points that were recorded meanwhile know nothing of it. They
-are all told anew, at closes of the stored daily bars in shares of their day. What has no price there stands at its cost
-and is named.
+are all told anew, at closes of the stored daily bars in shares of their day, in another currency than the account's at
+the rate of each day. What has no price or rate there stands at its cost and is named.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.db.database import Connection
+from starkmatter.db.database import Connection, Database
 from starkmatter.domain.actions import Split
 from starkmatter.domain.adjusting import split_factor
 from starkmatter.domain.quotes import Venue
@@ -24,15 +25,17 @@ from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
 from starkmatter.errors import InvalidInput, Unavailable
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.market.errands import ask
+from starkmatter.market.fx.service import rates_between
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import json_text, standing
 from starkmatter.portfolio.importing.folding import Standing
 
 if TYPE_CHECKING:
-    from starkmatter.portfolio.importing.line import Line, Value
+    from starkmatter.portfolio.importing.line import Line, RateOn, Value
 
 # A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
 GOOD_FOR = timedelta(days=7)
+ONE_DAY = timedelta(days=1)
 ASK_SECS = 20.0
 MOST_ASKED = 200
 AT_ONCE = 250
@@ -59,7 +62,7 @@ async def tell_values(b: Backends, stale: Stale) -> int:
     now = utc_now()
     async with b.db.connection() as connection:
         entries, newest = await _entries(connection, stale.account_id)
-        line = await _line(connection, stale, entries, now)
+        line = await _line(b.db, connection, stale, entries, now)
     async with b.db.transaction() as connection:
         await connection.execute(queries.LOCK_ACCOUNT, (stale.account_id,))
         row = await (await connection.execute(queries.LAST_ENTRY, (stale.account_id,))).fetchone()
@@ -73,10 +76,16 @@ async def tell_values(b: Backends, stale: Stale) -> int:
     return len(line.values)
 
 
+async def rates_came(b: Backends) -> None:
+    """The first exchange rates are stored: what stood at cost without them is told anew."""
+    await b.db.run(queries.TELL_ANEW, {"now": utc_now()})
+
+
 def unpriced_words(line: "Line") -> list[str]:
     """One sentence for each symbol that stood at its cost."""
     return [
-        f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands at its cost there."
+        f"{symbol} has no stored {'price or exchange rate' if symbol in line.foreign else 'price'} on {count:,} of the "
+        f"days from {first} to {last} and stands at its cost there."
         for symbol, (first, last, count) in line.unpriced.items()
     ]
 
@@ -112,14 +121,13 @@ async def _entries(connection: Connection, account_id: UUID) -> tuple[list[Stand
         return await standing(connection, account_id), int(row[0]) if row else 0
 
 
-async def _line(connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> "Line":
+async def _line(db: Database, connection: Connection, stale: Stale, entries: list[Standing], now: datetime) -> "Line":
     symbols = sorted({symbol for one in entries for symbol in one.symbols})
     after = entries[0].venue_at if entries else now
     sessions = {"exchange": EXCHANGE, "after": after, "until": now}
     closes = await (await connection.execute(queries.SESSIONS, sessions)).fetchall()
-    asked = {"venue": stale.venue, "symbols": symbols, "currency": stale.currency}
-    # Prices are those of the instrument's market; in another currency they would be another number.
-    told = {row[0] for row in await (await connection.execute(queries.IN_CURRENCY, asked)).fetchall()}
+    asked = {"venue": stale.venue, "symbols": symbols}
+    told: dict[str, str] = dict(await (await connection.execute(queries.QUOTED_IN, asked)).fetchall())
     of_days = {"venue": stale.venue, "zone": EXCHANGE_ZONE.key, "until": now, "after": after - GOOD_FOR}
     bars: list[tuple[str, list[date], list[Decimal]]] = []
     priced = sorted(told)
@@ -129,8 +137,12 @@ async def _line(connection: Connection, stale: Stale, entries: list[Standing], n
     splits: dict[str, list[Split]] = defaultdict(list)
     for row in await (await connection.execute(queries.SPLITS, (sorted(told),))).fetchall():
         splits[row[0]].append(Split(*row))
+    foreign = {symbol: currency for symbol, currency in told.items() if currency != stale.currency}
+    currencies = {*foreign.values(), stale.currency} if foreign else set[str]()
+    rates = await rates_between(db, currencies, exchange_day(after) - ONE_DAY, exchange_day(now))
+    in_books = {symbol: partial(rates.rate, currency, stale.currency) for symbol, currency in foreign.items()}
     # Years of days of many symbols are a good part of a second of arithmetic: not on the loop that serves everybody.
-    return await asyncio.to_thread(_told, entries, closes, bars, splits, now)
+    return await asyncio.to_thread(_told, entries, closes, bars, splits, in_books, now)
 
 
 def _told(
@@ -138,6 +150,7 @@ def _told(
     closes: list[tuple[date, datetime]],
     bars: list[tuple[str, list[date], list[Decimal]]],
     splits: dict[str, list[Split]],
+    in_books: "Mapping[str, RateOn]",
     now: datetime,
 ) -> "Line":
     from starkmatter.portfolio.importing.line import Prices, closes_of, value_line  # it loads numpy
@@ -147,7 +160,7 @@ def _told(
         symbol: closes_of(days, told, split_factor(splits[symbol], today) if symbol in splits else None)
         for symbol, days, told in bars
     }
-    return value_line(entries, closes, Prices(prices, GOOD_FOR), now)
+    return value_line(entries, closes, Prices(prices, GOOD_FOR, in_books), now)
 
 
 async def _write(connection: Connection, account_id: UUID, line: "Line") -> None:

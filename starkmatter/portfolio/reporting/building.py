@@ -14,13 +14,14 @@ from starkmatter.backends import Backends
 from starkmatter.domain.ledger import CASH, HOLDING
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.periods import Period
+from starkmatter.domain.symbol_gains import Worth
 from starkmatter.domain.tax_report import tax_totals
-from starkmatter.domain.waterfall import Worth, in_cents
+from starkmatter.domain.waterfall import in_cents
 from starkmatter.errors import InvalidInput
 from starkmatter.market.service import instruments_named
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.allocation import NO_SECTOR
-from starkmatter.portfolio.explaining import Booked, explain_change
+from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
@@ -42,6 +43,7 @@ from starkmatter.portfolio.reporting.records import (
     Wish,
 )
 from starkmatter.portfolio.risk import Risk, risk_of
+from starkmatter.portfolio.stories import Booked
 from starkmatter.portfolio.valuation import clock_or_none
 
 SHOWN_MOVEMENTS = 400

@@ -11,8 +11,9 @@ from uuid import UUID
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.periods import Period
 from starkmatter.domain.quotes import Venue
+from starkmatter.domain.symbol_gains import SymbolGain
 from starkmatter.domain.tax_report import TaxLine, TaxTotals
-from starkmatter.domain.waterfall import Step, SymbolGain
+from starkmatter.domain.waterfall import Step
 from starkmatter.portfolio.records import Performance, Slice
 from starkmatter.portfolio.risk import Risk
 

@@ -5,7 +5,6 @@ import reflex as rx
 from starkmatter.ui.components.icons import icon
 from starkmatter.ui.components.parts import problem_note, table, td, th
 from starkmatter.ui.state.explaining import ExplainState
-from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.performance import PerformanceState
 
 
@@ -24,7 +23,7 @@ def _drawer() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.header(
-                rx.el.h2("Where the change came from, ", FrameState.account["currency"]),
+                rx.el.h2("Where the change came from, ", head["currency"]),
                 rx.el.button(
                     icon("close"), type="button", class_name="btn ghost tiny", aria_label="Close", on_click=state.close
                 ),
@@ -131,6 +130,7 @@ def _symbols() -> rx.Component:
             ),
             td(one["realized"], num=True, class_name="wideonly-cell"),
             td(one["unrealized"], num=True, class_name="wideonly-cell"),
+            rx.cond(ExplainState.head["fx"] == "yes", td(one["fx"], num=True, class_name="wideonly-cell")),
             td(rx.el.span(one["gain"], class_name=one["gain_dir"]), num=True),
         )
 
@@ -138,19 +138,29 @@ def _symbols() -> rx.Component:
         th("Symbol"),
         th("Sold", num=True, class_name="wideonly-cell"),
         th("Still held", num=True, class_name="wideonly-cell"),
+        rx.cond(ExplainState.head["fx"] == "yes", th("Exchange rates", num=True, class_name="wideonly-cell")),
         th("Gain", num=True),
     ]
     return rx.cond(
         ExplainState.symbols.length() > 0,
         rx.fragment(
-            rx.el.h3("Price gains by symbol"),
+            rx.el.h3("Gains by symbol"),
             rx.el.p(
                 "Measured from what the shares were worth at the start, at average cost since then; fees are a step of "
                 "their own. The tax office counts from the purchase: see Realized gains.",
                 class_name="muted small",
             ),
+            rx.cond(
+                ExplainState.head["fx"] == "yes",
+                rx.el.p(
+                    "Price gains are those in the symbol's own currency at the rate it was paid at; what the rate did "
+                    "since, to what there is in the end, is the exchange rates' part. Cash in another currency is in "
+                    "that step as well.",
+                    class_name="muted small",
+                ),
+            ),
             rx.el.div(
-                table(head, rx.foreach(ExplainState.symbols, row), "Price gains by symbol"), class_name="parts-of gains"
+                table(head, rx.foreach(ExplainState.symbols, row), "Gains by symbol"), class_name="parts-of gains"
             ),
         ),
     )

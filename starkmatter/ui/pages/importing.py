@@ -2,9 +2,9 @@
 
 import reflex as rx
 
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.portfolio.importers.catalog import IMPORTERS
 from starkmatter.portfolio.importing.own_journal import TITLE as OWN_JOURNAL
-from starkmatter.portfolio.tracked import CURRENCIES
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.import_entry import entry_form
 from starkmatter.ui.components.import_mapping import mapping_panel
@@ -101,7 +101,7 @@ def _new_account() -> rx.Component:
             rx.el.div(
                 rx.el.label("Currency of its books", html_for="tracked-currency"),
                 rx.el.select(
-                    *[rx.el.option(one, value=one) for one in CURRENCIES],
+                    *[rx.el.option(one, value=one) for one in BOOK_CURRENCIES],
                     id="tracked-currency",
                     name="currency",
                     default_value="USD",

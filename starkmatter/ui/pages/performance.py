@@ -2,8 +2,9 @@
 
 import reflex as rx
 
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.portfolio.risk import WINDOW_DAYS
-from starkmatter.ui.components.attribution import attribution_panel
+from starkmatter.ui.components.attribution import attribution_panel, currency_panel
 from starkmatter.ui.components.explaining import explain_button, explain_drawer
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
@@ -21,10 +22,10 @@ from starkmatter.ui.components.parts import (
 from starkmatter.ui.components.risk import falls_table, rate_form, risk_table
 from starkmatter.ui.live.components import Figure
 from starkmatter.ui.pages.portfolio import PAGES
-from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.performance import PERIODS, PerformanceState
+from starkmatter.ui.state.performance import ALL, ONE, PERIODS, PerformanceState
 from starkmatter.ui.state.returns import MONTHS, SHOWN_DAYS
 
+WHOSE = [(ONE, "This account"), (ALL, "All accounts")]
 VALUE_HEIGHT, RETURN_HEIGHT = "320px", "320px"
 
 
@@ -48,6 +49,20 @@ def performance() -> rx.Component:
 def _question() -> rx.Component:
     asked = PerformanceState.asked
     return rx.el.div(
+        segment(WHOSE, asked["whose"], PerformanceState.choose_book, "Accounts"),
+        rx.el.label(
+            rx.el.span("in ", class_name="muted small"),
+            rx.el.select(
+                *[rx.el.option(one, value=one) for one in BOOK_CURRENCIES],
+                value=PerformanceState.figures["currency"],
+                on_change=PerformanceState.choose_currency,
+                class_name="input",
+                id="book-currency",
+                aria_label="Currency",
+            ),
+            html_for="book-currency",
+            class_name="against",
+        ),
         segment([(one, one) for one in PERIODS], asked["period"], PerformanceState.choose_period, "Period"),
         rx.el.form(
             _date("start", "First day", asked["start"]),
@@ -102,7 +117,7 @@ def _answer() -> rx.Component:
             ),
         ),
         panel("Why do they differ?", _why(), class_name="w7"),
-        panel("This period, " + FrameState.account["currency"], _sums(), extra=explain_button(), class_name="w5"),
+        panel("This period, " + state.figures["currency"], _sums(), extra=explain_button(), class_name="w5"),
         rx.cond(state.figures["first_close"] == "", _drawings()),
         rx.cond(
             state.figures["first_close"] == "",
@@ -121,6 +136,7 @@ def _answer() -> rx.Component:
                 ),
             ),
         ),
+        rx.cond(state.figures["foreign"] == "yes", currency_panel()),
         rx.cond(state.figures["first_close"] == "", attribution_panel()),
         panel("By symbol", _parts(state.symbols, "Parts by symbol"), class_name="w6"),
         panel("By sector", _parts(state.sectors, "Parts by sector"), class_name="w6"),
@@ -132,7 +148,7 @@ def _answer() -> rx.Component:
 def _drawings() -> rx.Component:
     return rx.fragment(
         panel(
-            "Value and money put in, " + FrameState.account["currency"],
+            "Value and money put in, " + PerformanceState.figures["currency"],
             _drawn("value", "value_label", VALUE_HEIGHT),
             class_name="w6",
         ),
@@ -208,6 +224,12 @@ def _sums() -> rx.Component:
             row("Result", rx.el.span(figures["pl"], class_name=figures["pl_dir"])),
             row("Value at the end", figures["end_value"]),
             rx.el.hr(),
+            rx.cond(
+                figures["foreign"] == "yes",
+                row("Exchange rates, in the result", rx.el.span(figures["fx"], class_name=figures["fx_dir"])),
+            ),
+            rx.cond(figures["rates"] != "", rx.el.p(figures["rates"], class_name="muted small")),
+            row("Return of prices alone", figures["price_only"]),
             row("Fees paid, in the result", figures["fees"]),
             row("Dividends, in the result", figures["dividends"]),
             row("Deepest drawdown", figures["depth"]),

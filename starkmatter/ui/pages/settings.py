@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import panel, problem_note, segment
 from starkmatter.ui.components.tabs import settings_tabs
@@ -20,6 +21,7 @@ def settings() -> rx.Component:
             rx.el.div(
                 panel("Profile", _profile(), class_name="w7"),
                 panel("Appearance", _appearance(), class_name="w5"),
+                panel("All accounts together", _base_currency(), class_name="w12"),
                 rx.cond(FrameState.is_admin, panel("Replay market", _replay(), class_name="w12")),
                 class_name="grid dash",
             ),
@@ -92,6 +94,29 @@ def _appearance() -> rx.Component:
                 aria_label="Colors of change",
             ),
             rx.el.span("Signs and arrows are always shown as well.", class_name="hint"),
+            class_name="field",
+        ),
+        class_name="body grid",
+    )
+
+
+def _base_currency() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            rx.el.label("Base currency", html_for="base_currency"),
+            rx.el.select(
+                *[rx.el.option(one, value=one) for one in BOOK_CURRENCIES],
+                id="base_currency",
+                value=SettingsState.base_currency,
+                on_change=SettingsState.choose_base_currency,
+                class_name="input",
+                style={"maxWidth": "220px"},
+            ),
+            rx.el.span(
+                "Performance and allocation show all accounts of a market in it, each day at the reference rate of the "
+                "European Central Bank. Nothing in an account changes.",
+                class_name="hint",
+            ),
             class_name="field",
         ),
         class_name="body grid",

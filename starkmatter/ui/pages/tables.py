@@ -25,7 +25,12 @@ def positions_table(rows: rx.Var, label: str = "Positions") -> rx.Component:
             td(fresh_dot(quoted), " ", rx.el.a(symbol, href="/trade/" + symbol, class_name="sym")),
             td(one["qty"], num=True),
             td(one["avg_price"], num=True, class_name="wideonly-cell"),
-            td(live(quoted, "last", one["last"]), num=True, class_name="wideonly-cell"),
+            td(
+                live(quoted, "last", one["last"]),
+                rx.cond(one["foreign"] != "", rx.el.span(" ", one["foreign"], class_name="muted small")),
+                num=True,
+                class_name="wideonly-cell",
+            ),
             td(live(quoted, "value", one["value"], qty=one["raw_qty"]), num=True),
             td(
                 live(quoted, "pl", one["pl"], one["pl_dir"], qty=one["raw_qty"], cost=one["raw_cost"]),

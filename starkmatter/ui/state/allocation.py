@@ -6,6 +6,7 @@ from typing import get_args
 
 import reflex as rx
 
+from starkmatter.accounts.profile import get_base_currency
 from starkmatter.backends import backends
 from starkmatter.domain.money import plain
 from starkmatter.errors import NotFound, StarkMatterError
@@ -36,7 +37,9 @@ NO_PROPOSAL: Row = dict.fromkeys(
 
 
 class AllocationState(rx.State):
-    """`cut` is how the account is cut; `together`: with the person's other accounts of the same market."""
+    """`cut` is how the account is cut; `together`: with the person's other accounts of the same market, in
+    the base currency.
+    """
 
     ready: bool = False
     cut: str = "class"
@@ -132,7 +135,8 @@ class AllocationState(rx.State):
         b, caller = backends(), await caller_of(self)
         try:
             account_id = await chosen_account(self)
-            found = await break_down(b, caller, account_id, together=self.together)
+            base = await get_base_currency(b, caller) if self.together else None
+            found = await break_down(b, caller, account_id, together=self.together, currency=base)
             cut: Dimension = next((one for one in get_args(Dimension) if one == self.cut), "class")
             self.slices = [slice_row(one) for one in found.cuts[cut]]
             held = [one.name for one in found.cuts["symbol"] if one.name != "Cash"]

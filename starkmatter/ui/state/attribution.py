@@ -1,4 +1,4 @@
-"""By which sectors the account did better or worse than its market, for the period of the performance page."""
+"""By which sectors and currencies the account did better or worse, for the period of the performance page."""
 
 from decimal import Decimal
 
@@ -8,8 +8,8 @@ from starkmatter.backends import backends
 from starkmatter.domain.attribution import Effect
 from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.attribution import SectorAttribution, attribute_by_sector
+from starkmatter.portfolio.currency_attribution import ByCurrency, attribute_by_currency
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.rows import Row
@@ -33,9 +33,8 @@ class AttributionState(rx.State):
         page = await self.get_state(PerformanceState)
         caller = await caller_of(self)
         try:
-            account_id = await chosen_account(self)
-            start, end = await page._dates(caller, account_id)
-            found = await attribute_by_sector(backends(), caller, account_id, start=start, end=end)
+            start, end = await page._dates(caller)
+            found = await attribute_by_sector(backends(), caller, **await page._book(), start=start, end=end)
         except StarkMatterError as error:
             self.problem, self.head, self.rows, self.notes = error.text, NOTHING_YET, [], []
             return
@@ -47,6 +46,67 @@ class AttributionState(rx.State):
     def load(self) -> None:
         """Another account may be shown now."""
         self.head, self.rows, self.notes, self.problem = NOTHING_YET, [], [], ""
+
+
+class CurrencyState(rx.State):
+    """What each currency brought, worked out when somebody asks."""
+
+    head: Row = NOTHING_YET
+    rows: list[Row] = []
+    notes: list[str] = []
+    problem: str = ""
+
+    @rx.event
+    @allow("user")
+    async def work_out(self) -> None:
+        """The currencies of the period and accounts that the page shows."""
+        page = await self.get_state(PerformanceState)
+        caller = await caller_of(self)
+        try:
+            start, end = await page._dates(caller)
+            found = await attribute_by_currency(backends(), caller, **await page._book(), start=start, end=end)
+        except StarkMatterError as error:
+            self.problem, self.head, self.rows, self.notes = error.text, NOTHING_YET, [], []
+            return
+        self.problem, self.notes = "", found.notes
+        self.head, self.rows = currency_head(found), currency_rows(found)
+
+    @rx.event
+    @allow("user")
+    def load(self) -> None:
+        """Another account may be shown now."""
+        self.head, self.rows, self.notes, self.problem = NOTHING_YET, [], [], ""
+
+
+def currency_head(found: ByCurrency) -> Row:
+    """The whole of it in a sentence."""
+    if found.start_on is None or found.end_on is None:
+        return NOTHING_YET | {"shown": "yes"}
+    return NOTHING_YET | {
+        "shown": "yes",
+        "words": f"{_percent(found.ratio)} in {found.currency} over {found.days} "
+        f"{'day' if found.days == 1 else 'days'} from the close of {show.day(found.start_on)} to "
+        f"{show.day(found.end_on)}: prices {_percent(found.price)}, exchange rates {_percent(found.fx)}.",
+    }
+
+
+def currency_rows(found: ByCurrency) -> list[Row]:
+    """A line for each currency, and one for what none brought."""
+    if found.trading is None:
+        return []
+    rows = [
+        {
+            "name": one.name,
+            "weight": f"{show.money(one.weight * 100, 1)} %",
+            "price": _percent(one.price),
+            "fx": _percent(one.currency),
+            "total": _percent(one.total),
+            "total_dir": _direction(one.total),
+        }
+        for one in found.effects
+    ]
+    last = {"name": TRADING, "weight": "", "price": "", "fx": ""}
+    return [*rows, last | {"total": _percent(found.trading), "total_dir": _direction(found.trading)}]
 
 
 def head_row(found: SectorAttribution) -> Row:

@@ -5,21 +5,22 @@ from decimal import Decimal
 import reflex as rx
 
 from starkmatter.backends import backends
-from starkmatter.domain.waterfall import Step, StepKey, SymbolGain
+from starkmatter.domain.symbol_gains import SymbolGain
+from starkmatter.domain.waterfall import Step, StepKey
 from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.explaining import STEP_NAMES, EntryLine, Explanation, explain_change
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.rows import Row
 
 # Shown also when nothing of it happened: what somebody looks for should say zero.
 ALWAYS: tuple[StepKey, ...] = ("paid_in", "taken_out", "realized", "unrealized", "dividends", "fees", "fx")
-BY_SYMBOL: tuple[StepKey, ...] = ("realized", "unrealized")
+BY_SYMBOL: tuple[StepKey, ...] = ("realized", "unrealized", "fx")
 SHOWN_ENTRIES = 200
 NO_CHANGE: Row = dict.fromkeys(
-    ("start", "end", "start_value", "end_value", "change", "change_dir", "exact", "chosen", "more"), ""
+    ("start", "end", "start_value", "end_value", "change", "change_dir", "exact", "chosen", "more", "currency", "fx"),
+    "",
 )
 
 
@@ -42,9 +43,8 @@ class ExplainState(rx.State):
         page = await self.get_state(PerformanceState)
         caller = await caller_of(self)
         try:
-            account_id = await chosen_account(self)
-            start, end = await page._dates(caller, account_id)
-            found = await explain_change(backends(), caller, account_id, start=start, end=end)
+            start, end = await page._dates(caller)
+            found = await explain_change(backends(), caller, **await page._book(), start=start, end=end)
         except StarkMatterError as error:
             self.problem, self._found = error.text, None
             self.head, self.steps, self.symbols, self.entries, self.notes = NO_CHANGE, [], [], [], []
@@ -87,6 +87,8 @@ def change_row(found: Explanation) -> Row:
         "change": show.change(found.change),
         "change_dir": show.direction(found.change),
         "exact": "yes" if found.exact else "",
+        "currency": found.currency,
+        "fx": "yes" if any(one.key == "fx" and one.value for one in found.steps) else "",
     }
 
 
@@ -122,6 +124,7 @@ def symbol_row(one: SymbolGain) -> Row:
         "qty": f"{show.quantity(one.start.qty)} → {show.quantity(one.end.qty)}",
         "realized": show.change(one.realized),
         "unrealized": show.change(one.unrealized),
+        "fx": show.change(one.fx),
         "gain": show.change(one.gain),
         "gain_dir": show.direction(one.gain),
         "from": f"{show.money(one.start.value)} at the start, {show.money(one.end.value)} at the end; "

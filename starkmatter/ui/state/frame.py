@@ -123,7 +123,7 @@ class FrameState(rx.State):
         self.holdings = json.dumps(
             {
                 (one.symbol if one.priced else f"={one.symbol}"): {
-                    "qty": format(one.qty, "f"),
+                    "qty": format(one.qty * one.rate, "f"),  # what a price is multiplied by
                     "value": format(one.market_value, "f"),
                 }
                 for one in positions

@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import date, datetime, timedelta
+from typing import TypedDict
 from uuid import UUID
 
 import reflex as rx
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
+from starkmatter.domain.fx import BOOK_CURRENCIES
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
@@ -27,17 +29,26 @@ from starkmatter.ui.state.risk import BAD_RATE, fall_rows, rate_of, risk_head, r
 from starkmatter.ui.state.rows import Row
 from starkmatter.ui.why import why_they_differ
 
+ONE, ALL = "one", "all"
 PERIODS = ("1W", "1M", "3M", "YTD", "1Y", "All")
 MONTHS_BACK = {"1M": 1, "3M": 3, "1Y": 12}
 DATE_CHARS = 10
 ONE_DAY = timedelta(days=1)
 
 
+class Book(TypedDict):
+    """As the services take it; `account_id` is None for all accounts."""
+
+    account_id: UUID | None
+    currency: str | None
+    venue: Venue | None
+
+
 class PerformanceState(rx.State):
     """Returns, charts, months and parts of the chosen account."""
 
     ready: bool = False
-    asked: Row = {"period": "All", "start": "", "end": "", "benchmark": "", "rate": "0"}
+    asked: Row = {"period": "All", "start": "", "end": "", "benchmark": "", "rate": "0", "whose": ONE, "in": ""}
     benchmarks: list[Row] = []
     figures: Row = NO_RETURNS
     why: list[str] = []
@@ -89,6 +100,22 @@ class PerformanceState(rx.State):
 
     @rx.event
     @allow("user")
+    async def choose_book(self, whose: str) -> None:
+        """The chosen account, or all of the person's own of its market together, in the base currency."""
+        if whose in {ONE, ALL}:
+            self.asked = {**self.asked, "whose": whose, "in": ""}
+            await self._read()
+
+    @rx.event
+    @allow("user")
+    async def choose_currency(self, currency: str) -> None:
+        """Show the book in another currency."""
+        if currency in BOOK_CURRENCIES:
+            self.asked = {**self.asked, "in": currency}
+            await self._read()
+
+    @rx.event
+    @allow("user")
     async def choose_rate(self, form: dict[str, str]) -> None:
         """Measure risk against another yearly risk-free rate, in percent."""
         text = str(form.get("rate", "")).strip()
@@ -101,14 +128,14 @@ class PerformanceState(rx.State):
     async def _read(self) -> None:
         b, caller = backends(), await caller_of(self)
         try:
-            account_id = await chosen_account(self)
             venue = await chosen_venue(self)
             if not self.benchmarks or venue != self._benchmarks_of:
                 await self._read_benchmarks(venue)
-            start, end = await self._dates(caller, account_id)
+            book = await self._book()
+            start, end = await self._dates(caller)
             benchmark = self.asked["benchmark"]
-            found = await measure_performance(b, caller, account_id, start=start, end=end, benchmark=benchmark)
-            parts = await allocate(b, caller, account_id)
+            found = await measure_performance(b, caller, **book, start=start, end=end, benchmark=benchmark)
+            parts = await allocate(b, caller, **book)
             clock = await clock_or_none(b, venue)
             rate = rate_of(self.asked["rate"]) or ZERO
             risk = await asyncio.to_thread(risk_of, found, clock, risk_free=rate)
@@ -117,9 +144,8 @@ class PerformanceState(rx.State):
             return
         self._show(found, clock.next_close if clock else None)
         self._show_risk(risk)
-        self.figures["csv"] = csv_address(
-            {"account_id": account_id, "start": start, "end": end, "benchmark": benchmark}
-        )
+        days = {"start": start, "end": end, "benchmark": benchmark}
+        self.figures["csv"] = csv_address(book | {"account_id": book["account_id"] or ALL} | days)
         self.symbols, self.sectors = parts_of(parts, {one["symbol"]: one["name"] for one in self.benchmarks})
         self.missing = list(dict.fromkeys([*found.missing, *parts.missing]))
         self.problem = ""
@@ -130,17 +156,25 @@ class PerformanceState(rx.State):
         self.benchmarks = [{"symbol": one.symbol, "name": one.name} for one in found]
         self.asked = {**self.asked, "benchmark": next((one.symbol for one in found if one.kind == "index"), "")}
 
-    async def _dates(self, caller: Caller, account_id: UUID) -> tuple[date | None, date | None]:
+    async def _book(self) -> Book:
+        """Of which accounts and in which currency everything on the page is."""
+        account_id = await chosen_account(self)
+        currency = self.asked["in"] or None
+        if self.asked["whose"] == ALL:
+            return {"account_id": None, "currency": currency, "venue": await chosen_venue(self)}
+        return {"account_id": account_id, "currency": currency, "venue": None}
+
+    async def _dates(self, caller: Caller) -> tuple[date | None, date | None]:
         period = self.asked["period"]
         if period in {"All", "Custom"}:
             return _day(self.asked["start"]), _day(self.asked["end"])
         b = backends()
-        account = await get_account(b, caller, account_id)
+        account = await get_account(b, caller, await chosen_account(self))
         clock = await clock_or_none(b, account.venue)
         if clock is not None and not account.read_only:
             return first_day_of(period, exchange_day(clock.venue_now)), None
         # An account of a former run lives in another time: its newest day is its own.
-        whole = await measure_performance(b, caller, account_id, benchmark="")
+        whole = await measure_performance(b, caller, **await self._book(), benchmark="")
         return first_day_of(period, exchange_day(whole.end_at)), None
 
     def _show_risk(self, risk: Risk) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from urllib.parse import urlencode
 
 from starkmatter.domain.performance import Drawdown, MonthReturn, link
-from starkmatter.portfolio.records import Allocation, Performance, Slice
+from starkmatter.portfolio.records import Allocation, Performance, RateUsed, Slice
 from starkmatter.ui import format as show
 from starkmatter.ui.state.rows import Row
 
@@ -14,15 +14,17 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 TINT_FROM = (Decimal("0.005"), Decimal("0.015"), Decimal("0.03"), Decimal("0.06"))
 SHOWN_DAYS = 60
 SHOWN_RATIO = Decimal("0.0001")
+SHOWN_RATE = Context(prec=6)
 CSV_ADDRESS = "/api/v1/portfolio/performance.csv"
 
 NO_RETURNS: Row = dict.fromkeys(
     ("twr", "mwr", "simple", "pl", "start_value", "end_value", "deposits", "withdrawals", "fees", "dividends",
-     "benchmark", "depth"),
+     "benchmark", "depth", "price_only", "fx"),
     show.NOTHING,
 ) | dict.fromkeys(
     ("twr_dir", "mwr_dir", "simple_dir", "pl_dir", "benchmark_dir", "twr_year", "mwr_year", "benchmark_name",
-     "depth_when", "start", "end", "from", "first_close", "value_label", "return_label", "windows_label", "csv"),
+     "depth_when", "start", "end", "from", "first_close", "value_label", "return_label", "windows_label", "csv",
+     "currency", "name", "foreign", "fx_dir", "rates"),
     "",
 )  # fmt: skip
 
@@ -47,6 +49,13 @@ def returns_row(found: Performance, first_close: datetime | None) -> Row:
         "withdrawals": show.change(-found.withdrawals),
         "fees": show.money(found.fees),
         "dividends": show.money(found.dividends),
+        "price_only": _percent(found.price_only),
+        "currency": found.currency,
+        "name": found.name,
+        "foreign": "yes" if found.rates or found.fx != 0 else "",
+        "fx": show.change(found.fx),
+        "fx_dir": show.direction(found.fx),
+        "rates": "; ".join(_rate_words(one, found.currency) for one in found.rates),
         "benchmark": _percent(against.twr) if against else show.NOTHING,
         "benchmark_dir": _direction(against.twr) if against else "",
         "benchmark_name": f"{against.name} ({against.symbol})" if against else "",
@@ -128,6 +137,14 @@ def csv_address(query: Mapping[str, object]) -> str:
     return f"{CSV_ADDRESS}?{urlencode({name: str(value) for name, value in query.items() if value is not None})}"
 
 
+def _rate_words(one: RateUsed, currency: str) -> str:
+    first, last = (
+        show.plain_number(SHOWN_RATE.plus(rate)) if rate is not None else "unknown"
+        for rate in (one.start_rate, one.end_rate)
+    )
+    return f"1 {one.currency} was {first} {currency} at the start and {last} at the end"
+
+
 def _percent(ratio: Decimal | None) -> str:
     return show.percent(None if ratio is None else ratio * 100)
 
@@ -157,10 +174,14 @@ def _drawdown_words(found: Drawdown | None) -> str:
     return f"{show.day(found.peak_on)} to {show.day(found.trough_on)}, {back}"
 
 
+def _whose(found: Performance) -> str:
+    return "all accounts" if found.account_id is None else "the account"
+
+
 def _value_label(found: Performance) -> str:
     return (
-        f"Value of the account from {show.money(found.start_value)} to {show.money(found.end_value)} {found.currency}; "
-        f"{show.money(found.deposits)} paid in, {show.money(found.withdrawals)} taken out."
+        f"Value of {_whose(found)} from {show.money(found.start_value)} to {show.money(found.end_value)} "
+        f"{found.currency}; {show.money(found.deposits)} paid in, {show.money(found.withdrawals)} taken out."
     )
 
 
@@ -168,4 +189,4 @@ def _return_label(found: Performance) -> str:
     against = found.benchmark
     other = f", {against.symbol} {_percent(against.twr)}" if against else ""
     deepest = _percent(found.drawdown.depth) if found.drawdown else "none"
-    return f"Time-weighted return of the account {_percent(found.twr)}{other}; deepest drawdown {deepest}."
+    return f"Time-weighted return of {_whose(found)} {_percent(found.twr)}{other}; deepest drawdown {deepest}."

@@ -73,12 +73,13 @@ def position_row(one: PositionView) -> Row:
     pl_pct = one.unrealized_pl / abs(one.cost_basis) * 100 if one.cost_basis else None
     return {
         "symbol": one.symbol,
-        # What the live script shows the price of; in books of another currency none is.
+        # What the live script shows the price of; without a rate in the account's currency there is none.
         "quoted": one.symbol if one.priced else "",
         "qty": show.quantity(one.qty),
         "short": "yes" if one.qty < 0 else "",
         "avg_price": show.money(one.avg_price),
         "last": show.money(one.last),
+        "foreign": one.currency if one.rate != 1 and one.priced else "",
         "value": show.money(one.market_value),
         "cost": show.money(one.cost_basis),
         "pl": show.change(one.unrealized_pl),
@@ -89,7 +90,8 @@ def position_row(one: PositionView) -> Row:
         "realized": show.change(one.realized_pl),
         "realized_dir": show.direction(one.realized_pl),
         "open": "yes" if one.qty else "",
-        "raw_qty": show.plain_number(one.qty),
+        # The live script multiplies it by the last price: at the day's rate where that is in another currency.
+        "raw_qty": show.plain_number(one.qty * one.rate),
         "raw_cost": show.plain_number(one.cost_basis),
         "raw_value": show.plain_number(one.market_value),
         "raw_base": show.plain_number(one.market_value - one.day_pl),

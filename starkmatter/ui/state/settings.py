@@ -5,7 +5,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from starkmatter.accounts.profile import get_appearance, set_appearance, update_profile
+from starkmatter.accounts.profile import (
+    get_appearance,
+    get_base_currency,
+    set_appearance,
+    set_base_currency,
+    update_profile,
+)
 from starkmatter.accounts.records import Appearance
 from starkmatter.accounts.sessions import list_sessions, revoke_other_sessions, revoke_session
 from starkmatter.backends import backends
@@ -30,6 +36,7 @@ class SettingsState(rx.State):
     role: str = ""
     theme: str = "dark"
     swap: bool = False
+    base_currency: str = ""
     sessions: list[Row] = []
     said: str = ""
     problem: str = ""
@@ -43,6 +50,7 @@ class SettingsState(rx.State):
         try:
             looks = await get_appearance(b, caller)
             self.theme, self.swap = looks.theme, looks.up_is_red
+            self.base_currency = await get_base_currency(b, caller)
             await self._read_sessions()
             self.problem = ""
         except StarkMatterError as error:
@@ -73,6 +81,16 @@ class SettingsState(rx.State):
     async def choose_swap(self, swap: bool) -> None:
         """Which color means up."""
         await self._look(self.theme, bool(swap))
+
+    @rx.event
+    @allow("user")
+    async def choose_base_currency(self, currency: str) -> None:
+        """In which currency all accounts are shown together."""
+        try:
+            self.base_currency = await set_base_currency(backends(), await caller_of(self), str(currency)[:3])
+            self.problem = ""
+        except StarkMatterError as error:
+            self.problem = error.text
 
     async def _look(self, theme: str, swap: bool) -> None:
         try:
