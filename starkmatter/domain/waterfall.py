@@ -7,11 +7,11 @@ is still held is not. Nothing is a remainder but what is named so.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from starkmatter.domain.ledger import ADJUSTMENTS, CASH, DEPOSITS, DIVIDENDS, HOLDING, INTEREST, ROUNDING, TRADING
 from starkmatter.domain.lots import share
@@ -29,6 +29,22 @@ STEP_KEYS: tuple[StepKey, ...] = (
 SPLITS = frozenset({"split", "stock_dividend"})
 RENAMING = "symbol_change"
 FEES_OF = "expenses:fees"
+STEP_OF: dict[str, StepKey] = {
+    DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", ADJUSTMENTS: "adjustments",
+}  # fmt: skip
+
+
+class Booked(Protocol):
+    """What `explain` reads of an entry: legs are (account, commodity, amount)."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def legs(self) -> Iterable[tuple[str, str, Decimal]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +141,7 @@ def explain(
     end_value: Decimal,
     start: Mapping[str, Worth],
     end: Mapping[str, Worth],
-    entries: Sequence[Entry],
+    entries: Sequence[Booked],
     currency: str,
 ) -> Waterfall:
     """The steps from one value (whole cents) to the other by the entries in between, in the order of booking."""
@@ -148,7 +164,7 @@ def explain(
 
 
 def _take(
-    entry: Entry,
+    entry: Booked,
     positions: dict[str, _Position],
     sums: dict[StepKey, Decimal],
     ids: dict[StepKey, list[int]],
@@ -156,9 +172,22 @@ def _take(
     currency: str,
 ) -> None:
     """One entry: its shares and their cash to a position, everything else to a step by the account of the other leg."""
-    moved = [(commodity, amount) for account, commodity, amount in entry.legs if account == HOLDING and amount]
-    traded = [leg for leg in entry.legs if leg[0] in (TRADING, ROUNDING) and leg[1] == currency]
-    paid = -sum((amount for _, _, amount in traded), ZERO)
+    # One turn over the legs: a book of ten years has sixty thousand of them.
+    moved: list[tuple[str, Decimal]] = []
+    others: list[tuple[str, Decimal]] = []
+    adjusted: list[str] = []
+    paid = ZERO
+    for account, unit, amount in entry.legs:
+        if account == HOLDING and amount:
+            moved.append((unit, amount))
+        elif account == ADJUSTMENTS:
+            adjusted.append(unit)
+        if unit != currency or account == CASH:
+            continue
+        if account in (TRADING, ROUNDING):
+            paid -= amount
+        else:
+            others.append((account, amount))
     if len(moved) == 1:
         symbol, qty = moved[0]
         position = _of(positions, symbol)
@@ -166,7 +195,7 @@ def _take(
         if entry.kind in SPLITS:
             position.qty += qty
             ids["splits"].append(entry.id)
-        elif any(account == ADJUSTMENTS and unit == symbol for account, unit, _ in entry.legs):
+        elif symbol in adjusted:
             _adjust(entry, position, symbol, qty, sums, ids, notes)
         else:
             position.trade(qty, paid)
@@ -180,11 +209,10 @@ def _take(
     if paid:
         sums["other"] += paid
         ids["other"].append(entry.id)
-    for account, unit, amount in entry.legs:
-        if unit == currency and account not in (CASH, TRADING, ROUNDING):
-            key = _step_of(account, amount)
-            sums[key] -= amount
-            ids[key].append(entry.id)
+    for account, amount in others:
+        key = _step_of(account, amount)
+        sums[key] -= amount
+        ids[key].append(entry.id)
 
 
 def _of(positions: dict[str, _Position], symbol: str) -> _Position:
@@ -193,7 +221,7 @@ def _of(positions: dict[str, _Position], symbol: str) -> _Position:
     return positions.setdefault(symbol, _Position(Worth(ZERO, ZERO), ZERO, ZERO))
 
 
-def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple[str, Decimal]]) -> None:
+def _rename(entry: Booked, positions: dict[str, _Position], moved: Sequence[tuple[str, Decimal]]) -> None:
     """Shares that go on under another symbol: what they are worth and what they had cost goes along."""
     gone = {symbol: qty for symbol, qty in moved if (one := positions.get(symbol)) is not None and one.qty * qty < 0}
     basis = ZERO
@@ -213,7 +241,7 @@ def _rename(entry: Entry, positions: dict[str, _Position], moved: Sequence[tuple
 
 
 def _adjust(
-    entry: Entry,
+    entry: Booked,
     position: _Position,
     symbol: str,
     qty: Decimal,
@@ -235,11 +263,8 @@ def _adjust(
 def _step_of(account: str, amount: Decimal) -> StepKey:
     if account == DEPOSITS:
         return "paid_in" if amount < 0 else "taken_out"
-    named: dict[str, StepKey] = {
-        DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", ADJUSTMENTS: "adjustments",
-    }  # fmt: skip
-    if account in named:
-        return named[account]
+    if (named := STEP_OF.get(account)) is not None:
+        return named
     return "other_income" if account.startswith("income:") else "other_costs" if _is_cost(account) else "other"
 
 

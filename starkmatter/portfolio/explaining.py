@@ -5,11 +5,11 @@ for an older one, official closes of the stored days stand in, and what they lea
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
@@ -18,7 +18,7 @@ from starkmatter.domain.ledger import DEPOSITS, HOLDING
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Valuation
 from starkmatter.domain.quotes import Venue
-from starkmatter.domain.waterfall import Entry, Step, StepKey, SymbolGain, Waterfall, Worth, explain
+from starkmatter.domain.waterfall import Step, StepKey, SymbolGain, Waterfall, Worth, explain
 from starkmatter.errors import Unavailable
 from starkmatter.market.service import closes_before
 from starkmatter.portfolio import queries
@@ -62,24 +62,30 @@ class EntryLine:
 
 
 class Booked(NamedTuple):
-    """An entry of the ledger with all its legs, in the order of booking. Ten thousand of them are made in no time."""
+    """An entry of the ledger with all its legs, in the order of booking.
+
+    Of ten thousand entries that are kept at once the garbage collector follows the entries alone: tuples of words and
+    of decimals are none of its business, where a list of them would be looked through again and again.
+    """
 
     id: int
     venue_at: datetime
     kind: str
     description: str
-    accounts: list[str]
-    commodities: list[str]
-    amounts: list[Decimal]
+    accounts: tuple[str, ...]
+    commodities: tuple[str, ...]
+    amounts: tuple[Decimal, ...]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Booked":
+        """The entry of a row of ENTRIES_BETWEEN."""
+        id_, venue_at, kind, description, accounts, commodities, amounts = row
+        return cls(id_, venue_at, kind, description, tuple(accounts), tuple(commodities), tuple(amounts))
 
     @property
-    def legs(self) -> tuple[tuple[str, str, Decimal], ...]:
-        """(account, commodity, amount) of each."""
-        return tuple(zip(self.accounts, self.commodities, self.amounts, strict=True))
-
-    @property
-    def entry(self) -> Entry:
-        return Entry(self.id, self.venue_at, self.kind, self.legs)
+    def legs(self) -> Iterable[tuple[str, str, Decimal]]:
+        """(account, commodity, amount) of each, made anew when asked: kept, they are what ten years cost to explain."""
+        return zip(self.accounts, self.commodities, self.amounts, strict=True)
 
     @property
     def paid_in(self) -> Decimal:
@@ -175,7 +181,7 @@ async def _explain(
         "since": period.base.valuation.at if timely else "-infinity",
         "until": period.last.at if tracked and last is not None else "infinity",
     }
-    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
+    rows = await b.db.made(Booked.of, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
     if tracked:
         rows.sort(key=lambda row: (row.venue_at, row.id))
     begin = await _stored_end(b, period, period.base.valuation, first, rows, opening=period.since_opening)
@@ -193,8 +199,7 @@ async def _explain(
 
 
 def _told(begin: _End, finish: _End, between: Sequence[Booked], currency: str) -> Waterfall:
-    entries = [row.entry for row in between]
-    return explain(begin.value, finish.value, begin.held, finish.held, entries, currency)
+    return explain(begin.value, finish.value, begin.held, finish.held, between, currency)
 
 
 async def _stored_end(
@@ -210,7 +215,7 @@ async def _stored_end(
         )
         return _End(known_ids, kept.held, at.value)
     known = _by(at, rows)
-    bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], period.account.currency)
+    bought = explain(ZERO, ZERO, {}, {}, known, period.account.currency)
     cost = {one.symbol: -one.unrealized for one in bought.symbols}
     qtys = _held(known)
     if opening:
