@@ -104,7 +104,7 @@ def ledger_hash(entries: Sequence[LedgerEntryView]) -> str:
 
 
 def account_name(name: str) -> str:
-    """`equity:trading` as `Equity:Trading`; what has no root of beancount's, as `memo:opening cost`, goes under Equity."""
+    """`equity:trading` as `Equity:Trading`; `memo:opening cost`, a root beancount does not know, goes under Equity."""
     parts = [NOT_IN_A_NAME.sub("-", part).strip("-") or "Other" for part in name.split(":")]
     named = ":".join(part[0].upper() + part[1:] for part in parts)
     return named if named.split(":")[0] in ROOTS else f"Equity:{named}"

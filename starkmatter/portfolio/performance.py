@@ -29,6 +29,10 @@ from starkmatter.portfolio.tracked import unpriced_days
 from starkmatter.portfolio.valuation import clock_or_none, list_positions
 
 NAMED_DAYS = 5
+ALL_LOST = (
+    "Everything had been lost before money came back by {:%Y-%m-%d}: the time-weighted return of the whole period stays "
+    "at -100 % whatever came after. Choose a period that begins later to measure that."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,9 @@ def _measure(
     drawdown, months = None, []
     if not isinstance(index, Unmeasurable):
         growth_of = dict(zip(valuations, index, strict=True))
-        days = _days(marks, growth_of, benchmark)
+        days = _days(marks, valuations, growth_of, benchmark)
+        if lost := [one for one, grown in growth_of.items() if not grown and one.value > 0]:
+            missing.append(ALL_LOST.format(lost[0].at))
         drawdown = returns.worst_drawdown([day.on for day in days], [day.growth for day in days])
         months = returns.monthly_returns(
             [day.on for day in days], [day.growth for day in days], _month_is_over(days[-1].on, clock)
@@ -289,7 +295,10 @@ def _choose(line: _Line, start: date | None, end: date | None) -> tuple[_Mark, l
 
 
 def _days(
-    chosen: Sequence[_Mark], growth_of: dict[Valuation, Decimal], benchmark: BenchmarkLine | None
+    chosen: Sequence[_Mark],
+    valuations: Sequence[Valuation],
+    growth_of: dict[Valuation, Decimal],
+    benchmark: BenchmarkLine | None,
 ) -> list[DayValue]:
     growth = [growth_of[mark.valuation] for mark in chosen]
     depths = returns.below_peak(growth)
@@ -303,13 +312,21 @@ def _days(
                 at=mark.valuation.at,
                 value=mark.valuation.value,
                 flow=mark.valuation.paid_in - before.valuation.paid_in,
-                ratio=growth[number] / grown_before - 1 if grown_before else ZERO,
+                ratio=growth[number] / grown_before - 1
+                if grown_before
+                else _anew(valuations, before.valuation, mark.valuation),
                 growth=growth[number],
                 below_peak=depths[number],
                 benchmark_growth=benchmark.growth_on(mark.on, is_base=not number) if benchmark else None,
             )
         )
     return found
+
+
+def _anew(valuations: Sequence[Valuation], before: Valuation, after: Valuation) -> Decimal:
+    """A day's own return after everything was lost, when the index of the period stays at zero."""
+    index = returns.growth_index([one for one in valuations if before.at <= one.at <= after.at])
+    return ZERO if isinstance(index, Unmeasurable) else index[-1] - 1
 
 
 def _benchmark_view(benchmark: BenchmarkLine | None, days: Sequence[DayValue]) -> BenchmarkView | None:

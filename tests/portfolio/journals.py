@@ -1,4 +1,4 @@
-"""Random journals of several accounts from a seed: trades of either side, shorts, fees, corporate actions, transfers."""
+"""Random journals of several accounts from a seed: trades, shorts, fees, corporate actions, transfers."""
 
 import random
 from collections import defaultdict

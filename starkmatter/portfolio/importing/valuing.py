@@ -1,8 +1,8 @@
 """Tells the values of a tracked account's former days: at each close and around each flow, from stored bars.
 
 History that is imported today lies in the past, so that points that were recorded meanwhile know nothing of it. They
-are all told anew, at closes of the stored daily bars in shares of their day. What has no price there stands at its cost
-and is named.
+are all told anew, at closes of the stored daily bars in shares of their day. What has no price there stands at its last
+close before, or at its cost when there is none, and is named.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from starkmatter.portfolio.importing.folding import Standing
 if TYPE_CHECKING:
     from starkmatter.portfolio.importing.line import Line, Value
 
-# A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
+# A price this old stands in for days without one (a holiday elsewhere, a halt); an older one stands in too, by name.
 GOOD_FOR = timedelta(days=7)
 ASK_SECS = 20.0
 MOST_ASKED = 200
@@ -74,10 +74,11 @@ async def tell_values(b: Backends, stale: Stale) -> int:
 
 
 def unpriced_words(line: "Line") -> list[str]:
-    """One sentence for each symbol that stood at its cost."""
+    """One sentence for each symbol that stood at its cost, or at a price of long before."""
     return [
-        f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands at its cost there."
-        for symbol, (first, last, count) in line.unpriced.items()
+        f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands {where}."
+        for days, where in ((line.unpriced, "at its cost there"), (line.stale, "at its last close before them"))
+        for symbol, (first, last, count) in days.items()
     ]
 
 
