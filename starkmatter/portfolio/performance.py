@@ -30,7 +30,7 @@ from starkmatter.portfolio.valuation import clock_or_none, list_positions
 
 NAMED_DAYS = 5
 ALL_LOST = (
-    "Everything had been lost before money came back by {:%Y-%m-%d}: the time-weighted return of the whole period stays "
+    "Everything had been lost before money came back by {:%Y-%m-%d}: the time-weighted return of the period stays "
     "at -100 % whatever came after. Choose a period that begins later to measure that."
 )
 
