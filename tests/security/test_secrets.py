@@ -29,6 +29,7 @@ PAGES = (
     "/portfolio",
     "/portfolio/performance",
     "/portfolio/allocation",
+    "/portfolio/optimize",
     "/portfolio/lots",
     "/portfolio/gains",
     "/portfolio/income",

@@ -27,7 +27,8 @@ from starkmatter.portfolio.allocating.targets import drop_targets, put_targets, 
 router = APIRouter(tags=["Allocation"])
 
 
-def _out(found: Standing) -> StandingOut:
+def standing_out(found: Standing) -> StandingOut:
+    """Targets and drift as they go over the wire."""
     return StandingOut(
         account_id=found.account_id,
         currency=found.currency,
@@ -71,7 +72,7 @@ async def tags(symbol: str, body: NewTags, caller: Signed, b: B) -> TagsOut:
 @router.get("/accounts/{account_id}/targets")
 async def targets(account_id: UUID, caller: Signed, b: B) -> StandingOut:
     """What the account is to consist of, and how far it is from that now."""
-    return _out(await standing_of(b, caller, account_id))
+    return standing_out(await standing_of(b, caller, account_id))
 
 
 @router.put("/accounts/{account_id}/targets")
@@ -83,7 +84,7 @@ async def set_targets(account_id: UUID, body: NewTargets, caller: Signed, b: B) 
     await put_targets(
         b, caller, account_id, body.by, percents, cash_pct=body.cash_pct, tolerance_pct=body.tolerance_pct
     )
-    return _out(await standing_of(b, caller, account_id))
+    return standing_out(await standing_of(b, caller, account_id))
 
 
 @router.delete("/accounts/{account_id}/targets", status_code=204)
