@@ -294,13 +294,15 @@ async def test_it_is_its_askers_alone(desk: Desk) -> None:
     assert await list_optimizations(desk.b, friend, desk.account_id) == []
     with pytest.raises(NotAllowed):
         await ask_optimization(desk.b, viewer, desk.account_id, OptimizingWish("least_risk"))
-    # Who may look may ask, and makes nobody's targets of it.
+    with pytest.raises(NotAllowed):
+        await ask_optimization(desk.b, friend, desk.account_id, OptimizingWish("least_risk"))
+    await share_account(desk.b, desk.caller, desk.account_id, friend.email, "trade")
     theirs = await ask_optimization(desk.b, friend, desk.account_id, OptimizingWish("equal_risk"))
     while await optimize_once(desk.b, leads):
         pass
-    with pytest.raises(NotAllowed):
-        await take_as_targets(desk.b, friend, theirs.id)
-    assert await get_targets(desk.b, desk.caller, desk.account_id) is None
+    assert [at.id for at in await list_optimizations(desk.b, desk.caller, desk.account_id)] == [one.id]
+    await take_as_targets(desk.b, friend, theirs.id)
+    assert await get_targets(desk.b, desk.caller, desk.account_id) is not None
 
 
 async def test_three_wait_at_once_and_each_is_answered_in_turn(desk: Desk) -> None:

@@ -122,6 +122,12 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text
             found[name] = answer.json()["id"]
+        two = {"venue": "replay", "name": f"canary-7f3a91-{uuid4().hex[:8]}", "symbols": ["AAPL", "MSFT"]}
+        listed = http.post(f"{API_PREFIX}/watchlists", json=two).json()["id"]
+        question = {"goal": "least_risk", "watchlist_id": listed}
+        answer = http.post(f"{API_PREFIX}/accounts/{found['account_id']}/optimizations", json=question)
+        assert answer.status_code == 202, answer.text
+        found["optimization_id"] = answer.json()["id"]
         aims = {"by": "symbol", "targets": [{"name": "AAPL", "percent": "100"}], "cash_pct": "0", "tolerance_pct": "0"}
         answer = http.put(f"{API_PREFIX}/accounts/{found['account_id']}/targets", json=aims)
         assert answer.status_code == 200, answer.text

@@ -33,6 +33,7 @@ from starkmatter.portfolio.optimizing.records import (
     wish_as_json,
 )
 from starkmatter.portfolio.records import AccountView
+from starkmatter.trading.facts import account_facts
 
 HUNDRED = Decimal(100)
 DAYS = (60, 1_260)
@@ -53,10 +54,11 @@ async def ask_optimization(b: Backends, caller: Caller, account_id: UUID, wish: 
     """Have weights looked for; the worker does it, and `get_optimization` says how far it is.
 
     InvalidInput for bounds that nothing can fulfill, Refused for an account that owes shares or when three are being
-    worked on already, NotFound for what is not the caller's to see, NotAllowed for a viewer.
+    worked on already, NotFound for what is not the caller's to see, NotAllowed for who may not trade on it.
     """
     if not caller.may_trade:
         raise NotAllowed("Your role may look but not trade.")
+    await account_facts(b.db, caller, account_id)
     _check_figures(wish)
     account = await get_account(b, caller, account_id)
     symbols, now_pcts = await _what(b, caller, account, wish)

@@ -73,6 +73,9 @@ def _question() -> rx.Component:
         rx.el.div(
             _percent("Each at least, %", "least", "0"),
             _percent("Each at most, %", "most", "100"),
+            class_name="approvalfields",
+        ),
+        rx.el.div(
             _percent("Kept in cash, %", "cash", "0"),
             _percent("Risk-free, % a year", "free", "0"),
             class_name="approvalfields",
