@@ -183,6 +183,8 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/{account_id}/targets": Rule("trader", "trade", "trade"),
     "POST /accounts/{account_id}/rebalance": Rule("user", "read", "view"),
     "POST /accounts/{account_id}/rebalance/basket": Rule("trader", "trade", "trade"),
+    "POST /accounts/{account_id}/rebalance/branch": Rule("trader", "trade", "own"),
+    "GET /accounts/{account_id}/comparison": Rule("user", "read", "own"),
     "GET /accounts/{account_id}/optimizations": Rule("user", "read", "view"),
     "POST /accounts/{account_id}/optimizations": Rule("trader", "trade", "trade"),
     "GET /optimizations/{optimization_id}": Rule("user", "read", "own"),

@@ -8,12 +8,14 @@ from fastapi import APIRouter
 from starkmatter.api.routes.baskets import basket_out
 from starkmatter.api.schemas_allocation import (
     BreakdownOut,
+    ComparisonOut,
     DriftOut,
     NewTags,
     NewTargets,
     RebalanceOut,
     StandingOut,
     TagsOut,
+    TriedOut,
     Wish,
 )
 from starkmatter.api.schemas_baskets import BasketOut
@@ -23,6 +25,7 @@ from starkmatter.portfolio.allocating.breakdown import break_down, put_tags
 from starkmatter.portfolio.allocating.rebalance import make_rebalance_basket, propose_trades
 from starkmatter.portfolio.allocating.records import Standing
 from starkmatter.portfolio.allocating.targets import drop_targets, put_targets, standing_of
+from starkmatter.portfolio.allocating.trying import compare_branch, try_on_branch
 
 router = APIRouter(tags=["Allocation"])
 
@@ -108,3 +111,17 @@ async def rebalance_basket(account_id: UUID, body: Wish, caller: Signed, b: B) -
     """The same as a basket, for a person to review and send."""
     wish = {"only_buy": body.only_buy, "whole": body.whole}
     return basket_out(await make_rebalance_basket(b, caller, account_id, **wish, spend_at_most=body.spend_at_most))
+
+
+@router.post("/accounts/{account_id}/rebalance/branch", status_code=201)
+async def rebalance_branch(account_id: UUID, body: Wish, caller: Signed, b: B) -> TriedOut:
+    """The same on a paper branch of the account, which has its targets: the basket waits for review there."""
+    wish = {"only_buy": body.only_buy, "whole": body.whole}
+    branch, basket = await try_on_branch(b, caller, account_id, **wish, spend_at_most=body.spend_at_most)
+    return TriedOut(account_id=branch.id, account_name=branch.name, basket=basket_out(basket))
+
+
+@router.get("/accounts/{account_id}/comparison")
+async def comparison(account_id: UUID, caller: Signed, b: B) -> ComparisonOut:
+    """A branch beside what it was branched from, since it began; 404 for an account that is none."""
+    return ComparisonOut.model_validate(await compare_branch(b, caller, account_id))
