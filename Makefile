@@ -9,6 +9,9 @@ export REFLEX_TELEMETRY_ENABLED := false
 # Where it is set, each of the hundreds of processes that tests start would compile the whole product for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Tests of the code's own form: a part of `check`, which `test` begins with.
+CHECKED := tests/test_architecture.py tests/test_dependencies.py
+
 # uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
 install = { $(PY) -m pip install --quiet $(UV) \
 	  && $(VENV)/bin/uv pip install --quiet --python $(PY) --compile-bytecode -r $(1) \
@@ -28,7 +31,7 @@ dev: requirements-dev ## The same with hot reload of the pages and the API
 	@exec $(PY) -m starkmatter run --reload
 
 test: requirements-dev chromium check ## Everything CI runs
-	@$(PY) -m pytest -m "not nightly" -n 3 --no-loadscope-reorder
+	@$(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder $(CHECKED:%=--ignore %)
 
 test-nightly: requirements-dev chromium ## The long tests
 	@$(PY) -m pytest -m nightly --timeout 3600
@@ -36,8 +39,7 @@ test-nightly: requirements-dev chromium ## The long tests
 check: requirements-dev ## ruff, mypy, the architecture and known weaknesses of dependencies
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy starkmatter
-	@$(PY) -m pytest tests/test_architecture.py tests/test_dependencies.py
+	@$(PY) -m mypy starkmatter & types=$$!; $(PY) -m pytest $(CHECKED); tests=$$?; wait $$types && exit $$tests
 
 audit: $(PY) ## Ask the live service about known weaknesses of dependencies; needs the network
 	@$(PY) -m venv $(VENV)/audit

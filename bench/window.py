@@ -15,7 +15,7 @@ import duckdb
 from bench.table import Row
 from starkmatter.db.database import Database
 from starkmatter.market.providers.replay import load_history
-from starkmatter.market.replay_feed import prepare_market
+from starkmatter.market.replay_runs import prepare_market
 from starkmatter.market.service import load_bars, load_bars_json
 from tests.engines import engines_for_tests, fresh_database
 

@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 # Files of the browser's room that look at another product than the run's: one of the market of today, or one alone.
 MARKET = {"test_market_venue.py", "test_pairs.py"}
 ALONE = {"test_whole_product.py"}
+# The files of the browser's room with the other half of its time: a process of their own looks at a product of its own.
+OTHER_HALF = {"test_brokers.py", "test_order_kinds.py", "test_pages.py", "test_chart.py", "test_importing.py"}
 # The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
 LONG_FILES = {"test_trading_machine.py", "test_named_kills.py", "test_openapi_fuzz.py", "test_golden_days.py"}
@@ -57,7 +59,9 @@ class Rooms(LoadScopeScheduling):
         file = nodeid.split("::", 1)[0]
         path = HERE.parent / file
         product = _product(path)
-        return file if product is None else f"{product} {path.relative_to(HERE).parts[0]}"
+        if product is None:
+            return file
+        return f"{product} {path.relative_to(HERE).parts[0]}{' other half' if path.name in OTHER_HALF else ''}"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -90,7 +94,7 @@ def engines() -> Iterator[TestEngines]:
 def replay_template(engines: TestEngines) -> Iterator[str]:
     """The name of a database that a worker has nothing to prepare in: sessions, instruments, ten years of days."""
     from starkmatter.market.providers.replay import load_history  # they load numpy, which few tests need
-    from starkmatter.market.replay_feed import prepare_market
+    from starkmatter.market.replay_runs import prepare_market
 
     with fresh_database(engines) as url:
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0048_optimizations"
-down_revision = "0045_live_orders"
+down_revision = "0052_groups_asked"
 branch_labels = None
 depends_on = None
 

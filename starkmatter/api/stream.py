@@ -16,9 +16,10 @@ from uuid import UUID
 import orjson
 import structlog
 
-from starkmatter.domain.quotes import Venue
+from starkmatter.domain.quotes import INTERVALS, Venue
 from starkmatter.errors import NotAllowed, NotSignedIn, StarkMatterError
-from starkmatter.market.hub import CLOSE_UNAUTHORIZED, USER_CHANNELS, VENUES, Hub, HubClient, Send
+from starkmatter.market.hub import USER_CHANNELS, Hub
+from starkmatter.market.stream_client import CLOSE_UNAUTHORIZED, KINDS, VENUES, HubClient, Kind, Send, Topic
 
 MAX_SYMBOLS = 200
 MAX_SYMBOLS_PER_USER = 800
@@ -36,6 +37,9 @@ CLOSE_TOO_LARGE = 1009
 
 TOO_MANY_SOCKETS = "Too many live connections are open: close some tabs."
 SYMBOL = re.compile(r"[A-Z0-9.^=\-]{1,20}")
+BARS = re.compile(rf"{SYMBOL.pattern}:({'|'.join(INTERVALS)})")
+SUBJECTS: dict[Kind, re.Pattern[str]] = {"quotes": SYMBOL, "bars": BARS, "depth": SYMBOL}
+CHANNELS = "channels are quotes:SYMBOL, bars:SYMBOL:INTERVAL, depth:SYMBOL, clock, orders and alerts."
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -242,29 +246,42 @@ class _Conversation:
         if not isinstance(channels, list) or not all(isinstance(one, str) for one in channels):
             self._refuse("bad_message", "channels is a list of texts such as quotes:AAPL.")
             return
-        symbols = {one.removeprefix("quotes:") for one in channels if one.startswith("quotes:")}
-        others = {one for one in channels if not one.startswith("quotes:")}
-        if not others <= {"clock", *USER_CHANNELS} or not all(SYMBOL.fullmatch(symbol) for symbol in symbols):
-            self._refuse("unknown_channel", "channels are quotes:SYMBOL, clock, orders and alerts.")
+        asked: dict[Kind, set[str]] = {kind: set() for kind in KINDS}
+        others = set(channels)
+        for kind in KINDS:
+            named = {one for one in channels if one.startswith(f"{kind}:")}
+            asked[kind] = {one.removeprefix(f"{kind}:") for one in named}
+            others -= named
+        good = all(SUBJECTS[kind].fullmatch(subject) for kind, subjects in asked.items() for subject in subjects)
+        if not good or not others <= {"clock", *USER_CHANNELS}:
+            self._refuse("unknown_channel", CHANNELS)
             return
-        own = self._client.symbols
-        wanted = own[venue] | symbols if adding else own[venue] - symbols
-        elsewhere = sum(len(listed) for known, listed in own.items() if known != venue)
-        if adding and len(wanted) + elsewhere > MAX_SYMBOLS:
-            self._refuse("too_many_symbols", f"At most {MAX_SYMBOLS} symbols per connection.")
+        wants = {Topic(kind, venue): subjects for kind, subjects in asked.items() if subjects}
+        if adding and not self._may_add(wants):
             return
-        others_of_theirs = self._hub.symbols_of(self._client.user_id) - len(own[venue])
-        if adding and len(wanted) + others_of_theirs > MAX_SYMBOLS_PER_USER:
-            text = f"At most {MAX_SYMBOLS_PER_USER} symbols over all your connections. Close one first."
-            self._refuse("too_many_symbols", text)
-            return
-        self._hub.resubscribe(self._client, venue, wanted)
+        for topic, subjects in wants.items():
+            own = self._client.wants.get(topic, frozenset())
+            self._hub.resubscribe(self._client, topic, set(own | subjects if adding else own - subjects))
         self._change_lists(venue, others, adding=adding)
         self._confirm(venue)
         if adding:
-            self._hub.send_snapshot(self._client, venue, sorted(symbols))
+            for topic, subjects in wants.items():
+                self._hub.send_snapshot(self._client, topic, sorted(subjects))
             if "clock" in others:
                 self._hub.send_clock(self._client, venue)
+
+    def _may_add(self, wants: Mapping[Topic, set[str]]) -> bool:
+        """Whether that many are allowed; what the socket has already counts once. Bars and depth count like symbols."""
+        own = self._client.wants
+        more = sum(len(subjects - own.get(topic, frozenset())) for topic, subjects in wants.items())
+        if more + sum(map(len, own.values())) > MAX_SYMBOLS:
+            self._refuse("too_many_symbols", f"At most {MAX_SYMBOLS} symbols per connection.")
+            return False
+        if more and more + self._hub.subjects_of(self._client.user_id) > MAX_SYMBOLS_PER_USER:
+            text = f"At most {MAX_SYMBOLS_PER_USER} symbols over all your connections. Close one first."
+            self._refuse("too_many_symbols", text)
+            return False
+        return True
 
     def _change_lists(self, venue: Venue, others: set[str], *, adding: bool) -> None:
         lists, clocks = self._client.lists, self._client.wants_clock
@@ -274,7 +291,9 @@ class _Conversation:
 
     def _confirm(self, venue: Venue) -> None:
         channels = sorted(self._client.lists | ({"clock"} if venue in self._client.wants_clock else set()))
-        body = {"venue": venue, "symbols": len(self._client.symbols[venue]), "channels": channels}
+        count = {kind: len(self._client.wants.get(Topic(kind, venue), ())) for kind in KINDS}
+        counts = {"symbols": count["quotes"], "bars": count["bars"], "depth": count["depth"]}
+        body = {"venue": venue, **counts, "channels": channels}
         self._client.offer_event(orjson.dumps({"ch": "subscribed", "d": [body]}).decode())
 
     def _refuse(self, code: str, text: str) -> None:

@@ -3,11 +3,14 @@
 A refused quote never reaches the board, risk or P&L. A jump without a second source comes in marked `suspect`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from starkmatter.domain.actions import CorporateAction, Dividend, EarningsDate
+from starkmatter.domain.depth import Depth
 from starkmatter.domain.quotes import Bar, Quote
 
 MAX_PRICE = Decimal(1_000_000)
@@ -60,6 +63,25 @@ def marked(quote: Quote, previous: Quote | None, corridor: Corridor | None) -> Q
     jumped = abs(quote.last - previous.last) > MAX_JUMP_RATIO * previous.last
     borne_out = corridor is not None and corridor.low <= quote.last <= corridor.high
     return replace(quote, condition="suspect") if jumped and not borne_out else quote
+
+
+def depth_refusal_of(depth: Depth, *, now: datetime, asked: Collection[str]) -> str | None:
+    """Why the book must not come in, in words; None when it may."""
+    if depth.symbol not in asked:
+        return f"got {depth.symbol}, which was not asked for"
+    for level in (*depth.bids, *depth.asks):
+        if not (level.price.is_finite() and 0 < level.price < MAX_PRICE):
+            return f"{level.price} is not a price"
+        if not (level.size.is_finite() and 0 < level.size < MAX_SIZE):
+            return f"{level.size} is not a size"
+    bids, asks = [level.price for level in depth.bids], [level.price for level in depth.asks]
+    if any(one <= next_one for one, next_one in pairwise(bids)) or any(one >= after for one, after in pairwise(asks)):
+        return "prices out of order"
+    if bids and asks and bids[0] >= asks[0]:
+        return f"bid {bids[0]} not below ask {asks[0]}"
+    if depth.observed_at > now + MAX_AHEAD:
+        return f"observed at {depth.observed_at.isoformat()}, which has not happened yet"
+    return None
 
 
 def bar_refusal_of(bar: Bar, now: datetime) -> str | None:

@@ -14,14 +14,15 @@ from typing import Generic, TypeVar
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.depth import Depth
 from starkmatter.domain.instruments import CLASS_WORDS, class_of
 from starkmatter.domain.quotes import Bar, Interval
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.egress.failures import FailureKind, VendorFailure
 from starkmatter.errors import Unavailable
-from starkmatter.market.border import action_refusal_of, bar_refusal_of, refusal_of
+from starkmatter.market.border import action_refusal_of, bar_refusal_of, depth_refusal_of, refusal_of
 from starkmatter.market.health import Health
-from starkmatter.market.ports import Found, MarketDataProvider, Quotes
+from starkmatter.market.ports import BookSource, Found, MarketDataProvider, Quotes
 
 HEDGE_SECS = 1.2
 # A source whose plan allows a quote less often than this for all that is wanted is asked after the others.
@@ -281,6 +282,33 @@ class Failover:
             words = f"{provider.capability.vendor} told nothing that may come in."
             failures.append(VendorFailure(provider.capability.vendor, "garbage", words))
         raise _none(failures)
+
+    async def depth(self, symbols: Sequence[str]) -> dict[str, Depth]:
+        """The books that the first source of any has of these; what it has none of is absent."""
+        failures: list[VendorFailure] = []
+        for provider in self.giving("depth"):
+            adapter = provider.capability.adapter
+            if not isinstance(provider, BookSource) or not any(serves(provider, symbol) for symbol in symbols):
+                continue
+            try:
+                books = await provider.depth(symbols)
+            except VendorFailure as failure:
+                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
+                failures.append(failure)
+                continue
+            now = utc_now()
+            self.health.answered(adapter, now, with_quotes=False)
+            sound = {}
+            for symbol, book in books.items():
+                reason = depth_refusal_of(book, now=now, asked=symbols)
+                if reason is None:
+                    sound[symbol] = book
+                else:
+                    self.health.refuse_depth(adapter, book, reason, now)
+            return sound
+        if failures:
+            raise _none(failures)
+        return {}
 
     async def search(self, text: str) -> list[Found]:
         """What the first source that answers has found."""

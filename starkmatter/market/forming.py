@@ -101,8 +101,11 @@ class MarketForming:
         if ours.whole:
             self._finished.append(GridBar(ours.bar, ours.ends_at))
 
-    async def store(self, now: datetime) -> None:
-        """Write what changed; bars whose time is over become finished ones, unless their source has told of them."""
+    async def store(self, now: datetime) -> tuple[list[Bar], list[Bar]]:
+        """Write what changed; bars whose time is over become finished ones, unless their source has told of them.
+
+        Answers what was finished and what grew.
+        """
         for key, ours in list(self._growing.items()):
             if ours.ends_at <= now:
                 self._finish(ours)
@@ -111,10 +114,12 @@ class MarketForming:
         changed, self._changed = self._changed, set()
         try:
             await merge_bars(self._db, [one.row for one in finished], replace=False)
-            await self._put(self._growing[key].bar for key in changed if key in self._growing)
+            growing = [self._growing[key].bar for key in changed if key in self._growing]
+            await self._put(growing)
         except Unavailable:
             self._finished, self._changed = finished + self._finished, changed | self._changed
             raise
+        return [one.bar for one in finished], growing
 
     async def _put(self, bars: Iterable[Bar]) -> None:
         for provider, of_provider in by_provider(bars).items():

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from starkmatter.db.database import Database
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.depth import Depth
 from starkmatter.domain.quotes import Bar, Quote
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.excerpt import excerpt_of
@@ -24,7 +25,7 @@ KEY = "market:sources"
 KEPT_SECS = 60
 WAITING_MAX = 500
 FIGURES = re.compile(r"(?<![A-Za-z^.])-?(?:\d[\dT:.+Ee-]*|NaN|sNaN|Infinity)")
-What = Literal["answer", "quote", "bar", "action", "rate", "suspect"]
+What = Literal["answer", "quote", "bar", "action", "rate", "depth", "suspect"]
 WORDS: dict[FailureKind, str] = {
     "rate_limited": "limits how often it may be asked",
     "refused": "refuses the key or the plan",
@@ -152,6 +153,11 @@ class Health:
     def refuse_quote(self, adapter: str, symbol: str, quote: Quote, reason: str, now: datetime) -> None:
         """A quote that must not come in."""
         self.refuse(adapter, symbol, "quote", reason, quote_excerpt(quote), now)
+
+    def refuse_depth(self, adapter: str, depth: Depth, reason: str, now: datetime) -> None:
+        """A book that must not come in."""
+        best = (f"{name} {price} x {size}" for name in ("bids", "asks") for price, size in getattr(depth, name)[:2])
+        self.refuse(adapter, depth.symbol, "depth", reason, excerpt_of(", ".join(best)), now)
 
     def refuse_bar(self, adapter: str, bar: Bar, reason: str, now: datetime) -> None:
         """A bar that must not come in."""

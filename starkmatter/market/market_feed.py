@@ -18,11 +18,12 @@ from starkmatter import clock
 from starkmatter.db.database import Database
 from starkmatter.domain.instruments import class_of
 from starkmatter.domain.market_hours import clock_of
-from starkmatter.domain.quotes import INTERVALS, Interval, Quote, VenueClock
+from starkmatter.domain.quotes import INTERVALS, Interval, Quote, Venue, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.errors import InvalidInput, StarkMatterError, Unavailable
 from starkmatter.market.actions.store import ActionStore
 from starkmatter.market.board import QuoteBoard
+from starkmatter.market.books import tell_books_until
 from starkmatter.market.border import Corridor
 from starkmatter.market.clocks import market_clock_at
 from starkmatter.market.doubt import Doubt
@@ -41,10 +42,11 @@ from starkmatter.market.pace import InPlay, Pace
 from starkmatter.market.ports import IdentifierSource
 from starkmatter.market.service import instruments_named
 from starkmatter.market.streaming import Streaming
-from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, read_wanted
+from starkmatter.market.told import tell_bars
+from starkmatter.market.wanted import CHANGED_CHANNEL, MAX_WANTED, NOTHING, read_wanted
 from starkmatter.ops.seldom import Seldom
 
-VENUE = "market"
+VENUE: Venue = "market"
 STREAM_MAX = 30
 OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
 Confirm = Callable[[], Awaitable[None]]
@@ -89,6 +91,7 @@ class MarketFeed:
         self._play = InPlay([], accounts=False)
         self._play_read_at = float("-inf")
         self._wanted: list[str] = []
+        self._books: list[str] = []
         self._used = False
         self._asked_at: dict[str, float] = {}
         self._streaming = Streaming(
@@ -117,6 +120,7 @@ class MarketFeed:
             self._tell_health_until(stop),
             self._listen_until(stop),
             self._actions.serve_until(stop, self._sources),
+            tell_books_until(self._cache, self._sources, lambda: self._books, self._pace.books_secs, self._say, stop),
             serve_until(self._cache, self._do, stop),
         )
         async with asyncio.TaskGroup() as group:
@@ -185,14 +189,14 @@ class MarketFeed:
         if now - self._play_read_at >= self._pace.play_secs:
             self._play = await self._in_play()
             self._play_read_at = now
-        looked_at: list[str] = []
-        anybody = False
+        wishes = NOTHING
         with suppress(RedisError, OSError):
-            looked_at, anybody = await read_wanted(self._cache, clock.utc_now())
-        wanted = list(dict.fromkeys([*self._play.symbols, *looked_at, *self._play.tracked]))[:MAX_WANTED]
+            wishes = await read_wanted(self._cache, clock.utc_now())
+        self._books = wishes.books
+        wanted = list(dict.fromkeys([*self._play.symbols, *wishes.symbols, *self._play.tracked]))[:MAX_WANTED]
         if set(wanted) - set(self._wanted):
             self._wake.set()
-        self._wanted, self._used = wanted, bool(wanted) or anybody or self._play.accounts
+        self._wanted, self._used = wanted, bool(wanted) or wishes.anybody or self._play.accounts
 
     async def _to_stream(self) -> list[str]:
         """What is to be streamed now: nothing outside the session of its market."""
@@ -339,7 +343,7 @@ class MarketFeed:
         while not stop.is_set():
             await self._confirm()
             try:
-                await self._forming.store(clock.utc_now())
+                await tell_bars(self._cache, VENUE, *await self._forming.store(clock.utc_now()))
                 await self._ticks.store()
             except Unavailable as error:
                 self._say("market waits", reason=error.text)
@@ -383,5 +387,5 @@ class MarketFeed:
         for bar in growing or []:
             self._forming.seed(bar, calendar)
         if growing:
-            await self._forming.store(now)
+            await tell_bars(self._cache, VENUE, *await self._forming.store(now))
         return growing is not None

@@ -39,6 +39,7 @@ class Pace:
     store_secs: float = 2.0
     stream: StreamPace = field(default_factory=StreamPace)
     actions_secs: float = 6.0
+    books_secs: float = 2.0
 
     def turn_secs(self, state: SessionState, allowed_secs: float, failures: int) -> float:
         """How often a symbol is asked for in this state of its market; ever less often while nobody answers.

@@ -9,9 +9,10 @@ that is none is handed over as NaN, an instant as one that has not happened and 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.depth import Depth
 from starkmatter.domain.fx import ReferenceRate
 from starkmatter.domain.instruments import InstrumentKind
 from starkmatter.domain.quotes import Bar, Interval, Quote
@@ -67,6 +68,18 @@ class RateSource(Protocol):
 
     async def history(self) -> list[ReferenceRate]:
         """Those of all days. VendorFailure when there are none."""
+        ...
+
+
+@runtime_checkable
+class BookSource(Protocol):
+    """A vendor of market data that also tells what waits in its book: `depth` in `capability.gives`."""
+
+    @property
+    def capability(self) -> Capability: ...
+
+    async def depth(self, symbols: Sequence[str]) -> dict[str, Depth]:
+        """The book of each symbol that has one there, in one request; the others are absent. Raises VendorFailure."""
         ...
 
 

@@ -7,33 +7,34 @@ suspended machine or a stopped worker is a pause, not lost time.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
 
 from starkmatter import clock
 from starkmatter.db.database import Database
-from starkmatter.domain.corporate.terms import CashDividend, Told
-from starkmatter.domain.quotes import Interval, Quote, VenueClock
+from starkmatter.domain.quotes import Bar, Interval, Quote, VenueClock
 from starkmatter.domain.replay import price_of
 from starkmatter.domain.replay_clock import ClockAnchor, reanchor, venue_time
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.errors import StarkMatterError, Unavailable
 from starkmatter.market import queries
-from starkmatter.market.actions.telling import tell_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.border import Corridor
-from starkmatter.market.calendar import ensure_sessions, load_calendar
 from starkmatter.market.clocks import replay_clock
 from starkmatter.market.feed import Feed
 from starkmatter.market.history import bars
-from starkmatter.market.providers.replay import EXCHANGE, ReplayDay, ReplayHistory, build_day, load_history
+from starkmatter.market.providers.replay import ReplayDay, ReplayHistory, build_day, load_history
 from starkmatter.market.records import ReplayRunView
+from starkmatter.market.replay_runs import prepare_market, resume_or_start, start_run
+from starkmatter.market.told import tell_bars
 from starkmatter.settings import Settings
 
 OnBatch = Callable[[VenueClock, dict[str, Quote]], Awaitable[None]]
+OnBars = Callable[[list[Bar], list[Bar]], Awaitable[None]]
 Confirm = Callable[[], Awaitable[None]]
 
 WAKE_SECS = 0.1
@@ -50,6 +51,10 @@ log = structlog.get_logger(__name__)
 
 async def _alone() -> None:
     """The answer where no other process can run the replay."""
+
+
+async def _untold(_finished: list[Bar], _growing: list[Bar]) -> None:
+    """Where nobody listens to bars."""
 
 
 async def run_replay_feed(
@@ -69,9 +74,9 @@ async def run_replay_feed(
     """
     history = await asyncio.to_thread(load_history)
     calendar = await prepare_market(db, history, clock.utc_now())
-    run = await _resume_or_start(db, settings, history, calendar)
+    run = await resume_or_start(db, settings, history, calendar)
     feed = Feed("replay", QuoteBoard(cache), clock.utc_now)
-    replay = Replay(db, feed, history, calendar, run, on_batch)
+    replay = Replay(db, feed, history, calendar, run, on_batch, partial(tell_bars, cache, "replay"))
     await replay.open(clock.utc_now())
     async with asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(feed.publish_until(stop, confirm))
@@ -90,27 +95,6 @@ async def run_replay_feed(
     await replay.close(clock.utc_now())
 
 
-async def prepare_market(db: Database, history: ReplayHistory, now: datetime) -> SessionCalendar:
-    """Store sessions, instruments and the daily history where missing; the replay's calendar."""
-    await ensure_sessions(db, EXCHANGE, now.date())
-    async with db.transaction() as connection, connection.cursor() as cursor:
-        rows = [asdict(one.instrument) | {"venue": bars.VENUE} for one in history.symbols.values()]
-        await cursor.executemany(queries.PUT_INSTRUMENT, rows)
-        await tell_actions(connection, "replay", _dividends_of(history), now)
-    calendar = (await load_calendar(db, EXCHANGE)).until(history.ends_on)
-    await bars.store_daily_history(db, history, calendar)
-    return calendar
-
-
-def _dividends_of(history: ReplayHistory) -> list[Told]:
-    """The dividends by which its prices fell; the same every time, so told once."""
-    return [
-        Told(f"dividend/{symbol}/{ex_on}", 1, symbol, ex_on, one.instrument.currency, CashDividend(per_share), "replay")
-        for symbol, one in sorted(history.symbols.items())
-        for ex_on, per_share in one.dividends
-    ]
-
-
 async def _every(
     interval_secs: float, stop: asyncio.Event, work: Callable[[], Awaitable[None]], confirm: Confirm
 ) -> None:
@@ -125,62 +109,6 @@ async def _every(
             await asyncio.wait_for(stop.wait(), interval_secs)
         except TimeoutError:
             continue
-
-
-def _configured(settings: Settings) -> str:
-    return f"{settings.replay_start_on.isoformat()} {settings.replay_speed} {settings.replay_seed}"
-
-
-async def _resume_or_start(
-    db: Database, settings: Settings, history: ReplayHistory, calendar: SessionCalendar
-) -> ReplayRunView:
-    """The open run, with settings that changed since it was last configured applied; the first run of a new home."""
-    run = await db.one(ReplayRunView, queries.CURRENT_RUN)
-    wanted = _configured(settings)
-    start_on = min(max(settings.replay_start_on, history.starts_on), history.ends_on)
-    if run is not None and run.configured != wanted:
-        was = run.configured.split()
-        if was[0::2] == wanted.split()[0::2]:
-            await db.run(queries.CONFIGURE_RUN, {"speed": settings.replay_speed, "configured": wanted})
-            run = await db.one(ReplayRunView, queries.CURRENT_RUN)
-        else:
-            run = None
-    if run is None:
-        run = await _start_run(
-            db, calendar, start_on, settings.replay_seed, settings.replay_speed, wanted, skip_closed=True
-        )
-    return run
-
-
-async def _start_run(
-    db: Database,
-    calendar: SessionCalendar,
-    start_on: date,
-    seed: int,
-    speed: int,
-    configured: str,
-    *,
-    skip_closed: bool,
-) -> ReplayRunView:
-    now = clock.utc_now()
-    first = calendar.on_or_after(start_on) or calendar.sessions[-1]
-    async with db.transaction() as connection:
-        await connection.execute(queries.END_RUN, {"wall_at": now})
-        await connection.execute(queries.FORGET_FORMING, {"venue": bars.VENUE})
-        params = {
-            "seed": seed,
-            "start_on": start_on,
-            "speed": speed,
-            "skip_closed": skip_closed,
-            "venue_at": first.opens_at,
-            "wall_at": now,
-            "configured": configured,
-        }
-        row = await (await connection.execute(queries.START_RUN, params)).fetchone()
-    assert row is not None
-    run = ReplayRunView(*row)
-    log.info("replay_run_started", run_id=run.id, start_on=str(start_on), seed=seed, speed=speed)
-    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +132,7 @@ class Replay:
         calendar: SessionCalendar,
         run: ReplayRunView,
         on_batch: OnBatch | None,
+        on_bars: OnBars = _untold,
     ) -> None:
         self._db = db
         self._feed = feed
@@ -211,6 +140,7 @@ class Replay:
         self._calendar = calendar
         self._closed_at = {one.session_on: one.closes_at for one in calendar.sessions}
         self._on_batch = on_batch
+        self._on_bars = on_bars
         self._lock = asyncio.Lock()
         self._storing = asyncio.Lock()
         self._backfill_wanted = asyncio.Event()
@@ -383,7 +313,7 @@ class Replay:
 
     async def _begin_again(self, command: _Command, anchor: ClockAnchor) -> None:
         async with self._storing:
-            run = await _start_run(
+            run = await start_run(
                 self._db,
                 self._calendar,
                 command.start_on or self._run.start_on,
@@ -421,13 +351,16 @@ class Replay:
             left, left_after = entry
             rows = bars.closed_bar_rows(left, run.seed, after_step=left_after, until_step=left.last_step + 1)
             await bars.merge_bars(self._db, rows)
+            await self._on_bars(bars.bars_of(rows), [])
             if entry in self._unstored:
                 self._unstored.remove(entry)
         if day is None or until_step == after_step:
             return
         rows = bars.closed_bar_rows(day, run.seed, after_step=after_step, until_step=until_step)
         await bars.merge_bars(self._db, rows)
-        await bars.store_forming(self._db, bars.forming_bars(day, until_step))
+        growing = bars.forming_bars(day, until_step)
+        await bars.store_forming(self._db, growing)
+        await self._on_bars(bars.bars_of(rows), growing.as_bars())
         if day is self._day:
             self._stored_step = until_step
 

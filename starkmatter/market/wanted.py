@@ -6,6 +6,7 @@ Best effort through the cache. Nobody wanting anything means that no vendor is a
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -17,6 +18,7 @@ from starkmatter.market.hub import Hub
 KEY = "wanted:market"
 CHANGED_CHANNEL = "wanted:market:changed"
 CLOCK = "clock"  # not a symbol: somebody looks at the venue without naming any
+DEPTH = "depth:"  # before a symbol: somebody looks at its book
 KEPT_SECS = 60.0
 TELL_EVERY_SECS = 15.0
 LOOK_SECS = 0.5
@@ -36,15 +38,35 @@ async def want(cache: Redis, symbols: Iterable[str], now: datetime) -> None:
             await pipe.execute()
 
 
-async def read_wanted(cache: Redis, now: datetime) -> tuple[list[str], bool]:
-    """The symbols looked at lately, the newest wish first, and whether anybody looks at the venue at all."""
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is looked at lately, the newest wish first. `anybody`: somebody looks at the venue at all."""
+
+    symbols: list[str]
+    books: list[str]
+    anybody: bool
+
+
+NOTHING = Wishes([], [], anybody=False)
+
+
+async def read_wanted(cache: Redis, now: datetime) -> Wishes:
+    """What every web process has told. RedisError when the cache does not answer."""
     oldest = now.timestamp() - KEPT_SECS
     async with cache.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(KEY, 0, oldest)
         pipe.zrevrangebyscore(KEY, "+inf", oldest, start=0, num=MAX_WANTED)
         _, raws = await cast("Awaitable[list[list[bytes]]]", pipe.execute())
     names = [raw.decode() for raw in raws]
-    return [name for name in names if name != CLOCK], bool(names)
+    books = [name.removeprefix(DEPTH) for name in names if name.startswith(DEPTH)]
+    return Wishes([name for name in names if name != CLOCK and not name.startswith(DEPTH)], books, bool(names))
+
+
+def wishes_of(hub: Hub) -> set[str]:
+    """What the sockets of a process want of the market. Bars grow by quotes: their symbols are wanted."""
+    growing = {subject.partition(":")[0] for subject in hub.wanted("market", "bars")}
+    books = {f"{DEPTH}{symbol}" for symbol in hub.wanted("market", "depth")}
+    return hub.wanted("market") | growing | books | ({CLOCK} if hub.clock_wanted("market") else set())
 
 
 async def tell_wanted_until(hub: Hub, cache: Redis, now: Callable[[], datetime], stop: asyncio.Event) -> None:
@@ -53,7 +75,7 @@ async def tell_wanted_until(hub: Hub, cache: Redis, now: Callable[[], datetime],
     told_at = 0.0
     loop = asyncio.get_running_loop()
     while not stop.is_set():
-        wishes = hub.wanted("market") | ({CLOCK} if hub.clock_wanted("market") else set())
+        wishes = wishes_of(hub)
         if wishes - told or loop.time() - told_at >= TELL_EVERY_SECS:
             await want(cache, wishes, now())
             told, told_at = wishes, loop.time()

@@ -155,7 +155,9 @@ async def test_subscribing_brings_a_snapshot_and_then_changes(served):
     served.hub.take_quotes("replay", batch("AAPL 100.01", "MSFT 200.00"))
     async with served.connect(cookie='theme=dark; session="alice"') as socket:
         await say(socket, op="subscribe", venue="replay", channels=["quotes:AAPL", "quotes:NOPE", "orders"])
-        assert await hear(socket, "subscribed") == [{"venue": "replay", "symbols": 2, "channels": ["orders"]}]
+        assert await hear(socket, "subscribed") == [
+            {"venue": "replay", "symbols": 2, "bars": 0, "depth": 0, "channels": ["orders"]}
+        ]
         (snapshot,) = await hear(socket, "quotes")
         assert snapshot == {
             "symbol": "AAPL",
@@ -177,7 +179,9 @@ async def test_subscribing_brings_a_snapshot_and_then_changes(served):
         served.hub.take_event("orders", served.people["alice"].user_id, '{"id": "1", "status": "working"}')
         assert await hear(socket, "orders") == [{"id": "1", "status": "working"}]
         await say(socket, op="unsubscribe", venue="replay", channels=["quotes:AAPL", "orders"])
-        assert await hear(socket, "subscribed") == [{"venue": "replay", "symbols": 1, "channels": []}]
+        assert await hear(socket, "subscribed") == [
+            {"venue": "replay", "symbols": 1, "bars": 0, "depth": 0, "channels": []}
+        ]
         served.hub.take_quotes("replay", batch("AAPL 100.03"))
         served.hub.take_event("orders", served.people["alice"].user_id, '{"id": "2"}')
         await say(socket, op="ping")
@@ -306,6 +310,26 @@ async def test_at_most_ten_sockets_per_person_and_a_place_is_free_again_after_on
         pass
     for socket in sockets:
         await socket.close()
+
+
+async def test_bars_and_books_are_asked_for_by_name_and_count_like_symbols(served, monkeypatch):
+    monkeypatch.setattr(stream_module, "MAX_SYMBOLS", 3)
+    async with served.connect() as socket:
+        await say(socket, op="subscribe", venue="market", channels=["bars:BRK.B:5m", "depth:BTC-USD", "quotes:BTC-USD"])
+        (said,) = await hear(socket, "subscribed")
+        assert said == {"venue": "market", "symbols": 1, "bars": 1, "depth": 1, "channels": []}
+        for wrong in ("bars:AAPL", "bars:AAPL:2m", "bars:AAPL:1m:1m"):
+            await say(socket, op="subscribe", venue="market", channels=[wrong, "clock"])
+            assert (await hear(socket, "error"))[0]["code"] == "unknown_channel"
+        await say(socket, op="subscribe", venue="replay", channels=["bars:AAPL:1m"])
+        assert (await hear(socket, "error"))[0]["code"] == "too_many_symbols"
+        await say(socket, op="unsubscribe", venue="market", channels=["bars:BRK.B:5m"])
+        (said,) = await hear(socket, "subscribed")
+        assert said == {"venue": "market", "symbols": 1, "bars": 0, "depth": 1, "channels": []}
+    async with served.connect() as socket:
+        for wrong in ("depth:", "bars", "depth:btc-usd"):
+            await say(socket, op="subscribe", venue="market", channels=[wrong, "clock"])
+            assert (await hear(socket, "error"))[0]["code"] == "unknown_channel"
 
 
 async def test_at_most_fifty_sockets_per_address(served, monkeypatch):

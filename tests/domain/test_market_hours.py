@@ -12,7 +12,7 @@ from starkmatter.domain.freshness import is_late, is_stale
 from starkmatter.domain.market_hours import COINS, CURRENCIES, RULED, SHARES, clock_of, hours_of, rule_of
 from starkmatter.domain.quotes import Quote, VenueClock
 from starkmatter.domain.sessions import SessionCalendar
-from starkmatter.market.calendar import published_sessions
+from starkmatter.market.published import published_sessions
 from tests.builders import open_clock, quote
 from tests.domain.test_sessions import CALENDAR
 

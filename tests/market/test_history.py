@@ -12,8 +12,8 @@ import pytest
 from starkmatter.domain.replay import ticks_of
 from starkmatter.domain.replay_clock import CLOSED_WALL, ClockAnchor, reanchor, venue_time
 from starkmatter.domain.sessions import SessionCalendar
-from starkmatter.market.calendar import published_sessions
 from starkmatter.market.providers.replay import DATA_DIR, ReplayHistory, load_history
+from starkmatter.market.published import published_sessions
 
 FULL = {"AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"}
 

@@ -3,16 +3,22 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import orjson
 import pytest
 
-from starkmatter.domain.quotes import VenueClock
-from starkmatter.market import hub as hub_module
+from starkmatter.domain.depth import Depth, Level
+from starkmatter.domain.quotes import Bar, VenueClock
+from starkmatter.market import stream_client
 from starkmatter.market.board import QuoteBoard
-from starkmatter.market.hub import CLOSE_TOO_SLOW, MAX_EVENTS_WAITING, Hub, HubClient
+from starkmatter.market.hub import Hub
+from starkmatter.market.stream_client import CLOSE_TOO_SLOW, MAX_EVENTS_WAITING, HubClient, Topic
+from starkmatter.market.told import bar_fields, tell_bars, tell_depth
+from starkmatter.market.wanted import wishes_of
 from starkmatter.market.wire import clock_json, quote_fields
 from tests.market.test_border import NOW, quote
 
@@ -61,7 +67,7 @@ def join(hub) -> Callable[..., tuple[Socket, HubClient]]:
         socket = Socket()
         client = HubClient(socket.send, user_id or uuid4(), session_id or uuid4())
         hub.join(client)
-        hub.resubscribe(client, "replay", set(symbols))
+        hub.resubscribe(client, Topic("quotes", "replay"), set(symbols))
         return socket, client
 
     return joined
@@ -162,7 +168,7 @@ async def test_a_socket_that_takes_nothing_for_long_is_closed(hub, join, monkeyp
     hub.take_quotes("replay", batch("AAPL 100.00"))
     hub.close_stuck()
     assert client.close_code is None
-    monkeypatch.setattr(hub_module, "STUCK_SECS", -1.0)
+    monkeypatch.setattr(stream_client, "STUCK_SECS", -1.0)
     hub.close_stuck()
     assert client.close_code == CLOSE_TOO_SLOW
 
@@ -208,9 +214,9 @@ async def test_a_snapshot_holds_the_newest_of_what_is_known(hub, join):
     hub.take_quotes("replay", batch("AAPL 100.01", "MSFT 200.00"))
     hub.take_quotes("replay", batch("AAPL 100.02"))
     socket, client = join("AAPL", "XOM")
-    hub.send_snapshot(client, "replay", ["AAPL", "XOM"])
+    hub.send_snapshot(client, Topic("quotes", "replay"), ["AAPL", "XOM"])
     assert [(q["symbol"], q["last"]) for q in socket.frames[0]["d"]] == [("AAPL", "100.02")]
-    hub.send_snapshot(client, "market", ["AAPL"])
+    hub.send_snapshot(client, Topic("quotes", "market"), ["AAPL"])
     assert len(socket.frames) == 1
 
 
@@ -220,7 +226,7 @@ async def test_a_new_run_forgets_the_quotes_of_the_former_one(hub, join):
     later = VenueClock("replay", NOW, "open", NOW.date(), None, None, run_id=2, seed=7)
     hub.take_clock("replay", clock_json(later))
     socket, client = join("AAPL")
-    hub.send_snapshot(client, "replay", ["AAPL"])
+    hub.send_snapshot(client, Topic("quotes", "replay"), ["AAPL"])
     assert socket.frames == []
 
 
@@ -240,10 +246,10 @@ async def test_the_hub_follows_valkey_and_starts_from_the_board(cache):
     alice, session_id, socket = uuid4(), uuid4(), Socket()
     client = HubClient(socket.send, alice, session_id)
     hub.join(client)
-    hub.resubscribe(client, "replay", {"AAPL"})
+    hub.resubscribe(client, Topic("quotes", "replay"), {"AAPL"})
     client.lists.add("alerts")
     client.wants_clock.add("replay")
-    hub.send_snapshot(client, "replay", ["AAPL"])
+    hub.send_snapshot(client, Topic("quotes", "replay"), ["AAPL"])
     assert socket.last_of("AAPL") == "100.01"
     await board.publish("replay", {"AAPL": quote("100.02")}, clock=CLOCK, now=NOW)
     await cache.publish("quotes:replay", b"<html>")
@@ -263,3 +269,91 @@ async def test_the_hub_follows_valkey_and_starts_from_the_board(cache):
     await until(lambda: socket.closed_with == 4401)
     stop.set()
     await running
+
+
+def told(*bars: tuple[str, int, str, bool]) -> bytes:
+    """`("AAPL", 3, "100.01", True)` → a bar of a minute that began at 15:03 and closed there, or has got so far."""
+    return orjson.dumps(
+        [
+            bar_fields(
+                Bar(symbol, "1m", NOW + timedelta(minutes=minute), *[Decimal(close)] * 4, None, "replay"), finished=done
+            )
+            for symbol, minute, close, done in bars
+        ]
+    )
+
+
+async def test_a_finished_bar_is_never_lost_to_the_one_that_grows_after_it(hub, join):
+    socket, client = join()
+    topic = Topic("bars", "replay")
+    hub.resubscribe(client, topic, {"AAPL:1m"})
+    socket.slow_down()
+    hub.take_told(topic, told(("AAPL", 0, "100.00", False), ("MSFT", 0, "200.00", False)))
+    hub.take_told(topic, told(("AAPL", 0, "100.01", True), ("AAPL", 1, "100.02", False)))
+    hub.take_told(topic, told(("AAPL", 1, "100.03", True), ("AAPL", 2, "100.04", False)))
+    socket.catch_up()
+    await asyncio.sleep(0.05)
+    heard = [(bar["starts_at"][14:16], bar["close"], bar["finished"]) for frame in socket.frames for bar in frame["d"]]
+    assert heard[0] == ("00", "100.00", False)
+    assert sorted(heard[1:]) == [("00", "100.01", True), ("01", "100.03", True), ("02", "100.04", False)]
+    hub.send_snapshot(client, topic, ["AAPL:1m", "MSFT:1m", "MSFT:5m"])
+    assert {bar["symbol"]: bar["close"] for bar in socket.frames[-1]["d"]} == {"AAPL": "100.04", "MSFT": "200.00"}
+
+
+async def test_bars_of_a_former_run_are_forgotten(hub, join):
+    socket, client = join()
+    topic = Topic("bars", "replay")
+    hub.take_clock("replay", clock_json(CLOCK))
+    hub.take_told(topic, told(("AAPL", 0, "100.00", False)))
+    hub.take_clock("replay", clock_json(replace(CLOCK, run_id=2)))
+    hub.send_snapshot(client, topic, ["AAPL:1m"])
+    assert socket.frames == []
+
+
+async def test_what_is_published_of_bars_and_books_reaches_those_who_asked(hub, join, cache):
+    socket, client = join()
+    nobody, _ = join("AAPL", "BTC-USD")
+    hub.resubscribe(client, Topic("bars", "replay"), {"AAPL:1m"})
+    hub.resubscribe(client, Topic("depth", "market"), {"BTC-USD"})
+    stop = asyncio.Event()
+    running = asyncio.create_task(hub.run(stop))
+    await asyncio.wait_for(hub.listening.wait(), 10)
+    bar = Bar("AAPL", "1m", NOW, *map(Decimal, ("1", "3", "0.5", "2")), Decimal(70), "replay", "note")
+    await tell_bars(cache, "replay", [], [bar])
+    book = Depth("BTC-USD", (Level(Decimal("9.5"), Decimal("0.25")),), (), NOW, NOW, "alpaca")
+    await tell_depth(cache, "market", {"BTC-USD": book})
+    async with asyncio.timeout(10):
+        while len(socket.frames) < 2:
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    at = NOW.isoformat().replace("+00:00", "Z")
+    bars, books = sorted(socket.frames, key=lambda frame: frame["ch"])
+    figures = {"open": "1", "high": "3", "low": "0.5", "close": "2", "volume": "70"}
+    assert bars == {
+        "ch": "bars",
+        "venue": "replay",
+        "d": [
+            {"symbol": "AAPL", "interval": "1m", "starts_at": at, **figures}
+            | {"provider": "replay", "note": "note", "finished": False}
+        ],
+    }
+    assert books == {
+        "ch": "depth",
+        "venue": "market",
+        "d": [
+            {"symbol": "BTC-USD", "bids": [["9.5", "0.25"]], "asks": [], "observed_at": at, "received_at": at}
+            | {"provider": "alpaca"}
+        ],
+    }
+    assert nobody.frames == []
+
+
+async def test_what_sockets_ask_for_is_wanted_of_the_market(hub, join):
+    _, client = join()
+    assert wishes_of(hub) == set()
+    hub.resubscribe(client, Topic("bars", "market"), {"MSFT:1m", "MSFT:1d"})
+    hub.resubscribe(client, Topic("depth", "market"), {"BTC-USD"})
+    hub.resubscribe(client, Topic("quotes", "market"), {"SPY"})
+    hub.resubscribe(client, Topic("quotes", "replay"), {"AAPL"})
+    assert wishes_of(hub) == {"SPY", "MSFT", "depth:BTC-USD"}

@@ -32,6 +32,7 @@ from tests.market_hours import Vendors, open_now, vendors_at
 from tests.standins.alpaca_data import KEY_ID, SECRET, alpaca_data
 
 QUICK = Pace(
+    books_secs=0.1,
     quotes_secs={"open": 0.2, "pre": 0.2, "closed": 0.2, "ended": 0.2},
     streamed_secs=600.0,
     longest_secs=0.4,

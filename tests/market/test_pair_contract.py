@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,11 @@ from starkmatter.domain.market_hours import RULED, rule_of
 from starkmatter.domain.quotes import Interval
 from starkmatter.domain.sessions import SessionCalendar
 from starkmatter.egress.failures import VendorFailure
-from starkmatter.market.border import bar_refusal_of, refusal_of
+from starkmatter.market.border import bar_refusal_of, depth_refusal_of, refusal_of
+from starkmatter.market.failover import Failover, NoSource
+from starkmatter.market.health import Health
 from starkmatter.market.history.market_bars import on_grid
-from starkmatter.market.ports import Quotes
+from starkmatter.market.ports import BookSource, Quotes
 from starkmatter.market.providers.finnhub import FinnhubProvider
 from starkmatter.settings import load_settings
 from tests.market.test_provider_contract import WIDE, Vendor, vendor  # noqa: F401
@@ -71,6 +74,57 @@ async def test_bars_lie_in_sessions_without_a_hole(vendor: Vendor, interval: Int
         else:
             assert len(placed) >= 20
             assert abs(placed[-1].bar.close / Decimal(repr(PRICES[symbol])) - 1) < Decimal("0.0001")
+
+
+async def test_a_book_has_its_best_prices_first_on_both_sides(vendor: Vendor) -> None:  # noqa: F811
+    provider = vendor.provider
+    assert isinstance(provider, BookSource) == ("depth" in provider.capability.gives)
+    if not isinstance(provider, BookSource):
+        return
+    assert await provider.depth(["AAPL", "EUR-USD"]) == {}
+    found = await provider.depth(["BTC-USD", "SHIB-USD", "AAPL", "NOPE-USD"])
+    assert set(found) == {"BTC-USD", "SHIB-USD"}
+    vendor.there.fault = "empty"
+    assert await provider.depth(["BTC-USD"]) == {}
+    for symbol, book in found.items():
+        assert depth_refusal_of(book, now=datetime.now(UTC), asked=[symbol]) is None
+        assert (len(book.bids), len(book.asks), book.provider) == (50, 50, _name(vendor))
+        assert book.bids[0].price < Decimal(repr(PRICES[symbol])) < book.asks[0].price
+        assert (book.bids[0].size, book.asks[1].size) == (Decimal("0.5"), Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        "5",
+        '"text"',
+        '{"p": 1}',
+        "[5]",
+        "[null]",
+        "null",
+        '[{"p": "1", "s": 1}]',
+        '[{"p": -1, "s": 1}]',
+        '[{"p": 1}]',
+        '[{"s": 1}]',
+        '[{"p": 1e9, "s": 1}]',
+        '[{"p": 1, "s": -1}]',
+        '[{"p": 1, "s": 1}, {"p": 2, "s": 1}]',
+        '[{"p": 70000, "s": 1}]',
+        '[{"p": 1, "s": true}]',
+    ],
+)
+async def test_a_book_of_nonsense_is_turned_away_and_counted(vendor: Vendor, side: str) -> None:  # noqa: F811
+    if not isinstance(vendor.provider, BookSource):
+        return
+    start = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    vendor.there.spoil = lambda _: (
+        f'{{"orderbooks": {{"BTC/USD": {{"t": "{start}", "b": {side}, "a": [{{"p": 64000, "s": 1}}]}}}}}}'.encode()
+    )
+    health = Health()
+    failover = Failover([vendor.provider], health)
+    with suppress(NoSource):
+        assert await failover.depth(["BTC-USD"]) == {}
+    assert health.take_refusals() or health.of(_name(vendor)).failure is not None
 
 
 async def test_what_is_no_pair_of_theirs_is_absent(vendor: Vendor) -> None:  # noqa: F811

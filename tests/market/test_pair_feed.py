@@ -1,10 +1,14 @@
 """Pairs and coins on the market of today while the exchange is closed: found, priced, drawn, and refused in words."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+import orjson
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
@@ -47,6 +51,38 @@ async def test_a_coin_moves_while_the_exchange_is_closed_and_is_not_taken_for_a_
         assert not await _forms(database, "AAPL")
     clock, _ = seen.batches[-1]
     assert clock.state == "closed"
+
+
+async def test_a_book_is_told_for_as_long_as_somebody_looks(
+    database: Database,
+    cache: Redis,
+    vendors: Vendors,  # noqa: F811
+) -> None:
+    await open_now(database, since=CLOSED)
+    books = "/v1beta3/crypto/us/latest/orderbooks"
+    async with running(database, cache, vendors, alpaca=True), cache.pubsub(ignore_subscribe_messages=True) as heard:
+        await heard.subscribe("depth:market", "bars:market")
+        assert books not in vendors.alpaca.asked
+        await want(cache, ["depth:BTC-USD", "depth:AAPL", "BTC-USD"], utc_now())
+        told: dict[str, dict[str, Any]] = {}
+        async with asyncio.timeout(20):
+            while len(told) < 2:
+                message = await heard.get_message(timeout=1)
+                if message is not None:
+                    told |= {message["channel"].decode(): one for one in orjson.loads(message["data"])}
+        book, bar = told["depth:market"], told["bars:market"]
+        assert (book["symbol"], book["provider"], len(book["bids"])) == ("BTC-USD", "alpaca", 50)
+        assert Decimal(book["bids"][0][0]) < Decimal("64250.5") < Decimal(book["asks"][0][0])
+        assert (bar["symbol"], bar["close"], bar["finished"]) == ("BTC-USD", "64250.5", False)
+        vendors.alpaca.fault = 500
+        await asyncio.sleep(0.3)
+        vendors.alpaca.fault = None
+        await until(lambda: _told(heard, "depth:market"), "the book again")
+
+
+async def _told(heard: PubSub, channel: str) -> bool:
+    message = await heard.get_message(timeout=0.1)
+    return message is not None and message["channel"].decode() == channel
 
 
 async def _forms(db: Database, symbol: str) -> bool:

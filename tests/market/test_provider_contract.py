@@ -191,6 +191,7 @@ async def test_a_failure_is_a_failure_and_never_an_empty_answer(
         "quotes": lambda one: one.quotes(["AAPL"]),
         "bars": lambda one: one.bars("AAPL", "1d", _ago(30), _ago(0)),
         "search": lambda one: one.search("apple"),
+        "depth": lambda one: one.depth(["BTC-USD"]),
     }
     for name, ask in asks.items():
         if name not in vendor.provider.capability.gives:

@@ -17,7 +17,8 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import market_clock, venue_clock
 from starkmatter.market.feed import Feed
 from starkmatter.market.providers.replay import ReplayHistory, build_day
-from starkmatter.market.replay_feed import Replay, _resume_or_start, run_replay_feed
+from starkmatter.market.replay_feed import Replay, run_replay_feed
+from starkmatter.market.replay_runs import resume_or_start
 from starkmatter.market.service import (
     closes_before,
     get_instrument,
@@ -64,12 +65,12 @@ def worker(market_db, cache, history, calendar, wall):
     A symbol's path is its own, whichever others are played, and whole sessions of all 26 take long.
     """
 
-    async def start(seen=None, of=None, **changes) -> Replay:
-        run = await _resume_or_start(market_db, settings(**changes), history, calendar)
+    async def start(seen=None, of=None, on_bars=None, **changes) -> Replay:
+        run = await resume_or_start(market_db, settings(**changes), history, calendar)
         feed = Feed("replay", QuoteBoard(cache), wall)
         played = ReplayHistory({name: one for name, one in history.symbols.items() if of is None or name in of})
         assert played.ends_on == history.ends_on
-        replay = Replay(market_db, feed, played, calendar, run, seen)
+        replay = Replay(market_db, feed, played, calendar, run, seen, *([on_bars] if on_bars else []))
         await replay.open(wall())
         return replay
 
@@ -308,6 +309,27 @@ async def test_no_bar_says_anything_of_the_future_of_the_venue(worker, wall, mar
             assert [bar.starts_at for bar in bars] == sorted({bar.starts_at for bar in bars})
         (today,) = await load_bars(market_db, "replay", "AAPL", "1d", start=day.session.opens_at, until=now)
         assert (today.high, today.low) == (price_of(so_far.max()), price_of(so_far.min()))
+
+
+async def test_bars_are_told_as_they_grow_and_once_when_they_are_finished(worker, wall, market_db):
+    finished, growing = [], []
+
+    async def on_bars(done, grew):
+        finished.extend(done)
+        growing.append({(bar.symbol, bar.interval): bar for bar in grew})
+
+    replay = await worker(of={"AAPL"}, on_bars=on_bars, speed=60)
+    for _ in range(7):
+        await run_for(replay, wall, 1)
+        await replay.store_bars()
+    assert [set(told) for told in growing] == [{("AAPL", name) for name in INTERVALS}] * 7
+    minutes = [bar for bar in finished if bar.interval == "1m"]
+    stored = await load_bars(market_db, "replay", "AAPL", "1m", start=OPEN, until=replay.venue_now)
+    assert minutes == stored[: len(minutes)]
+    assert len(minutes) in (6, 7)
+    for told in growing:
+        assert len({bar.close for bar in told.values()}) == 1
+        assert told["AAPL", "1d"].starts_at == OPEN
 
 
 async def test_after_going_back_in_time_the_days_that_were_seen_are_unseen_again(worker, wall, market_db, cache):

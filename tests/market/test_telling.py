@@ -18,7 +18,7 @@ from starkmatter.market.actions.telling import OPERATOR, ToldRow, newest_telling
 from starkmatter.market.failover import Failover
 from starkmatter.market.providers.replay import load_history
 from starkmatter.market.providers.yahoo import YahooProvider
-from starkmatter.market.replay_feed import prepare_market
+from starkmatter.market.replay_runs import prepare_market
 from tests.market.test_market_feed import WIDE
 from tests.market_hours import Vendors, vendors_at
 

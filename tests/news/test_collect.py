@@ -19,7 +19,7 @@ from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Una
 from starkmatter.jobs.schedule import timetable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.providers.replay import ReplayHistory, load_history
-from starkmatter.market.replay_feed import prepare_market
+from starkmatter.market.replay_runs import prepare_market
 from starkmatter.news import collect, service
 from starkmatter.news.collect import collect_news, forget_old_news, write_samples
 from starkmatter.news.records import NewsView

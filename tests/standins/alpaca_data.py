@@ -73,6 +73,13 @@ class AlpacaData:
         told["prevDailyBar"] |= {"c": price * 0.98}
         return told
 
+    def book_of_coin(self, symbol: str) -> dict[str, Any]:
+        """Sixty levels on either side, a hundredth of a percent apart, and one that has just been emptied."""
+        price, at = self.prices[symbol], (datetime.now(UTC) - timedelta(seconds=self.late_secs)).isoformat()
+        bids = [{"p": price * (1 - 0.0001 * step), "s": 0.5 * step} for step in range(1, 61)]
+        asks = [{"p": price * (1 + 0.0001 * step), "s": 0.25 * step} for step in range(1, 61)]
+        return {"t": at.replace("+00:00", "123Z"), "b": [{"p": price, "s": 0}, *bids], "a": asks}
+
     def bars_of_coin(self, symbol: str, asked: dict[str, str]) -> list[dict[str, Any]]:
         start, end = (datetime.fromisoformat(asked[name]) for name in ("start", "end"))
         start, end = (at.replace(tzinfo=UTC) if at.tzinfo is None else at for at in (start, end))
@@ -230,6 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
                 else [one for one in asked["symbols"].split(",") if ours(one) in there.prices]
             )
             self._say(200, self._spoilt({"snapshots": {name: there.snapshot_of_coin(ours(name)) for name in names}}))
+        elif parts.path == "/v1beta3/crypto/us/latest/orderbooks":
+            names = [one for one in asked["symbols"].split(",") if ours(one) in there.prices and there.fault != "empty"]
+            self._say(200, self._spoilt({"orderbooks": {name: there.book_of_coin(ours(name)) for name in names}}))
         elif parts.path == "/v1beta3/crypto/us/bars":
             name = asked["symbols"]
             found = (

@@ -29,7 +29,7 @@ from starkmatter.errors import StarkMatterError
 from starkmatter.market.actions.telling import tell_actions
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.providers.replay import ReplayDay, ReplayHistory, build_day, load_history
-from starkmatter.market.replay_feed import prepare_market
+from starkmatter.market.replay_runs import prepare_market
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.ledger import list_entries

@@ -523,3 +523,29 @@ async def test_while_a_cancel_is_not_certain_nothing_is_sent_in_its_place(desk: 
     with pytest.raises(Unavailable, match="not certain yet"):
         await cancel_before_replacing(desk.b, desk.caller, placed.id, Decimal(0), wait_secs=0.2)
     assert (await now(desk, placed)).status == "pending_cancel"
+
+
+async def test_what_a_changed_order_could_not_take_goes_to_those_that_wait(desk: Desk) -> None:
+    """The broker still knew the former terms: its booking is refused, and the quote is not used up by it."""
+    await desk.tell(quote("AAPL 101.00/101.05", size="20"))
+    first = await send(desk, "buy 15 AAPL @ 100.05 gtc", "key-first-001")
+    behind = await send(desk, "buy 9 AAPL @ 100.05 gtc", "key-behind-01")
+    assert (first.status, behind.status) == ("working", "working")
+    await replace_order(desk.b, desk.caller, first.id, Terms(limit_price=Decimal("99.00")))
+    await desk.tell(quote("AAPL 100.00/100.05", size="20"))
+    assert [(await now(desk, one)).filled_qty for one in (first, behind)] == [0, 9]
+    at_once = await send(desk, "buy 11 AAPL @ 100.10 ioc", "key-at-once-1")
+    assert (at_once.status, at_once.filled_qty) == ("filled", 11)
+    assert (await now(desk, first)).limit_price == Decimal("99.00")
+
+
+async def test_an_auction_is_not_used_up_by_an_order_that_had_changed(desk: Desk) -> None:
+    await desk.tell(quote("AAPL 100.00/100.05", size="20", volume="1000"))
+    first = await send(desk, "buy 5 AAPL cls", "key-first-001")
+    behind = await send(desk, "buy 7 AAPL cls", "key-behind-01")
+    before = dict(desk.broker._market._auctioned)
+    await replace_order(desk.b, desk.caller, first.id, Terms(qty=Decimal(6)))
+    await desk.tell(quote("AAPL 100.00/100.05", size="20", at=CLOSES_AT, volume="2000"), clock=closed_clock())
+    assert (await now(desk, behind)).filled_qty == 7
+    got = sum(desk.broker._market._auctioned.values()) - sum(before.values())
+    assert got == sum([(await now(desk, one)).filled_qty for one in (first, behind)])

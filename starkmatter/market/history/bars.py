@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 
 from psycopg.errors import UniqueViolation
 
 from starkmatter.db.copying import copy_rows
 from starkmatter.db.database import Connection, Database
-from starkmatter.domain.quotes import INTERVALS, Interval
+from starkmatter.domain.quotes import INTERVALS, Bar, Interval
 from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.market import queries as market_queries
@@ -110,6 +110,14 @@ async def _any_stored(connection: Connection, spans: Spans) -> bool:
     return row is not None and bool(row[0])
 
 
+def bars_of(rows: Iterable[BarTuple]) -> list[Bar]:
+    """Rows as bars."""
+    return [
+        Bar(symbol, interval, starts_at, opened, high, low, close, volume, provider, note)
+        for _, symbol, interval, _, starts_at, _, opened, high, low, close, volume, provider, note in rows
+    ]
+
+
 def closed_bar_rows(
     day: ReplayDay, seed: int, *, after_step: int, until_step: int, intervals: Iterable[Interval] = INTRADAY
 ) -> list[BarTuple]:
@@ -150,6 +158,15 @@ class FormingBars:
     intervals: list[str]
     starts_at: list[datetime]
     figures: list[tuple[Decimal, Decimal, Decimal, Decimal, Decimal | None]]
+
+    def as_bars(self) -> list[Bar]:
+        """The same, bar by bar."""
+        return [
+            Bar(symbol, cast("Interval", interval), starts_at, *figures, PROVIDER, NOTE_PATH_SYNTHESIZED)
+            for symbol, interval, starts_at, figures in zip(
+                self.symbols, self.intervals, self.starts_at, self.figures, strict=True
+            )
+        ]
 
 
 def forming_bars(day: ReplayDay, until_step: int) -> FormingBars:

@@ -15,6 +15,7 @@ import httpx
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import CorporateAction, EarningsDate
+from starkmatter.domain.depth import Depth
 from starkmatter.domain.pairs import coin_of
 from starkmatter.domain.quotes import Bar, Interval, Quote
 from starkmatter.domain.sessions import exchange_day
@@ -69,10 +70,10 @@ CAPABILITY = Capability(
     vendor=VENDOR,
     client="alpaca-py",
     connection=KIND,
-    gives=("quotes", "bars", "actions", "stream"),
+    gives=("quotes", "bars", "actions", "stream", "depth"),
     limits="free plan: 200 requests a minute, one stream with 30 symbols, quotes of one exchange (IEX)",
     notes="Stocks, ETFs and coins, no indices and no currency pairs. On the free plan volume and last trade of a quote "
-    "are IEX's alone. Coins are those of Alpaca's own market and are asked for, not streamed.",
+    "are IEX's alone. Coins and their books are those of Alpaca's own market and are asked for, not streamed.",
     classes=("share", "crypto"),
 )
 
@@ -139,6 +140,17 @@ class AlpacaProvider:
         rows = object_of(raw.get("snapshots", raw))
         found = ((alpaca_coins.ours(there), fields) for there, fields in rows.items())
         return {symbol: _quote(symbol, fields, received_at) for symbol, fields in found}
+
+    async def depth(self, symbols: Sequence[str]) -> dict[str, Depth]:
+        """See the port: the books of its own market of coins."""
+        coins = [symbol for symbol in symbols if coin_of(symbol) is not None]
+        if not coins:
+            return {}
+        await self.ready()
+        client = self._coins_client
+        assert client is not None
+        raw = object_of(await self._ask(lambda: alpaca_coins.books(client, coins), QUOTE_WAIT_SECS))
+        return {one.symbol: one for one in alpaca_coins.books_of(NAME, raw, utc_now(), _instant)}
 
     async def bars(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """See the port. An hour of shares comes as two halves, since Alpaca counts hours from midnight."""

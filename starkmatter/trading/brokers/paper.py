@@ -246,10 +246,11 @@ class PaperBroker:
             return
         self._unkept.clear()
 
-    async def _book_news(self, news: list[News]) -> None:
+    async def _book_news(self, news: list[News], skipped: frozenset[UUID] = frozenset()) -> None:
         """Book, then let the memory follow what the database says happened.
 
         When no answer comes, the booking may still have been committed: the book is read anew before it is used again.
+        What an order could not take any more goes to those that wait, but for the `skipped`, which changed meanwhile.
         """
         if not news:
             return
@@ -274,6 +275,23 @@ class PaperBroker:
             said = announcement(entry, booked, status)
             told += [(who, said) for who in (entry.work.user_id, *listeners_of(entry.work.account_id))]
         announce_orders(self._cache, told)
+        refused = [entry for entry, row in zip(news, rows, strict=True) if entry.execution is not None and not row[1]]
+        if refused:
+            skipped |= {entry.work.id for entry in refused}
+            await self._offer_again(refused, skipped)
+
+    async def _offer_again(self, refused: list[News], skipped: frozenset[UUID]) -> None:
+        """Let the orders in the book have what others were given and could not take."""
+        for entry in refused:
+            if entry.execution is not None:
+                self._market.give_back(entry.work, entry.execution.qty)
+        if self._market.clock is None:
+            return
+        waiting = [work for symbol in {entry.work.symbol for entry in refused} for work in self._book[symbol].values()]
+        looks = (self._look(work, self._market.clock, resting=True) for work in waiting if work.id not in skipped)
+        news = [found for found in looks if found is not None]
+        await self._keep_watches()
+        await self._book_news(news, skipped)
 
     def _follow(self, entry: News, booked: bool, status: str | None) -> None:
         work, orders = entry.work, self._book[entry.work.symbol]

@@ -132,6 +132,13 @@ class PaperMarket:
             tape.taken_qty[work.side] += found.execution.qty
         return found
 
+    def give_back(self, work: Work, qty: Decimal) -> None:
+        """What `match` gave an order that could not take it, since it had changed meanwhile: others may have it."""
+        if work.time_in_force in AUCTION_TIMES:
+            self._auctioned[_auction_key(work)] -= qty
+        elif (tape := self._tapes.get(work.symbol)) is not None:
+            tape.taken_qty[work.side] -= qty
+
     def met(self, work: Work) -> Quote | None:
         """The quote whose last trade met the order's condition; None while it waits."""
         condition, clock = work.condition, self.clock
@@ -198,7 +205,8 @@ class PaperMarket:
         session = self._sessions.get(work.session_on)
         if session is None or tape is None:
             return None
-        kind: AuctionKind = "opening" if work.time_in_force == "opg" else "closing"
+        key = _auction_key(work)
+        kind = key[0]
         due = session.opens_at if kind == "opening" else session.closes_at
         if clock.venue_now < due:
             return None
@@ -206,7 +214,6 @@ class PaperMarket:
         if priced is None or priced[0].condition != "normal":
             return None
         quote, qty = priced
-        key = (kind, session.session_on, work.symbol, work.side)
         auction = Auction(
             kind,
             quote.last,
@@ -236,6 +243,10 @@ class PaperMarket:
             if seen is not None and due - reach <= seen[0].observed_at <= due + reach:
                 return seen
         return None
+
+
+def _auction_key(work: Work) -> tuple[AuctionKind, date, str, str]:
+    return "opening" if work.time_in_force == "opg" else "closing", work.session_on, work.symbol, work.side
 
 
 def _ask(work: Work, venue: Venue, view: View, preset: Preset, *, resting: bool) -> Outcome:
