@@ -193,6 +193,7 @@ def routes_to_read(estate: Estate) -> list[str]:
         "proposal_id": estate.account_id,
         "approval_id": estate.account_id,
         "basket_id": estate.account_id,
+        "optimization_id": estate.account_id,
         "watchlist_id": estate.account_id,
         "screen_id": estate.account_id,
         "symbol": "AAPL",
