@@ -29,6 +29,7 @@ from starkmatter.ui.pages.markets_more import correlation, sessions
 from starkmatter.ui.pages.markets_screener import screener
 from starkmatter.ui.pages.markets_symbol import market_symbol
 from starkmatter.ui.pages.news import feeds, news
+from starkmatter.ui.pages.optimizing import optimizing
 from starkmatter.ui.pages.orders import orders
 from starkmatter.ui.pages.performance import performance
 from starkmatter.ui.pages.portfolio import portfolio
@@ -64,6 +65,7 @@ from starkmatter.ui.state.markets_symbol import SymbolState
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.oidc import IdentitiesState
+from starkmatter.ui.state.optimizing import OptimizingState
 from starkmatter.ui.state.pages import DashboardState, OrdersState, PortfolioState
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.programs import ProgramsState
@@ -129,6 +131,7 @@ _add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState, CurrencyState)
 _add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)
+_add_page(optimizing, "/portfolio/optimize", "Optimize", OptimizingState)
 _add_page(lots, "/portfolio/lots", "Lots", LotsState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(actions, "/portfolio/actions", "Corporate actions", ActionsState)

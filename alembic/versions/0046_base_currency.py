@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0046_base_currency"
-down_revision = "0045_live_orders"
+down_revision = "0050_live_day"
 branch_labels = None
 depends_on = None
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import Answer, Figure, Instant, Money, Qty, Ratio, Request
+from starkmatter.api.schemas_baskets import BasketOut
 from starkmatter.portfolio.allocating.breakdown import MAX_TAGS
 from starkmatter.portfolio.allocating.targets import MAX_NAME_CHARS, MAX_PARTS
 
@@ -110,4 +111,40 @@ class RebalanceOut(Answer):
     drift_pct_after: Qty | None
     cash_after: Money
     left_out: list[str]
+    notes: list[str]
+
+
+class TriedOut(Answer):
+    """A branch of the account with its targets, and its basket that waits for review there."""
+
+    account_id: UUID
+    account_name: str
+    basket: BasketOut
+
+
+class SideOut(Answer):
+    account_id: UUID
+    name: str
+    start_value: Money
+    flows: Money
+    value: Money
+    result: Money
+    simple: Ratio | None = Field(description="Result over what was there and was paid in; null with its `reason`")
+    reason: str
+
+
+class WeightsOut(Answer):
+    part: str
+    original: Ratio | None
+    branch: Ratio | None
+
+
+class ComparisonOut(Answer):
+    """A branch beside what it was branched from, since it began."""
+
+    since_at: Instant
+    currency: str
+    original: SideOut
+    branch: SideOut
+    weights: list[WeightsOut]
     notes: list[str]

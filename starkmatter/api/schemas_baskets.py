@@ -42,10 +42,18 @@ class ReadLine(Request):
     codes: list[CautionCode] = Field(max_length=len(CODES))
 
 
+class SeenPrice(Request):
+    """The `est_price` of one line's preview, as it was looked at."""
+
+    place: int = Field(ge=1, le=MAX_LINES)
+    price: Figure
+
+
 class SendBasket(Request):
-    """Exactly the basket of that hash."""
+    """Exactly the basket of that hash, at prices no further from those of the review than the account allows."""
 
     basket_hash: str = Field(pattern=HASH)
+    prices: list[SeenPrice] = Field(max_length=MAX_LINES, description="Of each line that is to go")
     acknowledge: list[ReadLine] = Field(default_factory=list, max_length=MAX_LINES)
 
 

@@ -11,11 +11,11 @@ of its own: worth at the end - at the start - all that moved it at the rates of 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from starkmatter.domain.ledger import ADJUSTMENTS, CASH, DEPOSITS, DIVIDENDS, HOLDING, INTEREST, ROUNDING, TRADING
 from starkmatter.domain.lots import share
@@ -34,6 +34,25 @@ STEP_KEYS: tuple[StepKey, ...] = (
 SPLITS = frozenset({"split", "stock_dividend"})
 RENAMING = "symbol_change"
 FEES_OF = "expenses:fees"
+STEP_OF: dict[str, StepKey] = {
+    DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", ADJUSTMENTS: "adjustments",
+}  # fmt: skip
+
+
+class Booked(Protocol):
+    """What `explain` reads of an entry: legs are (account, commodity, amount)."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def legs(self) -> Iterable[tuple[str, str, Decimal]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,7 @@ class Part:
 
     start: Mapping[str, Worth]
     end: Mapping[str, Worth]
-    entries: Sequence[Entry]
+    entries: Sequence[Booked]
     start_at: datetime | None = None
     end_at: datetime | None = None
     rate_of: Mapping[str, RateAt] = field(default_factory=dict)
@@ -95,7 +114,7 @@ def explain(
     end_value: Decimal,
     start: Mapping[str, Worth],
     end: Mapping[str, Worth],
-    entries: Sequence[Entry],
+    entries: Sequence[Booked],
     currency: str,
 ) -> Waterfall:
     """The steps from one value (whole cents) to the other by the entries in between, in the order of booking."""
@@ -122,15 +141,15 @@ def _explain_part(
     currency: str,
 ) -> list[SymbolGain]:
     positions = _Positions(part)
-    cash = ZERO
     for entry in part.entries:
-        cash += sum((amount for account, unit, amount in entry.legs if account == CASH and unit == currency), ZERO)
         if entry.id in part.moved:
             sums["fx"] -= sum((amount for account, _, amount in entry.legs if account == DEPOSITS), ZERO)
             ids["fx"].append(entry.id)
         else:
             _take(entry, positions, sums, ids, notes, currency)
     if part.cash_start is not None and part.cash_end is not None:
+        legs = (leg for entry in part.entries for leg in entry.legs)
+        cash = sum((amount for account, unit, amount in legs if account == CASH and unit == currency), ZERO)
         sums["fx"] += part.cash_end - part.cash_start - cash
     for symbol in part.end:
         positions.of(symbol)
@@ -163,7 +182,7 @@ class _Positions:
 
 
 def _take(
-    entry: Entry,
+    entry: Booked,
     positions: _Positions,
     sums: dict[StepKey, Decimal],
     ids: dict[StepKey, list[int]],
@@ -171,9 +190,22 @@ def _take(
     currency: str,
 ) -> None:
     """One entry: its shares and their cash to a position, everything else to a step by the account of the other leg."""
-    moved = [(commodity, amount) for account, commodity, amount in entry.legs if account == HOLDING and amount]
-    traded = [leg for leg in entry.legs if leg[0] in (TRADING, ROUNDING) and leg[1] == currency]
-    paid = -sum((amount for _, _, amount in traded), ZERO)
+    # One turn over the legs: a book of ten years has sixty thousand of them.
+    moved: list[tuple[str, Decimal]] = []
+    others: list[tuple[str, Decimal]] = []
+    adjusted: list[str] = []
+    paid = ZERO
+    for account, unit, amount in entry.legs:
+        if account == HOLDING and amount:
+            moved.append((unit, amount))
+        elif account == ADJUSTMENTS:
+            adjusted.append(unit)
+        if unit != currency or account == CASH:
+            continue
+        if account in (TRADING, ROUNDING):
+            paid -= amount
+        else:
+            others.append((account, amount))
     if len(moved) == 1:
         symbol, qty = moved[0]
         position = positions.of(symbol)
@@ -181,7 +213,7 @@ def _take(
         if entry.kind in SPLITS:
             position.qty += qty
             ids["splits"].append(entry.id)
-        elif any(account == ADJUSTMENTS and unit == symbol for account, unit, _ in entry.legs):
+        elif symbol in adjusted:
             _adjust(entry, position, symbol, qty, sums, ids, notes)
         else:
             position.trade(qty, paid, entry.at)
@@ -195,14 +227,13 @@ def _take(
     if paid:
         sums["other"] += paid
         ids["other"].append(entry.id)
-    for account, unit, amount in entry.legs:
-        if unit == currency and account not in (CASH, TRADING, ROUNDING):
-            key = _step_of(account, amount)
-            sums[key] -= amount
-            ids[key].append(entry.id)
+    for account, amount in others:
+        key = _step_of(account, amount)
+        sums[key] -= amount
+        ids[key].append(entry.id)
 
 
-def _rename(entry: Entry, positions: _Positions, moved: Sequence[tuple[str, Decimal]]) -> None:
+def _rename(entry: Booked, positions: _Positions, moved: Sequence[tuple[str, Decimal]]) -> None:
     """Shares that go on under another symbol: what they are worth and what they had cost goes along."""
     gone = {symbol: qty for symbol, qty in moved if (one := positions.known.get(symbol)) and one.qty * qty < 0}
     basis = local = ZERO
@@ -225,7 +256,7 @@ def _rename(entry: Entry, positions: _Positions, moved: Sequence[tuple[str, Deci
 
 
 def _adjust(
-    entry: Entry,
+    entry: Booked,
     position: Position,
     symbol: str,
     qty: Decimal,
@@ -249,11 +280,8 @@ def _adjust(
 def _step_of(account: str, amount: Decimal) -> StepKey:
     if account == DEPOSITS:
         return "paid_in" if amount < 0 else "taken_out"
-    named: dict[str, StepKey] = {
-        DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", ADJUSTMENTS: "adjustments",
-    }  # fmt: skip
-    if account in named:
-        return named[account]
+    if (named := STEP_OF.get(account)) is not None:
+        return named
     return "other_income" if account.startswith("income:") else "other_costs" if _is_cost(account) else "other"
 
 

@@ -19,6 +19,7 @@ from starkmatter.jobs.venues import MarketVenue, ReplayMarket
 from starkmatter.market.screener.desk import ScreenDesk
 from starkmatter.ops.health import HEARTBEAT_EVERY_SECS, beat
 from starkmatter.portfolio.importing.work import import_until
+from starkmatter.portfolio.optimizing.work import optimize_until
 from starkmatter.settings import Settings
 from starkmatter.trading.audit.journals import carry_over_until
 from starkmatter.trading.guarding.sweeping import sweep_until
@@ -100,6 +101,7 @@ async def _run_all(b: Backends, stop: asyncio.Event, leadership: Leadership) -> 
         parts.create_task(carry_over_until(b, stop, leadership.confirm))
         parts.create_task(sweep_until(b, stop, leadership.confirm))
         parts.create_task(import_until(b, stop, leadership.confirm))
+        parts.create_task(optimize_until(b, stop, leadership.confirm))
         parts.create_task(MarketVenue(b, leadership).run(stop))
         parts.create_task(ScreenDesk(b.db, b.cache).run(stop))
         await ReplayMarket(b, leadership).run(stop)

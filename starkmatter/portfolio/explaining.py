@@ -242,8 +242,7 @@ def _part(story: Story, span: Span, period: Period, rates: _Rates, moved: frozen
         if symbol not in rates.quoted_in and own != period.book.currency
     }
     if own == period.book.currency:
-        entries = [row.entry for row in story.between]
-        return Part(story.begin.held, story.finish.held, entries, start_at, end_at, rate_of, moved=moved)
+        return Part(story.begin.held, story.finish.held, story.between, start_at, end_at, rate_of, moved=moved)
     start_rate, end_rate = rates.rate(own, start_at) or ZERO, rates.rate(own, end_at) or ZERO
     return Part(
         _at_rate(story.begin, start_rate),

@@ -22,6 +22,7 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.records import AccountView, LedgerEntryView
 
+ROOTS = frozenset({"Assets", "Liabilities", "Equity", "Income", "Expenses"})
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]+")
 COMMODITY = re.compile(r"[A-Z][A-Z0-9'._-]{0,22}[A-Z0-9]")
 NOT_IN_A_COMMODITY = re.compile(r"[^A-Z0-9'._-]")
@@ -103,9 +104,10 @@ def ledger_hash(entries: Sequence[LedgerEntryView]) -> str:
 
 
 def account_name(name: str) -> str:
-    """`equity:trading` as `Equity:Trading`."""
+    """`equity:trading` as `Equity:Trading`; `memo:opening cost`, a root beancount does not know, goes under Equity."""
     parts = [NOT_IN_A_NAME.sub("-", part).strip("-") or "Other" for part in name.split(":")]
-    return ":".join(part[0].upper() + part[1:] for part in parts)
+    named = ":".join(part[0].upper() + part[1:] for part in parts)
+    return named if named.split(":")[0] in ROOTS else f"Equity:{named}"
 
 
 def commodity_name(symbol: str) -> str:

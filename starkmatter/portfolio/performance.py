@@ -28,6 +28,10 @@ from starkmatter.portfolio.periods import Close, Mark, Period, find_period, name
 from starkmatter.portfolio.records import BenchmarkView, DayValue, FlowView, Performance, RateUsed
 
 EXPENSES = "expenses:"
+ALL_LOST = (
+    "Everything had been lost before money came back by {:%Y-%m-%d}: the time-weighted return of the period stays "
+    "at -100 % whatever came after. Choose a period that begins later to measure that."
+)
 FX_NOT_TOLD = "What exchange rates brought could not be told: an account was traded on while this was read."
 
 
@@ -125,7 +129,9 @@ def _measure(
     drawdown, months = None, []
     if not isinstance(index, Unmeasurable):
         growth_of = dict(zip(valuations, index, strict=True))
-        days = _days(marks, growth_of, benchmark)
+        days = _days(marks, valuations, growth_of, benchmark)
+        if lost := [one for one, grown in growth_of.items() if not grown and one.value > 0]:
+            missing.append(ALL_LOST.format(lost[0].at))
         drawdown = returns.worst_drawdown([day.on for day in days], [day.growth for day in days])
         months = returns.monthly_returns(
             [day.on for day in days], [day.growth for day in days], _month_is_over(days[-1].on, period.clock)
@@ -190,7 +196,10 @@ def _said(name: str, ratio: returns.Ratio, missing: list[str]) -> Decimal | None
 
 
 def _days(
-    chosen: Sequence[Mark], growth_of: dict[Valuation, Decimal], benchmark: BenchmarkLine | None
+    chosen: Sequence[Mark],
+    valuations: Sequence[Valuation],
+    growth_of: dict[Valuation, Decimal],
+    benchmark: BenchmarkLine | None,
 ) -> list[DayValue]:
     growth = [growth_of[mark.valuation] for mark in chosen]
     depths = returns.below_peak(growth)
@@ -204,13 +213,21 @@ def _days(
                 at=mark.valuation.at,
                 value=mark.valuation.value,
                 flow=mark.valuation.paid_in - before.valuation.paid_in,
-                ratio=growth[number] / grown_before - 1 if grown_before else ZERO,
+                ratio=growth[number] / grown_before - 1
+                if grown_before
+                else _anew(valuations, before.valuation, mark.valuation),
                 growth=growth[number],
                 below_peak=depths[number],
                 benchmark_growth=benchmark.growth_on(mark.on, is_base=not number) if benchmark else None,
             )
         )
     return found
+
+
+def _anew(valuations: Sequence[Valuation], before: Valuation, after: Valuation) -> Decimal:
+    """A day's own return after everything was lost, when the index of the period stays at zero."""
+    index = returns.growth_index([one for one in valuations if before.at <= one.at <= after.at])
+    return ZERO if isinstance(index, Unmeasurable) else index[-1] - 1
 
 
 def _benchmark_view(benchmark: BenchmarkLine | None, days: Sequence[DayValue]) -> BenchmarkView | None:

@@ -4,11 +4,11 @@ What each position was worth at a close was kept with the close; for an older on
 stand in, and what they leave open is named and not spread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
@@ -18,7 +18,7 @@ from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Valuation
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.domain.symbol_gains import Worth
-from starkmatter.domain.waterfall import Entry, explain
+from starkmatter.domain.waterfall import explain
 from starkmatter.market.fx.service import rates_between
 from starkmatter.market.service import closes_before, instruments_named
 from starkmatter.portfolio import queries
@@ -33,24 +33,34 @@ FROM_BARS = "What each position was worth on {:%Y-%m-%d} was not kept: official 
 
 
 class Booked(NamedTuple):
-    """An entry of the ledger with all its legs, in the order of booking. Ten thousand of them are made in no time."""
+    """An entry of the ledger with all its legs, in the order of booking.
+
+    Of ten thousand entries that are kept at once the garbage collector follows the entries alone: tuples of words and
+    of decimals are none of its business, where a list of them would be looked through again and again.
+    """
 
     id: int
     venue_at: datetime
     kind: str
     description: str
-    accounts: list[str]
-    commodities: list[str]
-    amounts: list[Decimal]
+    accounts: tuple[str, ...]
+    commodities: tuple[str, ...]
+    amounts: tuple[Decimal, ...]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Booked":
+        """The entry of a row of ENTRIES_BETWEEN."""
+        id_, venue_at, kind, description, accounts, commodities, amounts = row
+        return cls(id_, venue_at, kind, description, tuple(accounts), tuple(commodities), tuple(amounts))
 
     @property
-    def legs(self) -> tuple[tuple[str, str, Decimal], ...]:
-        """(account, commodity, amount) of each."""
-        return tuple(zip(self.accounts, self.commodities, self.amounts, strict=True))
+    def at(self) -> datetime:
+        return self.venue_at
 
     @property
-    def entry(self) -> Entry:
-        return Entry(self.id, self.venue_at, self.kind, self.legs)
+    def legs(self) -> Iterable[tuple[str, str, Decimal]]:
+        """(account, commodity, amount) of each, made anew when asked: kept, they are what ten years cost to explain."""
+        return zip(self.accounts, self.commodities, self.amounts, strict=True)
 
     @property
     def symbols(self) -> list[str]:
@@ -132,7 +142,7 @@ async def story_of(b: Backends, caller: Caller, member: Member, span: Span) -> S
         "since": span.first.at if timely else "-infinity",
         "until": span.last.at if tracked and last is not None else "infinity",
     }
-    rows = await b.db.all(Booked, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
+    rows = await b.db.made(Booked.of, queries.ENTRIES_BETWEEN, asked | between_ids | instants)
     if tracked:
         rows.sort(key=lambda row: (row.venue_at, row.id))
     if span.late:
@@ -171,7 +181,7 @@ async def _stored_end(
         )
         return End(known_ids, kept.held, at.value, cash)
     known = _by(at, rows)
-    bought = explain(ZERO, ZERO, {}, {}, [row.entry for row in known], account.currency)
+    bought = explain(ZERO, ZERO, {}, {}, known, account.currency)
     cost = {one.symbol: -one.unrealized for one in bought.symbols}
     qtys = _held(known)
     if opening:

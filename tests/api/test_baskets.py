@@ -26,12 +26,17 @@ async def test_it_is_made_reviewed_changed_and_sent_once(api: Api, desk: Desk) -
         f"{at}/lines", json={"basket_hash": one["basket_hash"], "lines": lines("AAPL", "MSFT")}
     )
     assert changed.status_code == 200, changed.text
-    stale = await api.http.post(f"{at}/send", json={"basket_hash": one["basket_hash"]})
+    stale = await api.http.post(f"{at}/send", json={"basket_hash": one["basket_hash"], "prices": []})
     assert (stale.status_code, stale.json()["code"]) == (409, "basket_changed")
     review = (await api.http.post(f"{at}/review")).json()
     assert [line["refusals"] for line in review["lines"]] == [[], []]
     assert (review["currency"], review["buying_power"], review["missing"]) == ("USD", "100000.00", [])
-    seen = {"basket_hash": review["basket"]["basket_hash"]}
+    prices = [{"place": line["place"], "price": line["preview"]["est_price"]} for line in review["lines"]]
+    seen = {"basket_hash": review["basket"]["basket_hash"], "prices": prices}
+    blind = await api.http.post(f"{at}/send", json=seen | {"prices": []})
+    assert (blind.status_code, blind.json()["code"]) == (422, "price_moved")
+    missing = await api.http.post(f"{at}/send", json={"basket_hash": seen["basket_hash"]})
+    assert missing.status_code == 422
     for _ in range(2):
         sent = await api.http.post(f"{at}/send", json=seen)
         assert (sent.status_code, sent.json()["outcome"]) == (200, "2 of 2 orders were taken."), sent.text
@@ -47,7 +52,8 @@ async def test_unread_cautions_are_named_by_their_line(api: Api, desk: Desk) -> 
     await api.http.post("/api/v1/orders", json=order, headers={"idempotency-key": "before-0001"})
     body = {"account_id": str(desk.account_id), "name": "Autumn", "lines": lines("MSFT", "AAPL")}
     one = (await api.http.post(BASE, json=body)).json()
-    at, seen = f"{BASE}/{one['id']}/send", {"basket_hash": one["basket_hash"]}
+    at, prices = f"{BASE}/{one['id']}/send", [{"place": 1, "price": "200.10"}, {"place": 2, "price": "100.05"}]
+    seen = {"basket_hash": one["basket_hash"], "prices": prices}
     unread = await api.http.post(at, json=seen)
     assert (unread.status_code, unread.json()["code"]) == (409, "warnings_unacknowledged")
     assert [(told["place"], told["code"]) for told in unread.json()["warnings"]] == [(2, "duplicate")]

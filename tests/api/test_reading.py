@@ -68,7 +68,13 @@ async def test_every_route_that_reads_writes_nothing(api: Api, desk: Desk, read_
     proposal = {"symbol": "AAPL", "side": "buy", "qty": "1", "thesis": "x", "invalidation": "x"}
     approval = await api.http.post("/api/v1/approvals", json=proposal | {"account_id": str(desk.account_id)})
     basket = {"account_id": str(desk.account_id), "name": "x", "lines": [{"symbol": "AAPL", "side": "buy", "qty": "1"}]}
+    held = {"venue": "replay", "name": "two", "symbols": ["AAPL", "MSFT"]}
+    listed = (await api.http.post("/api/v1/watchlists", json=held)).json()["id"]
+    question = {"goal": "least_risk", "watchlist_id": listed}
+    asked = await api.http.post(f"/api/v1/accounts/{desk.account_id}/optimizations", json=question)
+    assert asked.status_code == 202, asked.text
     ids = {
+        "optimization_id": asked.json()["id"],
         "basket_id": (await api.http.post("/api/v1/baskets", json=basket)).json()["id"],
         "approval_id": approval.json()["id"],
         "account_id": str(desk.account_id),

@@ -71,6 +71,33 @@ def test_from_targets_over_a_basket_to_filled_orders(window: Walk, product: Prod
     _look(window, "sent")
 
 
+def test_targets_are_tried_on_a_branch_that_stands_beside_its_original(window: Walk, product: Product) -> None:
+    page = window.page
+    window.open("/portfolio/allocation")
+    page.get_by_label("Targets, in percent").fill("AAPL 60\nMSFT 20")
+    page.get_by_label("Cash, in percent").fill("20")
+    page.get_by_role("button", name="Save targets").click()
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible(timeout=10 * SECS)
+    page.get_by_role("button", name="Propose trades").click()
+    page.get_by_role("button", name="Try on a branch").click(timeout=10 * SECS)
+    page.wait_for_url("**/baskets*", timeout=15 * SECS)
+    expect(page.get_by_text("Balanced, what if").first).to_be_visible(timeout=10 * SECS)
+    expect(page.get_by_role("button", name="Send 2 orders")).to_be_visible(timeout=10 * SECS)
+    page.get_by_role("link", name="Portfolio").first.click()
+    page.get_by_role("navigation", name="Portfolio pages").get_by_role("link", name="Allocation").click()
+    results = page.get_by_role("table", name="Results since the branch began")
+    expect(results.locator("tbody tr")).to_have_count(5, timeout=10 * SECS)
+    expect(page.get_by_role("table", name="Weights of original and branch").locator("tbody tr")).to_have_count(3)
+    for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        page.set_viewport_size(size)
+        results.scroll_into_view_if_needed()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+        for theme in THEMES:
+            assert violations(page, theme) == [], (name, theme)
+            results.scroll_into_view_if_needed()
+            _look(window, f"beside-{name}-{theme}")
+
+
 def test_both_pages_are_for_everybody_in_every_size_and_theme(window: Walk) -> None:
     page = window.page
     for path in PAGES:

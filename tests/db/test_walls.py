@@ -22,10 +22,12 @@ from starkmatter.charts.templates import keep_template
 from starkmatter.db.actor import act_for
 from starkmatter.db.database import Database
 from starkmatter.market.screener.service import save_screen
-from starkmatter.market.watchlists.service import list_watchlists
+from starkmatter.market.watchlists.service import list_watchlists, make_watchlist
 from starkmatter.portfolio.allocating.breakdown import put_tags
 from starkmatter.portfolio.allocating.targets import put_targets
 from starkmatter.portfolio.lots.service import choose_method
+from starkmatter.portfolio.optimizing.records import OptimizingWish
+from starkmatter.portfolio.optimizing.service import ask_optimization
 from starkmatter.portfolio.reporting.schedules import make_schedule
 from starkmatter.portfolio.snapshots import record_values
 from starkmatter.trading.baskets.service import make_basket
@@ -85,6 +87,7 @@ FILLED = (
     "order_event",
     "outbox",
     "portfolio_import",
+    "portfolio_optimization",
     "report_schedule",
     "saved_screen",
     "symbol_tag",
@@ -198,6 +201,8 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
     await put_targets(b, caller, alice.account_id, "symbol", {"AAPL": Decimal(100)})
     await put_tags(b, caller, "AAPL", ["Core"])
+    listed = await make_watchlist(database, cache, caller.user_id, "replay", "Both", ["AAPL", "MSFT"])
+    await ask_optimization(b, caller, alice.account_id, OptimizingWish("least_risk", watchlist_id=listed.id))
     await make_basket(b, caller, alice.account_id, "Mine", [order("buy 1 AAPL")])
     await make_schedule(b, caller, [alice.account_id], "month")
     await set_rule(b, caller, "trades_per_day", Decimal(100), alice.account_id)

@@ -138,7 +138,9 @@ async def carry_out(desk: Desk, basket: Basket, million: int) -> None:
     """Send it, and again when its sales have filled."""
     read = {one.place: ALL_READ for one in basket.lines}
     for volume in (million, million + 1, million + 2):
-        await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, read, wait_secs=0)
+        review = await review_basket(desk.b, desk.caller, basket.head.id)
+        seen = {one.line.place: one.preview.est_price for one in review.lines if one.preview and one.preview.est_price}
+        await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, read, seen, wait_secs=0)
         await desk.broker.drain()
         await tell(desk, f"{volume}000000", aapl="110.00/110.05")
 

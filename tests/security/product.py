@@ -198,6 +198,7 @@ class Product:
             "live_approval": "t.user_id <> %(mine)s::uuid",
             "approval": "t.proposed_by <> %(mine)s::uuid",
             "allocation_target": f"t.account_id NOT IN {theirs}",
+            "portfolio_optimization": "t.user_id <> %(mine)s::uuid",
             "symbol_tag": "t.user_id <> %(mine)s::uuid",
             "basket": "t.made_by <> %(mine)s::uuid",
             "basket_line": f"t.account_id NOT IN {theirs}",

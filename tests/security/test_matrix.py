@@ -122,11 +122,26 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
             answer = http.post(f"{API_PREFIX}/{path}", json=body)
             assert answer.status_code == 201, answer.text
             found[name] = answer.json()["id"]
+        two = {"venue": "replay", "name": f"canary-7f3a91-{uuid4().hex[:8]}", "symbols": ["AAPL", "MSFT"]}
+        listed = http.post(f"{API_PREFIX}/watchlists", json=two).json()["id"]
+        question = {"goal": "least_risk", "watchlist_id": listed}
+        answer = http.post(f"{API_PREFIX}/accounts/{found['account_id']}/optimizations", json=question)
+        assert answer.status_code == 202, answer.text
+        found["optimization_id"] = answer.json()["id"]
+        _answered(http, found["optimization_id"])
         aims = {"by": "symbol", "targets": [{"name": "AAPL", "percent": "100"}], "cash_pct": "0", "tolerance_pct": "0"}
         answer = http.put(f"{API_PREFIX}/accounts/{found['account_id']}/targets", json=aims)
         assert answer.status_code == 200, answer.text
         found["entry"] = _sold(http, found["account_id"])
     return found
+
+
+def _answered(http: httpx.Client, optimization_id: str) -> None:
+    """Wait until the worker is done with it: then its row stays as it is."""
+    deadline = time.monotonic() + FILL_SECS
+    while http.get(f"{API_PREFIX}/optimizations/{optimization_id}").json()["ended_at"] is None:
+        assert time.monotonic() < deadline, "the worker did not answer"
+        time.sleep(0.2)
 
 
 def _sold(http: httpx.Client, account_id: str) -> str:

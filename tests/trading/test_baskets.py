@@ -17,6 +17,7 @@ from starkmatter.accounts.sharing.service import share_account
 from starkmatter.db.database import Database
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.portfolio.invariants import check_books
+from starkmatter.trading.approvals.service import set_drift
 from starkmatter.trading.baskets.records import Basket, BasketLine
 from starkmatter.trading.baskets.reviewing import in_sending_order, judged, review_basket
 from starkmatter.trading.baskets.sending import FOR_SALES, send_basket
@@ -48,9 +49,17 @@ async def made(desk: Desk, *lines: str) -> Basket:
     return await make_basket(desk.b, desk.caller, desk.account_id, "Autumn", [order(one) for one in lines])
 
 
-async def sent(desk: Desk, basket: Basket) -> Basket:
+async def prices_of(desk: Desk, basket: Basket) -> dict[int, Decimal]:
+    """What the review shows now."""
+    review = await review_basket(desk.b, desk.caller, basket.head.id)
+    seen = {one.line.place: one.preview.est_price for one in review.lines if one.preview is not None}
+    return {place: price for place, price in seen.items() if price is not None}
+
+
+async def sent(desk: Desk, basket: Basket, seen: dict[int, Decimal] | None = None) -> Basket:
     everything = {one.place: ALL_READ for one in basket.lines}
-    return await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, everything, wait_secs=0)
+    prices = await prices_of(desk, basket) if seen is None else seen
+    return await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, everything, prices, wait_secs=0)
 
 
 async def orders_of(desk: Desk) -> list[str]:
@@ -103,7 +112,8 @@ async def test_sales_go_first_and_what_only_they_pay_for_waits_until_they_filled
 async def test_the_purchases_follow_by_themselves_when_the_sales_fill_in_time(holder: Desk) -> None:
     basket = await made(holder, "sell 300 AAPL", "buy 100 MSFT")
     everything = {1: ALL_READ, 2: ALL_READ}
-    sending = send_basket(holder.b, holder.caller, basket.head.id, basket.hash, everything, wait_secs=20)
+    seen = await prices_of(holder, basket)
+    sending = send_basket(holder.b, holder.caller, basket.head.id, basket.hash, everything, seen, wait_secs=20)
 
     async def fill() -> None:
         while len(await orders_of(holder)) < 2:
@@ -142,13 +152,54 @@ async def test_when_nothing_could_go_nothing_is_sent_and_it_stays_a_draft(desk: 
 async def test_nothing_goes_before_each_lines_cautions_were_read(desk: Desk) -> None:
     await submit_order(desk.b, desk.caller, desk.account_id, order("buy 10 AAPL"), "the-same-before")
     basket = await made(desk, "buy 10 AAPL", "buy 5 MSFT")
+    seen = await prices_of(desk, basket)
     for read in ({}, {2: ["duplicate"]}):
         with pytest.raises(Unacknowledged) as refused:
-            await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, read, wait_secs=0)
+            await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, read, seen, wait_secs=0)
         assert [(one["place"], one["code"]) for one in refused.value.details["warnings"]] == [(1, "duplicate")]
     assert len(await orders_of(desk)) == 1
-    done = await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, {1: ["duplicate"]}, wait_secs=0)
+    done = await send_basket(desk.b, desk.caller, basket.head.id, basket.hash, {1: ["duplicate"]}, seen, wait_secs=0)
     assert done.state == "sent"
+
+
+async def test_a_price_that_moved_further_than_approvals_may_sends_nothing_until_it_is_looked_at_again(
+    desk: Desk,
+) -> None:
+    basket = await made(desk, "buy 10 AAPL", "buy 5 MSFT @ 150.00")
+    seen = await prices_of(desk, basket)
+    await desk.tell(quote("AAPL 100.90/100.95", size="100000", volume="1000000"))
+    moved = quote("AAPL 101.20/101.25", size="100000", volume="2000000")
+    await desk.tell(moved)
+    with pytest.raises(Refused, match=r"AAPL stood at 100.05 .* stands at 101.25: 1.20 % is more than the 1 %") as why:
+        await sent(desk, basket, seen)
+    assert why.value.code == "price_moved"
+    with pytest.raises(Refused, match="Nobody has looked at a price of AAPL"):
+        await sent(desk, basket, {2: Decimal(150)})
+    assert await orders_of(desk) == []
+    assert (await get_basket(desk.b, desk.caller, basket.head.id)).state == "draft"
+    await set_drift(desk.b, desk.caller, desk.account_id, Decimal(2))
+    assert (await sent(desk, basket, seen)).state == "sent", (
+        "within what the account allows, and a limit is its own price"
+    )
+
+
+async def test_a_purchase_that_waited_for_sales_is_held_against_the_price_that_was_looked_at(holder: Desk) -> None:
+    basket = await made(holder, "sell 300 AAPL", "buy 50 MSFT")
+    everything = {1: ALL_READ, 2: ALL_READ}
+    seen = await prices_of(holder, basket)
+    sending = send_basket(holder.b, holder.caller, basket.head.id, basket.hash, everything, seen, wait_secs=20)
+
+    async def move() -> None:
+        while len(await orders_of(holder)) < 2:
+            await asyncio.sleep(0.05)
+        await holder.tell(quote("MSFT 210.00/210.10", size="100000", volume="4000000"))
+        await holder.broker.drain()
+        await holder.tell(quote("AAPL 100.00/100.05", size="100000", volume="4000000"))
+
+    done, _ = await asyncio.gather(sending, move())
+    assert done.state == "waiting"
+    assert "MSFT stood at 200.10 when this was looked at and stands at 210.10" in done.outcome
+    assert (await sent(holder, basket)).state == "sent"
 
 
 async def test_only_the_basket_that_was_looked_at_is_sent_and_a_sent_one_stays(desk: Desk) -> None:
@@ -170,14 +221,14 @@ async def test_neither_a_program_nor_somebody_who_looks_sends_one(desk: Desk) ->
     made_by_it = await make_basket(desk.b, program, desk.account_id, "By a program", [order("buy 1 AAPL")])
     assert made_by_it.head.source == "program"
     with pytest.raises(NotAllowed, match="a person sends it"):
-        await send_basket(desk.b, program, basket.head.id, basket.hash, {})
+        await send_basket(desk.b, program, basket.head.id, basket.hash, {}, {})
     viewer, stranger = await desk.person("viewer"), await desk.person("trader")
     friend = await desk.person("trader")
     await share_account(desk.b, desk.caller, desk.account_id, viewer.caller.email, "view")
     await share_account(desk.b, desk.caller, desk.account_id, friend.caller.email, "view")
     for who, error in ((viewer, NotAllowed), (friend, NotAllowed), (stranger, NotFound)):
         with pytest.raises(error):
-            await send_basket(desk.b, who.caller, basket.head.id, basket.hash, {})
+            await send_basket(desk.b, who.caller, basket.head.id, basket.hash, {}, {})
         with pytest.raises(error):
             await put_lines(desk.b, who.caller, basket.head.id, [order("buy 1 AAPL")], basket.hash)
         with pytest.raises(error):

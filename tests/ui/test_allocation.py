@@ -66,3 +66,21 @@ async def test_from_targets_to_a_basket_that_is_not_sent(tab: Tab) -> None:
     assert len(await list_orders(tab.desk.b, tab.desk.caller)) == before
     await page.forget()
     assert (page.targets["set"], page.drifts, plan.proposal["shown"]) == ("", [], "")
+
+
+async def test_tried_on_a_branch_the_frame_shows_it_beside_its_original(tab: Tab) -> None:
+    page = await opened(tab)
+    assert page.beside["shown"] == ""
+    await page.save(TARGETS)
+    plan = await tab.state(RebalanceState)
+    await plan.propose({"mode": "both", "sizes": "whole", "spend": ""})
+    await plan.try_on_branch()
+    assert plan.problem == ""
+    frame = await tab.state(FrameState)
+    assert frame.account["name"] == "Practice, what if"
+    await page.load()
+    assert (page.beside["shown"], page.beside["original"]) == ("yes", "Practice")
+    assert page.beside["result_branch"] == "0.00"
+    assert {row["part"] for row in page.weights} == {"AAPL", "Cash"}
+    [basket] = await list_baskets(tab.desk.b, tab.desk.caller)
+    assert str(basket.head.account_id) == frame.account["id"]

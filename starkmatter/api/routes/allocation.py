@@ -9,12 +9,14 @@ from starkmatter.api.books import Asked
 from starkmatter.api.routes.baskets import basket_out
 from starkmatter.api.schemas_allocation import (
     BreakdownOut,
+    ComparisonOut,
     DriftOut,
     NewTags,
     NewTargets,
     RebalanceOut,
     StandingOut,
     TagsOut,
+    TriedOut,
     Wish,
 )
 from starkmatter.api.schemas_baskets import BasketOut
@@ -24,11 +26,13 @@ from starkmatter.portfolio.allocating.breakdown import break_down, put_tags
 from starkmatter.portfolio.allocating.rebalance import make_rebalance_basket, propose_trades
 from starkmatter.portfolio.allocating.records import Standing
 from starkmatter.portfolio.allocating.targets import drop_targets, put_targets, standing_of
+from starkmatter.portfolio.allocating.trying import compare_branch, try_on_branch
 
 router = APIRouter(tags=["Allocation"])
 
 
-def _out(found: Standing) -> StandingOut:
+def standing_out(found: Standing) -> StandingOut:
+    """Targets and drift as they go over the wire."""
     return StandingOut(
         account_id=found.account_id,
         currency=found.currency,
@@ -72,7 +76,7 @@ async def tags(symbol: str, body: NewTags, caller: Signed, b: B) -> TagsOut:
 @router.get("/accounts/{account_id}/targets")
 async def targets(account_id: UUID, caller: Signed, b: B) -> StandingOut:
     """What the account is to consist of, and how far it is from that now."""
-    return _out(await standing_of(b, caller, account_id))
+    return standing_out(await standing_of(b, caller, account_id))
 
 
 @router.put("/accounts/{account_id}/targets")
@@ -84,7 +88,7 @@ async def set_targets(account_id: UUID, body: NewTargets, caller: Signed, b: B) 
     await put_targets(
         b, caller, account_id, body.by, percents, cash_pct=body.cash_pct, tolerance_pct=body.tolerance_pct
     )
-    return _out(await standing_of(b, caller, account_id))
+    return standing_out(await standing_of(b, caller, account_id))
 
 
 @router.delete("/accounts/{account_id}/targets", status_code=204)
@@ -108,3 +112,17 @@ async def rebalance_basket(account_id: UUID, body: Wish, caller: Signed, b: B) -
     """The same as a basket, for a person to review and send."""
     wish = {"only_buy": body.only_buy, "whole": body.whole}
     return basket_out(await make_rebalance_basket(b, caller, account_id, **wish, spend_at_most=body.spend_at_most))
+
+
+@router.post("/accounts/{account_id}/rebalance/branch", status_code=201)
+async def rebalance_branch(account_id: UUID, body: Wish, caller: Signed, b: B) -> TriedOut:
+    """The same on a paper branch of the account, which has its targets: the basket waits for review there."""
+    wish = {"only_buy": body.only_buy, "whole": body.whole}
+    branch, basket = await try_on_branch(b, caller, account_id, **wish, spend_at_most=body.spend_at_most)
+    return TriedOut(account_id=branch.id, account_name=branch.name, basket=basket_out(basket))
+
+
+@router.get("/accounts/{account_id}/comparison")
+async def comparison(account_id: UUID, caller: Signed, b: B) -> ComparisonOut:
+    """A branch beside what it was branched from, since it began; 404 for an account that is none."""
+    return ComparisonOut.model_validate(await compare_branch(b, caller, account_id))

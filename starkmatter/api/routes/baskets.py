@@ -100,7 +100,9 @@ async def review(basket_id: UUID, caller: Signed, b: B) -> BasketReviewOut:
 async def send(basket_id: UUID, body: SendBasket, caller: Signed, b: B) -> BasketOut:
     """Send every line that has no order yet, sales first; each becomes one order however often this is asked for.
 
-    409 `warnings_unacknowledged` names, by place, what has to be read first; nothing was sent then.
+    409 `warnings_unacknowledged` names, by place, what has to be read first, 422 `price_moved` what moved further since
+    the review than the account allows; nothing was sent then.
     """
     read = {one.place: one.codes for one in body.acknowledge}
-    return basket_out(await send_basket(b, caller, basket_id, body.basket_hash, read))
+    seen = {one.place: one.price for one in body.prices}
+    return basket_out(await send_basket(b, caller, basket_id, body.basket_hash, read, seen))

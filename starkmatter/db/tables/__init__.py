@@ -23,6 +23,7 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     market,
     news,
     oidc,
+    optimizations,
     passkeys,
     people,
     programs,

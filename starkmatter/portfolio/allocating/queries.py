@@ -22,3 +22,19 @@ ON CONFLICT (account_id) DO UPDATE SET by = excluded.by, names = excluded.names,
 """
 
 DROP_TARGETS = "DELETE FROM allocation_target WHERE account_id = %s"
+
+FIRST_POINT = """
+SELECT venue_at AS at, equity AS value FROM equity_snapshot WHERE account_id = %s ORDER BY venue_at LIMIT 1
+"""
+
+POINT_AT = """
+SELECT venue_at AS at, equity AS value FROM equity_snapshot WHERE account_id = %(account)s AND venue_at <= %(at)s
+ ORDER BY venue_at DESC LIMIT 1
+"""
+
+# What was paid in less what was taken out after that instant of the venue.
+FLOWS_SINCE = """
+SELECT coalesce(-sum(leg.amount), 0) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
+ WHERE e.account_id = %(account)s AND e.kind IN ('deposit', 'withdrawal') AND leg.account = 'equity:deposits'
+   AND e.venue_at > %(since)s
+"""

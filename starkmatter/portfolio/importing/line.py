@@ -50,13 +50,15 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The whole line, and for each symbol without a price the days on which it stands at cost: first, last, count.
+    """The whole line, and the days without a price: first, last, count.
 
-    `foreign` are the symbols that need an exchange rate as well.
+    `unpriced` are those on which a symbol stands at its cost, `stale` those on which a close too old to be one of the
+    day stands in. `foreign` are the symbols that need an exchange rate as well.
     """
 
     values: list[Value]
     unpriced: dict[str, tuple[date, date, int]]
+    stale: dict[str, tuple[date, date, int]]
     foreign: frozenset[str] = frozenset()
 
 
@@ -73,7 +75,7 @@ RateOn = Callable[[date], Decimal | None]
 
 
 class Prices:
-    """What symbols cost by day: the last close at or before it, not older than `good_for`.
+    """What symbols cost by day: the last close at or before it, which is that day's up to an age of `good_for`.
 
     `rates` are of symbols that are quoted in another currency: their closes are taken at the rate of the day asked for.
     """
@@ -84,27 +86,27 @@ class Prices:
         self._rates = rates
         self.foreign = frozenset(rates)
 
-    def table(self, symbols: Sequence[str], days: Sequence[date]) -> tuple[Whole, Whole]:
-        """Prices by day and symbol, 0 where nothing is known, and where something is."""
+    def table(self, symbols: Sequence[str], days: Sequence[date]) -> tuple[Whole, Whole, Whole]:
+        """Prices by day and symbol, 0 where nothing is known; where something is; and where that is no older."""
         ordinals = np.array([day.toordinal() for day in days], dtype=np.int64)
-        columns: list[tuple[int, Whole, Whole]] = []
+        columns: list[tuple[int, Whole, Whole, Whole]] = []
         for column, symbol in enumerate(symbols):
             closes = self._closes.get(symbol)
             if closes is None or not len(closes.ordinals):
                 continue
             places = np.searchsorted(closes.ordinals, ordinals, side="right") - 1
-            good = (places >= 0) & (ordinals - closes.ordinals[places] <= self._good_for)
+            good = places >= 0
             found = closes.prices[places[good]]
             if (rate := self._rates.get(symbol)) is not None:
                 good, found = _at_rates(rate, days, good, found)
-            columns.append((column, good, found))
-        large = any(found.dtype == object for _, _, found in columns)
+            columns.append((column, good, good & (ordinals - closes.ordinals[places] <= self._good_for), found))
+        large = any(found.dtype == object for *_, found in columns)
         prices = np.zeros((len(days), len(symbols)), dtype=object if large else np.int64)
-        known = np.zeros(prices.shape, dtype=bool)
-        for column, good, found in columns:
-            known[:, column] = good
+        known, fresh = np.zeros(prices.shape, dtype=bool), np.zeros(prices.shape, dtype=bool)
+        for column, good, newly, found in columns:
+            known[:, column], fresh[:, column] = good, newly
             prices[good, column] = found
-        return prices, known
+        return prices, known, fresh
 
 
 def _at_rates(rate: RateOn, days: Sequence[date], good: Whole, prices: Whole) -> tuple[Whole, Whole]:
@@ -133,17 +135,18 @@ def value_line(
 ) -> Line:
     """A value at each close since the first entry (up to `now`), and on both sides of whatever was paid in or out.
 
-    `entries` in the order of time. A holding without a price counts at cost, as everywhere, and is named.
+    `entries` in the order of time. Through a gap a holding keeps its last close, without any it counts at cost, as
+    everywhere; either is named. The first point is what was brought, shares at what they were said to be worth.
     """
     if not entries:
-        return Line([Value(now, ZERO, ZERO, ZERO, 0)], {})
+        return Line([Value(now, ZERO, ZERO, ZERO, 0)], {}, {})
     later = [(day, at) for day, at in closes if at >= entries[0].venue_at and at <= now]
     walk = _Walk(entries, later, prices)
     for place, (day, closes_at) in enumerate(later):
         walk.book(closes_at)
         walk.close(place, day, closes_at)
     walk.book(max(now, entries[-1].venue_at))
-    return Line(walk.values, dict(sorted(walk.unpriced.items())), prices.foreign)
+    return Line(walk.values, dict(sorted(walk.unpriced.items())), dict(sorted(walk.stale.items())), prices.foreign)
 
 
 class _Walk:
@@ -154,7 +157,7 @@ class _Walk:
         self._prices = prices
         self._number = 0
         self._symbols = sorted({symbol for one in entries for symbol in one.symbols})
-        table, self._known = prices.table(self._symbols, [day for day, _ in closes])
+        table, self._known, self._fresh = prices.table(self._symbols, [day for day, _ in closes])
         self._worths = _rows(entries, self._symbols, [at for _, at in closes], table)
         self._held: dict[str, Held] = {}
         self._open: tuple[Whole, tuple[str, ...], tuple[Decimal, ...]] | None = None
@@ -163,6 +166,7 @@ class _Walk:
         self._closed_on: date | None = None
         self.values: list[Value] = []
         self.unpriced: dict[str, tuple[date, date, int]] = {}
+        self.stale: dict[str, tuple[date, date, int]] = {}
 
     def book(self, until: datetime) -> None:
         """Everything that happened by `until`."""
@@ -182,7 +186,9 @@ class _Walk:
                 self._paid_in += one.paid_in
                 self._newest = max(self._newest, one.id)
             self._open = None
-            if not self.values or flow:
+            if not self.values:
+                self._point(at, sum((one.state.cost_basis for one in self._held.values()), ZERO))
+            elif flow:
                 self._between(at)
             self._number = end
 
@@ -190,11 +196,14 @@ class _Walk:
         """The point of a session's close, in place of one at its very instant."""
         columns, symbols, qtys = self._open_now()
         worths = next(self._worths)[columns].tolist()
-        for number in np.nonzero(~self._known[place, columns])[0].tolist():
+        for number in np.nonzero(~self._fresh[place, columns])[0].tolist():
             symbol = symbols[number]
-            worths[number] = self._cost_micros(symbol)
-            first, _, count = self.unpriced.get(symbol, (day, day, 0))
-            self.unpriced[symbol] = (first, day, count + 1)
+            days = self.stale
+            if not self._known[place, columns[number]]:
+                worths[number] = self._cost_micros(symbol)
+                days = self.unpriced
+            first, _, count = days.get(symbol, (day, day, 0))
+            days[symbol] = (first, day, count + 1)
         self._closed_on = day
         positions = Positions(symbols, qtys, tuple(worths))
         self._point(at, positions.worth, positions)
@@ -203,7 +212,7 @@ class _Walk:
         """A point that is no close: the last one is what is known there."""
         day = self._closed_on or exchange_day(at) - timedelta(days=1)
         _, symbols, qtys = self._open_now()
-        prices, known = self._prices.table(symbols, [day])
+        prices, known, _ = self._prices.table(symbols, [day])
         moves = np.zeros(len(symbols), np.int64), np.arange(len(symbols)), scaled(qtys, NANOS)
         ((_, worths),) = holdings_and_worths(*moves, prices)
         worth = sum(

@@ -2,7 +2,8 @@
 
 History that is imported today lies in the past, so that points that were recorded meanwhile know nothing of it. They
 are all told anew, at closes of the stored daily bars in shares of their day, in another currency than the account's at
-the rate of each day. What has no price or rate there stands at its cost and is named.
+the rate of each day. What has no price there stands at its last close before; what has none, or no rate, at its cost.
+Either is named.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ from starkmatter.portfolio.importing.folding import Standing
 if TYPE_CHECKING:
     from starkmatter.portfolio.importing.line import Line, RateOn, Value
 
-# A price this old stands in for days without one (a holiday elsewhere, a halt); older ones do not.
+# A price this old stands in for days without one (a holiday elsewhere, a halt); an older one stands in too, by name.
 GOOD_FOR = timedelta(days=7)
 ONE_DAY = timedelta(days=1)
 ASK_SECS = 20.0
@@ -82,11 +83,16 @@ async def rates_came(b: Backends) -> None:
 
 
 def unpriced_words(line: "Line") -> list[str]:
-    """One sentence for each symbol that stood at its cost."""
-    return [
+    """One sentence for each symbol that stood at its cost, or at a price of long before."""
+    at_cost = [
         f"{symbol} has no stored {'price or exchange rate' if symbol in line.foreign else 'price'} on {count:,} of the "
         f"days from {first} to {last} and stands at its cost there."
         for symbol, (first, last, count) in line.unpriced.items()
+    ]
+    return at_cost + [
+        f"{symbol} has no stored price on {count:,} of the days from {first} to {last} and stands at its last close "
+        "before them."
+        for symbol, (first, last, count) in line.stale.items()
     ]
 
 

@@ -37,6 +37,9 @@ SELECT l.basket_id, l.place, l.symbol, l.side, l.type, l.qty, l.limit_price, l.t
  WHERE l.basket_id = ANY (%s) ORDER BY l.basket_id, l.place
 """
 
+# How far a price may move between a look and what it leads to: the same as for approvals.
+DRIFT = "SELECT approval_drift_pct FROM account WHERE id = %s"
+
 COUNT_DRAFTS = "SELECT count(*) FROM basket WHERE account_id = %s AND sent_at IS NULL"
 
 LOCK = "SELECT sent_at, closed_at FROM basket WHERE id = %s FOR UPDATE"

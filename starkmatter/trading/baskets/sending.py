@@ -2,17 +2,20 @@
 
 A line's key is made of the basket's, so whoever sends the basket again, or at the same time, makes no second order.
 Sales go first; a purchase that only their proceeds can pay for waits for them for a few seconds, then until the basket
-is sent again.
+is sent again. No line goes at a price further from the one that was looked at than the account allows.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from starkmatter.accounts.audit.trail import note
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.clock import monotonic_secs, utc_now
+from starkmatter.domain.money import plain
 from starkmatter.domain.orders import OPEN
 from starkmatter.errors import Conflict, NotAllowed, NotFound, Refused, StarkMatterError
 from starkmatter.trading.baskets import queries
@@ -34,14 +37,16 @@ async def send_basket(
     basket_id: UUID,
     basket_hash: str,
     acknowledged: Mapping[int, Collection[str]],
+    seen: Mapping[int, Decimal],
     *,
     wait_secs: float = SALES_WAIT_SECS,
 ) -> Basket:
     """Send every line that has no order yet, and say of each what became of it.
 
-    `basket_hash` is that of the basket which was looked at; `acknowledged` the cautions that were read, by the place of
-    their line. Nothing at all is sent, and an error says why, when it is another basket by now (Conflict), when
-    something has to be read first (Unacknowledged), when no line could go (Refused), or when the caller is a program,
+    `basket_hash` is that of the basket which was looked at; `acknowledged` the cautions that were read and `seen` the
+    prices that the review showed, by the place of their line. Nothing at all is sent, and an error says why, when it is
+    another basket by now (Conflict), when something has to be read first (Unacknowledged), when a price has moved
+    further since than the account allows its approvals, or no line could go (Refused), or when the caller is a program,
     may only look, or trades elsewhere. Past that, a line that fails says so in its words and the others go on.
     """
     if caller.scopes is not None:
@@ -54,23 +59,48 @@ async def send_basket(
         raise Conflict(CHANGED, code="basket_changed")
     if found.state == "sent":
         return found
-    _may_go(await review_of(b, caller, found), read)
+    allowed: Decimal = await b.db.value(queries.DRIFT, (found.head.account_id,))
+    prices = _Seen(seen, allowed)
+    _may_go(await review_of(b, caller, found), read, prices)
     await _claim(b, caller, found, basket_hash)
     lines = [one for one in in_sending_order(found.lines) if not one.sent]
     for line in lines:
         if line.side == "sell":
-            await _send(b, caller, found, line, read)
+            await _send(b, caller, found, line, read, prices)
     buys = [one for one in lines if one.side == "buy"]
     sales = [one.order_id for one in found.lines if one.side == "sell"]
     waits_for_sales = bool(buys and sales) and not await _are_done(b, sales, wait_secs)
     for line in buys:
-        await _send(b, caller, found, line, read, FOR_SALES if waits_for_sales else "")
+        await _send(b, caller, found, line, read, prices, FOR_SALES if waits_for_sales else "")
     sent = await get_basket(b, caller, basket_id)
     await note(b, caller, "basket.sent", ("basket", basket_id), after={"hash": basket_hash, "outcome": sent.outcome})
     return sent
 
 
-def _may_go(review: BasketReview, read: Mapping[int, Collection[str]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Prices by place as they were looked at, and how many percent of them one may have moved since."""
+
+    prices: Mapping[int, Decimal]
+    allowed_pct: Decimal
+
+    def moved(self, line: BasketLine, price: Decimal | None) -> str:
+        """In words that it has moved too far, or that nobody looked; empty when the line may go at `price`."""
+        if price is None:
+            return ""  # what has no price is refused as such
+        before = self.prices.get(line.place)
+        if before is None or before <= 0:
+            return f"Nobody has looked at a price of {line.symbol} in this basket: look at it again."
+        moved_pct = abs(price - before) / before * 100
+        if moved_pct <= self.allowed_pct:
+            return ""
+        return (
+            f"{line.symbol} stood at {before:,.2f} when this was looked at and stands at {price:,.2f}: {moved_pct:.2f}"
+            f" % is more than the {plain(self.allowed_pct)} % this account allows. Look at it again."
+        )
+
+
+def _may_go(review: BasketReview, read: Mapping[int, Collection[str]], prices: _Seen) -> None:
     unread = [
         {"place": one.line.place, "code": caution.code, "text": caution.text}
         for one in review.lines
@@ -81,6 +111,9 @@ def _may_go(review: BasketReview, read: Mapping[int, Collection[str]]) -> None:
     if unread:
         words = " ".join(str(one["text"]) for one in unread)
         raise Unacknowledged(words, details={"warnings": unread})
+    going = [one for one in review.lines if one.preview is not None and not one.refusals]
+    if moved := [words for one in going if one.preview and (words := prices.moved(one.line, one.preview.est_price))]:
+        raise Refused(f"Nothing was sent. {' '.join(moved)}", code="price_moved")
     waiting = [one for one in review.lines if one.preview is not None]
     if all(one.refusals for one in waiting):
         words = " ".join(f"{one.line.symbol}: {' '.join(one.refusals)}" for one in waiting)
@@ -105,6 +138,7 @@ async def _send(
     basket: Basket,
     line: BasketLine,
     read: Mapping[int, Collection[str]],
+    prices: _Seen,
     why_short: str = "",
 ) -> None:
     """Make the line's order, or note in words why there is none. A line that already has its order is left alone."""
@@ -113,7 +147,7 @@ async def _send(
         seen = await preview_order(b, caller, basket.head.account_id, line.request)
         if seen.refusals:
             words = " ".join([*seen.refusals, why_short]).strip()
-        else:
+        elif not (words := prices.moved(line, seen.est_price)):
             key = key_of(basket.head.id, line.place)
             codes = read.get(line.place, ())
             await submit_order(b, caller, basket.head.account_id, line.request, key, acknowledged=codes)

@@ -47,8 +47,8 @@ class Acting:
 
     @property
     def holder(self) -> Holder:
-        """As the domain takes it. Paper withholds no tax."""
-        return Holder(str(self.id), self.currency, may_short=self.kind == "margin")
+        """As the domain takes it. Paper withholds no tax; files may say that shares are owed."""
+        return Holder(str(self.id), self.currency, may_short=self.kind == "margin" or self.is_tracked)
 
 
 @dataclass(frozen=True, slots=True)

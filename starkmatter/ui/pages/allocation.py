@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from starkmatter.ui.components.beside import beside
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.parts import (
     empty,
@@ -41,6 +42,8 @@ WHAT_IT_DOES = (
     "Cost and gains are estimates at the prices now. You review the basket before anything is sent."
 )
 
+TRYING = "A branch is a paper account of its own with what this one has now; this one stays as it is."
+
 
 def allocation() -> rx.Component:
     """Cuts, targets with drift, and a proposal."""
@@ -58,6 +61,7 @@ def allocation() -> rx.Component:
                 rx.cond(state.drifts.length() > 0, panel("Drift", _drifts(), class_name="w7")),
                 rx.cond(state.targets["set"] == "yes", panel("Rebalance", _rebalance(), class_name="w5")),
                 rx.cond(RebalanceState.proposal["shown"] == "yes", panel("Proposal", _proposal(), class_name="w12")),
+                beside(),
                 rx.cond(state.symbols.length() > 0, panel("Tags", _tags(), class_name="w12")),
                 class_name="grid dash",
             ),
@@ -231,12 +235,6 @@ def _rebalance() -> rx.Component:
             class_name="field",
         ),
         rx.el.p(WHAT_IT_DOES, class_name="muted small"),
-        rx.el.p(
-            "To try it without touching this account, fork it into a paper branch on the ",
-            rx.el.a("accounts page", href="/settings/accounts"),
-            ".",
-            class_name="muted small",
-        ),
         rx.el.div(rx.el.button("Propose trades", type="submit", class_name="btn primary"), class_name="actions"),
         on_submit=RebalanceState.propose,
         class_name="body grid",
@@ -293,6 +291,18 @@ def _proposal() -> rx.Component:
                             type="button",
                             class_name="btn primary",
                             on_click=RebalanceState.hand_over,
+                        ),
+                        rx.cond(
+                            FrameState.account["mode"].startswith("PAPER") & (FrameState.account["access"] == "own"),
+                            rx.fragment(
+                                rx.el.button(
+                                    "Try on a branch",
+                                    type="button",
+                                    class_name="btn",
+                                    on_click=RebalanceState.try_on_branch,
+                                ),
+                                rx.el.span(TRYING, class_name="muted small"),
+                            ),
                         ),
                         class_name="body actions",
                     ),

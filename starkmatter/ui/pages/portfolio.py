@@ -26,6 +26,7 @@ PAGES = [
     ("Overview", "/portfolio"),
     ("Performance", "/portfolio/performance"),
     ("Allocation", "/portfolio/allocation"),
+    ("Optimize", "/portfolio/optimize"),
     ("Lots", "/portfolio/lots"),
     ("Realized gains", "/portfolio/gains"),
     ("Income", "/portfolio/income"),

@@ -15,9 +15,10 @@ from starkmatter.portfolio.allocating.rebalance import make_rebalance_basket, pr
 from starkmatter.portfolio.allocating.records import Dimension, Proposal, Standing
 from starkmatter.portfolio.allocating.targets import drop_targets, put_targets, standing_of
 from starkmatter.portfolio.allocating.text import read_percent, read_targets, text_of
+from starkmatter.portfolio.allocating.trying import Comparison, Side, compare_branch, try_on_branch
 from starkmatter.portfolio.records import Slice
 from starkmatter.ui import format as show
-from starkmatter.ui.state.frame import chosen_account
+from starkmatter.ui.state.frame import FrameState, chosen_account
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.rows import Row
 
@@ -31,6 +32,14 @@ METHODS = {
     "average": "average",
 }
 NO_TARGETS: Row = dict.fromkeys(("by", "text", "cash", "band", "drift", "set"), "") | {"by": "symbol", "band": "2"}
+NO_BESIDE: Row = dict.fromkeys(
+    (
+        "shown", "since", "currency", "original", "branch", "start_original", "start_branch", "flows_original",
+        "flows_branch", "value_original", "value_branch", "result_original", "result_branch", "simple_original",
+        "simple_branch",
+    ),
+    "",
+)  # fmt: skip
 NO_PROPOSAL: Row = dict.fromkeys(
     ("shown", "cost", "short", "short_dir", "long", "long_dir", "drift", "after", "cash", "method", "currency"), ""
 )
@@ -50,6 +59,9 @@ class AllocationState(rx.State):
     missing: list[str] = []
     targets: Row = NO_TARGETS
     drifts: list[Row] = []
+    beside: Row = NO_BESIDE
+    weights: list[Row] = []
+    beside_notes: list[str] = []
     said: str = ""
     problem: str = ""
 
@@ -148,6 +160,11 @@ class AllocationState(rx.State):
                 self.targets, self.drifts = targets_row(standing), drift_rows(standing)
             except NotFound:
                 self.targets, self.drifts = NO_TARGETS, []
+            try:
+                beside = await compare_branch(b, caller, account_id)
+                self.beside, self.weights, self.beside_notes = beside_row(beside), weight_rows(beside), beside.notes
+            except NotFound:
+                self.beside, self.weights, self.beside_notes = NO_BESIDE, [], []
         except StarkMatterError as error:
             self.problem = error.text
 
@@ -203,6 +220,29 @@ class RebalanceState(rx.State):
             return None
         return rx.redirect(f"/baskets?basket={made.head.id}")
 
+    @rx.event
+    @allow("trader")
+    async def try_on_branch(self):
+        """The same on a paper branch, which the frame shows from then on; this account stays as it is."""
+        caller = await caller_of(self)
+        try:
+            only_buy, whole, spend = wish_of(self._wish)
+            branch, basket = await try_on_branch(
+                backends(),
+                caller,
+                await chosen_account(self),
+                only_buy=only_buy,
+                whole=whole,
+                spend_at_most=spend,
+            )
+        except StarkMatterError as error:
+            self.problem = error.text
+            return None
+        frame = await self.get_state(FrameState)
+        await frame._read_accounts(caller)
+        await frame._choose(str(branch.id))
+        return rx.redirect(f"/baskets?basket={basket.head.id}")
+
     def _clear(self) -> None:
         self.proposal, self.trades, self.notes, self.problem = NO_PROPOSAL, [], [], ""
 
@@ -255,6 +295,39 @@ def drift_rows(found: Standing) -> list[Row]:
         }
         for one in found.drifts
     ]
+
+
+def beside_row(found: Comparison) -> Row:
+    """Original and branch since it began."""
+    row = {
+        "shown": "yes",
+        "since": show.exchange_minute(found.since_at),
+        "currency": found.currency,
+        "original": found.original.name,
+        "branch": found.branch.name,
+    }
+    for name, side in (("original", found.original), ("branch", found.branch)):
+        row |= {
+            f"start_{name}": show.money(side.start_value),
+            f"flows_{name}": show.change(side.flows),
+            f"value_{name}": show.money(side.value),
+            f"result_{name}": show.change(side.result),
+            f"simple_{name}": _simple(side),
+        }
+    return row
+
+
+def _simple(side: Side) -> str:
+    return side.reason if side.simple is None else f"{show.change(side.simple * 100)} %"
+
+
+def weight_rows(found: Comparison) -> list[Row]:
+    """What each part is of either."""
+
+    def pct(weight: Decimal | None) -> str:
+        return show.NOTHING if weight is None else f"{show.money(weight * 100, 1)} %"
+
+    return [{"part": one.part, "original": pct(one.original), "branch": pct(one.branch)} for one in found.weights]
 
 
 def proposal_row(found: Proposal) -> Row:

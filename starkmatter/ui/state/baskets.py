@@ -1,6 +1,7 @@
 """Baskets of the chosen account: made from typed lines, looked at as one, and sent by one action."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from uuid import UUID
 
 import reflex as rx
@@ -57,6 +58,7 @@ class BasketsState(rx.State):
     said: str = ""
     problem: str = ""
     _codes: dict[int, list[str]] = {}
+    _seen: dict[int, Decimal] = {}
 
     @rx.event
     @allow("user")
@@ -129,7 +131,7 @@ class BasketsState(rx.State):
         self.said, self.problem, self.sending = "", "", True
         yield
         try:
-            done = await send_basket(b, caller, _id(self.chosen["id"]), self.chosen["hash"], read)
+            done = await send_basket(b, caller, _id(self.chosen["id"]), self.chosen["hash"], read, self._seen)
             whole = done.state == "sent" and all(one.status not in {"risk_rejected", "rejected"} for one in done.lines)
             self.said, self.problem = (done.outcome, "") if whole else ("", done.outcome)
         except Unacknowledged as error:
@@ -153,7 +155,7 @@ class BasketsState(rx.State):
 
     async def _show(self, basket_id: str) -> None:
         b, caller = backends(), await caller_of(self)
-        self.read, self._codes = False, {}
+        self.read, self._codes, self._seen = False, {}, {}
         try:
             account_id = await chosen_account(self)
             found = [one for one in await list_baskets(b, caller, account_id) if one.state != "closed"]
@@ -174,6 +176,11 @@ class BasketsState(rx.State):
         review = await review_of(backends(), caller, basket)
         self.chosen, self.notes = chosen_row(basket, review), review.notes
         self.lines = [line_row(one) for one in review.lines]
+        self._seen = {
+            one.line.place: one.preview.est_price
+            for one in review.lines
+            if one.preview is not None and one.preview.est_price is not None
+        }
         self._codes = {
             one.line.place: [caution.code for caution in one.preview.cautions]
             for one in review.lines

@@ -24,6 +24,7 @@ PAGES = (
     ("/portfolio", "Portfolio", "Value, positions, ledger"),
     ("/portfolio/performance", "Performance", "Returns, drawdown, allocation"),
     ("/portfolio/allocation", "Allocation", "Parts, targets, drift, rebalancing"),
+    ("/portfolio/optimize", "Optimize", "Minimum variance, risk parity, maximum Sharpe ratio"),
     ("/portfolio/lots", "Lots", "Open tax lots, cost, terms"),
     ("/portfolio/gains", "Realized gains", "A year's sales, wash sales, Form 8949"),
     ("/portfolio/actions", "Corporate actions", "Splits, dividends and new names, before and after"),
