@@ -64,7 +64,7 @@ def reports(draw: st.DrawFn) -> Report:
     held = {symbol: Worth(Decimal(1), draw(MICROS)) for symbol in draw(st.sets(st.sampled_from(SYMBOLS)))}
     cash = start + sum(amount for one in booked for account, _, amount in one.legs if account == CASH)
     end = to_cents(cash + sum(one.value for one in held.values()))
-    told = explain(start, end, {}, held, [one.entry for one in booked], "USD")
+    told = explain(start, end, {}, held, booked, "USD")
     step = {one.key: one.value for one in told.steps}
     symbols = dict(zip(sorted(held), in_cents([held[symbol].value for symbol in sorted(held)]), strict=True))
     lines = draw(st.lists(tax_line(), max_size=8))
