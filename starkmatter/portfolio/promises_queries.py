@@ -79,7 +79,8 @@ HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
                        + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
                        + coalesce((SELECT sum(qty_change) FROM fill_change WHERE order_id = o.id), 0)
     OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)
-           - coalesce((SELECT sum(value_change) FROM fill_change WHERE order_id = o.id), 0)) > 0.000001
+           - coalesce((SELECT sum(value_change) FROM fill_change WHERE order_id = o.id), 0))
+       > 0.0000005 * (count(f.id) + 1) -- each fill's value is kept to a millionth
 UNION ALL
 SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
   FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id

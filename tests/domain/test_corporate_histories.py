@@ -247,8 +247,9 @@ def test_applying_and_withdrawing_restores_everything(count: int) -> None:
         _arrived(trades, actions, journal)
         gone = [Told(one.action_id, 2, one.symbol, one.ex_on, one.currency, None, "test") for one in actions]
         after = _arrived(trades, [*actions, *gone], journal)
-        assert balances_of(journal) == {}
         assert after.problems == before.problems
+        # Who sold more than there was without the action is for a person: nothing is booked there, nor taken back.
+        assert {place for place in balances_of(journal) if place[0] not in before.problems} == set()
         assert after.lot_events == before.lot_events
         assert {place: one for place, one in after.holdings.items() if one != HoldingState()} == {
             place: one for place, one in before.holdings.items() if one != HoldingState()

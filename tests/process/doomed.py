@@ -85,8 +85,8 @@ def at_call(
     return put_in
 
 
-def _doubtful(order: Any, *_: object) -> bool:
-    return bool(order.status is OrderStatus.UNKNOWN)
+def _doubtful(members: Any, *_: object) -> bool:
+    return bool(members[0].status is OrderStatus.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
