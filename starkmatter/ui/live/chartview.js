@@ -39,7 +39,7 @@ export class ChartView {
       autoSize: true,
       layout: { attributionLogo: true, fontFamily: "Inter, sans-serif", fontSize: 11, background: { color: "transparent" }, panes: { enableResize: true } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.2 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 4, minBarSpacing: 0.05, enableConflation: true, conflationThresholdFactor: 2, precomputeConflationOnInit: true, precomputeConflationPriority: "user-blocking" },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 4, minBarSpacing: 0.05, enableConflation: true, conflationThresholdFactor: 4, precomputeConflationOnInit: true, precomputeConflationPriority: "user-blocking" },
       crosshair: { mode: 0 },
       handleScroll: { vertTouchDrag: false },
     });
