@@ -159,11 +159,12 @@ async def _rates(b: Backends, period: Period, stories: Sequence[Story]) -> _Rate
     book = period.book.currency
     quoted_in = {one.symbol: one.currency for one in known.values()}
     currencies = {book, *quoted_in.values(), *(one.account.currency for one in stories)}
-    days = [exchange_day(row.venue_at) for one in stories for row in one.between]
-    days += [exchange_day(at) for at in (period.base.valuation.at, period.last.at)]
-    alone = currencies == {book}
-    table = RateTable({}) if alone else await rates_between(b.db, currencies, min(days) - timedelta(days=1), max(days))
-    return _Rates(book, table, quoted_in)
+    if currencies == {book}:
+        return _Rates(book, RateTable({}), quoted_in)
+    instants = [row.venue_at for one in stories for row in one.between]
+    instants += [period.base.valuation.at, period.last.at]
+    first, last = exchange_day(min(instants)), exchange_day(max(instants))
+    return _Rates(book, await rates_between(b.db, currencies, first - timedelta(days=1), last), quoted_in)
 
 
 def _explanation(period: Period, stories: Sequence[tuple[Story, Span]], rates: _Rates) -> Explanation:
@@ -174,9 +175,9 @@ def _explanation(period: Period, stories: Sequence[tuple[Story, Span]], rates: _
     else:
         start_value, end_value = stories[0][0].begin.value, stories[0][0].finish.value
     told = explain_book(start_value, end_value, parts, period.book.currency)
-    between = sorted((row for story, _ in stories for row in story.between), key=lambda row: (row.venue_at, row.id))
-    if not period.book.together:
-        between = stories[0][0].between
+    between = stories[0][0].between
+    if period.book.together:
+        between = sorted((row for story, _ in stories for row in story.between), key=lambda row: (row.venue_at, row.id))
     notes = [note for story, _ in stories for note in (*story.begin.notes, *story.finish.notes)]
     return _whole(period, told, start_value, end_value, between, [*period.missing, *notes, *told.notes], parts)
 
