@@ -138,20 +138,24 @@ def _exceptions() -> rx.Component:
     def row(one: rx.Var) -> rx.Component:
         return rx.el.tr(
             td(one["day"]),
-            td(one["name"]),
-            td(rx.el.span(one["what"], class_name="badge quiet", custom_attrs={"data-half": one["half"]}), num=True),
+            td(one["name"], rx.el.div(_what(one), class_name="phoneline")),
+            td(_what(one), num=True, class_name="wideonly-cell"),
         )
 
     return _listed(
         SessionsState.exceptions,
         table(
-            [th("Day"), th("Why"), th("Session", num=True)],
+            [th("Day"), th("Why"), th("Session", num=True, class_name="wideonly-cell")],
             rx.foreach(SessionsState.exceptions, row),
             "Closed days and half days",
         ),
         empty("None that is known", "Every weekday of the stored calendar has its usual session."),
         10,
     )
+
+
+def _what(one: rx.Var) -> rx.Component:
+    return rx.el.span(one["what"], class_name="badge quiet", custom_attrs={"data-half": one["half"]})
 
 
 def _coming() -> rx.Component:

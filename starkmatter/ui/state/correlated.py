@@ -118,9 +118,8 @@ def coefficient_cell(value: float | None) -> Row:
     step = sum(abs(value) >= least for least in STEPS)
     strength = "strongly" if abs(value) >= STRONG else "somewhat" if abs(value) >= SOME else "hardly"
     way = "" if strength == "hardly" else " with it" if value > 0 else " against it"
-    sign = show.MINUS if round(value, 2) < 0 else ""
     return {
-        "text": f"{sign}{abs(value):.2f}",
+        "text": _coefficient(value),
         "tint": f"{'up' if value > 0 else 'down'}{step}" if step else "",
         "words": f"moves {strength}{way}",
     }
@@ -136,7 +135,13 @@ def _extremes(symbols: list[str], table: list[list[float | None]]) -> str:
     if not pairs:
         return "Too few common sessions are stored."
     most, least = max(pairs), min(pairs)
-    return f"Most alike: {most[1]} ({most[0]:.2f}). Least: {least[1]} ({least[0]:.2f})."
+    return f"Most alike: {most[1]} ({_coefficient(most[0])}). Least: {least[1]} ({_coefficient(least[0])})."
+
+
+def _coefficient(value: float) -> str:
+    """`−0.14`."""
+    sign = show.MINUS if round(value, 2) < 0 else ""
+    return f"{sign}{abs(value):.2f}"
 
 
 class SessionsState(rx.State):
