@@ -165,7 +165,7 @@ def _nothing() -> rx.Component:
         ImportState.ready,
         empty(
             "Nothing is booked before you have seen it",
-            "Give a file on the left. You see here what every line becomes, what is known already, what cannot be "
+            "Give a file first. You see here what every line becomes, what is known already, what cannot be "
             "read, and whether the totals are those that the file states.",
         ),
         skeleton_rows(6),
