@@ -1,7 +1,8 @@
 """The fixtures every room's tests share: real engines, one fresh database and one empty cache per test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import gc
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return shared, len(LONG) if item.path.name in LONG_FILES else len(LONG) + 1
 
     items.sort(key=turn)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Loading all tests leaves a million objects that stay: no look for garbage need go through them, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Rooms(LoadScopeScheduling):

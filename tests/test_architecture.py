@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,15 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE_DIR).parts[0].removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Each module is read for several tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(path: Path) -> Iterator[str]:
     """The full names of everything `path` imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,7 +86,7 @@ def test_domain_needs_nothing_but_the_standard_library_numpy_and_for_indicators_
 def test_only_the_clock_reads_the_time(path: Path) -> None:
     if name_of(path) == THE_CLOCK:
         return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             assert (node.value.id, node.attr) not in CLOCKS, f"{name_of(path)}:{node.lineno} reads the time"
 
@@ -88,7 +95,7 @@ def test_only_the_clock_reads_the_time(path: Path) -> None:
 def test_every_module_says_in_a_sentence_what_it_is_for(path: Path) -> None:
     if path.name == "__init__.py" and not path.read_text(encoding="utf-8").strip():
         return
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    text = ast.get_docstring(parsed(path))
     assert text, f"{name_of(path)} has no docstring"
 
 

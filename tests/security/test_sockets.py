@@ -146,7 +146,7 @@ async def filled_tab(product: Product, estate: Estate, token: str, *, in_flight:
             await line.call(handler)
         if not in_flight:
             await line.settled_twice()
-        await line.until(lambda frames: CANARY in "".join(frames), "the owner's data")
+        await line.until(lambda frame: CANARY in frame, "the owner's data")
 
 
 @pytest.mark.parametrize("in_flight", [False, True], ids=["at rest", "with events in flight"])

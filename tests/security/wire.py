@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -55,21 +55,31 @@ class Wire:
         event.setdefault("router_data", {"pathname": path, "asPath": path, "query": {}})
         await self.say("42/_event," + json.dumps(["event", event]))
 
-    async def until(self, done: Any, what: str, secs: float = ANSWER_SECS) -> None:
-        """Until `done(frames)`, or the socket is closed."""
+    async def until(self, wanted: Callable[[str], bool], what: str, secs: float = ANSWER_SECS) -> None:
+        """Until a frame is `wanted`, or the socket is closed. Each frame is looked at once: there are thousands."""
+        looked_at = 0
+
+        def found() -> bool:
+            nonlocal looked_at
+            while looked_at < len(self.frames):
+                if wanted(self.frames[looked_at]):
+                    return True
+                looked_at += 1
+            return False
+
         async with self._heard:
             try:
-                await asyncio.wait_for(self._heard.wait_for(lambda: self.closed or done(self.frames)), secs)
+                await asyncio.wait_for(self._heard.wait_for(lambda: found() or self.closed), secs)
             except TimeoutError:
                 raise AssertionError(f"no {what} within {secs} s; {len(self.frames)} frames") from None
-        assert done(self.frames), f"the socket was closed before {what}"
+        assert found(), f"the socket was closed before {what}"
 
     async def settled(self, secs: float = ANSWER_SECS) -> list[str]:
         """Until everything sent so far has been worked off: events of one tab run in order, and hydrate answers."""
         self._settled += 1
         address = f"/?settled={self._settled}-"
         await self.call(HYDRATE, router_data={"pathname": "/", "asPath": address, "query": {}})
-        await self.until(lambda frames: any(address in one and _is_hydration(one) for one in frames), "an answer", secs)
+        await self.until(lambda frame: _is_hydration(frame) and address in frame, "an answer", secs)
         return self.frames
 
     async def settled_twice(self, secs: float = ANSWER_SECS) -> list[str]:
@@ -113,9 +123,9 @@ async def wire(
     ) as socket:
         opened = Wire(socket, token)
         try:
-            await opened.until(lambda frames: any(frame.startswith("0") for frame in frames), "the engine's hello")
+            await opened.until(lambda frame: frame.startswith("0"), "the engine's hello")
             await opened.say("40/_event,")
-            await opened.until(lambda frames: any(frame.startswith("40/_event") for frame in frames), "the namespace")
+            await opened.until(lambda frame: frame.startswith("40/_event"), "the namespace")
             yield opened
         finally:
             await opened.end()

@@ -53,6 +53,7 @@ SYMBOLS = ("AAPL", "MSFT")
 FIRST_BIDS = {"AAPL": Decimal("100.00"), "MSFT": Decimal("200.00")}
 EXAMPLES, ROUNDS, STEPS = 10, 30, 50
 # What is stored, read past the product.
+WRITTEN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"  # another one after every transaction that wrote
 ACCOUNT = "SELECT cash, reserved FROM account WHERE id = %s"
 HOLDINGS = """
 SELECT symbol, signed_qty, cost_basis, realized_pl FROM holding
@@ -98,6 +99,8 @@ class Trading(RuleBasedStateMachine):
         self.books = Books(Decimal(100_000), lends=self.kind == "margin")
         self.keys: list[tuple[OrderRequest, UUID]] = []
         self.heard = True  # Everything that was asked for has reached the broker.
+        self.written = ""
+        self.stored: tuple[list[Any], ...] = ()  # what was read after the last transaction that wrote
         self.bids = dict(FIRST_BIDS)
         self.run(self._begin())
 
@@ -346,20 +349,32 @@ class Trading(RuleBasedStateMachine):
     # --- what must hold -----------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        look, mine = self.world.look, (self.desk.account_id,)
-        self.books.see([Order(*row) for row in look.execute(ORDERS, mine)])
-        self.books.events(look.execute(EVENTS, mine).fetchall())
-        rows = look.execute(FILLS, (*mine, list(self.books.fills)))
-        for fill in sorted((Fill(*row) for row in rows), key=lambda fill: self.db.turns[fill.id]):
+        orders, events, fills, account, holdings = self._read()
+        self.books.see([Order(*row) for row in orders])
+        self.books.events(events)
+        new = [Fill(*row) for row in fills if row[0] not in self.books.fills]
+        for fill in sorted(new, key=lambda fill: self.db.turns[fill.id]):
             self.books.take(fill)
             if self.books.held[fill.symbol].qty < 0:
                 DID["short fills"] += 1
             DID["group fills" if self.books.orders[fill.order_id].seen.group_id else "fills"] += 1
-        cash, reserved = look.execute(ACCOUNT, mine).fetchone() or (None, None)
-        self.books.agree(cash, reserved, look.execute(HOLDINGS, mine).fetchall())
+        cash, reserved = account[0] if account else (None, None)
+        self.books.agree(cash, reserved, holdings)
         if self.heard:
             self.books.nothing_left_undone()
-        assert look.execute(BROKEN_INVARIANTS).fetchall() == []
+
+    def _read(self) -> tuple[list[Any], ...]:
+        """What is stored, the database's own promises kept; read again where anything at all was written since."""
+        look, mine = self.world.look, (self.desk.account_id,)
+        (written,) = look.execute(WRITTEN).fetchone() or ("",)
+        if written != self.written:
+            asked = ((ORDERS, mine), (EVENTS, mine), (FILLS, (*mine, list(self.books.fills))), (ACCOUNT, mine))
+            with look.pipeline():
+                found = [look.execute(*one) for one in (*asked, (HOLDINGS, mine), (BROKEN_INVARIANTS,))]
+            *stored, broken = (one.fetchall() for one in found)
+            assert broken == []
+            self.written, self.stored = written, tuple(stored)
+        return self.stored
 
     def teardown(self) -> None:
         """Everything is taken back: then nothing is held any more, and the next one has the market to itself."""
