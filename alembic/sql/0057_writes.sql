@@ -4,12 +4,14 @@ BEGIN
     -- than all else an update does.
     IF NOT (
         NEW.status IS DISTINCT FROM OLD.status AND (NEW.status = 'submitting' OR OLD.status = 'risk_rejected')
-        OR (NEW.id, NEW.account_id, NEW.symbol, NEW.side, NEW.type, NEW.qty, NEW.notional, NEW.limit_price, NEW.stop_price,
-            NEW.trail_amount, NEW.trail_percent, NEW.time_in_force, NEW.expires_on, NEW.extended_hours, NEW.allow_short,
+        OR (NEW.id, NEW.account_id, NEW.symbol, NEW.side, NEW.type, NEW.qty, NEW.notional, NEW.limit_price,
+            NEW.stop_price, NEW.trail_amount, NEW.trail_percent, NEW.time_in_force, NEW.expires_on, NEW.extended_hours,
+            NEW.allow_short,
             NEW.group_id, NEW.role, NEW.cond_symbol, NEW.cond_relation, NEW.cond_price)
            IS DISTINCT FROM
-           (OLD.id, OLD.account_id, OLD.symbol, OLD.side, OLD.type, OLD.qty, OLD.notional, OLD.limit_price, OLD.stop_price,
-            OLD.trail_amount, OLD.trail_percent, OLD.time_in_force, OLD.expires_on, OLD.extended_hours, OLD.allow_short,
+           (OLD.id, OLD.account_id, OLD.symbol, OLD.side, OLD.type, OLD.qty, OLD.notional, OLD.limit_price,
+            OLD.stop_price, OLD.trail_amount, OLD.trail_percent, OLD.time_in_force, OLD.expires_on, OLD.extended_hours,
+            OLD.allow_short,
             OLD.group_id, OLD.role, OLD.cond_symbol, OLD.cond_relation, OLD.cond_price)
     ) THEN
         RETURN NEW;
@@ -47,7 +49,8 @@ BEGIN
           FROM ROWS FROM (jsonb_to_recordset(p_batch) AS (
                id uuid, account_id uuid, user_id uuid, venue text, side text, refusal text, legs jsonb, reserve numeric,
                cautions boolean, venue_at timestamptz
-          )) WITH ORDINALITY AS r (id, account_id, user_id, venue, side, refusal, legs, reserve, cautions, venue_at, place)
+          )) WITH ORDINALITY
+            AS r (id, account_id, user_id, venue, side, refusal, legs, reserve, cautions, venue_at, place)
          ORDER BY r.account_id, r.place
     ), taken AS (
         UPDATE account a SET reserved = a.reserved + f.reserve, last_order_at = p_now
@@ -484,7 +487,8 @@ BEGIN
     -- The journal keeps the order in which the batch was judged: what a sale gained hangs on what went before it.
     INSERT INTO ledger_entry (account_id, kind, description, order_id, fill_id, venue_at, booked_at, accounts,
                               commodities, amounts)
-    SELECT m.account_id, 'fill', r.description, r."order", r.fill, r.venue_at, p_now, r.accounts, r.commodities, r.amounts
+    SELECT m.account_id, 'fill', r.description, r."order", r.fill, r.venue_at, p_now, r.accounts, r.commodities,
+           r.amounts
       FROM unnest(v_fills, v_accounts) WITH ORDINALITY AS m (fill, account_id, place)
       JOIN jsonb_to_recordset(p_batch) AS r (
            "order" uuid, fill uuid, venue_at timestamptz, accounts text[], commodities text[], amounts numeric[],

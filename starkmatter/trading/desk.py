@@ -25,6 +25,7 @@ from starkmatter.trading import queries
 from starkmatter.trading.brokered import BrokeredOrder, client_order_id, group_request
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
+from starkmatter.trading.halves import ask_back_the_rest
 from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.live.standing import live_refusal
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
@@ -262,7 +263,7 @@ class OrderDesk:
                 await self._look_later(order_id, looks, delays[-1])
 
     async def _look_for_legs(self, work: Work) -> None:
-        """The first of a group is known there, and not yet all that belong to it: in the end a person is told."""
+        """The first of a group is known there, and not yet all that belong to it: in the end it is taken back."""
         if work.look_at is not None and work.look_at > utc_now():
             return
         delays = self._pace.look_after_secs
@@ -275,6 +276,9 @@ class OrderDesk:
             await self.on_order(found)
             if looks + 1 >= len(delays) and found.status in TERMINAL and not found.filled_qty:
                 await self._give_up(work.order_id, legs_only=True)
+            elif looks + 1 >= len(delays):
+                half = await ask_back_the_rest(self._b.db, work.order_id, self._broker.capability.vendor)
+                self._announce_all([] if half is None else [half], OrderStatus.PENDING_CANCEL)
         await self._look_later(work.order_id, looks + 1, delays[min(looks, len(delays) - 1)])
 
     async def _give_up(self, order_id: UUID, *, legs_only: bool = False) -> None:

@@ -318,6 +318,13 @@ DELETE FROM outbox b USING trade_order o
    AND NOT EXISTS (SELECT FROM trade_order m WHERE m.group_id = o.group_id AND m.status IN ('submitting', 'unknown'))
 """
 
+# By the house itself: nobody's key is behind it.
+ASK_BACK = """
+INSERT INTO outbox (kind, order_id, venue, created_at)
+SELECT 'cancel', o.id, o.venue, %(now)s FROM trade_order o
+ WHERE o.id = %(order)s AND NOT EXISTS (SELECT FROM outbox b WHERE b.order_id = o.id AND b.kind = 'cancel')
+"""
+
 DROP_ENDED = "DELETE FROM outbox WHERE order_id = %s AND kind NOT IN ('submit', 'wait')"
 
 DROP_GROUP = "DELETE FROM outbox WHERE order_id = %s AND kind = 'group'"
