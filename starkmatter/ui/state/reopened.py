@@ -1,7 +1,7 @@
 """Whether a page is entered, or its socket was only opened anew behind its back, as after a step-up.
 
-A new socket reads the page again, and what waited for the proof runs over the same socket: whichever comes first. A note
-that was said over a socket before its first page was read belongs to the page that is still there.
+A new socket reads the page again, and what waited for the proof runs over the same socket: whichever comes first. What
+was said over a socket before its first page was read belongs to the page that is still there.
 """
 
 import reflex as rx
