@@ -72,6 +72,7 @@ from starkmatter.ui.state.programs import ProgramsState
 from starkmatter.ui.state.reports import ReportsState
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.sharing import SharesState
+from starkmatter.ui.state.ticket import TicketState
 from starkmatter.ui.state.trade import TradeState
 
 # Runs before the first paint, so that the page never flashes in the other theme.
@@ -127,7 +128,7 @@ _add_page(screener, "/markets/screener", "Screener", ScreenerState)
 _add_page(correlation, "/markets/correlation", "Correlation", CorrelationState)
 _add_page(sessions, "/markets/sessions", "Sessions", SessionsState)
 _add_page(market_symbol, "/markets/[symbol]", "Symbol", SymbolState)
-_add_page(trade, "/trade/[symbol]", "Trade", TradeState, NewsPanelState)
+_add_page(trade, "/trade/[symbol]", "Trade", TradeState, TicketState, NewsPanelState)
 _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState, CurrencyState)
 _add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)

@@ -35,6 +35,7 @@ REST_SECS: dict[FailureKind, float] = {"refused": 120.0, "rate_limited": 15.0}
 
 # A plan does not change within hours.
 EXCLUDED_SECS = 6 * 3600.0
+T = TypeVar("T")
 Action = TypeVar("Action", CorporateAction, EarningsDate)
 
 
@@ -213,13 +214,9 @@ class Failover:
             if not serves(provider, symbol):
                 failures.append(_lacks(provider, [symbol]))
                 continue
-            try:
-                bars = await provider.bars(symbol, interval, start, end)
-            except VendorFailure as failure:
-                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
-                failures.append(failure)
+            bars = await self._heard(provider, provider.bars(symbol, interval, start, end), failures)
+            if bars is None:
                 continue
-            self.health.answered(adapter, utc_now(), with_quotes=False)
             sound = self._sound(adapter, bars, start)
             if sound:
                 return [bar for bar in sound if bar.starts_at < end]
@@ -260,16 +257,12 @@ class Failover:
         awake = [one for one in offering if self._excluded.get((what, one.capability.adapter), 0.0) <= moment]
         for provider in awake or offering:
             adapter = provider.capability.adapter
-            try:
-                told = await ask(provider)
-            except VendorFailure as failure:
-                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
-                failures.append(failure)
-                if failure.kind == "refused":
+            told = await self._heard(provider, ask(provider), failures)
+            if told is None:
+                if failures[-1].kind == "refused":
                     self._excluded[what, adapter] = moment + EXCLUDED_SECS
                 continue
             now = utc_now()
-            self.health.answered(adapter, now, with_quotes=False)
             sound: list[Action] = []
             for one in told:
                 reason = action_refusal_of(one, symbol, exchange_day(now))
@@ -290,15 +283,10 @@ class Failover:
             adapter = provider.capability.adapter
             if not isinstance(provider, BookSource) or not any(serves(provider, symbol) for symbol in symbols):
                 continue
-            try:
-                books = await provider.depth(symbols)
-            except VendorFailure as failure:
-                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
-                failures.append(failure)
+            books = await self._heard(provider, provider.depth(symbols), failures)
+            if books is None:
                 continue
-            now = utc_now()
-            self.health.answered(adapter, now, with_quotes=False)
-            sound = {}
+            now, sound = utc_now(), {}
             for symbol, book in books.items():
                 reason = depth_refusal_of(book, now=now, asked=symbols)
                 if reason is None:
@@ -314,16 +302,24 @@ class Failover:
         """What the first source that answers has found."""
         failures: list[VendorFailure] = []
         for provider in self.giving("search"):
-            adapter = provider.capability.adapter
-            try:
-                found = await provider.search(text)
-            except VendorFailure as failure:
-                self.health.failed(adapter, failure, utc_now(), with_quotes=False)
-                failures.append(failure)
-                continue
-            self.health.answered(adapter, utc_now(), with_quotes=False)
-            return found
+            found = await self._heard(provider, provider.search(text), failures)
+            if found is not None:
+                return found
         raise _none(failures)
+
+    async def _heard(
+        self, provider: MarketDataProvider, answer: Awaitable[T], failures: list[VendorFailure]
+    ) -> T | None:
+        """What one source answers; None, and why among the failures, when it does not."""
+        adapter = provider.capability.adapter
+        try:
+            told = await answer
+        except VendorFailure as failure:
+            self.health.failed(adapter, failure, utc_now(), with_quotes=False)
+            failures.append(failure)
+            return None
+        self.health.answered(adapter, utc_now(), with_quotes=False)
+        return told
 
 
 @dataclass

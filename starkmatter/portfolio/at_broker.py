@@ -15,7 +15,7 @@ from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.opening import MAX_NAME_CHARS
 from starkmatter.portfolio.records import AccountView
-from starkmatter.trading import queries as trading_queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokers.catalog import MODES, OPENERS, TITLES
 from starkmatter.trading.events import wake_worker
 
@@ -60,7 +60,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
     account_id = uuid4()
     async with b.db.transaction() as connection:
         await connection.execute("SELECT 1 FROM app_user WHERE id = %s FOR UPDATE", (caller.user_id,))
-        opened = await connection.execute(trading_queries.HAS_BROKER_ACCOUNT, (caller.user_id, broker))
+        opened = await connection.execute(broker_queries.HAS_BROKER_ACCOUNT, (caller.user_id, broker))
         if await opened.fetchone() is not None:
             raise Conflict(f"Your account at {title} is open here already.")
         await connection.execute(
@@ -82,7 +82,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
         )
         words = f"Reading the account at {title} …"
         await connection.execute(
-            trading_queries.INSERT_BROKER_ACCOUNT, {"account": account_id, "broker": broker, "words": words}
+            broker_queries.INSERT_BROKER_ACCOUNT, {"account": account_id, "broker": broker, "words": words}
         )
         about = {"name": named, "owner": caller.user_id, "broker": broker, "venue": VENUE, "mode": mode}
         await note(connection, caller, "account.opened", ("account", account_id), after=about)
@@ -93,7 +93,7 @@ async def open_at_broker(b: Backends, caller: Caller, *, broker: str, name: str)
 async def broker_status(b: Backends, caller: Caller, account_id: UUID) -> BrokerStatus | None:
     """How the account stands at its broker; None for a paper account, NotFound when it is not the caller's."""
     await get_account(b, caller, account_id)
-    return await b.db.one(BrokerStatus, trading_queries.BROKER_STATUS, {"account": account_id, "user": caller.user_id})
+    return await b.db.one(BrokerStatus, broker_queries.BROKER_STATUS, {"account": account_id, "user": caller.user_id})
 
 
 async def accept_brokers_book(b: Backends, caller: Caller, account_id: UUID) -> None:
@@ -106,7 +106,7 @@ async def accept_brokers_book(b: Backends, caller: Caller, account_id: UUID) -> 
     if await broker_status(b, caller, account_id) is None:
         raise NotFound("This account is on paper: there is no broker's book.")
     asked = {"account": account_id, "user": caller.user_id, "now": utc_now()}
-    if await b.db.run(trading_queries.ASK_ACCEPT, asked) != 1:
+    if await b.db.run(broker_queries.ASK_ACCEPT, asked) != 1:
         raise Conflict("Both books agree or cannot be compared now: there is nothing to accept.")
     await note(b, caller, "account.book_accepted", ("account", account_id))
     wake_worker(b.cache, VENUE)

@@ -15,7 +15,7 @@ from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_taken_back
 from starkmatter.domain.money import MICRO, ZERO, money_text, plain, to_cents, to_micros
 from starkmatter.domain.orders import BUST_LEADS_TO, OPEN, OrderStatus
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokered import BrokeredOrder
 from starkmatter.trading.corporate.queries import SET_ASIDE
 from starkmatter.trading.journal import write_booking
@@ -46,8 +46,8 @@ async def take_back(connection: Connection, order: BrokeredOrder, report: Broker
     qty, value = report.filled_qty - order.filled_qty, value_now - order.filled_value
     if qty > 0 or not (qty or value):
         return order.status
-    await connection.execute(queries.LOCK_ACCOUNT, (order.account_id,))
-    held = await (await connection.execute(queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
+    await connection.execute(broker_queries.LOCK_ACCOUNT, (order.account_id,))
+    held = await (await connection.execute(broker_queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
     booked, realized, sold_since = await _booked(connection, order)
     sign = 1 if order.side == "buy" else -1
     change = _Change(qty, value, -sign * to_cents(value_now) - booked, _words(order, report, qty))
@@ -62,13 +62,13 @@ async def take_back(connection: Connection, order: BrokeredOrder, report: Broker
 
 async def _known(connection: Connection, order: BrokeredOrder, report: BrokerOrder) -> bool:
     asked = {"account": order.account_id, "execution": report.takes_back}
-    return await (await connection.execute(queries.KNOWN_CHANGE, asked)).fetchone() is not None
+    return await (await connection.execute(broker_queries.KNOWN_CHANGE, asked)).fetchone() is not None
 
 
 async def _booked(connection: Connection, order: BrokeredOrder) -> tuple[Decimal, Decimal, bool]:
     """Cash that the order's entries moved, what it realized, and whether other orders sold of the symbol since."""
     asked = {"order": order.id, "account": order.account_id, "symbol": order.symbol}
-    row = await (await connection.execute(queries.BOOKED_OF_ORDER, asked)).fetchone()
+    row = await (await connection.execute(broker_queries.BOOKED_OF_ORDER, asked)).fetchone()
     assert row is not None
     return row[0], row[1], row[2]
 
@@ -101,7 +101,7 @@ async def _move(
         else:
             status = report.status if report.status in BUST_LEADS_TO else OrderStatus.CANCELED
     said = {"order": order.id, "steps": [str(status)], "from": [str(order.status)], "reason": change.words}
-    await connection.execute(queries.MOVE_ORDER, said | {"at": report.happened_at, "now": now})
+    await connection.execute(broker_queries.MOVE_ORDER, said | {"at": report.happened_at, "now": now})
     return status
 
 
@@ -122,14 +122,14 @@ async def _book(
     )
     about = {"account": order.account_id, "symbol": order.symbol, "order": order.id, "now": now}
     figures = {"qty": shares, "cost": cost, "realized": realized}
-    await connection.execute(queries.CHANGE_HOLDING, about | figures)
+    await connection.execute(broker_queries.CHANGE_HOLDING, about | figures)
     moved = {"cash": change.cash, "release": ZERO, "account": order.account_id}
-    await connection.execute(queries.MOVE_CASH, moved)
+    await connection.execute(broker_queries.MOVE_CASH, moved)
     filled = {"qty": change.qty, "value": change.value, "release": ZERO, "ends": False}
-    await connection.execute(queries.FILL_ORDER, about | filled)
+    await connection.execute(broker_queries.FILL_ORDER, about | filled)
     fact = {"execution": report.takes_back, "qty": change.qty, "value": change.value, "realized": realized}
     fact |= {"words": change.words, "entry": entry, "at": report.happened_at}
-    await connection.execute(queries.PUT_CHANGE, about | fact)
+    await connection.execute(broker_queries.PUT_CHANGE, about | fact)
 
 
 async def _set_aside(
@@ -141,9 +141,9 @@ async def _set_aside(
     if order.side == "buy" and order.notional is None:
         more = to_micros(order.reserve_per_share * -change.qty)
         zero = {"order": order.id, "qty": ZERO, "value": ZERO, "release": -more, "ends": False, "now": now}
-        await connection.execute(queries.FILL_ORDER, zero)
+        await connection.execute(broker_queries.FILL_ORDER, zero)
         moved = {"cash": ZERO, "release": -more, "account": order.account_id}
-        await connection.execute(queries.MOVE_CASH, moved)
+        await connection.execute(broker_queries.MOVE_CASH, moved)
     await connection.execute(SET_ASIDE, {"account": order.account_id})
 
 

@@ -21,10 +21,11 @@ from starkmatter.db.database import Connection
 from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokered import BrokeredOrder, client_order_id, group_request
 from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
+from starkmatter.trading.halves import ask_back_the_rest
 from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.live.standing import live_refusal
 from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
@@ -82,7 +83,7 @@ class OrderDesk:
 
         Without `sending` only cancels go out, and what has waited too long ends unsent.
         """
-        for work in await self._b.db.all(Work, queries.BROKER_WORK, (self._account_id,)):
+        for work in await self._b.db.all(Work, broker_queries.BROKER_WORK, (self._account_id,)):
             await self._confirm()
             if work.kind == "cancel":
                 await self._cancel(work)
@@ -101,7 +102,7 @@ class OrderDesk:
 
     async def strand(self) -> None:
         """What a former worker was sending when it ended: its fate is unknown, so it is looked for at once."""
-        for (order_id,) in await self._b.db.tuples(queries.STRANDED, (self._account_id,)):
+        for (order_id,) in await self._b.db.tuples(broker_queries.STRANDED, (self._account_id,)):
             reason = "The worker ended while this order was being sent."
             await self._end_sending(order_id, OrderStatus.UNKNOWN, reason, look_at=utc_now())
 
@@ -150,11 +151,11 @@ class OrderDesk:
                 )
             if reason:
                 for one in members:
-                    await connection.execute(queries.DROP_OUTBOX, (one.id,))
+                    await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
             else:
                 for one in open_ones:
-                    await connection.execute(queries.CLAIM, {"order": one.id, "now": now})
-                await connection.execute(queries.SENT_WITH_FIRST, {"first": order_id})
+                    await connection.execute(broker_queries.CLAIM, {"order": one.id, "now": now})
+                await connection.execute(broker_queries.SENT_WITH_FIRST, {"first": order_id})
         if reason:
             log.warning("order not sent", order_id=str(order_id), why=reason[:100])
             self._announce_all(open_ones, OrderStatus.NOT_SENT)
@@ -219,9 +220,11 @@ class OrderDesk:
             for one in left:
                 await self._move(connection, one, [status], reason, now)
                 if status is not OrderStatus.UNKNOWN:
-                    await connection.execute(queries.DROP_OUTBOX, (one.id,))
+                    await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
                 elif one.id == order_id:
-                    await connection.execute(queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at})
+                    await connection.execute(
+                        broker_queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at}
+                    )
         self._announce_all(left, status)
 
     async def _end_group(self, work: Work) -> None:
@@ -231,14 +234,14 @@ class OrderDesk:
             left = [one for one in members if one.status is OrderStatus.PENDING_SUBMIT]
             for one in left:
                 await self._move(connection, one, [OrderStatus.NOT_SENT], PART_GONE, utc_now())
-                await connection.execute(queries.DROP_OUTBOX, (one.id,))
-            await connection.execute(queries.DROP_GROUP, (work.order_id,))
+                await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
+            await connection.execute(broker_queries.DROP_GROUP, (work.order_id,))
         self._announce_all(left, OrderStatus.NOT_SENT)
 
     async def _look_for(self, order_id: UUID) -> None:
         """Ask the broker for an order whose fate is unknown. Only its own word that there is none counts as none."""
         delays = self._pace.look_after_secs
-        ((looks, _),) = await self._b.db.tuples(queries.LOOKS, (order_id,))
+        ((looks, _),) = await self._b.db.tuples(broker_queries.LOOKS, (order_id,))
         try:
             found = await self._broker.find(client_order_id(order_id))
         except VendorFailure:
@@ -262,11 +265,11 @@ class OrderDesk:
                 await self._look_later(order_id, looks, delays[-1])
 
     async def _look_for_legs(self, work: Work) -> None:
-        """The first of a group is known there, and not yet all that belong to it: in the end a person is told."""
+        """The first of a group is known there, and not yet all that belong to it: in the end it is taken back."""
         if work.look_at is not None and work.look_at > utc_now():
             return
         delays = self._pace.look_after_secs
-        ((looks, _),) = await self._b.db.tuples(queries.LOOKS, (work.order_id,))
+        ((looks, _),) = await self._b.db.tuples(broker_queries.LOOKS, (work.order_id,))
         try:
             found = await self._broker.find(client_order_id(work.order_id))
         except (VendorFailure, SeveralAlike):
@@ -275,6 +278,9 @@ class OrderDesk:
             await self.on_order(found)
             if looks + 1 >= len(delays) and found.status in TERMINAL and not found.filled_qty:
                 await self._give_up(work.order_id, legs_only=True)
+            elif looks + 1 >= len(delays):
+                half = await ask_back_the_rest(self._b.db, work.order_id, self._broker.capability.vendor)
+                self._announce_all([] if half is None else [half], OrderStatus.PENDING_CANCEL)
         await self._look_later(work.order_id, looks + 1, delays[min(looks, len(delays) - 1)])
 
     async def _give_up(self, order_id: UUID, *, legs_only: bool = False) -> None:
@@ -295,13 +301,13 @@ class OrderDesk:
             left = [one for one in members if one.status is OrderStatus.UNKNOWN]
             for one in left:
                 await self._move(connection, one, [OrderStatus.NOT_SENT], reason, utc_now())
-                await connection.execute(queries.DROP_OUTBOX, (one.id,))
+                await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
         log.warning("order not found at the broker and not sent again", order_id=str(order_id))
         self._announce_all(left, OrderStatus.NOT_SENT)
 
     async def _look_later(self, order_id: UUID, looks: int, secs: float) -> None:
         at = utc_now() + timedelta(seconds=secs)
-        await self._b.db.run(queries.LOOK_LATER, {"order": order_id, "looks": looks, "look_at": at})
+        await self._b.db.run(broker_queries.LOOK_LATER, {"order": order_id, "looks": looks, "look_at": at})
 
     async def _cancel(self, work: Work) -> None:
         """Pass a wish to cancel on once it is known under which id the order lives at the broker."""
@@ -321,7 +327,7 @@ class OrderDesk:
         except VendorFailure as failure:
             log.debug("cancel postponed", order_id=str(work.order_id), kind=failure.kind)
             return
-        await self._b.db.run(queries.DROP_CANCEL, (work.order_id,))
+        await self._b.db.run(broker_queries.DROP_CANCEL, (work.order_id,))
 
     async def _mark_cancel(self, order_id: UUID) -> bool:
         """The order became known while a wish to cancel was waiting; False when it has ended meanwhile."""
@@ -329,7 +335,7 @@ class OrderDesk:
         async with self._b.db.transaction() as connection:
             order = await lock_order(connection, order_id)
             if order is None or order.status in TERMINAL:
-                await connection.execute(queries.DROP_CANCEL, (order_id,))
+                await connection.execute(broker_queries.DROP_CANCEL, (order_id,))
                 return False
             return await self._move(connection, order, [OrderStatus.PENDING_CANCEL], None, now)
 
@@ -338,7 +344,7 @@ class OrderDesk:
     ) -> bool:
         row = await (
             await connection.execute(
-                queries.MOVE_ORDER,
+                broker_queries.MOVE_ORDER,
                 {
                     "order": order.id,
                     "steps": [str(step) for step in steps],
@@ -377,5 +383,5 @@ class OrderDesk:
 
 async def _lock_members(connection: Connection, order_id: UUID) -> list[BrokeredOrder]:
     """The order and those that belong to it, under their row locks."""
-    rows = await (await connection.execute(queries.LOCK_MEMBERS, {"order": order_id})).fetchall()
+    rows = await (await connection.execute(broker_queries.LOCK_MEMBERS, {"order": order_id})).fetchall()
     return [BrokeredOrder.of_row(row) for row in rows]

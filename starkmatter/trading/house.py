@@ -21,7 +21,7 @@ from starkmatter.clock import monotonic_secs
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import ConfigError, Refused, StarkMatterError, Unavailable
 from starkmatter.ops.seldom import Seldom
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokers.catalog import OPENERS, TITLES
 from starkmatter.trading.desk import OrderDesk, Pace
 from starkmatter.trading.events import WAKE_CHANNEL
@@ -285,13 +285,13 @@ class BrokerHouse:
 
 async def open_accounts(b: Backends) -> list[BrokeredAccount]:
     """Every open account at a real broker."""
-    return await b.db.all(BrokeredAccount, queries.BROKER_ACCOUNTS)
+    return await b.db.all(BrokeredAccount, broker_queries.BROKER_ACCOUNTS)
 
 
 async def set_state(b: Backends, account_id: UUID, state: str, words: str) -> None:
     """Say how the account stands, for its owner."""
     await b.db.run(
-        queries.SET_BROKER_STATE,
+        broker_queries.SET_BROKER_STATE,
         {
             "account": account_id,
             "state": state,

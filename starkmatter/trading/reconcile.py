@@ -24,7 +24,7 @@ from starkmatter.domain.ledger import book_activity, book_adjustment, book_broug
 from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.errors import Refused
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokered import BrokeredOrder, order_id_of
 from starkmatter.trading.desk import UNSENT, OrderDesk, Pace
 from starkmatter.trading.journal import write_booking
@@ -86,7 +86,7 @@ class Reconciler:
                 await self._accept(book)
                 differences = await self._compare(book)
             # A wish that came while this comparison was under way is the next one's.
-            await self._b.db.run(queries.ACCEPTED, (self._account_id,))
+            await self._b.db.run(broker_queries.ACCEPTED, (self._account_id,))
         await self._store(book, differences)
         return not differences
 
@@ -95,7 +95,7 @@ class Reconciler:
         known = await self._broker.activities(utc_now() - LOOK_BACK)
         book = await self._broker.read_book()
         taken = {"broker": self._broker.capability.adapter, "number": book.number, "account": self._account_id}
-        if await self._b.db.value(queries.NUMBER_TAKEN, taken):
+        if await self._b.db.value(broker_queries.NUMBER_TAKEN, taken):
             raise Refused("This account at the broker is open here already: one book cannot be kept twice.")
         if book.currency != self._currency:
             raise Refused(f"The account at the broker is in {book.currency}; this version keeps {self._currency} only.")
@@ -106,7 +106,7 @@ class Reconciler:
         await self._confirm()
         async with self._b.db.transaction() as connection:
             opened = await connection.execute(
-                queries.OPENED_AT_BROKER,
+                broker_queries.OPENED_AT_BROKER,
                 {"account": self._account_id, "number": book.number, "at": now - LOOK_BACK},
             )
             if opened.rowcount != 1:
@@ -115,7 +115,7 @@ class Reconciler:
                 await self._remember(connection, activity, now)
             worth = await self._bring_in(connection, book, now)
             await connection.execute(
-                queries.FIRST_VALUE,
+                broker_queries.FIRST_VALUE,
                 {"account": self._account_id, "at": now, "equity": book.cash + worth, "cash": book.cash},
             )
         log.info("account opened at the broker", account_id=str(self._account_id), positions=len(book.positions))
@@ -125,7 +125,7 @@ class Reconciler:
         if book.cash:
             booking = book_deposit(book.cash, self._currency)
             await write_booking(connection, self._account_id, booking, venue_at=now, now=now)
-            await connection.execute(queries.MOVE_CASH, self._cash(booking.cash))
+            await connection.execute(broker_queries.MOVE_CASH, self._cash(booking.cash))
         for one in book.positions:
             booking = book_brought_in(one.symbol, one.signed_qty, one.market_value, self._currency)
             await write_booking(connection, self._account_id, booking, venue_at=now, now=now)
@@ -173,12 +173,12 @@ class Reconciler:
             return True
         if not order.is_leg or order.group_id in in_doubt:
             return False
-        members = await self._b.db.tuples(queries.MEMBERS, {"order": order.group_id})
+        members = await self._b.db.tuples(broker_queries.MEMBERS, {"order": order.group_id})
         first = next(one for row in members if not (one := BrokeredOrder.of_row(row)).is_leg)
         return first.status not in TERMINAL or first.filled_qty > 0
 
     async def _open_orders(self) -> list[BrokeredOrder]:
-        rows = await self._b.db.tuples(queries.OPEN_BROKERED, {"account": self._account_id})
+        rows = await self._b.db.tuples(broker_queries.OPEN_BROKERED, {"account": self._account_id})
         return [BrokeredOrder.of_row(row) for row in rows]
 
     async def _book_activities(self) -> None:
@@ -193,12 +193,12 @@ class Reconciler:
                 booking = book_activity(activity.kind, _words(activity), activity.cash, self._currency)
                 at = max(activity.happened_at, now - LOOK_BACK)
                 await write_booking(connection, self._account_id, booking, venue_at=min(at, now), now=now)
-                await connection.execute(queries.MOVE_CASH, self._cash(booking.cash))
+                await connection.execute(broker_queries.MOVE_CASH, self._cash(booking.cash))
 
     async def _remember(self, connection: Connection, activity: CashActivity, now: datetime) -> bool:
         """Whether it is new; either way it is known from here on."""
         cursor = await connection.execute(
-            queries.INSERT_ACTIVITY,
+            broker_queries.INSERT_ACTIVITY,
             {
                 "account": self._account_id,
                 "id": activity.id,
@@ -210,12 +210,12 @@ class Reconciler:
         return await cursor.fetchone() is not None
 
     async def _compare(self, book: BrokerBook) -> list[Difference]:
-        ((cash, fills),) = await self._b.db.tuples(queries.OUR_BOOK, (self._account_id,))
+        ((cash, fills),) = await self._b.db.tuples(broker_queries.OUR_BOOK, (self._account_id,))
         found = []
         # Each fill is booked to the cent here; the broker may keep more decimals.
         if abs(cash - book.cash) > ROUNDING + fills * ROUNDING_PER_FILL:
             found.append(Difference("cash", money_text(cash), money_text(book.cash), "Cash is not the same."))
-        ours = dict(await self._b.db.tuples(queries.OUR_HOLDINGS, (self._account_id,)))
+        ours = dict(await self._b.db.tuples(broker_queries.OUR_HOLDINGS, (self._account_id,)))
         theirs = {one.symbol: one.signed_qty for one in book.positions}
         for symbol in sorted(ours.keys() | theirs.keys()):
             mine, other = ours.get(symbol, ZERO), theirs.get(symbol, ZERO)
@@ -228,16 +228,16 @@ class Reconciler:
     async def _accept(self, book: BrokerBook) -> None:
         """Book what is missing so that ours says what the broker's says; orders it does not have end here."""
         now = utc_now()
-        ours = dict(await self._b.db.tuples(queries.OUR_HOLDINGS, (self._account_id,)))
+        ours = dict(await self._b.db.tuples(broker_queries.OUR_HOLDINGS, (self._account_id,)))
         theirs = {one.symbol: one for one in book.positions}
         async with self._b.db.transaction() as connection:
-            await connection.execute(queries.LOCK_ACCOUNT, (self._account_id,))
-            ((cash, _),) = await (await connection.execute(queries.OUR_BOOK, (self._account_id,))).fetchall()
+            await connection.execute(broker_queries.LOCK_ACCOUNT, (self._account_id,))
+            ((cash, _),) = await (await connection.execute(broker_queries.OUR_BOOK, (self._account_id,))).fetchall()
             if cash != book.cash:
                 text = f"Cash follows the broker: {money_text(cash)} to {money_text(book.cash)}"
                 booking = book_adjustment(text, self._currency, book.cash - cash, is_cash=True)
                 await write_booking(connection, self._account_id, booking, venue_at=now, now=now)
-                await connection.execute(queries.MOVE_CASH, self._cash(book.cash - cash))
+                await connection.execute(broker_queries.MOVE_CASH, self._cash(book.cash - cash))
             for symbol in sorted(ours.keys() | theirs.keys()):
                 other = theirs.get(symbol)
                 mine, qty = ours.get(symbol, ZERO), other.signed_qty if other else ZERO
@@ -251,9 +251,9 @@ class Reconciler:
     async def _put_holding(
         self, connection: Connection, symbol: str, qty: Decimal, cost_basis: Decimal, now: datetime
     ) -> None:
-        held = await (await connection.execute(queries.LOCK_HOLDING, (self._account_id, symbol))).fetchone()
+        held = await (await connection.execute(broker_queries.LOCK_HOLDING, (self._account_id, symbol))).fetchone()
         await connection.execute(
-            queries.PUT_HOLDING,
+            broker_queries.PUT_HOLDING,
             {
                 "account": self._account_id,
                 "symbol": symbol,
@@ -271,14 +271,16 @@ class Reconciler:
         words = "Cash, positions and orders agree with the broker's." if not differences else FROZEN_APART
         params = {"account": self._account_id, "reason": FROZEN_APART}
         change, action = (
-            (queries.FREEZE_APART, "account.frozen") if differences else (queries.THAW_APART, "account.thawed")
+            (broker_queries.FREEZE_APART, "account.frozen")
+            if differences
+            else (broker_queries.THAW_APART, "account.thawed")
         )
         async with self._b.db.transaction() as connection:
             if (await connection.execute(change, params)).rowcount:
                 about = {"reason": FROZEN_APART, "differences": [one.subject for one in differences][:20]}
                 await note(connection, SYSTEM, action, ("account", self._account_id), after=about)
         await self._b.db.run(
-            queries.SET_BROKER_STATE,
+            broker_queries.SET_BROKER_STATE,
             {
                 "account": self._account_id,
                 "state": "apart" if differences else "ready",

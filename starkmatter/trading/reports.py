@@ -19,7 +19,7 @@ from starkmatter.domain.holdings import HoldingState, after_fill
 from starkmatter.domain.ledger import book_fill
 from starkmatter.domain.money import ZERO, money_text, plain, to_micros
 from starkmatter.domain.orders import TERMINAL, OrderStatus, steps_to
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokered import BrokeredOrder, order_id_of
 from starkmatter.trading.busts import take_back
 from starkmatter.trading.journal import write_booking
@@ -73,7 +73,7 @@ async def apply_report(
             await _book_fill(connection, order, report, filled, price, now)
         status = await _move(connection, order, report, filled > 0, cancel_refused, now)
         await connection.execute(
-            queries.NOTE_REPORT,
+            broker_queries.NOTE_REPORT,
             {
                 "order": order.id,
                 "broker_order_id": report.broker_order_id,
@@ -82,9 +82,9 @@ async def apply_report(
                 "now": now,
             },
         )
-        await connection.execute(queries.DROP_ARRIVED, (order.id,))
+        await connection.execute(broker_queries.DROP_ARRIVED, (order.id,))
         if status in TERMINAL:
-            await connection.execute(queries.DROP_ENDED, (order.id,))  # Nothing is left to cancel.
+            await connection.execute(broker_queries.DROP_ENDED, (order.id,))  # Nothing is left to cancel.
     if report.status is OrderStatus.UNKNOWN:
         log.warning("a status nobody knows", order_id=str(order.id), status=report.status_text[:40])
     if order.status in TERMINAL and filled > 0:
@@ -94,7 +94,7 @@ async def apply_report(
 
 async def lock_order(connection: Connection, order_id: UUID) -> BrokeredOrder | None:
     """The order under its row lock; locks are taken order, account, holding everywhere."""
-    row = await (await connection.execute(queries.LOCK_BROKERED, (order_id,))).fetchone()
+    row = await (await connection.execute(broker_queries.LOCK_BROKERED, (order_id,))).fetchone()
     return None if row is None else BrokeredOrder.of_row(row)
 
 
@@ -115,12 +115,12 @@ async def _book_fill(
     if order.side == "buy" and not over:
         needed = order.reserve_per_share * filled if order.notional is None else -booking.cash
         release = order.reserved if ends else min(order.reserved, needed)
-    await connection.execute(queries.LOCK_ACCOUNT, (order.account_id,))
-    held = await (await connection.execute(queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
+    await connection.execute(broker_queries.LOCK_ACCOUNT, (order.account_id,))
+    held = await (await connection.execute(broker_queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
     before = HoldingState(*held) if held else HoldingState()
     after = after_fill(before, order.side, filled, booking.cash)
     await connection.execute(
-        queries.PUT_HOLDING,
+        broker_queries.PUT_HOLDING,
         {
             "account": order.account_id,
             "symbol": order.symbol,
@@ -132,9 +132,11 @@ async def _book_fill(
             "at": report.happened_at,
         },
     )
-    await connection.execute(queries.MOVE_CASH, {"cash": booking.cash, "release": release, "account": order.account_id})
     await connection.execute(
-        queries.FILL_ORDER,
+        broker_queries.MOVE_CASH, {"cash": booking.cash, "release": release, "account": order.account_id}
+    )
+    await connection.execute(
+        broker_queries.FILL_ORDER,
         {
             "order": order.id,
             "qty": filled,
@@ -145,7 +147,7 @@ async def _book_fill(
         },
     )
     # After a bust the same sum is reached again, by other trades.
-    [busts] = await (await connection.execute(queries.COUNT_CHANGES, (order.id,))).fetchone() or (0,)
+    [busts] = await (await connection.execute(broker_queries.COUNT_CHANGES, (order.id,))).fetchone() or (0,)
     fill_id = uuid5(order.id, f"cumulative-{plain(report.filled_qty)}{f'-{busts}' if busts else ''}")
     await write_booking(
         connection,
@@ -157,7 +159,7 @@ async def _book_fill(
         fill_id=fill_id,
     )
     await connection.execute(
-        queries.INSERT_FILL,
+        broker_queries.INSERT_FILL,
         {
             "id": fill_id,
             "order": order.id,
@@ -185,7 +187,7 @@ async def _sells_too_much(connection: Connection, order: BrokeredOrder, filled: 
 
 async def _room(connection: Connection, order: BrokeredOrder) -> tuple[Decimal, bool]:
     asked = {"group": order.group_id, "order": order.id}
-    left, others = await (await connection.execute(queries.GROUP_ROOM, asked)).fetchone() or (ZERO, False)
+    left, others = await (await connection.execute(broker_queries.GROUP_ROOM, asked)).fetchone() or (ZERO, False)
     return left, others
 
 
@@ -229,7 +231,7 @@ async def _move(
     if not steps:
         return current
     await connection.execute(
-        queries.MOVE_ORDER,
+        broker_queries.MOVE_ORDER,
         {
             "order": order.id,
             "steps": [str(step) for step in steps],

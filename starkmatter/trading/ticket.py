@@ -19,7 +19,7 @@ from starkmatter.errors import NotFound, Unavailable
 from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.service import get_instrument
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.brokers.catalog import REFUSALS
 from starkmatter.trading.facts import TRACKED, AccountFacts, account_facts
 from starkmatter.trading.live.standing import LIVE_OFF, LiveStanding, live_standing
@@ -99,7 +99,7 @@ def refusals_of(request: OrderRequest, ticket: Ticket) -> list[str]:
 
 async def _held_back(db: Database, account_id: UUID) -> str | None:
     """Why nothing can be sent to the broker now: its book was not read yet, or does not agree with ours."""
-    rows = await db.tuples(queries.BROKER_STATE, (account_id,))
+    rows = await db.tuples(broker_queries.BROKER_STATE, (account_id,))
     if not rows:
         return "This account has no broker any more."
     state, words = rows[0]

@@ -65,6 +65,11 @@ def prove(walk: Walk, owner: Walk, why: str) -> None:
     owner.context.add_cookies(walk.context.cookies())  # type: ignore[arg-type]
     expect(card_of(walk.page, why)).to_have_count(0, timeout=10 * SECS)
     expect(decided(walk.page, why)).to_contain_text("ordered")
+    # The socket was opened anew for it, which reads the page again: what was said stays.
+    note = walk.page.locator(".note.good").filter(has_text="order taken")
+    expect(note).to_be_visible(timeout=10 * SECS)
+    walk.settle()
+    expect(note).to_be_visible()
 
 
 def card_of(page: Page, why: str) -> Locator:

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Request, expect
 
 from tests.browser.walk import EMAIL, PASSPHRASE, SECS, Walk
 from tests.ops.instance import Instance
@@ -139,8 +139,18 @@ def test_a_stranger_sees_the_door_and_comes_back_to_the_page_asked_for(owner: Wa
     stranger.page.wait_for_url("**/portfolio**", timeout=15 * SECS)
     stranger.settle()
     stranger.page.locator("summary", has_text="Your menu").click()
+    loads: list[str] = []
+
+    def load(asked: Request) -> None:
+        if asked.is_navigation_request() and asked.redirected_from is None:
+            loads.append(asked.url)
+
+    stranger.page.on("request", load)
     stranger.page.get_by_role("button", name="Sign out").click()
-    stranger.page.wait_for_url("**/login**", timeout=15 * SECS)
+    expect(stranger.page.get_by_label("Passphrase", exact=True)).to_be_visible(timeout=15 * SECS)
+    stranger.page.wait_for_load_state("networkidle")
+    # The form and the closed stream both lead there: the page is loaded once, or one load cuts off the other.
+    assert loads == [owner.url + "/login"]
     stranger.page.goto(owner.url + "/")
     stranger.page.wait_for_url("**/login**", timeout=15 * SECS)
     stranger.context.close()

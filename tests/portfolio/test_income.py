@@ -17,7 +17,7 @@ from starkmatter.portfolio.income import REPLAY_PAYS, income_of, symbol_in
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.lots.service import open_lots, realized_gains
 from starkmatter.portfolio.opening import open_account
-from starkmatter.trading import queries as trading_queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.journal import write_booking
 from tests.builders import Desk, make_desk
 
@@ -44,7 +44,7 @@ async def held(desk: Desk) -> UUID:
         booking = book_brought_in("AAPL", Decimal(100), Decimal("9000"), "USD")
         await write_booking(connection, account_id, booking, venue_at=now - timedelta(days=40), now=now)
         await connection.execute(
-            trading_queries.PUT_HOLDING,
+            broker_queries.PUT_HOLDING,
             {
                 "account": account_id, "symbol": "AAPL", "qty": Decimal(100), "cost_basis": Decimal("5000"),
                 "realized_pl": Decimal(0), "release_qty": Decimal(0), "opened": True, "at": now,

@@ -20,7 +20,7 @@ from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.domain.quotes import VenueClock
 from starkmatter.settings import load_settings
-from starkmatter.trading import queries
+from starkmatter.trading import broker_queries, queries
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.corporate import queries as acting
@@ -101,13 +101,13 @@ class Point:
 
 POINTS = {
     # An order on its way to a broker.
-    "before its order is locked": Point(at_statement(queries.LOCK_BROKERED, "before"), "broker"),
-    "claimed, not committed": Point(at_statement(queries.CLAIM, "after"), "broker"),
+    "before its order is locked": Point(at_statement(broker_queries.LOCK_BROKERED, "before"), "broker"),
+    "claimed, not committed": Point(at_statement(broker_queries.CLAIM, "after"), "broker"),
     "claimed, not sent": Point(at_call(OrderDesk, "_send", "before"), "broker"),
     "answered, not booked": Point(at_call(OrderDesk, "on_order", "before"), "broker"),
-    "report noted, not committed": Point(at_statement(queries.NOTE_REPORT, "after"), "broker"),
+    "report noted, not committed": Point(at_statement(broker_queries.NOTE_REPORT, "after"), "broker"),
     "report booked, nobody told": Point(at_call(OrderDesk, "_announce", "before"), "broker"),
-    "fill booked, not committed": Point(at_statement(queries.FILL_ORDER, "after"), "broker", "fill"),
+    "fill booked, not committed": Point(at_statement(broker_queries.FILL_ORDER, "after"), "broker", "fill"),
     "in doubt, not written": Point(at_call(OrderDesk, "_end_sending", "before"), "broker", "accept-504"),
     "in doubt, written": Point(at_call(OrderDesk, "_end_sending", "after"), "broker", "accept-504"),
     "in doubt, to be looked for": Point(at_call(OrderDesk, "_look_for", "before"), "broker", "drop"),
@@ -116,8 +116,8 @@ POINTS = {
     "about to be sent again": Point(at_call(OrderDesk, "_send", "before", _doubtful), "broker", "drop"),
     # A cancel on its way to a broker.
     "cancel not sent": Point(at_call(AlpacaBroker, "cancel", "before"), "cancel"),
-    "cancel sent, not written": Point(at_statement(queries.DROP_CANCEL, "before"), "cancel"),
-    "cancel written": Point(at_statement(queries.DROP_CANCEL, "after"), "cancel"),
+    "cancel sent, not written": Point(at_statement(broker_queries.DROP_CANCEL, "before"), "cancel"),
+    "cancel written": Point(at_statement(broker_queries.DROP_CANCEL, "after"), "cancel"),
     # The paper market.
     "paper: work read": Point(at_statement(queries.PENDING_WORK, "after"), "paper"),
     "paper: fill not booked": Point(at_statement(queries.BOOK, "before"), "paper", text="buy 1 AAPL"),

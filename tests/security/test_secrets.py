@@ -147,6 +147,7 @@ async def test_the_owners_own_frames_hold_no_secret(product: Product, estate: Es
             "pages____portfolio_state.load",
             "pages____orders_state.load",
             "trade____trade_state.load",
+            "ticket____ticket_state.load",
             "assistant____assistant_state.load",
         ):
             await line.call(STATES + name, path="/trade/AAPL")

@@ -75,6 +75,25 @@ class Tws(Book):
             else:
                 other.qty -= Decimal(qty)
 
+    def correct(self, qty: str, price: str, *, tell: bool = True) -> None:
+        """The newest execution was of so many shares at that price: told as another with the next number at its end."""
+        with self.lock:
+            was = self.executions[-1]
+            kept = self.orders[was["number"]]
+            stem, _, revision = was["id"].rpartition(".")
+            made = was | {"id": f"{stem}.{int(revision) + 1:02}", "qty": qty, "price": price, "at": datetime.now(UTC)}
+            self.executions.append(made)
+            sign = 1 if kept.side == "buy" else -1
+            shares = Decimal(qty) - Decimal(was["qty"])
+            value = Decimal(qty) * Decimal(price) - Decimal(was["qty"]) * Decimal(was["price"])
+            held, cost = self.positions.get(kept.symbol, (Decimal(0), Decimal(0)))
+            self.positions[kept.symbol] = (held + sign * shares, cost + sign * value)
+            if not self.positions[kept.symbol][0]:
+                del self.positions[kept.symbol]
+            self.cash -= sign * value
+        if tell:
+            self.tell(kept.number, [made])
+
     def cancel(self, number: str) -> bool:
         done = super().cancel(number)
         if done:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from starkmatter.db.database import Database
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import InvalidInput, NotAllowed, Refused
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.brokers import catalog, ib
@@ -167,6 +169,63 @@ async def test_a_correction_takes_the_place_of_what_it_corrects(there: Tws) -> N
     assert (found.filled_qty, found.avg_price) == (Decimal(10), Decimal("99.5"))
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["told at once", "told after a pause"])
+@pytest.mark.parametrize(
+    ("qty", "price", "status", "kind"),
+    [("10", "99.50", "filled", "correction"), ("6", "100.00", "canceled", "bust"), ("0", "100.00", "canceled", "bust")],
+)
+async def test_a_corrected_execution_is_booked_back_beside_its_fill(
+    seat: BrokerSeat, away: bool, qty: str, price: str, status: str, kind: str
+) -> None:
+    seat.there.commission = Decimal("1.00")
+    async with seat.house():
+        await seat.until_state("ready")
+        placed = await seat.order("buy 10 AAPL @ 101.00 gtc")
+        await seat.until(placed, "accepted", "working")
+        seat.there.fill(number_at(seat.there, placed), "10", "100.00")
+        await seat.until(placed, "filled")
+        if not away:
+            seat.there.correct(qty, price)
+            await seat.until(placed, status)
+    if away:
+        seat.there.correct(qty, price, tell=False)
+    for _ in range(2):  # what is told again is booked once
+        async with seat.house():
+            await same_books(seat)
+            await seat.until_state("ready")
+    assert (await seat.now(placed)).status == status
+    kinds = [one.kind for one in await list_entries(seat.b, seat.caller, seat.account_id)]
+    assert (kinds.count(kind), kinds.count("fill"), kinds.count("fee")) == (1, 1, 1)
+
+
+async def test_the_correction_of_an_order_that_began_to_fill_on_another_day_is_left_to_a_person(there: Tws) -> None:
+    """Executions are told for the day only: what the former ones came to cannot be known from them."""
+    broker = broker_at(there)
+    taken = await broker.submit("sm-1", order("buy 10 AAPL @ 101.00 gtc"))
+    there.fill(taken.broker_order_id, "4", "100.00", tell=False)
+    there.executions.clear()
+    there.fill(taken.broker_order_id, "6", "100.50", tell=False)
+    there.correct("6", "100.40", tell=False)
+    found = await broker_at(there, client="18").find("sm-1")
+    assert found is not None
+    assert (found.filled_qty, found.takes_back) == (Decimal(10), "")
+
+
+async def test_the_commission_of_a_correction_takes_the_place_of_the_former(there: Tws) -> None:
+    there.commission = Decimal("1.00")
+    broker = broker_at(there)
+    taken = await broker.submit("sm-1", order("buy 10 AAPL"))
+    there.fill(taken.broker_order_id, "10", "100.00", tell=False)
+    there.correct("10", "99.50", tell=False)
+    [made, corrected] = there.executions
+    [fee] = await broker_at(there, client="18").activities(datetime.now(UTC) - timedelta(days=1))
+    assert (fee.id, fee.cash) == (f"{made['id']}-fee", Decimal(-1))
+    there.executions.remove(made)  # after a restart TWS may know the correction alone
+    [fee] = await broker_at(there, client="19").activities(datetime.now(UTC) - timedelta(days=1))
+    assert fee.id == f"{made['id']}-fee"
+    assert corrected["id"].endswith(".02")
+
+
 async def test_an_order_that_ended_before_its_executions_are_told_has_not_ended(there: Tws) -> None:
     taken = await broker_at(there).submit("sm-1", order("buy 10 AAPL"))
     there.fill(taken.broker_order_id, "10", "100.25", tell=False)
@@ -270,7 +329,7 @@ async def test_a_condition_and_a_date_go_out_with_the_order_and_are_tws_to_keep(
         await seat.until(unknown, "accepted", "working", "risk_rejected")
 
 
-async def test_half_a_pair_at_tws_is_said_and_nothing_is_sent_again(seat: BrokerSeat) -> None:
+async def test_half_a_pair_at_tws_is_said_and_taken_back_and_the_account_goes_on(seat: BrokerSeat) -> None:
     """The line breaks after the target of a pair: its stop never arrived."""
     seat.there.positions["AAPL"] = (Decimal(10), Decimal(1000))
     async with seat.house():
@@ -278,9 +337,19 @@ async def test_half_a_pair_at_tws_is_said_and_nothing_is_sent_again(seat: Broker
         seat.there.fault("submit", "accept-drop")
         pair = await seat.order("sell 10 AAPL @ 110 gtc oco sl=90")
         await seat.until(pair, "accepted", "working")
-        status = await seat.until_state("apart")
-        assert [one["words"] for one in status.differences] == ["The broker says it has no such order."]
-    assert len(seat.there.orders) == 1
+        await seat.until(pair, "canceled")
+        words = [one.reason or "" for one in await order_events(seat.b, seat.caller, pair.id)]
+        assert any("Only a part of the group arrived" in one for one in words)
+
+        async def ended() -> bool:
+            found = await list_orders(seat.b, seat.caller, seat.account_id)
+            return {str(one.status) for one in found} == {"canceled", "not_sent"}
+
+        await eventually(ended, "the stop to be given up")
+        await seat.until_state("ready")
+        again = await seat.order("sell 10 AAPL @ 110 gtc oco sl=90")
+        await seat.until(again, "accepted", "working")
+    assert len(seat.there.orders) == 3  # the half that arrived and the new pair; the half was never sent again
 
 
 async def test_what_follows_is_taken_back_when_a_part_of_a_group_is_refused(seat: BrokerSeat) -> None:

@@ -13,7 +13,8 @@ from starkmatter.settings import load_settings
 from starkmatter.trading.orders import list_orders
 from starkmatter.ui.state.assistant import AssistantState
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.trade import TicketState, TradeState
+from starkmatter.ui.state.ticket import TicketState
+from starkmatter.ui.state.trade import TradeState
 from tests.builders import Desk, make_account
 from tests.ui.conftest import Tab, open_tab
 
@@ -35,7 +36,9 @@ async def propose(desk: Desk, **changes: object) -> Proposal:
 async def open_ticket(tab: Tab, asked: object, symbol: str = "AAPL") -> TicketState:
     await (await tab.state(FrameState)).load()
     await (await tab.at(f"/trade/{symbol}?proposal={asked}").state(TradeState)).load()
-    return await tab.state(TicketState)
+    ticket = await tab.state(TicketState)
+    await ticket.load()
+    return ticket
 
 
 async def send(ticket: TicketState) -> None:

@@ -7,7 +7,7 @@ from starkmatter.ui.state.guard import FRAMEWORK_HANDLERS, declared, fits
 
 ROOT = "reflex___state____state"
 STATES = f"{ROOT}.starkmatter___ui___state___"
-TICKET = f"{STATES}trade____ticket_state"
+TICKET = f"{STATES}ticket____ticket_state"
 REPLAY = f"{STATES}settings____replay_state"
 SETTINGS = f"{STATES}settings____settings_state"
 FORM = "__reflex_form_data__"

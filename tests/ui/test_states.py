@@ -22,7 +22,8 @@ from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.receipts import alternative_rows
 from starkmatter.ui.state.settings import ReplayState, SettingsState
 from starkmatter.ui.state.terms import TermsState
-from starkmatter.ui.state.trade import TicketState, TradeState
+from starkmatter.ui.state.ticket import TicketState
+from starkmatter.ui.state.trade import TradeState
 from tests.builders import Desk, make_account, make_caller, quote
 from tests.ui.conftest import Tab, open_tab
 
@@ -50,6 +51,7 @@ async def ticket_for(tab: Tab, symbol: str = "AAPL", qty: str = "10") -> TicketS
     await (await tab.state(FrameState)).load()
     await (await tab.at(f"/trade/{symbol}").state(TradeState)).load()
     ticket = await tab.state(TicketState)
+    await ticket.load()
     await ticket.write_qty(qty)
     return ticket
 
@@ -142,7 +144,7 @@ async def test_a_double_click_orders_once(tab: Tab) -> None:
 
 async def test_a_second_try_after_a_failure_uses_the_same_key(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     from starkmatter.errors import Unavailable
-    from starkmatter.ui.state import trade as room
+    from starkmatter.ui.state import ticket as room
 
     real, keys = room.submit_order, []
 
@@ -181,8 +183,8 @@ async def test_what_was_bought_is_shown_everywhere(tab: Tab) -> None:
 
 async def test_the_ticket_says_what_became_of_the_order(tab: Tab) -> None:
     await buy(tab)
-    await (await tab.state(TradeState)).refresh()
     ticket = await tab.state(TicketState)
+    await ticket.follow()
     assert ticket.result["text"] == "Buy 10 AAPL: filled at 100.05."
     assert ticket.result["receipt"] == "yes"
 
@@ -412,7 +414,7 @@ async def test_an_amount_of_money_is_bought_and_the_times_have_their_fields(tab:
     await ticket.start_review({})
     await send(ticket)
     await tab.desk.broker.drain()
-    await (await tab.state(TradeState)).refresh()
+    await ticket.follow()
     assert ticket.result["text"] == "Buy 1,000.00 USD of AAPL: filled at 100.05."
     await ticket.choose("kind", "limit")
     await ticket.choose("tif", "other")

@@ -30,6 +30,7 @@ from starkmatter.trading.brokers.ib_words import (
     brokers_order,
     commissions_of,
     contract_of,
+    corrections_of,
     executed,
     figure_of,
     orders_of,
@@ -260,6 +261,8 @@ class IbBroker:
         ib.commissionReportEvent += on_fill
         ib.disconnectedEvent += on_end
         try:
+            for one in await self._corrected_today():
+                await on_order(one)
             await on_connected()
             while ib.isConnected():
                 trade = await news.get()
@@ -267,12 +270,28 @@ class IbBroker:
                     break
                 if trade.order.permId and self._own([trade]):
                     filled = executed(trade.fills).get(trade.order.permId, Filled())
-                    await on_order(brokers_order(trade, filled, utc_now()))
+                    for one in corrections_of(brokers_order(trade, filled, utc_now()), filled):
+                        await on_order(one)
         finally:
             ib.orderStatusEvent -= on_status
             ib.commissionReportEvent -= on_fill
             ib.disconnectedEvent -= on_end
         raise self._unreachable()
+
+    async def _corrected_today(self) -> list[BrokerOrder]:
+        """Orders of which an execution was corrected: of one that has ended nobody else would ask again."""
+        async with self._session() as ib:
+            filled = executed(await self._fills(ib))
+            if not any(one.corrected for one in filled.values()):
+                return []
+            trades = self._own(await _in_time(ib.reqAllOpenOrdersAsync()))
+            trades += self._own(await _in_time(ib.reqCompletedOrdersAsync(False)))
+        found = []
+        for trade in trades:
+            sum_of = filled.get(trade.order.permId, Filled())
+            if sum_of.corrected:
+                found += corrections_of(brokers_order(trade, sum_of, utc_now()), sum_of)
+        return found
 
     async def _fills(self, ib: "IB") -> list[Any]:
         """Every execution of the day; those in the SDK's book have their commissions, those of the answer need not."""

@@ -36,6 +36,7 @@ LEGS: tuple[Role, ...] = ("target", "stop")
 ENDED = frozenset({"ApiCancelled", "Cancelled", "Filled"})
 TYPES = {"market": "MKT", "limit": "LMT", "stop": "STP", "stop_limit": "STP LMT", "trailing_stop": "TRAIL"}
 AT_CLOSE = {"market": "MOC", "limit": "LOC"}
+FIRST_REVISION = 1
 TIMES = {"day": "DAY", "gtc": "GTC", "gtd": "GTD", "ioc": "IOC", "fok": "FOK", "opg": "OPG", "cls": "DAY"}
 
 
@@ -120,11 +121,17 @@ def order_of(client_order_id: str, account: str, request: OrderRequest) -> "Orde
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What of one order was executed: shares, what they cost together, and when the last did."""
+    """What of one order was executed: shares, what they cost together, and when the last did.
+
+    `corrected` is the id of the newest execution that took the place of another, if there is one and all of the order's
+    executions are here (those of former days are not told). `told_qty`: what had filled before any correction.
+    """
 
     qty: Decimal = ZERO
     value: Decimal = ZERO
     last_at: datetime | None = None
+    corrected: str = ""
+    told_qty: Decimal = ZERO
 
 
 def executed(fills: Iterable[Any]) -> dict[int, Filled]:
@@ -132,36 +139,73 @@ def executed(fills: Iterable[Any]) -> dict[int, Filled]:
 
     A correction takes the place of what it corrects: it has the same id but for the last part, which counts up.
     """
-    newest: dict[str, Any] = {}
+    chains: dict[int, list[list[Any]]] = defaultdict(list)
+    for chain in _revisions(fills):
+        chains[chain[-1].execution.permId].append(chain)
+    return {order: _sum_of(of_order) for order, of_order in chains.items()}
+
+
+def _sum_of(chains: list[list[Any]]) -> Filled:
+    """What the executions of one order come to, each with its corrections.
+
+    Where executions of former days are not told, the last one's own word counts for all of them up to it.
+    """
+    newest = [chain[-1] for chain in chains]
+    told = sum((_figure(chain[0].execution.shares) for chain in chains), ZERO)
+    last = max((one.execution for chain in chains for one in chain), key=lambda one: _figure(one.cumQty))
+    whole, at = _figure(last.cumQty), max(_time_of(one) for one in newest)
+    if whole > told and last.avgPrice:
+        return Filled(whole, whole * _figure(last.avgPrice), at, told_qty=whole)
+    corrections = [one for one in newest if _revision_of(one.execution.execId) > FIRST_REVISION]
+    return Filled(
+        sum((_figure(one.execution.shares) for one in newest), ZERO),
+        sum((_figure(one.execution.shares) * _figure(one.execution.price) for one in newest), ZERO),
+        at,
+        max(corrections, key=_time_of).execution.execId if corrections and told == whole else "",
+        told,
+    )
+
+
+def _revisions(fills: Iterable[Any]) -> list[list[Any]]:
+    """The executions with the corrections of each, oldest first."""
+    chains: dict[str, dict[int, Any]] = defaultdict(dict)
     for fill in fills:
-        name, _, revision = fill.execution.execId.rpartition(".")
-        known = newest.get(name)
-        if known is None or known.execution.execId.rpartition(".")[2] < revision:
-            newest[name] = fill
-    found: dict[int, Filled] = defaultdict(Filled)
-    for fill in newest.values():
-        one = fill.execution
-        qty, before = _figure(one.shares), found[one.permId]
-        at = fill.time if isinstance(fill.time, datetime) else one.time
-        last = at if before.last_at is None else max(before.last_at, at)
-        found[one.permId] = Filled(before.qty + qty, before.value + qty * _figure(one.price), last)
-    return dict(found)
+        chains[_name_of(fill.execution.execId)][_revision_of(fill.execution.execId)] = fill
+    return [[chain[number] for number in sorted(chain)] for chain in chains.values()]
+
+
+def _name_of(execution_id: str) -> str:
+    return execution_id.rpartition(".")[0]
+
+
+def _revision_of(execution_id: str) -> int:
+    last = execution_id.rpartition(".")[2]
+    return int(last) if last.isdecimal() else FIRST_REVISION
+
+
+def _time_of(fill: Any) -> datetime:
+    at = fill.time if isinstance(fill.time, datetime) else fill.execution.time
+    assert isinstance(at, datetime)
+    return at
 
 
 def brokers_order(trade: Any, filled: Filled, now: datetime) -> BrokerOrder:
     """An order of theirs. Executions are told for the day only: of an older one its own sum and average count.
 
-    An order that filled and whose executions are not here yet has not ended for us: no price is known.
+    An order that filled and whose executions are not here yet has not ended for us: no price is known. Where one was
+    corrected they alone count; what is left of an order whose trade was taken back does not fill any more.
     """
     order, status = trade.order, trade.orderStatus
     qty, average = filled.qty, filled.value / filled.qty if filled.qty else None
     summed = _figure(status.filled)
-    if summed > qty and status.avgFillPrice:
+    if summed > qty and status.avgFillPrice and not filled.corrected:
         qty, average = summed, _figure(status.avgFillPrice)
     word = str(status.status)
     ours = STATUSES.get(word, OrderStatus.UNKNOWN)
     known = max(summed, _figure(order.filledQuantity) if _is_set(order.filledQuantity) else ZERO)
-    if ours is OrderStatus.FILLED and (not qty or qty < known):
+    if ours is OrderStatus.FILLED and filled.corrected:
+        ours = OrderStatus.CANCELED if qty < filled.told_qty else ours
+    elif ours is OrderStatus.FILLED and (not qty or qty < known):
         ours = OrderStatus.WORKING
     side: Side = "buy" if order.action == "BUY" else "sell"
     return BrokerOrder(
@@ -175,6 +219,14 @@ def brokers_order(trade: Any, filled: Filled, now: datetime) -> BrokerOrder:
         avg_price=average,
         happened_at=(filled.last_at or now).astimezone(UTC),
     )
+
+
+def corrections_of(order: BrokerOrder, filled: Filled) -> list[BrokerOrder]:
+    """What is to be told of an order: first what its corrections take back, if any, then how it stands.
+
+    A correction that takes nothing away, or was heard of before, changes nothing; the second report books the rest.
+    """
+    return [replace(order, takes_back=filled.corrected), order] if filled.corrected else [order]
 
 
 def whole_group(client_order_id: str, found: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
@@ -194,17 +246,30 @@ def whole_group(client_order_id: str, found: Mapping[str, BrokerOrder]) -> Broke
 
 
 def commissions_of(fills: Iterable[Any]) -> list[CashActivity]:
-    """What was paid for executing; it is told of for the day only."""
+    """What was paid for executing; it is told of for the day only.
+
+    A correction brings a commission of its own in the place of the former: only by how much it differs is paid. After
+    a restart TWS may tell of the correction alone: it goes by the first one's name then, which may be known.
+    """
     found = []
-    for fill in fills:
-        report, one = fill.commissionReport, fill.execution
-        if not report.execId or not _is_set(report.commission) or not report.commission:
-            continue
-        symbol = fill.contract.symbol.replace(" ", ".")
-        at = fill.time if isinstance(fill.time, datetime) else one.time
-        cash = -_figure(report.commission)
-        found.append(CashActivity(f"{one.execId}-fee", "fee", f"Commission of a trade in {symbol}", cash, at, symbol))
+    for chain in _revisions(fills):
+        before: Decimal | None = None
+        for fill in chain:
+            report, one = fill.commissionReport, fill.execution
+            if not report.execId or not _is_set(report.commission):
+                continue
+            paid = _figure(report.commission)
+            cash = paid if before is None else paid - before
+            name = f"{_name_of(one.execId)}.{FIRST_REVISION:02}" if before is None else one.execId
+            before = paid
+            if cash:
+                found.append(_commission(fill, f"{name}-fee", -cash))
     return sorted(found, key=lambda one: (one.happened_at, one.id))
+
+
+def _commission(fill: Any, name: str, cash: Decimal) -> CashActivity:
+    symbol = fill.contract.symbol.replace(" ", ".")
+    return CashActivity(name, "fee", f"Commission of a trade in {symbol}", cash, _time_of(fill), symbol)
 
 
 def figure_of(text: Any) -> Decimal:

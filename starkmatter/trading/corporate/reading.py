@@ -11,7 +11,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.errors import Conflict, NotAllowed, NotFound
 from starkmatter.market.actions.telling import newest_telling
-from starkmatter.trading import queries as trading_queries
+from starkmatter.trading import broker_queries
 from starkmatter.trading.corporate import queries
 from starkmatter.trading.corporate.applying import waiting_revisions
 from starkmatter.trading.corporate.records import PROBLEM, Acting
@@ -101,7 +101,7 @@ async def leave_as_it_is(b: Backends, caller: Caller, account_id: UUID) -> int:
         row = await (await connection.execute(queries.ACTING, asked)).fetchone()
         if row is None:
             raise Conflict("No corporate action waits for you on this account.")
-        await connection.execute(trading_queries.LOCK_ACCOUNT, (account_id,))
+        await connection.execute(broker_queries.LOCK_ACCOUNT, (account_id,))
         waiting = await waiting_revisions(connection, Acting(*row))
         for action_id, revision in waiting:
             said = {"account": account_id, "action_id": action_id, "revision": revision, "user": caller.user_id}

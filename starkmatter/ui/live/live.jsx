@@ -1,6 +1,7 @@
 // One socket per page to /api/v1/stream. It owns the text of every element with data-live: ticks never pass through
 // Reflex. Protocol: docs/stream.md. Money is computed only for display, from the server's own figures.
 import { useEffect } from "react";
+import { leave } from "./rest.js";
 import { decimalsOf, hoursOf, stateOf } from "./symbols.js";
 
 const MIN_WAIT_MS = 500;
@@ -92,7 +93,7 @@ class Stream {
       // The session has another token, and so has this browser.
       if (event.code === 4402) { this.retry = setTimeout(() => this.connect(), MIN_WAIT_MS); return; }
       document.documentElement.dataset.stream = "down";
-      if (event.code === 4401) { location.assign("/login"); return; }
+      if (event.code === 4401) { leave("/login"); return; }
       if (event.code === 4400 || event.code === 1009) return;
       const wait = event.code === 4429 ? 30_000 : this.wait * (0.7 + Math.random() * 0.6);
       this.wait = Math.min(MAX_WAIT_MS, this.wait * 2);

@@ -1,11 +1,11 @@
 // Ways to another house and back, each as a whole page.
 import { useEffect, useState } from "react";
-import { ask } from "./rest.js";
+import { ask, leave } from "./rest.js";
 
 // What went wrong in words; when nothing did the browser goes there.
 async function depart(slug, verb, body) {
   const { ok, told, problem } = await ask(`/api/v1/auth/oidc/${encodeURIComponent(slug)}/${verb}`, { body });
-  if (ok && /^https?:\/\//.test(told.location)) { location.assign(told.location); return ""; }
+  if (ok && /^https?:\/\//.test(told.location)) { leave(told.location); return ""; }
   return problem || "The server could not answer. Try again in a moment.";
 }
 

@@ -26,15 +26,26 @@ export async function ask(path, { method = "POST", body } = {}) {
 
 const safe = (path) => (/^\/(?![/\\])[\w\-./?=&%^]*$/.test(path ?? "") ? path : "/");
 
+let leaving = false;
+if (typeof window !== "undefined") window.addEventListener("pageshow", () => { leaving = false; });
+
+// Load another page as a whole. A page that is on its way out goes nowhere else: who signs out is sent to the door by
+// the form and by the stream that is closed to them, and of two loads at once the second cuts off the first.
+export function leave(path) {
+  if (leaving) return;
+  leaving = true;
+  location.assign(path);
+}
+
 // After a sign-in: the page that was asked for, else the last one; as a whole load, so that its socket has the cookie.
 export function goOn(next) {
   const back = sessionStorage.getItem("sm-last");
-  location.assign(safe(new URLSearchParams(location.search).get("next") ?? back ?? next));
+  leave(safe(new URLSearchParams(location.search).get("next") ?? back ?? next));
 }
 
 export function goTo(next) {
   sessionStorage.removeItem("sm-last");
-  location.assign(safe(new URLSearchParams(location.search).get("next") ?? next));
+  leave(safe(new URLSearchParams(location.search).get("next") ?? next));
 }
 
 // The cookie of the page's event socket is that of its handshake. The framework lets go of the socket when a page is

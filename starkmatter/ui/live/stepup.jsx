@@ -1,7 +1,7 @@
 // "Confirm it is you": opened by a request that needs a fresh proof, or by the page's state (`asked`) for an event that
 // waits. The proof goes over REST and brings a new cookie; then sockets are opened anew and what was asked goes on.
 import { useEffect, useRef, useState } from "react";
-import { ask, reopenSocket } from "./rest.js";
+import { ask, leave as leaveFor, reopenSocket } from "./rest.js";
 import { hasPasskeys, useKey, whyNot } from "./keys.js";
 
 const PATH = "/api/v1/auth/step-up";
@@ -46,7 +46,7 @@ export function StepUp({ asked, words, onDone, onLeave }) {
     const { ok, status, problem } = await ask(path, { body });
     if (!ok) {
       setBusy(false);
-      if (status === 401) location.assign("/login");
+      if (status === 401) leaveFor("/login");
       if (status === 428) setWays((known) => [...new Set([...(known ?? ["passphrase"]), "code"])]);
       setProblem(problem);
       return;

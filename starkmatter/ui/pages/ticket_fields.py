@@ -6,7 +6,8 @@ import reflex as rx
 
 from starkmatter.ui.components.parts import segment
 from starkmatter.ui.state.terms import OTHER_TIMES, TYPED, TermsState
-from starkmatter.ui.state.trade import TicketState, TradeState
+from starkmatter.ui.state.ticket import TicketState
+from starkmatter.ui.state.trade import TradeState
 
 
 def size_fields() -> rx.Component:

@@ -25,7 +25,8 @@ from starkmatter.ui.pages.ticket_fields import behind_fields, price_fields, size
 from starkmatter.ui.state.cautions import CautionState
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.terms import KINDS, TermsState
-from starkmatter.ui.state.trade import INTERVALS, PERCENTS, TicketState, TradeState
+from starkmatter.ui.state.ticket import PERCENTS, TicketState
+from starkmatter.ui.state.trade import INTERVALS, TradeState
 
 
 def trade() -> rx.Component:
@@ -45,7 +46,7 @@ def trade() -> rx.Component:
                 ),
             ),
         ),
-        on_order=[TradeState.refresh],
+        on_order=[TradeState.refresh, TicketState.follow],
         on_pulse=[TicketState.look],
     )
 

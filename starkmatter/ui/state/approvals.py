@@ -25,6 +25,7 @@ from starkmatter.ui import format as show
 from starkmatter.ui.state.frame import FrameState, chosen_account
 from starkmatter.ui.state.guard import StepUpState, allow, caller_of
 from starkmatter.ui.state.notices import NoticeState
+from starkmatter.ui.state.reopened import is_reopened, note_said
 from starkmatter.ui.state.rows import Row
 
 SOURCES = {"person": "", "program": "by a program of ", "assistant": "by the analyst, sent by "}
@@ -46,7 +47,8 @@ class ApprovalsState(rx.State):
     @allow("user")
     async def load(self) -> None:
         """Read them."""
-        self.said, self.problem, self.asked = "", "", {}
+        if not await is_reopened(self):
+            self.said, self.problem, self.asked = "", "", {}
         await self._read()
         self.ready = True
 
@@ -135,6 +137,7 @@ class ApprovalsState(rx.State):
             }
         except StarkMatterError as error:
             self.said, self.problem = "", error.text
+        await note_said(self)
         await self._read()
 
     async def _do(self, action, words: str) -> None:

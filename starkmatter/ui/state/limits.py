@@ -16,6 +16,7 @@ from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.live import LiveState
 from starkmatter.ui.state.notices import NoticeState
+from starkmatter.ui.state.reopened import is_reopened, note_said
 from starkmatter.ui.state.rows import Row
 
 NO_RULE: Row = {"value": "", "shown": "No limit", "set": "", "pending": "", "loosens": ""}
@@ -37,7 +38,8 @@ class LimitsState(rx.State):
     @allow("user")
     async def load(self) -> None:
         """Read both."""
-        self.said = self.problem = ""
+        if not await is_reopened(self):
+            self.said = self.problem = ""
         await self._read()
         self.ready = True
 
@@ -90,6 +92,7 @@ class LimitsState(rx.State):
             self.problem = "There is no such switch."
         except StarkMatterError as error:
             self.said, self.problem = "", error.text
+        await note_said(self)
         await self._read()
 
     @rx.event

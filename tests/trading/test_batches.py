@@ -1,0 +1,122 @@
+"""Orders that come together are judged and stored exactly as each of them alone would be."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from psycopg import DatabaseError
+
+from starkmatter.accounts.records import Caller
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Database
+from starkmatter.trading import queries
+from starkmatter.trading.gate import gate_of
+from tests.builders import OPENS_AT, make_account, make_caller, make_market
+
+Item = dict[str, Any]
+SHOWN = (
+    "SELECT o.symbol, o.side, o.qty, o.status, o.sequence, o.reserved, o.reserve_per_share, o.reject_reason, o.risk,"
+    " o.held, (SELECT array_agg(e.status || coalesce(e.reason, '') ORDER BY e.sequence) FROM order_event e"
+    " WHERE e.order_id = o.id), (SELECT b.kind FROM outbox b WHERE b.order_id = o.id)"
+    " FROM trade_order o WHERE o.account_id = ANY (%s) ORDER BY o.qty, o.side"
+)
+
+
+class Desk:
+    """Four accounts of two people, the first of whom orders: with money, with little, of margin, and a stranger's."""
+
+    def __init__(self, db: Database, caller: Caller, accounts: list[UUID]) -> None:
+        self.db, self.caller, self.accounts = db, caller, accounts
+
+    async def send(self, *batches: list[Item]) -> list[tuple[str, str | None]]:
+        """The answers in the order of the items."""
+        found = {}
+        for batch in batches:
+            rows = await self.db.tuples(queries.SUBMIT, (orjson.dumps(batch).decode(), utc_now()))
+            found |= {order_id: (outcome, reason) for order_id, outcome, reason in rows}
+        return [found[one["id"]] for batch in batches for one in batch]
+
+    async def stored(self) -> list[tuple[Any, ...]]:
+        """Their orders with states and outbox, and what is set aside."""
+        orders = await self.db.tuples(SHOWN, (self.accounts,))
+        aside = [await self.db.value("SELECT reserved FROM account WHERE id = %s", (one,)) for one in self.accounts]
+        return [*orders, tuple(aside)]
+
+
+async def make_seat(db: Database) -> Desk:
+    caller, stranger = await make_caller(db, "trader"), await make_caller(db, "trader")
+    accounts = [await make_account(db, caller, cash) for cash in ("100000", "500", "100000")]
+    accounts.append(await make_account(db, stranger, "100000"))
+    await db.run("UPDATE account SET guarded = true WHERE id = %s", (accounts[2],))
+    return Desk(db, caller, accounts)
+
+
+def item(desk: Desk, account: int, qty: str, **changes: Any) -> Item:
+    return {
+        "id": uuid4(),
+        "account_id": desk.accounts[account],
+        "user_id": desk.caller.user_id,
+        "venue": "replay",
+        "symbol": "AAPL",
+        "side": "buy",
+        "type": "market",
+        "qty": qty,
+        "limit_price": None,
+        "time_in_force": "day",
+        "session_on": OPENS_AT.date(),
+        "reserve": "1050.60",
+        "reserve_per_share": "105.06",
+        "request_hash": "00" * 32,
+        "risk": {"decision": "passed"},
+        "refusal": None,
+        "venue_at": OPENS_AT + timedelta(minutes=10),
+        **changes,
+    }
+
+
+def mixed(desk: Desk) -> list[Item]:
+    """One of each kind, several of them of one account."""
+    return [
+        item(desk, 0, "1"),
+        item(desk, 0, "2", words="Seen before it was sent."),
+        item(desk, 0, "3", side="sell"),
+        item(desk, 0, "4", reserve="99999"),
+        item(desk, 1, "5"),
+        item(desk, 2, "6"),
+        item(desk, 3, "7"),
+        item(desk, 0, "8", refusal="No."),
+        item(desk, 0, "9", held=True, cond_symbol="MSFT", cond_relation="at_or_above", cond_price="1"),
+        item(desk, 0, "10", cautions=True),
+    ]
+
+
+async def test_a_batch_of_every_kind_ends_as_the_same_orders_one_by_one(database: Database) -> None:
+    await make_market(database)
+    together, apart = await make_seat(database), await make_seat(database)
+    batch = mixed(together)
+    assert await together.send(batch) == await apart.send(*([one] for one in mixed(apart)))
+    assert await together.stored() == await apart.stored()
+
+
+@pytest.mark.parametrize("other", [0, 1], ids=["one account", "two accounts"])
+async def test_one_key_twice_in_a_batch_is_one_order_and_the_others_are_taken(database: Database, other: int) -> None:
+    """Nothing of such a batch is stored as one: the gate sends each alone."""
+    await make_market(database)
+    desk = await make_seat(database)
+    once = item(desk, 0, "1", reserve="105.06")
+    again = once | {"account_id": desk.accounts[other], "request_hash": f"{other:02}" * 32}
+    with pytest.raises(DatabaseError, match="used twice"):
+        await database.tuples(queries.SUBMIT, (orjson.dumps([once, again]).decode(), utc_now()))
+    assert await desk.stored() == [(0, 0, 0, 0)]
+    gate = gate_of(database)
+    sent = [item(desk, 2, "2"), once, again, item(desk, 1, "3", reserve="105.06")]
+    told = await asyncio.gather(*[gate.submit(one) for one in sent])
+    twice = "repeated" if other == 0 else "other_body"
+    assert [one.outcome for one in told] == ["taken", "taken", twice, "taken"]
+    assert [one.outcome for one in await asyncio.gather(gate.submit(once), gate.submit(sent[0]))] == ["repeated"] * 2
+    stored = await desk.stored()
+    assert [row[2] for row in stored[:-1]] == [1, 2, 3]
+    assert sum(stored[-1]) == sum(row[5] for row in stored[:-1])
