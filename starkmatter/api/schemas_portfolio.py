@@ -265,8 +265,8 @@ class BookOut(Answer):
     currency: str
     equity: Money
     day_pl: Money | None = Field(
-        description="What came today, each account from its last close at the rate of that day; null where that rate is "
-        "missing"
+        description="What came today, each account from its last close at the rate of that day; null where that rate "
+        "is missing"
     )
     accounts: list[BookAccountOut]
     missing: list[str]

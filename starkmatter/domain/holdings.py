@@ -48,9 +48,10 @@ def after_fill(
 
 
 def after_leaving(state: HoldingState, qty: Decimal) -> tuple[HoldingState, Decimal]:
-    """The holding after `qty` (positive) shares went without a trade, and their part of the cost, rounded like a sale's.
+    """The holding after `qty` (positive) shares went without a trade, and what part of the cost went along.
 
-    Nothing is realized. More than is held goes below zero at no cost: a history may begin late.
+    It is rounded like a sale's; nothing is realized. More than is held goes below zero at no cost: a history may begin
+    late.
     """
     leaving = min(qty, max(state.qty, ZERO))
     whole = leaving == state.qty

@@ -35,7 +35,9 @@ SELECT 'I1', 'entry ' || r.id, 'it does not take entry ' || e.id || ' back whole
         (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)))
 UNION ALL
 SELECT 'I1', 'transfer ' || t.id, 'its two entries do not say the same of ' || t.qty || ' ' || t.symbol
-  FROM lot_transfer t JOIN ledger_entry gone ON gone.id = t.out_entry_id JOIN ledger_entry come ON come.id = t.in_entry_id
+  FROM lot_transfer t
+  JOIN ledger_entry gone ON gone.id = t.out_entry_id
+  JOIN ledger_entry come ON come.id = t.in_entry_id
  WHERE t.ended_at IS NULL
    AND (gone.kind <> 'transfer_out' OR come.kind <> 'transfer_in'
         OR gone.account_id <> t.from_account_id OR come.account_id <> t.to_account_id

@@ -201,11 +201,12 @@ SELECT account_id, symbol, sum(signed_qty) AS signed_qty, sum(cash) AS cash FROM
        AND held.account = 'assets:holding' AND {STANDS}
     UNION ALL
     SELECT e.account_id, held.commodity, held.amount,
-           -coalesce((SELECT sum(leg.amount) FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, unit, amount)
-             WHERE leg.account = 'equity:trading' AND leg.unit <> held.commodity), 0)
+           -coalesce((SELECT sum(leg.amount)
+                        FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, unit, amount)
+                       WHERE leg.account = 'equity:trading' AND leg.unit <> held.commodity), 0)
       FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
-     WHERE e.account_id = ANY (%(accounts)s) AND e.venue_at >= %(day_start)s AND e.kind IN ('transfer_in', 'transfer_out')
-       AND held.account = 'assets:holding' AND {STANDS}
+     WHERE e.account_id = ANY (%(accounts)s) AND e.venue_at >= %(day_start)s
+       AND e.kind IN ('transfer_in', 'transfer_out') AND held.account = 'assets:holding' AND {STANDS}
 ) AS traded GROUP BY account_id, symbol
 """
 

@@ -220,21 +220,22 @@ def test_a_book_of_both_explains_its_change_without_a_flow(first: int, then: int
         for number, (one, sign) in enumerate(zip(entries, (1, -1), strict=True), 1)
     ]
     told_of = explain_book(18 * price, 18 * last, parts, "USD")
-    assert {one.key: one.value for one in told_of.steps if one.value and one.key not in ("realized", "unrealized")} == {}
+    assert {
+        one.key: one.value for one in told_of.steps if one.value and one.key not in ("realized", "unrealized")
+    } == {}
     assert told_of.step("realized") + told_of.step("unrealized") == 18 * (last - price)
 
 
 def test_a_story_carries_shares_with_splits_before_and_after() -> None:
     bought = LotTrade("1", "1", "AAPL", told_day(1), Decimal(10), Decimal(-1000))
     out = Carried("2", "1", "AAPL", told_day(5), Decimal(-5))
-    story = tell_story([Holder("1", "USD")], {}, [bought, out, told("AAPL split 2:1", 3), told("AAPL split 3:1", 7, id_="a2")],
-                       date(2030, 1, 1))  # fmt: skip
+    splits = [told("AAPL split 2:1", 3), told("AAPL split 3:1", 7, id_="a2")]
+    story = tell_story([Holder("1", "USD")], {}, [bought, out, *splits], date(2030, 1, 1))
     assert story.problems == {}
     assert story.left == {"2": to_micros(Decimal(250))}
     assert story.holdings["1", "AAPL"] == HoldingState(Decimal(45), Decimal(750))
     come = Carried("3", "2", "AAPL", told_day(5), Decimal(5), Decimal(250))
-    there = tell_story([Holder("2", "USD")], {}, [come, told("AAPL split 2:1", 3), told("AAPL split 3:1", 7, id_="a2")],
-                       date(2030, 1, 1))  # fmt: skip
+    there = tell_story([Holder("2", "USD")], {}, [come, *splits], date(2030, 1, 1))
     assert there.holdings["2", "AAPL"] == HoldingState(Decimal(15), Decimal(250))
     too_many = tell_story([Holder("1", "USD")], {}, [bought, Carried("2", "1", "AAPL", told_day(5), Decimal(-11))],
                           date(2030, 1, 1))  # fmt: skip

@@ -17,6 +17,8 @@ from starkmatter.domain.money import to_cents
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, NotFound
 from starkmatter.market.board import QuoteBoard
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.allocating.held import value_book
 from starkmatter.portfolio.currency_attribution import attribute_by_currency
 from starkmatter.portfolio.explaining import Explanation, explain_change
 from starkmatter.portfolio.performance import measure_performance
@@ -338,3 +340,54 @@ async def test_each_currency_brings_its_prices_and_its_rate(family: Family) -> N
     assert months.fx is not None
     assert months.days < len(measured.days)  # of the first day what was held at its start was not kept
     assert any("left out" in one for one in months.notes)
+
+
+async def test_what_came_today_counts_from_each_close_at_its_rate(family: Family, database: Database) -> None:
+    """A hundred KO from 58.00 (the close of the 5th, at 1.16) to 66.00 (at 1.18), and cash of either currency."""
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,"))
+    await family.euros.book(
+        in_euro("2024-02-26,deposit,,,,100000.00,,,", "2024-02-28T12:00:00Z,buy,KO,100,57.00,-5700.00,,,",
+                "2024-03-06T19:00:00Z,deposit,,,,500.00,,,")
+    )  # fmt: skip
+    await family.dollars.work()
+    await open_today(family, database)
+    whole = await value_book(family.dollars.b, family.dollars.caller, None, currency="USD")
+    assert (whole.missing, [one.currency for one in whole.accounts]) == ([], ["EUR", "USD"])
+    euros = next(one for one in whole.accounts if one.currency == "EUR")
+    [row] = await database.tuples(
+        "SELECT equity FROM equity_snapshot WHERE account_id = %s AND venue_at < %s ORDER BY venue_at DESC LIMIT 1",
+        (euros.id, datetime(2024, 3, 6, 14, 30, tzinfo=UTC)),
+    )
+    start = to_cents(row[0] * Decimal("1.16"))
+    assert euros.day_pl == euros.value - start - to_cents(500 * Decimal("1.18"))
+    assert whole.day_pl == euros.day_pl  # dollars in cash earned nothing
+    assert next(one.day_pl for one in whole.accounts if one.currency == "USD") == 0
+    # In the other currency the euro's cash stands still, and the dollars move.
+    other = await value_book(family.dollars.b, family.dollars.caller, None, currency="EUR")
+    dollars = next(one for one in other.accounts if one.currency == "USD")
+    assert dollars.day_pl == dollars.value - to_cents(1000 / Decimal("1.16"))
+    account = await get_account(family.euros.b, family.euros.caller, family.euros.account_id)
+    assert next(one.day_pl for one in other.accounts if one.currency == "EUR") == account.day_pl
+    assert other.day_pl == sum(one.day_pl for one in other.accounts if one.day_pl is not None)
+
+
+async def test_without_a_rate_of_the_last_close_today_is_not_told_and_named(family: Family, database: Database) -> None:
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,"))
+    await family.euros.book(in_euro("2024-02-26,deposit,,,,1000.00,,,"))
+    await family.dollars.work()
+    await open_today(family, database)
+    await database.run("DELETE FROM fx_rate WHERE day < '2024-03-06' AND day >= '2024-01-01'")
+    whole = await value_book(family.dollars.b, family.dollars.caller, None, currency="USD")
+    assert whole.day_pl is None
+    assert [one for one in whole.missing if "what came today cannot be told" in one]
+    assert [one.day_pl for one in whole.accounts if one.currency == "USD"] == [0]
+
+
+async def open_today(family: Family, database: Database) -> None:
+    """The session of March 6 is on."""
+    await put_sessions(database, date(2024, 3, 6), 1)
+    now = datetime(2024, 3, 6, 20, tzinfo=UTC)
+    clock = open_clock(venue_now=now, session_on=now.date(), next_open=None, next_close=now + timedelta(hours=1))
+    await QuoteBoard(family.dollars.b.cache).publish(
+        "market", {"KO": quote("KO 66.00/66.10")}, clock=clock, now=utc_now()
+    )

@@ -1,4 +1,4 @@
-"""Shares moved from one of one's own accounts to another: lots and cost go along, both books balance, nothing is sold."""
+"""Shares moved from one of one's own accounts to another: lots and cost go along, both books balance, no sale."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -124,17 +124,15 @@ async def test_what_cannot_move_is_refused_in_words(pair: Pair, database: Databa
         await move_shares(pair.desk.b, pair.desk.caller, Asked(pair.other, pair.other, "AAPL", D(1)))
     stranger = await pair.desk.person()
     with pytest.raises(NotFound):
-        await move_shares(
-            pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, stranger.account_id, "AAPL", D(1))
-        )
+        await move_shares(pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, stranger.account_id, "AAPL", D(1)))
     await share_account(pair.desk.b, stranger.caller, stranger.account_id, pair.desk.caller.email, "trade")
     with pytest.raises(NotAllowed, match="somebody else's"):
-        await move_shares(
-            pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, stranger.account_id, "AAPL", D(1))
-        )
+        await move_shares(pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, stranger.account_id, "AAPL", D(1)))
     elsewhere = await make_importer(database, pair.desk.b.cache, caller=pair.desk.caller)
     with pytest.raises(Conflict, match="never mixed"):
-        await move_shares(pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, elsewhere.account_id, "AAPL", D(1)))
+        await move_shares(
+            pair.desk.b, pair.desk.caller, Asked(pair.desk.account_id, elsewhere.account_id, "AAPL", D(1))
+        )
     for change, words in (
         ("currency = 'EUR'", "kept in USD and Practice in EUR"),
         ("broker = 'alpaca'", "at its broker"),
@@ -148,8 +146,7 @@ async def test_what_cannot_move_is_refused_in_words(pair: Pair, database: Databa
         with pytest.raises(Conflict, match=words):
             await pair.move("1")
         await database.run(
-            "UPDATE account SET (currency, broker, venue, run_id, frozen_reason) = (%s, %s, %s, %s, %s)"
-            " WHERE id = %s",
+            "UPDATE account SET (currency, broker, venue, run_id, frozen_reason) = (%s, %s, %s, %s, %s) WHERE id = %s",
             (*kept[0], pair.other),
         )
 
@@ -239,8 +236,13 @@ async def test_a_split_told_late_takes_the_cost_of_both_accounts_along(pair: Pai
     assert here["AAPL"] == (15, cost * 3 / 4, 0)
     assert there["AAPL"] == (5, cost / 4, 0)
     assert [(one.symbol, one.cost) for one in await list_transfers(desk.b, desk.caller)] == [("AAPL", cost / 4)]
-    lots = [(one.account, one.signed_qty, one.basis) for one in (await folded_lots(desk.b, desk.caller, pair.other)).lots]
-    assert sorted(lots, key=lambda one: one[1]) == [(str(pair.other), 5, cost / 4), (str(desk.account_id), 15, cost * 3 / 4)]
+    lots = [
+        (one.account, one.signed_qty, one.basis) for one in (await folded_lots(desk.b, desk.caller, pair.other)).lots
+    ]
+    assert sorted(lots, key=lambda one: one[1]) == [
+        (str(pair.other), 5, cost / 4),
+        (str(desk.account_id), 15, cost * 3 / 4),
+    ]
 
 
 @dataclass

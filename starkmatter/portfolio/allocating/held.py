@@ -89,7 +89,12 @@ async def value_book(
     of_day = await _results_of_today(b, book, held, missing)
     accounts = [
         BookAccount(
-            one.account.id, one.account.name, one.account.currency, one.account.equity, one.value, of_day[one.account.id]
+            one.account.id,
+            one.account.name,
+            one.account.currency,
+            one.account.equity,
+            one.value,
+            of_day[one.account.id],
         )
         for one in held
     ]
@@ -105,7 +110,9 @@ async def _results_of_today(
     """What came of each account today, in whole cents of the book's currency: its value now less that at the last close
     at the rate of that day, less what came from outside since at today's."""
     today = await _today(b, book)
-    days = [exchange_day(one.account.day_start.at) for one in held if one.account.day_start and one.account.day_start.at]
+    days = [
+        exchange_day(one.account.day_start.at) for one in held if one.account.day_start and one.account.day_start.at
+    ]
     currencies = {book.currency, *(one.account.currency for one in held)}
     rates = await rates_between(b.db, currencies if len(currencies) > 1 else (), min([today, *days]), today)
     found: dict[UUID, Decimal | None] = {}

@@ -12,7 +12,9 @@ from starkmatter.domain.sessions import exchange_day
 from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.transfers.pricing import price_then
 
-NOT_KNOWN = "What the shares were worth on that day is neither in the file nor known here: type the entry in with a price."
+NOT_KNOWN = (
+    "What the shares were worth on that day is neither in the file nor known here: type the entry in with a price."
+)
 
 
 async def price_moves(

@@ -194,7 +194,9 @@ SAY_WORTH = """
 UPDATE import_line SET words = %(words)s WHERE import_id = %(import)s AND outcome = 'booked' AND place = %(place)s
 """
 
-DROP_WORTHLESS = "DELETE FROM import_booking WHERE import_id = %(import)s AND place = ANY (%(places)s) AND entry_id IS NULL"
+DROP_WORTHLESS = (
+    "DELETE FROM import_booking WHERE import_id = %(import)s AND place = ANY (%(places)s) AND entry_id IS NULL"
+)
 
 MARK_WORTHLESS = """
 UPDATE import_line SET outcome = 'not_booked', place = place + 1000000, words = %(words)s

@@ -134,7 +134,9 @@ async def _bring_up(
         new = in_order(await b.db.all(Move, queries.MOVES, since))
         if position.entries - was.entries == await b.db.value(queries.ENTRIES_AFTER, since) and _follow(former, new):
             notes = await asyncio.to_thread(tell, kept.book, new, former.choices, {})
-            kept.folded = _folded(kept.book, own, [*former.moves, *new], former.choices, [*former.notes, *notes], former.actions)
+            kept.folded = _folded(
+                kept.book, own, [*former.moves, *new], former.choices, [*former.notes, *notes], former.actions
+            )
             kept.position = position
             return
     moves = await b.db.all(Move, queries.MOVES, asked | {"after": 0})

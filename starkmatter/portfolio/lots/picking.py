@@ -59,7 +59,9 @@ async def pick_lots(b: Backends, caller: Caller, account_id: UUID, entry_id: int
     chosen = {entry: lots for entry, lots in folded.choices.picks.items() if entry != entry_id}
     if picks:
         chosen[entry_id] = tuple(picks)
-    _, tried = await asyncio.to_thread(fold, folded.moves, Choices(folded.choices.methods, chosen), actions=folded.actions)
+    _, tried = await asyncio.to_thread(
+        fold, folded.moves, Choices(folded.choices.methods, chosen), actions=folded.actions
+    )
     problems = [one for one in tried.notes if one.startswith(PICKS_DO_NOT_FIT) and one not in folded.notes]
     if problems:
         raise InvalidInput(problems[0].removeprefix(PICKS_DO_NOT_FIT).partition(": ")[2] or problems[0])

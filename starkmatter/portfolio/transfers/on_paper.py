@@ -42,7 +42,7 @@ async def move_on_paper(
     pair: dict[str, Any],
     price: Decimal | None,
 ) -> None:
-    """Book both sides at `price` a share. Raises what `move_shares` says of short positions, orders and what is lent."""
+    """Book both sides at `price` a share. Raises what `move_shares` says of shorts, orders and what is lent."""
     symbol, qty, at, now = pair["symbol"], pair["qty"], pair["venue_at"], pair["now"]
     both = [giver.id, taker.id]
     async with b.db.transaction() as connection:

@@ -253,7 +253,8 @@ async def _move_tracked(
         after = await _least(connection, giver.id, symbol)
         if after < min(before, ZERO):
             raise InvalidInput(
-                f"Later entries of {giver.name} sold {symbol} that would be gone then: {plain(-after)} would be missing."
+                f"Later entries of {giver.name} sold {symbol} that would be gone then: {plain(-after)} would be "
+                "missing."
             )
         await connection.execute(importing.PUT_PAIR, pair | entries | {"worth": worth, "cost": ZERO})
         await refold(connection, giver.id, now, [taker.id])
@@ -273,8 +274,8 @@ async def _take_back_tracked(b: Backends, caller: Caller, found: Transfer) -> No
         after = await _least(connection, found.to_account_id, found.symbol)
         if after < min(before, ZERO):
             raise Conflict(
-                f"Shares that it brought were sold or moved on since: without it {plain(-after)} {found.symbol} would be "
-                "missing. Take that back first."
+                f"Shares that it brought were sold or moved on since: without it {plain(-after)} {found.symbol} would "
+                "be missing. Take that back first."
             )
         await refold(connection, found.from_account_id, now, [found.to_account_id])
         about = {"symbol": found.symbol, "qty": found.qty, "transfer": found.id, "to": found.to_account_id}

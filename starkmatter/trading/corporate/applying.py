@@ -38,7 +38,6 @@ from starkmatter.trading.corporate.records import PROBLEM, Acting, Heard, KeptPo
 from starkmatter.trading.corporate.telling import Moves, actions_for, moves_of, story_of, told_for
 from starkmatter.trading.journal import write_booking
 
-
 # Accounts that are told anew after one: shares that went round and round on one day would have no end.
 MOST_FOLLOWED = 50
 
@@ -107,6 +106,7 @@ async def settle_account(
         if account.is_tracked:
             # Its files come in any order: what they left is told anew whole, and so are the values of former days.
             everything = {symbol for _, symbol in story.holdings} | known.moves.symbols
+            everything |= _symbols_of(new, story, known.kept)
             await _hold(connection, account, everything, story, cash, at)
             if written:
                 await connection.execute(queries.MARK_STALE, {"account": account.id, "now": now})

@@ -102,7 +102,9 @@ UPDATE lot_transfer SET cost = %(cost)s
  WHERE id = %(id)s AND cost <> %(cost)s RETURNING to_account_id
 """
 
-ACTING_OF = f"SELECT {_ACTING}, m.acted_on FROM account a LEFT JOIN action_mark m ON m.account_id = a.id WHERE a.id = %s"
+ACTING_OF = (
+    f"SELECT {_ACTING}, m.acted_on FROM account a LEFT JOIN action_mark m ON m.account_id = a.id WHERE a.id = %s"
+)
 
 LOCK_ONE = "SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE"
 
