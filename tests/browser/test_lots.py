@@ -140,7 +140,7 @@ def test_shares_are_moved_to_another_account_and_taken_back(product: Product, tr
         expect(drawer.get_by_role("alert")).to_contain_text("AAPL are in", timeout=10 * SECS)
         drawer.get_by_label("Which lots").select_option("Pick the lots")
         boxes = drawer.get_by_role("textbox")
-        expect(boxes.last).to_be_visible(timeout=10 * SECS)
+        expect(boxes).to_have_count(2, timeout=10 * SECS)
         boxes.last.fill("2")
         for theme in THEMES:
             assert violations(page, theme) == []

@@ -145,7 +145,7 @@ async def test_several_accounts_stand_one_after_another_and_together(desk: Desk)
     at = headings.index("Together, in USD")
     assert headings[at + 1 : at + 5] == ["Summary", "Performance", "Allocation", "Risk"]
     assert "Together, in USD" in html_of(document)
-    assert pdf_of(document).startswith(b"%PDF")
+    assert (await pdf_of(document)).startswith(b"%PDF")
     bare = layout(replace(report, amounts=False))
     shown = html_of(bare)
     assert f"{whole.end_value:,.2f}" not in shown
