@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.axe import THEMES, violations
 from tests.browser.names import NAMELESS
 from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
+from tests.browser.windows import SIZES, is_for_everybody
 from tests.portfolio.history import give_past, market_past
 from tests.security.product import COOKIE, Person, Product
 
@@ -142,17 +143,19 @@ def test_shares_are_moved_to_another_account_and_taken_back(product: Product, tr
         boxes = drawer.get_by_role("textbox")
         expect(boxes).to_have_count(2, timeout=10 * SECS)
         boxes.last.fill("2")
-        for theme in THEMES:
-            assert violations(page, theme) == []
-            _look(window, f"move-{theme}")
+        for name, size in SIZES:
+            page.set_viewport_size(size)
+            is_for_everybody(window, f"move-{name}")
+        page.set_viewport_size(DESKTOP)
         drawer.get_by_role("button", name="Move them").click()
         expect(drawer).to_have_count(0, timeout=10 * SECS)
         expect(page.get_by_role("status").filter(has_text="It is no sale")).to_be_visible(timeout=10 * SECS)
         listed = page.get_by_role("region", name="Shares moved between accounts")
         expect(listed).to_contain_text("To Retirement")
-        for theme in THEMES:
-            assert violations(page, theme) == []
-            _look(window, f"moved-{theme}")
+        for name, size in SIZES:
+            page.set_viewport_size(size)
+            is_for_everybody(window, f"moved-{name}")
+        page.set_viewport_size(DESKTOP)
         [lot] = http.get(f"/api/v1/portfolio/lots?account_id={there}").json()["items"]
         assert lot["qty"] == "2"
         listed.get_by_role("button", name="Take back the move of 2 AAPL").click()

@@ -122,8 +122,8 @@ ACTIONS = (
 MOVED = """
 INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth, cost, lots, lot_qtys, origin,
                           out_entry_id, in_entry_id, venue_at, booked_at)
-SELECT gen_random_uuid(), %(account)s, %(other)s, 'AAPL', 1, 100, 100, '{}', '{}', 'moved', min(id), max(id), now(), now()
-  FROM ledger_entry WHERE account_id = %(account)s
+SELECT gen_random_uuid(), %(account)s, %(other)s, 'AAPL', 1, 100, 100, '{}', '{}', 'moved', min(id), max(id), now(),
+       now() FROM ledger_entry WHERE account_id = %(account)s
 """
 METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
