@@ -17,6 +17,8 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.importing.booking import standing
 from starkmatter.portfolio.importing.folding import holdings
+from starkmatter.portfolio.importing.manual import add_entry
+from starkmatter.portfolio.importing.service import import_lines
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.lots.book import folded_lots
 from starkmatter.portfolio.lots.service import open_lots, realized_gains
@@ -365,3 +367,47 @@ async def test_two_files_that_tell_of_one_side_each_are_one_move(tracked: Tracke
     await tracked.other.undo(came.id)
     assert [one.ended_at is None for one in await list_transfers(tracked.one.b, tracked.one.caller)] == [False]
     assert await held_in(tracked.one.b.db, tracked.other.account_id) == {}
+
+
+async def test_a_side_without_a_price_takes_the_close_and_without_one_it_is_not_booked(tracked: Tracked) -> None:
+    read = await tracked.one.read(
+        table(
+            "2024-02-26,deposit,,,,1000.00,,,", "2024-02-28,transfer_in,KO,10,,,,,", "2024-02-28,transfer_in,XYZ,3,,,,,"
+        )
+    )
+    assert read.summary is not None
+    assert (read.summary["counts"]["booked"], read.summary["counts"]["not_booked"]) == (2, 1)
+    lines = await import_lines(tracked.one.b, tracked.one.caller, read.id, "not_booked")
+    assert ["neither in the file nor known" in one.words for one in lines] == [True]
+    await tracked.one.confirm(read.id)
+    # The close of the 27th, the last one at noon of the 28th: what came has that cost until its other side is known.
+    assert await held_in(tracked.one.b.db, tracked.one.account_id) == {"KO": (10, 610, 0)}
+    lots = await open_lots(tracked.one.b, tracked.one.caller, tracked.one.account_id)
+    assert [(one.acquired_on, one.cost) for one in lots.lots] == [(None, 610)]
+
+
+async def test_typed_in_sides_find_each_other(tracked: Tracked) -> None:
+    await tracked.one.book(table("2024-02-26,deposit,,,,1000.00,,,", "2024-02-27,buy,KO,10,61.00,-610.00,,,"))
+    for importer, kind, on in ((tracked.other, "transfer_in", 4), (tracked.one, "transfer_out", 1)):
+        await add_entry(
+            importer.b, importer.caller, importer.account_id, kind=kind, at=noon(date(2024, 3, on)), symbol="KO",
+            qty=Decimal(10),
+        )  # fmt: skip
+        await importer.work()
+    [pair] = await list_transfers(tracked.one.b, tracked.one.caller)
+    assert (pair.origin, pair.cost, pair.worth) == ("matched", 610, 630)
+    assert await held_in(tracked.one.b.db, tracked.other.account_id) == {"KO": (10, 610, 0)}
+
+
+async def test_who_sees_one_of_the_accounts_sees_what_it_cost_and_no_name(pair: Pair) -> None:
+    desk = pair.desk
+    guest = await desk.person("viewer")
+    await filled(desk, "buy 10 AAPL")
+    moved = await pair.move("4")
+    await share_account(desk.b, desk.caller, pair.other, guest.caller.email, "view")
+    [seen] = await list_transfers(desk.b, guest.caller, pair.other)
+    assert (seen.from_name, seen.to_name, seen.own) == (None, "Practice", False)
+    with pytest.raises(NotAllowed):
+        await take_back(desk.b, guest.caller, moved.id)
+    found = await open_lots(desk.b, guest.caller, pair.other)
+    assert [(one.qty, one.cost, one.acquired_on) for one in found.lots] == [(4, moved.cost, None)]
