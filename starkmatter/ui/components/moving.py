@@ -160,7 +160,6 @@ def _lots() -> rx.Component:
                     input_mode="decimal",
                     max_length=30,
                     class_name="input lotqty",
-                    style={"width": "76px", "minWidth": "0"},
                     aria_label="Move of the lot of " + one["acquired"] + " at " + one["unit"],
                 ),
                 num=True,
