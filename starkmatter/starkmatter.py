@@ -62,6 +62,7 @@ from starkmatter.ui.state.markets import WatchState
 from starkmatter.ui.state.markets_map import MapState
 from starkmatter.ui.state.markets_screener import ScreenerState
 from starkmatter.ui.state.markets_symbol import SymbolState
+from starkmatter.ui.state.moving import MovingState
 from starkmatter.ui.state.news import FeedsState, NewsPanelState, NewsState
 from starkmatter.ui.state.notices import NoticeState
 from starkmatter.ui.state.oidc import IdentitiesState
@@ -133,7 +134,7 @@ _add_page(portfolio, "/portfolio", "Portfolio", PortfolioState, BrokerState)
 _add_page(performance, "/portfolio/performance", "Performance", PerformanceState, AttributionState, CurrencyState)
 _add_page(allocation, "/portfolio/allocation", "Allocation", AllocationState)
 _add_page(optimizing, "/portfolio/optimize", "Optimize", OptimizingState)
-_add_page(lots, "/portfolio/lots", "Lots", LotsState)
+_add_page(lots, "/portfolio/lots", "Lots", LotsState, MovingState)
 _add_page(gains, "/portfolio/gains", "Realized gains", GainsState)
 _add_page(actions, "/portfolio/actions", "Corporate actions", ActionsState)
 _add_page(income, "/portfolio/income", "Income", IncomeState)

@@ -47,6 +47,7 @@ from starkmatter.api.routes import (
     sharing,
     step_up,
     trading,
+    transfers,
     watchlists,
 )
 from starkmatter.api.security import bearer_of, client_ip_of
@@ -94,6 +95,7 @@ def build_api() -> FastAPI:
         sharing,
         performance,
         lots,
+        transfers,
         importing,
         live,
         reports,

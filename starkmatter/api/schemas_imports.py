@@ -9,7 +9,9 @@ from pydantic import AwareDatetime, BeforeValidator, Field, computed_field
 from starkmatter.api.schemas import MAX_TEXT, Answer, Figure, Instant, Qty, Request
 from starkmatter.portfolio.importing.records import Outcome, State
 
-Kind = Literal["buy", "sell", "dividend", "interest", "deposit", "withdrawal", "fee", "tax", "transfer_in"]
+Kind = Literal[
+    "buy", "sell", "dividend", "interest", "deposit", "withdrawal", "fee", "tax", "transfer_in", "transfer_out"
+]
 
 
 def _filled_in(value: Any) -> Any:

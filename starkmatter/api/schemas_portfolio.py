@@ -3,6 +3,8 @@
 from datetime import date
 from uuid import UUID
 
+from pydantic import Field
+
 from starkmatter.api.schemas import Answer, Instant, Money, Qty, Ratio
 from starkmatter.domain.waterfall import StepKey
 
@@ -244,13 +246,14 @@ class ByCurrencyOut(Answer):
 
 
 class BookAccountOut(Answer):
-    """One account of a book: its equity in its own currency, and `value` in the book's."""
+    """One account of a book: its equity in its own currency, `value` and what came of it today in the book's."""
 
     id: UUID
     name: str
     currency: str
     equity: Money
     value: Money
+    day_pl: Money | None
 
 
 class BookOut(Answer):
@@ -261,5 +264,9 @@ class BookOut(Answer):
     venue: str
     currency: str
     equity: Money
+    day_pl: Money | None = Field(
+        description="What came today, each account from its last close at the rate of that day; null where that rate "
+        "is missing"
+    )
     accounts: list[BookAccountOut]
     missing: list[str]

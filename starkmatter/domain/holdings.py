@@ -47,5 +47,24 @@ def after_fill(
     )
 
 
+def after_leaving(state: HoldingState, qty: Decimal) -> tuple[HoldingState, Decimal]:
+    """The holding after `qty` (positive) shares went without a trade, and what part of the cost went along.
+
+    It is rounded like a sale's; nothing is realized. More than is held goes below zero at no cost: a history may begin
+    late.
+    """
+    leaving = min(qty, max(state.qty, ZERO))
+    whole = leaving == state.qty
+    basis = state.cost_basis if whole and leaving else ZERO
+    if leaving and not whole:
+        basis = _round_half_up(state.cost_basis * leaving / state.qty)
+    return HoldingState(state.qty - qty, state.cost_basis - basis, state.realized_pl), basis
+
+
+def after_coming(state: HoldingState, qty: Decimal, cost: Decimal) -> HoldingState:
+    """The holding after `qty` (positive) shares came without a trade and brought what they had cost along."""
+    return HoldingState(state.qty + qty, state.cost_basis + cost, state.realized_pl)
+
+
 def _round_half_up(value: Decimal) -> Decimal:
     return value.quantize(MICRO, ROUND_HALF_UP)

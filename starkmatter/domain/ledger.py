@@ -25,6 +25,9 @@ BORROWED_MONEY = "expenses:borrowed money"
 OPENING_COST = "memo:opening cost"
 OPENING_COST_OFFSET = "memo:opening cost offset"
 ADJUSTMENTS = "equity:adjustments"
+# Shares that left for, or came from, another account: no trade, and what they were worth then is a flow.
+MOVED_OUT, MOVED_IN = "transfer_out", "transfer_in"
+MOVES_OF_SHARES = frozenset({MOVED_OUT, MOVED_IN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,21 @@ def book_brought_in(symbol: str, qty: Decimal, worth: Decimal, currency: str) ->
             Leg(TRADING, symbol, -qty),
         ),
     )
+
+
+def book_moved(symbol: str, signed_qty: Decimal, worth: Decimal, currency: str) -> Booking:
+    """Shares that came (positive) or left (negative) without a trade: a flow of what they were `worth` (positive) then.
+
+    What they had cost is no leg: it is a fold of the account that they came from, like every cost.
+    """
+    cents = to_cents(worth)
+    sign = 1 if signed_qty > 0 else -1
+    legs = [Leg(HOLDING, symbol, signed_qty), Leg(TRADING, symbol, -signed_qty)]
+    if cents:
+        legs = [Leg(TRADING, currency, sign * cents), Leg(DEPOSITS, currency, -sign * cents), *legs]
+    way = "from another account" if sign > 0 else "to another account"
+    text = f"Moved {plain(abs(signed_qty))} {symbol} worth {money_text(cents)} {currency} {way}"
+    return Booking(MOVED_IN if sign > 0 else MOVED_OUT, text, tuple(legs))
 
 
 def book_opening(symbol: str, signed_qty: Decimal, worth: Decimal, cost: Decimal, currency: str) -> Booking:

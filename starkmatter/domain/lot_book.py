@@ -245,7 +245,7 @@ class LotBook:
             raise LotError(f"{plain(transfer.qty)} {transfer.symbol} cannot leave an account of {plain(abs(held))}.")
         if held * self._held(*to_key) < 0:
             raise LotError(f"{transfer.symbol} is long in one account and short in the other.")
-        method = self.methods.get(transfer.account, "fifo")
+        method = transfer.method or self.methods.get(transfer.account, "fifo")
         order: LotMethod = "specific" if transfer.picks else without_sale(method)
         taken = with_basis(take(self._lots[key], transfer.qty, order, transfer.picks))
         self._remove(key, taken)

@@ -51,13 +51,17 @@ class LotTrade:
 
 @dataclass(frozen=True, slots=True)
 class LotTransfer:
-    """`qty` shares (positive) from one account to another; lots keep what they cost and when they began."""
+    """`qty` shares (positive) from one account to another; lots keep what they cost and when they began.
+
+    Which lots go is said by `picks`, else by `method`, else by the account's own; nothing is averaged for it.
+    """
 
     account: str
     to_account: str
     symbol: str
     qty: Decimal
     picks: tuple[LotPick, ...] = ()
+    method: LotMethod | None = None
 
 
 @dataclass(frozen=True, slots=True)

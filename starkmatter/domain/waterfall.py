@@ -142,11 +142,7 @@ def _explain_part(
 ) -> list[SymbolGain]:
     positions = _Positions(part)
     for entry in part.entries:
-        if entry.id in part.moved:
-            sums["fx"] -= sum((amount for account, _, amount in entry.legs if account == DEPOSITS), ZERO)
-            ids["fx"].append(entry.id)
-        else:
-            _take(entry, positions, sums, ids, notes, currency)
+        _take(entry, positions, sums, ids, notes, currency, moved=entry.id in part.moved)
     if part.cash_start is not None and part.cash_end is not None:
         legs = (leg for entry in part.entries for leg in entry.legs)
         cash = sum((amount for account, unit, amount in legs if account == CASH and unit == currency), ZERO)
@@ -188,16 +184,22 @@ def _take(
     ids: dict[StepKey, list[int]],
     notes: list[str],
     currency: str,
+    *,
+    moved: bool,
 ) -> None:
-    """One entry: its shares and their cash to a position, everything else to a step by the account of the other leg."""
+    """One entry: its shares and their cash to a position, everything else to a step by the account of the other leg.
+
+    Of one that is `moved` between own accounts deposits and withdrawals are none: both sides come to what the exchange
+    left open. Shares go at what they are worth then, so that each account keeps the gain of its time.
+    """
     # One turn over the legs: a book of ten years has sixty thousand of them.
-    moved: list[tuple[str, Decimal]] = []
+    shares: list[tuple[str, Decimal]] = []
     others: list[tuple[str, Decimal]] = []
     adjusted: list[str] = []
     paid = ZERO
     for account, unit, amount in entry.legs:
         if account == HOLDING and amount:
-            moved.append((unit, amount))
+            shares.append((unit, amount))
         elif account == ADJUSTMENTS:
             adjusted.append(unit)
         if unit != currency or account == CASH:
@@ -206,8 +208,8 @@ def _take(
             paid -= amount
         else:
             others.append((account, amount))
-    if len(moved) == 1:
-        symbol, qty = moved[0]
+    if len(shares) == 1:
+        symbol, qty = shares[0]
         position = positions.of(symbol)
         position.entry_ids.append(entry.id)
         if entry.kind in SPLITS:
@@ -218,17 +220,17 @@ def _take(
         else:
             position.trade(qty, paid, entry.at)
             paid = ZERO
-    elif moved and entry.kind == RENAMING:
-        _rename(entry, positions, moved)
+    elif shares and entry.kind == RENAMING:
+        _rename(entry, positions, shares)
         ids["splits"].append(entry.id)
-    elif moved:
-        for symbol, qty in moved:
+    elif shares:
+        for symbol, qty in shares:
             positions.of(symbol).qty += qty
     if paid:
         sums["other"] += paid
         ids["other"].append(entry.id)
     for account, amount in others:
-        key = _step_of(account, amount)
+        key = "fx" if moved and account == DEPOSITS else _step_of(account, amount)
         sums[key] -= amount
         ids[key].append(entry.id)
 

@@ -106,7 +106,7 @@ async def _post(b: Backends, one: _Due, period: Period, report: Report, pdf: byt
 def mail_text(b: Backends, report: Report, *, attached: bool) -> str:
     """The mail around the PDF: the headline of each account, what is missing, and how to stop it."""
     lines = [f"{report.title}", ""]
-    for one in report.chapters:
+    for one in [*report.combined, *report.chapters]:
         twr = percent(one.performance.twr)
         if report.amounts:
             figures = f"{money(one.end_value)} {one.currency} at the end, result {change(one.result)}, return {twr}"

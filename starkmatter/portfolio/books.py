@@ -86,7 +86,12 @@ async def find_book(
         raise NotFound("You have no open account of your own" + (f" on the {VENUE_NAMES[venue]}." if venue else "."))
     accounts = await value_accounts(b, caller, there)
     base = chosen or await get_base_currency(b, caller)
-    return Book(accounts, accounts[0].venue, base, True, _mixed(accounts))
+    return book_of(accounts, base)
+
+
+def book_of(accounts: list[AccountView], currency: str) -> Book:
+    """These accounts of one market together, in `currency`."""
+    return Book(accounts, accounts[0].venue, currency, True, _mixed(accounts))
 
 
 def _mixed(accounts: list[AccountView]) -> list[str]:

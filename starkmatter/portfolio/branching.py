@@ -71,6 +71,7 @@ class _Booked:
     commodities: list[str]
     amounts: list[Decimal]
     description: str
+    cost: Decimal | None
 
     def on(self, account: str) -> list[tuple[str, Decimal]]:
         """The legs on one account of the ledger."""
@@ -179,6 +180,8 @@ def state_of(entries: Sequence[_Booked], currency: str) -> tuple[Decimal, dict[s
         cost = sum((amount for _, amount in one.on(OPENING_COST)), ZERO)
         for symbol, qty in one.on(HOLDING):
             was = held[symbol]
+            if one.cost is not None:
+                cost = one.cost if qty > 0 else -one.cost
             held[symbol] = HoldingState(was.qty + qty, was.cost_basis + cost, was.realized_pl)
     return cash, {symbol: state for symbol, state in held.items() if state.qty}
 

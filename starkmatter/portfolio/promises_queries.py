@@ -34,6 +34,19 @@ SELECT 'I1', 'entry ' || r.id, 'it does not take entry ' || e.id || ' back whole
        (e.account_id, e.kind, e.venue_at, e.accounts, e.commodities,
         (SELECT array_agg(-amount ORDER BY place) FROM unnest(e.amounts) WITH ORDINALITY AS leg (amount, place)))
 UNION ALL
+SELECT 'I1', 'transfer ' || t.id, 'its two entries do not say the same of ' || t.qty || ' ' || t.symbol
+  FROM lot_transfer t
+  JOIN ledger_entry gone ON gone.id = t.out_entry_id
+  JOIN ledger_entry come ON come.id = t.in_entry_id
+ WHERE t.ended_at IS NULL
+   AND (gone.kind <> 'transfer_out' OR come.kind <> 'transfer_in'
+        OR gone.account_id <> t.from_account_id OR come.account_id <> t.to_account_id
+        OR EXISTS (SELECT FROM ledger_entry r WHERE r.reverses IN (gone.id, come.id))
+        OR NOT EXISTS (SELECT FROM ledger_posting p WHERE p.entry_id = gone.id AND p.account = 'assets:holding'
+                          AND p.commodity = t.symbol AND p.amount = -t.qty)
+        OR NOT EXISTS (SELECT FROM ledger_posting p WHERE p.entry_id = come.id AND p.account = 'assets:holding'
+                          AND p.commodity = t.symbol AND p.amount = t.qty))
+UNION ALL
 SELECT 'I2', 'account ' || a.id, 'cash is ' || a.cash || ', the journal says ' || coalesce(p.amount, 0)
   FROM account a LEFT JOIN posted p ON p.account_id = a.id AND p.account = 'assets:cash' AND p.commodity = a.currency
  WHERE a.cash <> coalesce(p.amount, 0)

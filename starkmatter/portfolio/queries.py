@@ -9,6 +9,9 @@ VALUES (%(id)s, %(user)s, %(name)s, %(venue)s, %(broker)s, %(mode)s, %(currency)
         %(venue_at)s, %(kind)s)
 """
 
+# Kinds of entries whose leg on equity:deposits is a flow: money, or shares at what they were worth when they moved.
+FLOW_KINDS = "('deposit', 'withdrawal', 'transfer_in', 'transfer_out')"
+
 MOVE_CASH = "UPDATE account SET cash = cash + %s WHERE id = %s"
 
 # --- new beginnings and branches -------------------------------------------------------------------------------------
@@ -37,11 +40,11 @@ SELECT count(*) FROM trade_order
    AND status NOT IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
 """
 
-LAST_POINT = """
+LAST_POINT = f"""
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
 SELECT %(account)s, %(at)s, %(equity)s, a.cash,
        coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
-                  WHERE e.account_id = a.id AND e.kind IN ('deposit', 'withdrawal')
+                  WHERE e.account_id = a.id AND e.kind IN {FLOW_KINDS}
                     AND leg.account = 'equity:deposits'), 0)
   FROM account a WHERE a.id = %(account)s
     ON CONFLICT (account_id, venue_at) DO UPDATE
@@ -77,11 +80,16 @@ TAKE_ALONG = (
     """,
 )
 
-# Everything that moved cash or shares of an account up to an instant, in the order it was booked.
-BOOKED_UNTIL = """
-SELECT e.kind, f.symbol, f.side, f.qty, e.accounts, e.commodities, e.amounts, e.description
+# An entry that stands: it takes none back and none takes it back.
+STANDS = "e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)"
+
+# Everything that moved cash or shares of an account up to an instant, in the order it was booked; `cost` went along
+# with shares that were moved.
+BOOKED_UNTIL = f"""
+SELECT e.kind, f.symbol, f.side, f.qty, e.accounts, e.commodities, e.amounts, e.description, t.cost
   FROM ledger_entry e LEFT JOIN fill f ON f.id = e.fill_id
- WHERE e.account_id = %(account)s AND e.venue_at <= %(until)s ORDER BY e.id
+  LEFT JOIN lot_transfer t ON t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id)
+ WHERE e.account_id = %(account)s AND e.venue_at <= %(until)s AND {STANDS} ORDER BY e.id
 """
 
 HAS_MARK = "SELECT EXISTS (SELECT FROM action_mark WHERE account_id = %s)"
@@ -159,7 +167,7 @@ SELECT EXISTS (SELECT FROM holding h JOIN account a ON a.id = h.account_id
 
 # What each account was worth when the session before `day_start` had ended, and what was paid in by then.
 DAY_STARTS = """
-SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
+SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits, s.venue_at
   FROM equity_snapshot s
  WHERE s.account_id = ANY (%(accounts)s) AND s.venue_at < %(day_start)s
  ORDER BY s.account_id, s.venue_at DESC
@@ -167,21 +175,18 @@ SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits
 
 # What accounts of former runs were worth at last: their prices belong to another time.
 LAST_VALUES = """
-SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits FROM equity_snapshot s
+SELECT DISTINCT ON (s.account_id) s.account_id, s.equity, s.net_deposits, s.venue_at FROM equity_snapshot s
  WHERE s.account_id = ANY (%s) ORDER BY s.account_id, s.venue_at DESC
 """
 
-DEPOSITED = """
+DEPOSITED = f"""
 SELECT e.account_id, -sum(leg.amount)
   FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
- WHERE e.account_id = ANY (%s) AND e.kind IN ('deposit', 'withdrawal') AND leg.account = 'equity:deposits'
+ WHERE e.account_id = ANY (%s) AND e.kind IN {FLOW_KINDS} AND leg.account = 'equity:deposits'
  GROUP BY e.account_id
 """
 
-# An entry that stands: it takes none back and none takes it back.
-STANDS = "e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)"
-
-# Trades here, and those elsewhere that were imported.
+# Trades here, those elsewhere that were imported, and shares moved at what they were worth.
 TRADED_SINCE = f"""
 SELECT account_id, symbol, sum(signed_qty) AS signed_qty, sum(cash) AS cash FROM (
     SELECT account_id, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END AS signed_qty,
@@ -194,6 +199,14 @@ SELECT account_id, symbol, sum(signed_qty) AS signed_qty, sum(cash) AS cash FROM
       FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
      WHERE e.account_id = ANY (%(accounts)s) AND e.venue_at >= %(day_start)s AND e.kind = 'fill' AND e.fill_id IS NULL
        AND held.account = 'assets:holding' AND {STANDS}
+    UNION ALL
+    SELECT e.account_id, held.commodity, held.amount,
+           -coalesce((SELECT sum(leg.amount)
+                        FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, unit, amount)
+                       WHERE leg.account = 'equity:trading' AND leg.unit <> held.commodity), 0)
+      FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
+     WHERE e.account_id = ANY (%(accounts)s) AND e.venue_at >= %(day_start)s
+       AND e.kind IN ('transfer_in', 'transfer_out') AND held.account = 'assets:holding' AND {STANDS}
 ) AS traded GROUP BY account_id, symbol
 """
 
@@ -244,7 +257,7 @@ FLOWS = f"""
 SELECT e.account_id, e.id, e.venue_at, -sum(leg.amount)
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.amounts) AS leg (account, amount)
- WHERE e.account_id = ANY (%(accounts)s) AND {MAY_SEE} AND e.kind IN ('deposit', 'withdrawal')
+ WHERE e.account_id = ANY (%(accounts)s) AND {MAY_SEE} AND e.kind IN {FLOW_KINDS}
    AND leg.account = 'equity:deposits'
  GROUP BY e.account_id, e.id HAVING sum(leg.amount) <> 0 ORDER BY e.venue_at, e.id
 """
@@ -332,7 +345,7 @@ SNAPSHOT_ALL = f"""
 INSERT INTO equity_snapshot (account_id, venue_at, equity, cash, net_deposits)
 SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce({_WORTH}, h.cost_basis)), 0), 2), a.cash,
        coalesce((SELECT -sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
-                  WHERE e.account_id = a.id AND e.kind IN ('deposit', 'withdrawal')
+                  WHERE e.account_id = a.id AND e.kind IN {FLOW_KINDS}
                     AND leg.account = 'equity:deposits'), 0)
   FROM account a
   LEFT JOIN holding h ON h.account_id = a.id AND h.signed_qty <> 0
@@ -342,6 +355,9 @@ SELECT a.id, %(venue_at)s, round(a.cash + coalesce(sum(coalesce({_WORTH}, h.cost
     ON CONFLICT (account_id, venue_at) DO UPDATE
    SET equity = excluded.equity, cash = excluded.cash, net_deposits = excluded.net_deposits
 """
+
+# The same of some accounts alone.
+SNAPSHOT_OF = SNAPSHOT_ALL.replace(" GROUP BY a.id", "   AND a.id = ANY (%(accounts)s)\n GROUP BY a.id")
 
 # The same with what each position is worth, in one statement: nothing is booked between the two.
 SNAPSHOT_CLOSE = f"""

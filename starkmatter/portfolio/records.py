@@ -57,7 +57,8 @@ class AccountView:
     is running: `call_state` is then open, or closing while positions are closed for it. Of a paper cash account
     `settled_cash` is what has settled and no purchase claims, `unsettled_cash` the rest of its cash: proceeds that come
     by `settled_on`. None where it is not known. `branch` says how it came from its parent: it follows one that was
-    reset, or is a fork with what that had at `as_of`.
+    reset, or is a fork with what that had at `as_of`. `day_start` is what `day_pl` is measured from; None where that is
+    nothing any more.
     """
 
     id: UUID
@@ -91,6 +92,19 @@ class AccountView:
     parent_name: str | None = None
     branch: Branch | None = None
     as_of: datetime | None = None
+    day_start: "DayStart | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayStart:
+    """What an account was worth when the session before today had ended, and what came from outside since.
+
+    `at` is None where there was nothing before today: then it began with what was paid in.
+    """
+
+    at: datetime | None
+    value: Decimal
+    flow: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,12 @@ async def record_values(db: Database, venue: Venue, at: datetime, prices: str, *
     there is replaced. `with_positions` keeps what each of them is worth as well, as for a close.
     """
     statement = queries.SNAPSHOT_CLOSE if with_positions else queries.SNAPSHOT_ALL
+    given = {"venue": venue, "venue_at": at, "prices": prices, "rates": await rates_text(db, venue, at)}
+    await db.run(statement, given)
+
+
+async def rates_text(db: Database, venue: Venue, at: datetime) -> str:
+    """The day's exchange rates of what accounts of the venue hold in another currency than their own, as JSON."""
     pairs = await db.tuples(queries.FOREIGN_PAIRS, (venue,))
     day = exchange_day(at)
     table = await rates_between(db, {currency for pair in pairs for currency in pair}, day, day)
@@ -82,5 +88,4 @@ async def record_values(db: Database, venue: Venue, at: datetime, prices: str, *
         for base, quote in pairs
         if (rate := table.rate(base, quote, day)) is not None
     ]
-    given = {"venue": venue, "venue_at": at, "prices": prices, "rates": orjson.dumps(rates).decode()}
-    await db.run(statement, given)
+    return orjson.dumps(rates).decode()

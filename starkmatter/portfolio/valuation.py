@@ -25,7 +25,7 @@ from starkmatter.market.board import QuoteBoard
 from starkmatter.market.clocks import venue_clock
 from starkmatter.market.fx.service import rates_between
 from starkmatter.portfolio import queries
-from starkmatter.portfolio.records import AccountRow, AccountView, EquityPoint, PositionView
+from starkmatter.portfolio.records import AccountRow, AccountView, DayStart, EquityPoint, PositionView
 from starkmatter.trading.settling import Settling, settling_of
 
 MAX_POINTS = 2_000
@@ -56,6 +56,7 @@ class _PointOfValue:
     account_id: UUID
     equity: Decimal
     net_deposits: Decimal
+    venue_at: datetime
 
 
 async def value_accounts(b: Backends, caller: Caller, rows: Sequence[AccountRow]) -> list[AccountView]:
@@ -215,7 +216,11 @@ def _account_view(
     market_value = sum((position.market_value for position in positions if position.qty), ZERO)
     equity = row.cash + market_value
     # Without a value from before today the account was opened today: its day began with what was paid in.
-    base = start.equity + (deposited - start.net_deposits) if start else deposited
+    day_start = (
+        DayStart(start.venue_at, start.equity, deposited - start.net_deposits)
+        if start
+        else DayStart(None, ZERO, deposited)
+    )
     access = "view" if row.access == "trade" and not caller.may_trade else row.access
     margin = _margin(row, positions) if row.kind == "margin" else None
     return AccountView(
@@ -230,7 +235,7 @@ def _account_view(
         buying_power=row.cash - row.reserved if margin is None else max(ZERO, margin.buying_power - row.reserved),
         market_value=market_value,
         equity=equity,
-        day_pl=equity - base,
+        day_pl=equity - day_start.value - day_start.flow,
         unrealized_pl=sum((position.unrealized_pl for position in positions), ZERO),
         realized_pl=sum((position.realized_pl for position in positions), ZERO),
         read_only=row.read_only or row.frozen_reason is not None or access == "view",
@@ -247,6 +252,7 @@ def _account_view(
         parent_name=row.parent_name,
         branch=row.branch,
         as_of=row.as_of,
+        day_start=day_start,
     )
 
 
@@ -270,6 +276,7 @@ def _at_last(view: AccountView, last: _PointOfValue, deposited: Decimal) -> Acco
         unrealized_pl=market_value - cost,
         day_pl=ZERO,
         stale=cost != 0,
+        day_start=None,
     )
 
 

@@ -17,7 +17,7 @@ from starkmatter.assistant.tools.registry import READING
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.trading.submit import submit_order
 from tests.assistant.conftest import ask, connect, last, new_chat
-from tests.builders import Desk, order
+from tests.builders import Desk, make_account, order
 from tests.standins.claude import KEY, Asked, ClaudeStandIn, Reply, say, use
 
 
@@ -241,6 +241,28 @@ async def test_no_secret_and_no_address_of_a_person_is_sent(desk: Desk, claude: 
             assert secret not in asked.raw
     rows = await desk.b.db.tuples("SELECT to_jsonb(m)::text FROM chat_message m")
     assert KEY not in str(rows)
+
+
+async def test_the_book_of_all_accounts_is_read_with_its_source(desk: Desk, claude: ClaudeStandIn) -> None:
+    """Every tool that reads a book reads all of a person's own together, and none of anybody else's."""
+    await make_account(desk.b.db, desk.caller, "2500")
+    other = await desk.person(cash="77777")
+    names = ("get_book", "list_positions", "measure_performance", "get_allocation")
+
+    def script(asked: Asked) -> Reply:
+        facts = asked.facts()
+        if facts:
+            [whole] = [fact for fact in facts if fact.get("name") == "All accounts" and "day_pl" in fact]
+            return say(f"Together you have {whole['equity']} {whole['currency']} {whole['ref']}.")
+        return use(*[(name, {} if name == "get_book" else {"account_id": "all"}) for name in names])
+
+    claude.script = script
+    answer = await ask(desk, await new_chat(desk))
+    assert "102500" in str(answer).replace(",", "")
+    told = claude.turns[-1].facts()
+    assert len([fact for fact in told if fact.get("currency") == "USD"]) >= 4
+    assert "77777" not in claude.turns[-1].raw
+    assert str(other.account_id) not in claude.turns[-1].raw
 
 
 # --- proposals --------------------------------------------------------------------------------------------------------

@@ -1,20 +1,17 @@
 """Targets set, a proposal looked at, handed over as a basket, reviewed and sent, as a person does it in a browser."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.axe import THEMES, violations
-from tests.browser.names import NAMELESS
-from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
-from tests.security.product import COOKIE, Person, Product
+from tests.browser.walk import SECS, Walk
+from tests.browser.windows import SIZES, is_for_everybody, look, window_of
+from tests.security.product import Person, Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PICTURES = os.environ.get("STARKMATTER_PICTURES")
 PAGES = ("/portfolio/allocation", "/baskets")
 
 
@@ -30,18 +27,9 @@ def trader(product: Product) -> Person:
 
 @pytest.fixture
 def window(product: Product, trader: Person, browser: Browser) -> Iterator[Walk]:
-    """Their window; its console stays silent."""
-    url = f"http://localhost:{product.instance.port}"
-    opened = Walk.begin(browser, url)
-    opened.context.add_cookies([{"name": COOKIE, "value": trader.token, "url": url}])
-    yield opened
-    opened.context.close()
-    assert opened.complaints == []
-
-
-def _look(window: Walk, name: str) -> None:
-    if PICTURES:
-        window.page.screenshot(path=Path(PICTURES) / f"allocation-{name}.png", full_page=True)
+    """Their window."""
+    with window_of(browser, product, trader) as opened:
+        yield opened
 
 
 def test_from_targets_over_a_basket_to_filled_orders(window: Walk, product: Product, trader: Person) -> None:
@@ -57,18 +45,18 @@ def test_from_targets_over_a_basket_to_filled_orders(window: Walk, product: Prod
     expect(page.get_by_role("heading", name="Drift")).to_be_visible(timeout=10 * SECS)
     page.get_by_role("button", name="Propose trades").click()
     expect(page.get_by_role("table", name="Proposed trades").locator("tbody tr")).to_have_count(2, timeout=10 * SECS)
-    _look(window, "proposal")
+    look(window, "proposal")
     page.get_by_role("button", name="Review as a basket").click()
     page.wait_for_url("**/baskets*", timeout=15 * SECS)
     send = page.get_by_role("button", name="Send 2 orders")
     expect(send).to_be_visible(timeout=10 * SECS)
     with product.client(trader) as http:
         assert http.get("/api/v1/orders").json()["items"] == []
-    _look(window, "review")
+    look(window, "review")
     send.click()
     expect(page.get_by_role("status").filter(has_text="2 of 2 orders were taken.")).to_be_visible(timeout=20 * SECS)
     expect(page.locator("[data-status=filled], [data-status=partial]").first).to_be_visible(timeout=90 * SECS)
-    _look(window, "sent")
+    look(window, "sent")
 
 
 def test_targets_are_tried_on_a_branch_that_stands_beside_its_original(window: Walk, product: Product) -> None:
@@ -88,25 +76,21 @@ def test_targets_are_tried_on_a_branch_that_stands_beside_its_original(window: W
     results = page.get_by_role("table", name="Results since the branch began")
     expect(results.locator("tbody tr")).to_have_count(5, timeout=10 * SECS)
     expect(page.get_by_role("table", name="Weights of original and branch").locator("tbody tr")).to_have_count(3)
-    for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+    for name, size in SIZES:
         page.set_viewport_size(size)
         results.scroll_into_view_if_needed()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
         for theme in THEMES:
             assert violations(page, theme) == [], (name, theme)
             results.scroll_into_view_if_needed()
-            _look(window, f"beside-{name}-{theme}")
+            look(window, f"beside-{name}-{theme}")
 
 
 def test_both_pages_are_for_everybody_in_every_size_and_theme(window: Walk) -> None:
     page = window.page
     for path in PAGES:
-        for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        for name, size in SIZES:
             page.set_viewport_size(size)
             window.open(path)
             expect(page.locator("main table").first).to_be_visible(timeout=10 * SECS)
-            assert page.evaluate(NAMELESS) == []
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, name)
-            for theme in THEMES:
-                assert violations(page, theme) == [], (path, name)
-                _look(window, f"{path.rsplit('/', 1)[-1]}-{name}-{theme}")
+            is_for_everybody(window, f"{path.rsplit('/', 1)[-1]}-{name}")

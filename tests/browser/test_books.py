@@ -1,22 +1,18 @@
 """Two accounts of two currencies as one book in a real browser: value, returns, exchange rates, the base currency."""
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.axe import THEMES, violations
-from tests.browser.names import NAMELESS
 from tests.browser.walk import PHONE, SECS, Walk
-from tests.security.product import COOKIE, Person, Product
+from tests.browser.windows import is_for_everybody, look, window_of
+from tests.security.product import Person, Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PICTURES = os.environ.get("STARKMATTER_PICTURES")
 PATH = "/portfolio/performance"
 RATE = """
 INSERT INTO fx_rate (day, currency, per_euro, source, observed_at) VALUES (%s, 'USD', %s, 'test', now())
@@ -49,13 +45,9 @@ def saver(product: Product) -> Person:
 
 @pytest.fixture
 def window(product: Product, saver: Person, browser: Browser) -> Iterator[Walk]:
-    """Their window; its console stays silent."""
-    url = f"http://localhost:{product.instance.port}"
-    opened = Walk.begin(browser, url)
-    opened.context.add_cookies([{"name": COOKIE, "value": saver.token, "url": url}])
-    yield opened
-    opened.context.close()
-    assert opened.complaints == []
+    """Their window."""
+    with window_of(browser, product, saver) as opened:
+        yield opened
 
 
 def test_a_person_sees_all_accounts_together_and_changes_the_base_currency(window: Walk) -> None:
@@ -88,22 +80,19 @@ def test_a_person_sees_all_accounts_together_and_changes_the_base_currency(windo
     table = page.get_by_role("region", name="Effects by currency")
     expect(table).to_contain_text("EUR", timeout=20 * SECS)
     expect(table).to_contain_text("USD")
-    assert page.evaluate(NAMELESS) == []
-    for theme in THEMES:
-        assert violations(page, theme) == []
-        _look(window, f"books-{theme}")
+    is_for_everybody(window, "books")
     page.get_by_role("button", name="Explain").click()
     drawer = page.get_by_role("dialog", name="Where the change came from")
     step = drawer.locator("tr", has_text="Exchange rates").first
     expect(step).to_contain_text(fx, timeout=20 * SECS)
     expect(drawer).to_contain_text("to the cent")
-    _look(window, "books-explain")
+    look(window, "books-explain")
     drawer.get_by_role("button", name="Close").click()
 
     window.open("/settings")
     page.get_by_label("Base currency").select_option("EUR")
     page.wait_for_timeout(SECS)
-    _look(window, "books-settings")
+    look(window, "books-settings")
     window.open(PATH)
     _whole(window)
     expect(page.locator("#book-currency")).to_have_value("EUR", timeout=10 * SECS)
@@ -111,11 +100,7 @@ def test_a_person_sees_all_accounts_together_and_changes_the_base_currency(windo
     page.set_viewport_size(PHONE)
     window.open(PATH)
     _whole(window)
-    wide = page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
-    assert wide <= PHONE["width"]
-    for theme in THEMES:
-        assert violations(page, theme) == []
-        _look(window, f"books-phone-{theme}")
+    is_for_everybody(window, "books-phone")
 
 
 def _choose(window: Walk, name: str) -> None:
@@ -130,15 +115,3 @@ def _whole(window: Walk) -> None:
     whose = window.page.get_by_role("group", name="Accounts").get_by_role("button", name="All accounts")
     whose.click()
     expect(whose).to_have_attribute("aria-pressed", "true", timeout=10 * SECS)
-
-
-def _look(window: Walk, name: str) -> None:
-    """A picture for whoever wants to see it (STARKMATTER_PICTURES=folder)."""
-    if PICTURES:
-        before = window.page.viewport_size
-        assert before is not None
-        height = window.page.locator("main").evaluate("(one) => one.scrollHeight")
-        window.page.set_viewport_size({"width": before["width"], "height": min(height + 160, 4_000)})
-        window.page.wait_for_timeout(400)
-        window.page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
-        window.page.set_viewport_size(before)

@@ -1,23 +1,20 @@
 """Somebody new imports a file of each program, sees what it would do, and finds the totals that the file states."""
 
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.axe import THEMES, violations
 from tests.browser.names import NAMELESS
 from tests.browser.walk import PHONE, SECS, Walk
+from tests.browser.windows import is_for_everybody, look, window_of
 from tests.portfolio.importing import SAMPLES
 from tests.portfolio.test_importers import WHOLE
-from tests.security.product import COOKIE, Person, Product
+from tests.security.product import Person, Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PICTURES = os.environ.get("STARKMATTER_PICTURES")
 # One file of each program; what its lines come to, by the currency of the account it goes into.
 ONE_OF_EACH = [
     (name, currency, cash)
@@ -36,13 +33,9 @@ def newcomer(product: Product) -> Person:
 
 @pytest.fixture
 def window(product: Product, newcomer: Person, browser: Browser) -> Iterator[Walk]:
-    """Their window; its console stays silent."""
-    url = f"http://localhost:{product.instance.port}"
-    opened = Walk.begin(browser, url)
-    opened.context.add_cookies([{"name": COOKIE, "value": newcomer.token, "url": url}])
-    yield opened
-    opened.context.close()
-    assert opened.complaints == []
+    """Their window."""
+    with window_of(browser, product, newcomer) as opened:
+        yield opened
 
 
 def test_a_file_of_each_program_is_imported_with_the_totals_that_it_states(window: Walk) -> None:
@@ -51,7 +44,7 @@ def test_a_file_of_each_program_is_imported_with_the_totals_that_it_states(windo
     page.get_by_role("navigation", name="Portfolio pages").get_by_role("link", name="Import").click()
     page.wait_for_url("**/portfolio/import**", timeout=15 * SECS)
     window.settle()
-    _look(window, "import-empty")
+    look(window, "import-empty")
     for currency in ("EUR", "USD"):
         if currency == "USD":
             page.locator("summary", has_text="New tracked account").click()
@@ -74,7 +67,7 @@ def test_a_file_of_each_program_is_imported_with_the_totals_that_it_states(windo
             page.get_by_role("button", name="Use these symbols").click()
             expect(page.get_by_role("button", name="Use these symbols")).to_have_count(0, timeout=20 * SECS)
         if name == "schwab.csv":
-            _judge(window)
+            is_for_everybody(window, "import-dry-run")
         page.locator("#import-confirm").click(timeout=20 * SECS)
         done = page.locator(".note.good", has_text="Booked.")
         expect(done).to_be_visible(timeout=20 * SECS)
@@ -97,7 +90,7 @@ def test_a_table_that_leaves_something_open_is_mapped_booked_and_taken_back(wind
     page.locator("#map-date_order").select_option("dmy")
     page.locator("#map-kinds").fill("aankoop = buy")
     page.locator("#map-name").fill("My own table")
-    _look(window, "import-mapping")
+    look(window, "import-mapping")
     page.get_by_role("button", name="Read it this way").click()
     expect(page.get_by_role("region", name="Totals")).to_contain_text("−595.40", timeout=20 * SECS)
     page.locator("#import-confirm").click()
@@ -113,34 +106,10 @@ def test_a_table_that_leaves_something_open_is_mapped_booked_and_taken_back(wind
     expect(former).to_contain_text("Booked", timeout=20 * SECS)
     page.set_viewport_size(PHONE)
     window.open("/portfolio/import")
-    wide = page.evaluate("Math.max(document.body.scrollWidth, document.querySelector('main').scrollWidth)")
-    assert wide <= PHONE["width"]
-    for theme in THEMES:
-        assert violations(page, theme) == []
-        _look(window, f"import-phone-{theme}")
+    is_for_everybody(window, "import-phone")
 
 
 def _shown(cash: str) -> str:
     """`+3,423.88`, as the page shows it."""
     value = Decimal(cash)
     return f"{'+' if value > 0 else '−'}{abs(value):,.2f}"
-
-
-def _judge(window: Walk) -> None:
-    """The dry run as everybody has to be able to read it."""
-    assert window.page.evaluate(NAMELESS) == []
-    for theme in THEMES:
-        assert violations(window.page, theme) == []
-        _look(window, f"import-dry-run-{theme}")
-
-
-def _look(window: Walk, name: str) -> None:
-    """A picture for whoever wants to see it (STARKMATTER_PICTURES=folder)."""
-    if PICTURES:
-        before = window.page.viewport_size
-        assert before is not None
-        height = window.page.locator("main").evaluate("(one) => one.scrollHeight")
-        window.page.set_viewport_size({"width": before["width"], "height": min(height + 160, 4_000)})
-        window.page.wait_for_timeout(400)
-        window.page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
-        window.page.set_viewport_size(before)

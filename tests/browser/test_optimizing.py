@@ -1,20 +1,16 @@
 """Weights asked for, waited for, and taken over targets into a basket, as a person does it in a browser."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.axe import THEMES, violations
-from tests.browser.names import NAMELESS
-from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
-from tests.security.product import COOKIE, Person, Product
+from tests.browser.walk import SECS, Walk
+from tests.browser.windows import SIZES, is_for_everybody, window_of
+from tests.security.product import Person, Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-PICTURES = os.environ.get("STARKMATTER_PICTURES")
 PATH = "/portfolio/optimize"
 
 
@@ -33,13 +29,9 @@ def trader(product: Product) -> Person:
 
 @pytest.fixture
 def window(product: Product, trader: Person, browser: Browser) -> Iterator[Walk]:
-    """Their window; its console stays silent."""
-    url = f"http://localhost:{product.instance.port}"
-    opened = Walk.begin(browser, url)
-    opened.context.add_cookies([{"name": COOKIE, "value": trader.token, "url": url}])
-    yield opened
-    opened.context.close()
-    assert opened.complaints == []
+    """Their window."""
+    with window_of(browser, product, trader) as opened:
+        yield opened
 
 
 def test_from_a_question_over_weights_to_a_basket(window: Walk) -> None:
@@ -70,14 +62,8 @@ def test_from_a_question_over_weights_to_a_basket(window: Walk) -> None:
 
 def test_the_page_is_for_everybody_in_every_size_and_theme(window: Walk) -> None:
     page = window.page
-    for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+    for name, size in SIZES:
         page.set_viewport_size(size)
         window.open(PATH)
         expect(page.get_by_role("table", name="Weights now and as proposed")).to_be_visible(timeout=10 * SECS)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.evaluate(NAMELESS) == []
-        for theme in THEMES:
-            assert violations(page, theme) == [], (name, theme)
-            if PICTURES:
-                page.get_by_role("button", name="Make these the targets").scroll_into_view_if_needed()
-                page.screenshot(path=Path(PICTURES) / f"optimize-{name}-{theme}.png")
+        is_for_everybody(window, f"optimize-{name}")

@@ -52,7 +52,7 @@ OF_SIGN_IN = {
     "report_link",
 }
 # What says whose a row is.
-NAMES_SOMEBODY = {"user_id", "owner_id", "account_id", "order_id", "chat_id", "import_id"}
+NAMES_SOMEBODY = {"from_account_id", "user_id", "owner_id", "account_id", "order_id", "chat_id", "import_id"}
 FILLED = (
     "account",
     "account_close",
@@ -82,6 +82,7 @@ FILLED = (
     "live_trading",
     "lot_method",
     "lot_pick",
+    "lot_transfer",
     "mail_choice",
     "margin_call",
     "order_event",
@@ -118,6 +119,12 @@ ACTIONS = (
     " venue_at, booked_at) SELECT id, 'a1', 1, account_id, 'keep', '', '{}', '{}', 0, now(), now() FROM trade_order"
     " WHERE account_id = %(account)s LIMIT 1",
 )
+MOVED = """
+INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth, cost, lots, lot_qtys, origin,
+                          out_entry_id, in_entry_id, venue_at, booked_at)
+SELECT gen_random_uuid(), %(account)s, %(other)s, 'AAPL', 1, 100, 100, '{}', '{}', 'moved', min(id), max(id), now(),
+       now() FROM ledger_entry WHERE account_id = %(account)s
+"""
 METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
 """
@@ -216,6 +223,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
         await database.run(statement, {"account": alice.account_id})
     of_real_money = await database.value(LIVE, {"account": alice.account_id, "user": caller.user_id})
     await database.run(LIVE_ON, (of_real_money, caller.user_id))
+    await database.run(MOVED, {"account": alice.account_id, "other": of_real_money})
     walled = Database(database_url, name="walled", max_size=2, walled=True)
     await walled.open()
     yield House(walled, alice, *people)
@@ -298,6 +306,7 @@ OF_THE_ACCOUNT = (
     "margin_call",
     "lot_method",
     "lot_pick",
+    "lot_transfer",
     "order_event",
     "tracked_account",
     "trade_order",
@@ -330,6 +339,20 @@ async def test_only_the_owner_says_how_lots_are_found(house: House) -> None:
     for table in ("lot_method", "lot_pick"):
         for verb in ("DELETE FROM {}", "UPDATE {} SET chosen_at = now()"):
             assert await house.walled.run(sql.SQL(verb).format(sql.Identifier(table)).as_string()) == 0
+
+
+async def test_only_who_owns_both_accounts_says_that_shares_moved(house: House) -> None:
+    [(mine,)] = await house.alice.b.db.tuples("SELECT to_account_id FROM lot_transfer")
+    for person in (house.bob, house.carol, house.dan):
+        act_for(person.user_id)
+        [(theirs,)] = await house.alice.b.db.tuples("SELECT id FROM account WHERE user_id = %s", (person.user_id,))
+        for other in (mine, theirs):
+            with pytest.raises(InsufficientPrivilege):
+                await house.walled.run(MOVED, {"account": house.alice.account_id, "other": other})
+        assert await house.walled.run("UPDATE lot_transfer SET cost = 0") == 0
+    act_for(house.alice.caller.user_id)
+    assert await house.walled.run("UPDATE lot_transfer SET cost = 99") == 1
+    assert await house.walled.run("DELETE FROM lot_transfer") == 0
 
 
 async def test_nobody_but_the_worker_books_actions_and_only_the_owner_waives_one(house: House) -> None:

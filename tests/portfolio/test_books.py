@@ -16,7 +16,10 @@ from starkmatter.db.database import Database
 from starkmatter.domain.money import to_cents
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, NotFound
+from starkmatter.market import clocks
 from starkmatter.market.board import QuoteBoard
+from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.allocating.held import value_book
 from starkmatter.portfolio.currency_attribution import attribute_by_currency
 from starkmatter.portfolio.explaining import Explanation, explain_change
 from starkmatter.portfolio.performance import measure_performance
@@ -24,7 +27,7 @@ from starkmatter.portfolio.queries import INSERT_ACCOUNT, INSERT_SNAPSHOT
 from starkmatter.portfolio.records import Performance
 from starkmatter.portfolio.valuation import list_positions
 from tests.builders import open_clock, quote
-from tests.portfolio.importing import Importer, make_importer, put_closes, put_sessions, table
+from tests.portfolio.importing import SESSION, Importer, make_importer, put_closes, put_sessions, table
 
 CENT = Decimal("0.01")
 START = date(2024, 2, 26)  # a Monday; the week holds a leap day
@@ -338,3 +341,57 @@ async def test_each_currency_brings_its_prices_and_its_rate(family: Family) -> N
     assert months.fx is not None
     assert months.days < len(measured.days)  # of the first day what was held at its start was not kept
     assert any("left out" in one for one in months.notes)
+
+
+async def test_what_came_today_counts_from_each_close_at_its_rate(family: Family, database: Database) -> None:
+    """The last close was at 1.18 dollars for a euro, today's rate is 1.20; five hundred euro came today."""
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,"))
+    opens_at = await open_today(database)
+    came_at = (opens_at + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    await family.euros.book(
+        in_euro("2024-02-26,deposit,,,,100000.00,,,", "2024-02-28T12:00:00Z,buy,KO,100,57.00,-5700.00,,,",
+                f"{came_at},deposit,,,,500.00,,,")
+    )  # fmt: skip
+    whole = await value_book(family.dollars.b, family.dollars.caller, None, currency="USD")
+    assert sorted(one.currency for one in whole.accounts) == ["EUR", "USD"]
+    euros = next(one for one in whole.accounts if one.currency == "EUR")
+    [(before, at)] = await database.tuples(LAST_CLOSE, (euros.id, opens_at))
+    assert exchange_day(at) == date(2024, 3, 6)
+    assert euros.day_pl == euros.value - to_cents(before * Decimal("1.18")) - to_cents(500 * Decimal("1.20"))
+    assert whole.day_pl == euros.day_pl  # dollars in cash earned nothing
+    assert next(one.day_pl for one in whole.accounts if one.currency == "USD") == 0
+    # In the other currency the euro's cash stands still, and the dollars lose by the rate.
+    other = await value_book(family.dollars.b, family.dollars.caller, None, currency="EUR")
+    dollars = next(one for one in other.accounts if one.currency == "USD")
+    assert dollars.day_pl == dollars.value - to_cents(1000 / Decimal("1.18"))
+    assert dollars.day_pl < 0
+    account = await get_account(family.euros.b, family.euros.caller, family.euros.account_id)
+    assert next(one.day_pl for one in other.accounts if one.currency == "EUR") == account.day_pl
+    assert other.day_pl == sum(one.day_pl for one in other.accounts if one.day_pl is not None)
+
+
+async def test_without_a_rate_of_the_last_close_today_is_not_told_and_named(family: Family, database: Database) -> None:
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,"))
+    await family.euros.book(in_euro("2024-02-26,deposit,,,,1000.00,,,"))
+    await open_today(database)
+    await database.run("DELETE FROM fx_rate WHERE day < '2025-01-01'")
+    whole = await value_book(family.dollars.b, family.dollars.caller, None, currency="USD")
+    assert whole.day_pl is None
+    assert [one for one in whole.missing if "what came today cannot be told" in one]
+    assert [one.day_pl for one in whole.accounts if one.currency == "USD"] == [0]
+
+
+LAST_CLOSE = """
+SELECT equity, venue_at FROM equity_snapshot WHERE account_id = %s AND venue_at < %s ORDER BY venue_at DESC LIMIT 1
+"""
+
+
+async def open_today(database: Database) -> datetime:
+    """A session is on since an hour and a rate of today is known; when it opened."""
+    now = utc_now()
+    opens_at = now - timedelta(hours=1)
+    await database.run("DELETE FROM market_session WHERE session_on > '2024-03-06'")
+    await database.run(SESSION, (exchange_day(now), opens_at, now + timedelta(hours=1)))
+    await database.run(RATE, (exchange_day(now), "USD", Decimal("1.20")))
+    clocks._kept.clear()
+    return opens_at

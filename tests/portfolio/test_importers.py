@@ -294,7 +294,9 @@ def test_shares_that_were_delivered_are_brought_in_at_their_worth() -> None:
     [delivered] = [p for p in plan.booked if p.record.kind == "transfer_in"]
     [booking] = delivered.bookings
     assert booking.cash == 0
-    assert booking.description == "Brought in 12 VWCE.DE worth 1200.00 EUR"
+    assert (booking.kind, booking.description) == (
+        "transfer_in", "Moved 12 VWCE.DE worth 1200.00 EUR from another account"
+    )  # fmt: skip
 
 
 def test_progress_is_told_and_reading_can_be_stopped() -> None:

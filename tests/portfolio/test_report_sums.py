@@ -15,9 +15,10 @@ from starkmatter.domain.tax_report import TaxLine, tax_totals
 from starkmatter.domain.waterfall import explain, in_cents
 from starkmatter.portfolio.explaining import Booked
 from starkmatter.portfolio.records import Performance
-from starkmatter.portfolio.reporting.building import _activity, _slice, _slices, costs_of
+from starkmatter.portfolio.reporting.building import _activity, costs_of
 from starkmatter.portfolio.reporting.html import html_of
 from starkmatter.portfolio.reporting.layout import layout
+from starkmatter.portfolio.reporting.parts import _slice, _slices
 from starkmatter.portfolio.reporting.records import SECTIONS, Chapter, IncomeLine, Parts, PeriodGains, Report
 from tests.portfolio.report_figures import check_sums, figure, tables
 

@@ -132,7 +132,25 @@ async def test_several_accounts_stand_one_after_another_and_together(desk: Desk)
     (total,) = report.totals
     assert total.end_value == sum(one.end_value for one in report.chapters)
     assert total.start_value + total.flows + total.result == total.end_value
-    assert check_sums(layout(report)) > 0
+    document = layout(report)
+    assert check_sums(document) > 0
+    # As one book in the base currency, beside each of them, as the pages show it.
+    (whole,) = report.combined
+    assert (whole.account_id, whole.currency) == (None, "USD")
+    assert whole.start_value + sum(step.value for step in whole.steps) == whole.end_value == total.end_value
+    measured = await measure_performance(desk.b, desk.caller, None, start=days(0, 9).start, end=days(0, 9).end)
+    assert (whole.performance.twr, whole.performance.pl) == (measured.twr, measured.pl)
+    assert whole.parts.cash.value + sum(part.value for part in whole.parts.symbols) == whole.end_value
+    headings = [block.text for block in document.blocks if isinstance(block, Heading)]
+    at = headings.index("Together, in USD")
+    assert headings[at + 1 : at + 5] == ["Summary", "Performance", "Allocation", "Risk"]
+    assert "Together, in USD" in html_of(document)
+    assert (await pdf_of(document)).startswith(b"%PDF")
+    bare = layout(replace(report, amounts=False))
+    shown = html_of(bare)
+    assert f"{whole.end_value:,.2f}" not in shown
+    alone = await make_report(desk.b, desk.caller, Wish((desk.account_id,), days(0, 9)), NOW)
+    assert alone.combined == []
     for wrong in ((), (desk.account_id, desk.account_id)):
         with pytest.raises(InvalidInput):
             await make_report(desk.b, desk.caller, Wish(wrong, days(0, 2)), NOW)

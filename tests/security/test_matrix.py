@@ -57,6 +57,15 @@ class Call:
         return http.request(self.method, self.path, params=self.query, json=self.body, headers=headers)
 
 
+# One that was taken back: it asks nothing of the books.
+MOVED = """
+INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth, cost, lots, lot_qtys, origin,
+                          out_entry_id, in_entry_id, venue_at, booked_at, ended_at)
+SELECT %(id)s, %(from)s, %(to)s, 'AAPL', 1, 1, 1, '{}', '{}', 'moved', min(id), max(id), now(), now(), now()
+  FROM ledger_entry WHERE account_id = %(from)s
+"""
+
+
 @pytest.fixture(scope="module")
 def things(product: Product, estate: Estate) -> dict[str, str]:
     """The ids of what the owner has, by the name a route gives them."""
@@ -133,6 +142,10 @@ def things(product: Product, estate: Estate) -> dict[str, str]:
         answer = http.put(f"{API_PREFIX}/accounts/{found['account_id']}/targets", json=aims)
         assert answer.status_code == 200, answer.text
         found["entry"] = _sold(http, found["account_id"])
+        other = http.post(f"{API_PREFIX}/accounts", json={"name": "canary-7f3a91", "cash": "1"}).json()["id"]
+    found["transfer_id"] = str(uuid4())
+    with product.database() as connection:
+        connection.execute(MOVED, {"id": found["transfer_id"], "from": found["account_id"], "to": other})
     return found
 
 

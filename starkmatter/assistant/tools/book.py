@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -11,9 +11,12 @@ from starkmatter.accounts.records import Caller
 from starkmatter.assistant.toolbox import Args, Fact, Rows, Symbol, Tool, as_json, fact_of
 from starkmatter.backends import Backends
 from starkmatter.domain.orders import OPEN
+from starkmatter.domain.quotes import Venue
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.accounts import list_accounts as read_accounts
+from starkmatter.portfolio.allocating.held import value_book
 from starkmatter.portfolio.allocation import allocate
+from starkmatter.portfolio.books import find_book
 from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.records import Slice
@@ -33,6 +36,19 @@ class OfAccount(Args):
     """One of the caller's accounts."""
 
     account_id: UUID
+
+
+class OfBook(Args):
+    """One of the caller's accounts, or `all` of their own of a market as one book; both in any currency."""
+
+    account_id: UUID | Literal["all"]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    venue: Venue | None = None
+
+    @property
+    def one(self) -> UUID | None:
+        """None: all of them."""
+        return None if self.account_id == "all" else self.account_id
 
 
 class OrdersOf(OfAccount):
@@ -61,7 +77,14 @@ class EntriesOf(OfAccount):
     limit: Rows = 20
 
 
-class PeriodOf(OfAccount):
+class AllOf(Args):
+    """Of which market, for whoever has accounts on both, and in which currency."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    venue: Venue | None = None
+
+
+class PeriodOf(OfBook):
     """From the close before `start` to the close of `end`; all of it without them."""
 
     start: date | None = None
@@ -74,9 +97,23 @@ async def list_accounts(b: Backends, caller: Caller, _: NoArgs) -> list[Fact]:
     return [fact_of(one) for one in await read_accounts(b, caller)]
 
 
-async def positions(b: Backends, caller: Caller, args: OfAccount) -> list[Fact]:
-    """Each position at the newest quote."""
-    return [fact_of(one) for one in await list_positions(b, caller, args.account_id)]
+async def value_of_all(b: Backends, caller: Caller, args: AllOf) -> list[Fact]:
+    """What the accounts are worth together, then each of them."""
+    found = await value_book(b, caller, None, currency=args.currency, venue=args.venue)
+    whole = fact_of(found, "name", "venue", "currency", "equity", "day_pl", "missing")
+    return [whole, *(fact_of(one) for one in found.accounts)]
+
+
+async def positions(b: Backends, caller: Caller, args: OfBook) -> list[Fact]:
+    """Each position at the newest quote, in the currency of its account, which `all` of them name."""
+    if args.one is not None:
+        return [fact_of(one) for one in await list_positions(b, caller, args.one)]
+    book = await find_book(b, caller, None, currency=args.currency, venue=args.venue)
+    return [
+        fact_of(one) | {"account": account.name, "account_currency": account.currency}
+        for account in book.accounts
+        for one in await list_positions(b, caller, account.id)
+    ]
 
 
 async def orders(b: Backends, caller: Caller, args: OrdersOf) -> list[Fact]:
@@ -108,12 +145,34 @@ async def ledger(b: Backends, caller: Caller, args: EntriesOf) -> list[Fact]:
 async def performance(b: Backends, caller: Caller, args: PeriodOf) -> list[Fact]:
     """Three returns, drawdown and months; the days themselves are left out."""
     found = await measure_performance(
-        b, caller, args.account_id, start=args.start, end=args.end, benchmark=args.benchmark
+        b,
+        caller,
+        args.one,
+        start=args.start,
+        end=args.end,
+        benchmark=args.benchmark,
+        currency=args.currency,
+        venue=args.venue,
     )
-    names = ("account_id", "currency", "since_opening", "start_at", "end_at", "start_value", "end_value", "pl", "flows")
+    names = (
+        "account_id",
+        "name",
+        "currency",
+        "since_opening",
+        "start_at",
+        "end_at",
+        "start_value",
+        "end_value",
+        "pl",
+        "flows",
+    )
     costs = ("deposits", "withdrawals", "fees", "dividends", "missing")
     fact = fact_of(found, *names, *costs)
     ratios = {name: getattr(found, name) for name in ("twr", "mwr", "simple", "twr_annual", "mwr_annual")}
+    if found.fx is not None:
+        fact["fx"] = as_json(found.fx)
+    if found.rates:
+        fact["rates"] = [fact_of(one) for one in found.rates]
     fact |= {name: as_json(ratio.quantize(RATIO)) for name, ratio in ratios.items() if ratio is not None}
     if found.drawdown:
         fact["drawdown"] = _rounded(fact_of(found.drawdown))
@@ -123,9 +182,9 @@ async def performance(b: Backends, caller: Caller, args: PeriodOf) -> list[Fact]
     return [fact]
 
 
-async def allocation(b: Backends, caller: Caller, args: OfAccount) -> list[Fact]:
+async def allocation(b: Backends, caller: Caller, args: OfBook) -> list[Fact]:
     """Shares of equity by symbol, sector and cash."""
-    found = await allocate(b, caller, args.account_id)
+    found = await allocate(b, caller, args.one, currency=args.currency, venue=args.venue)
     whole = fact_of(found, "account_id", "currency", "equity", "missing")
     return [
         whole,
@@ -159,7 +218,21 @@ TOOLS = (
         NoArgs,
         list_accounts,
     ),
-    Tool("list_positions", "Positions", "The positions of one account at the newest quotes.", OfAccount, positions),
+    Tool(
+        "get_book",
+        "All accounts together",
+        "What all of the caller's own accounts of a market are worth together in one currency at today's exchange "
+        "rates, what came of them today, and each account's part.",
+        AllOf,
+        value_of_all,
+    ),
+    Tool(
+        "list_positions",
+        "Positions",
+        "The positions of one account (or of `all`) at the newest quotes, each in its account's currency.",
+        OfBook,
+        positions,
+    ),
     Tool("list_orders", "Orders", "The newest orders of one account with their states and reasons.", OrdersOf, orders),
     Tool("list_fills", "Fills", "The newest fills of one account with price, fees and realized P&L.", FillsOf, fills),
     Tool(
@@ -173,15 +246,16 @@ TOOLS = (
     Tool(
         "measure_performance",
         "Performance",
-        "Returns of one account over a period (time-weighted, money-weighted, simple) with drawdown and a benchmark.",
+        "Returns of one account, or of `all` as one book, over a period (time-weighted, money-weighted, simple) with "
+        "drawdown and a benchmark.",
         PeriodOf,
         performance,
     ),
     Tool(
         "get_allocation",
         "Allocation",
-        "What one account consists of: by symbol, by sector, cash.",
-        OfAccount,
+        "What one account, or `all` as one book, consists of: by symbol, by sector, cash.",
+        OfBook,
         allocation,
     ),
 )

@@ -30,5 +30,6 @@ from starkmatter.db.tables import (  # noqa: E402, F401
     reports,
     running,
     trading,
+    transfers,
     watching,
 )

@@ -23,18 +23,37 @@ from starkmatter.domain.corporate.terms import (
     newest,
     ratio_of,
 )
-from starkmatter.domain.holdings import HoldingState, after_fill
+from starkmatter.domain.holdings import HoldingState, after_coming, after_fill, after_leaving
 from starkmatter.domain.ledger import Booking, Leg
 from starkmatter.domain.lots import LotEvent, LotRename, LotSpinOff, LotTrade
 from starkmatter.domain.money import ZERO, plain
 
 Place = tuple[str, str]
-Moment = Told | LotTrade
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Shares that came (positive) or left (negative) without a trade. `cost` goes along with those that came.
+
+    What goes along with those that left is told by the story: it is their part of what was held on that day.
+    """
+
+    id: str
+    account: str
+    symbol: str
+    moved_on: date
+    signed_qty: Decimal
+    cost: Decimal = ZERO
+
+
+Moment = Told | LotTrade | Carried
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """Where accounts stand after everything. `holdings` by account and symbol; `effects` in the order of days.
+
+    `left` is what the shares of each move out had cost, by its id.
 
     `problems` has a sentence for each account that a person has to look at: its holdings and effects end where it
     arose and are not to be booked. `lot_events` are for one lot book of all these accounts, in order; none while there
@@ -46,6 +65,7 @@ class Story:
     effects: tuple[Effect, ...]
     lot_events: tuple[LotEvent, ...]
     problems: Mapping[str, str]
+    left: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,7 @@ class _Telling:
     effects: list[Effect] = field(default_factory=list)
     lot_events: list[LotEvent] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    left: dict[str, Decimal] = field(default_factory=dict)
 
     def fine(self) -> list[Holder]:
         return [one for one in self.holders.values() if one.account not in self.problems]
@@ -99,12 +120,19 @@ def tell(
             trade.account, f"{trade.symbol} was traded on {trade.traded_on} under a name that it never had: {name}."
         )
     days: list[tuple[date, int, Moment]] = [(one.ex_on, 0, one) for one in actions]
-    days += [(one.traded_on, 1, one) for one in trades]
+    # Trades and moves of one day in the order given.
+    days += [
+        (one.traded_on if isinstance(one, LotTrade) else one.moved_on, 1, one)
+        for one in moments
+        if not isinstance(one, Told)
+    ]
     for _, _, moment in sorted(days, key=lambda one: one[:2]):
         if isinstance(moment, Told) and moment.ex_on > today:
             telling.effects += [_to_come(moment, one) for one in telling.fine()]
         elif isinstance(moment, Told):
             _act(telling, moment)
+        elif isinstance(moment, Carried):
+            _carry(telling, moment)
         else:
             _trade(telling, moment)
     return Story(
@@ -113,6 +141,7 @@ def tell(
         tuple(telling.effects),
         () if telling.problems else tuple(telling.lot_events),
         telling.problems,
+        telling.left,
     )
 
 
@@ -192,6 +221,26 @@ def _trade(telling: _Telling, trade: LotTrade) -> None:
         )
         return
     telling.lot_events.append(trade)
+
+
+def _carry(telling: _Telling, carried: Carried) -> None:
+    """Shares come with their cost or leave with their part of it; the lots of both accounts are told elsewhere."""
+    holder = telling.holders.get(carried.account)
+    if holder is None or carried.account in telling.problems:
+        return
+    place = carried.account, carried.symbol
+    state = telling.holdings.get(place, HoldingState())
+    if carried.signed_qty > 0:
+        telling.holdings[place] = after_coming(state, carried.signed_qty, carried.cost)
+        return
+    qty = -carried.signed_qty
+    if qty > max(state.qty, ZERO) and not holder.may_short:
+        telling.problems[carried.account] = (
+            f"{plain(qty)} {carried.symbol} were moved away on {carried.moved_on} and only "
+            f"{plain(max(state.qty, ZERO))} were there, as its actions are told now: a person has to look."
+        )
+        return
+    telling.holdings[place], telling.left[carried.id] = after_leaving(state, qty)
 
 
 def settle(journal: Sequence[Posting], story: Story) -> tuple[Posting, ...]:

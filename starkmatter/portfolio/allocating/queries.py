@@ -1,5 +1,7 @@
 """Every SQL statement about targets and tags."""
 
+from starkmatter.portfolio.queries import FLOW_KINDS
+
 TAGS = "SELECT symbol, tag FROM symbol_tag WHERE user_id = %s ORDER BY symbol, lower(tag), tag"
 
 LOCK_PERSON = "SELECT id FROM app_user WHERE id = %s FOR UPDATE"
@@ -33,8 +35,8 @@ SELECT venue_at AS at, equity AS value FROM equity_snapshot WHERE account_id = %
 """
 
 # What was paid in less what was taken out after that instant of the venue.
-FLOWS_SINCE = """
+FLOWS_SINCE = f"""
 SELECT coalesce(-sum(leg.amount), 0) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
- WHERE e.account_id = %(account)s AND e.kind IN ('deposit', 'withdrawal') AND leg.account = 'equity:deposits'
+ WHERE e.account_id = %(account)s AND e.kind IN {FLOW_KINDS} AND leg.account = 'equity:deposits'
    AND e.venue_at > %(since)s
 """

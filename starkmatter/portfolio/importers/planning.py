@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from starkmatter.domain.ledger import Booking, book_activity, book_brought_in, book_deposit, book_fill
+from starkmatter.domain.ledger import Booking, book_activity, book_deposit, book_fill, book_moved
 from starkmatter.domain.money import ZERO, money_text, plain, to_cents
 from starkmatter.domain.orders import Side
 from starkmatter.portfolio.importers.records import TRADES, Reading, Record, Remark
@@ -135,12 +135,10 @@ def _transfer(record: Record) -> tuple[Booking, ...] | str:
     cents = to_cents(record.amount)
     if not record.qty:
         return (book_deposit(cents, record.currency),) if cents else "It moves no money."
-    if record.kind == "transfer_out":
-        return "Shares that left without a sale are not booked yet."
-    if record.price is None:
-        return "The file does not say what the shares were worth when they came."
-    brought = book_brought_in(record.symbol, record.qty, record.qty * record.price, record.currency)
-    return (brought, book_deposit(cents, record.currency)) if cents else (brought,)
+    # Where the file does not say what they were worth, stored closes do: see `importing.moves`.
+    signed_qty = record.qty if record.kind == "transfer_in" else -record.qty
+    moved = book_moved(record.symbol, signed_qty, record.qty * (record.price or ZERO), record.currency)
+    return (moved, book_deposit(cents, record.currency)) if cents else (moved,)
 
 
 def _activity(record: Record, cents: Decimal) -> tuple[Booking, ...]:

@@ -6,7 +6,7 @@ begins again. One that was overtaken finds another claim on the import and write
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,12 +24,15 @@ from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import Conflict, InvalidInput
 from starkmatter.portfolio.importers.bounds import canceled
 from starkmatter.portfolio.importing import queries
-from starkmatter.portfolio.importing.folding import Held, Standing, holdings
+from starkmatter.portfolio.importing.folding import Held, Standing, holdings_and_costs
+from starkmatter.portfolio.importing.pairing import pair_sides, part_sides
 from starkmatter.trading.importing import book_next, reverse_next
 
 AT_ONCE = 2_000
 WORKER = Actor("job")
 NAMED_SYMBOLS = 5
+# Accounts that are told anew after one: shares that went round and round on one day would have no end.
+MOST_FOLLOWED = 200
 # How the words of an import end that was booked; others say why it could not be taken back.
 BOOKED = "booked."
 
@@ -61,7 +64,8 @@ async def book_import(b: Backends, import_id: UUID, account_id: UUID, claim: UUI
         for start in range(0, row[0] + 1, AT_ONCE):
             written += await book_next(connection, import_id, start, start + AT_ONCE, now)
             await told(written)
-        await refold(connection, account_id, now)
+        paired = await pair_sides(connection, account_id, now)
+        await refold(connection, account_id, now, paired)
         await _finish(connection, import_id, claim, "booked", f"{_entries(written)} {BOOKED}", now)
         about = {"account": account_id, "entries": written}
         await note(connection, WORKER, "import.booked", ("import", import_id), after=about)
@@ -84,7 +88,8 @@ async def undo_import_booking(b: Backends, import_id: UUID, account_id: UUID, cl
         while count := await reverse_next(connection, import_id, AT_ONCE, now):
             written += count
             await told(written)
-        await refold(connection, account_id, now)
+        parted = await part_sides(connection, account_id, now)
+        await refold(connection, account_id, now, parted)
         await _finish(connection, import_id, claim, "undone", f"{_entries(written)} taken back.", now)
         about = {"account": account_id, "entries": written}
         await note(connection, WORKER, "import.undone", ("import", import_id), after=about)
@@ -99,10 +104,24 @@ async def below_zero(
     return await (await connection.execute(queries.BELOW_ZERO, asked)).fetchall()
 
 
-async def refold(connection: Connection, account_id: UUID, now: datetime) -> None:
-    """Cash and holdings from every entry that stands; values of former days are to be told anew."""
+async def refold(connection: Connection, account_id: UUID, now: datetime, others: Collection[UUID] = ()) -> None:
+    """Cash and holdings from every entry that stands; values of former days are to be told anew.
+
+    So are `others`, and accounts that its shares went on to where these have cost something else than was thought.
+    """
+    waiting = [account_id, *(one for one in others if one != account_id)]
+    for _ in range(MOST_FOLLOWED):
+        if not waiting:
+            return
+        for following in await _refold_one(connection, waiting.pop(0), now):
+            if following not in waiting:
+                waiting.append(following)
+
+
+async def _refold_one(connection: Connection, account_id: UUID, now: datetime) -> list[UUID]:
+    """The account itself; those that it moved shares to whose cost is another now."""
     entries = await standing(connection, account_id)
-    found = await asyncio.to_thread(holdings, entries)
+    found, left = await asyncio.to_thread(holdings_and_costs, entries)
     opened = entries[0].venue_at if entries else None
     cash = sum((one.cash for one in entries), ZERO)
     await connection.execute(queries.PUT_CASH, {"account": account_id, "cash": cash, "opened": opened})
@@ -111,6 +130,8 @@ async def refold(connection: Connection, account_id: UUID, now: datetime) -> Non
     await connection.execute(queries.PUT_HOLDINGS, _columns(account_id, kept, now))
     await connection.execute(queries.DROP_ACTION_MARK, (account_id,))
     await connection.execute(queries.MARK_STALE, {"account": account_id, "now": now})
+    told = {"entries": list(left), "costs": list(left.values())}
+    return [row[0] for row in await (await connection.execute(queries.RETELL_COSTS, told)).fetchall()]
 
 
 async def standing(connection: Connection, account_id: UUID) -> list[Standing]:
@@ -137,6 +158,7 @@ def _columns(account_id: UUID, kept: Sequence[tuple[str, Held]], now: datetime) 
 
 
 async def _lock(connection: Connection, account_id: UUID) -> None:
+    await connection.execute(queries.LOCK_FOLLOWING, {"account": account_id})
     row = await (await connection.execute(queries.LOCK_ACCOUNT, (account_id,))).fetchone()
     if row is None:
         raise InvalidInput("The account is not a tracked one.")

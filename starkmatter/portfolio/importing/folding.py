@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from starkmatter.domain.holdings import HoldingState, after_fill
+from starkmatter.domain.holdings import HoldingState, after_coming, after_fill, after_leaving
+from starkmatter.domain.ledger import MOVED_IN, MOVED_OUT
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import Side
 from starkmatter.domain.sessions import exchange_day
@@ -17,8 +18,9 @@ from starkmatter.domain.sessions import exchange_day
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An entry that stands. `cash` it moved, `paid_in` of that came from outside, `worth` the trading leg's money,
-    and the shares it moved, signed, by symbol."""
+    """An entry that stands. `cash` it moved, `paid_in` came from outside (shares at what they were worth), `worth` the
+    trading leg's money or what shares of an account of one's own had cost, and the shares it moved, signed, by symbol.
+    """
 
     id: int
     kind: str
@@ -44,20 +46,35 @@ class Held:
 
 def holdings(entries: Iterable[Standing]) -> dict[str, Held]:
     """Every symbol at average cost, in the order in which lots are told: by the exchange's day, then as booked."""
+    return holdings_and_costs(entries)[0]
+
+
+def holdings_and_costs(entries: Iterable[Standing]) -> tuple[dict[str, Held], dict[int, Decimal]]:
+    """The same, and what the shares that left without a trade had cost, by the entry that says so."""
     found: dict[str, Held] = {}
+    left: dict[int, Decimal] = {}
     for one in sorted(entries, key=lambda entry: (exchange_day(entry.venue_at), entry.id)):
-        apply_entry(found, one)
-    return found
+        cost = apply_entry(found, one)
+        if cost is not None:
+            left[one.id] = cost
+    return found, left
 
 
-def apply_entry(held: dict[str, Held], one: Standing) -> None:
-    """Shares of a trade at its cash, of an arrival at what it was worth; a split changes their number alone."""
+def apply_entry(held: dict[str, Held], one: Standing) -> Decimal | None:
+    """Shares of a trade at its cash, of an arrival at what they had cost or were worth; a split changes their number
+    alone. What shares that left without a trade had cost; None for any other entry."""
+    left: Decimal | None = None
     for symbol, qty in one.shares:
         holding = held.setdefault(symbol, Held(one.venue_at))
         state = holding.state
         if one.kind == "fill":
             side: Side = "buy" if qty > 0 else "sell"
             holding.state = after_fill(state, side, abs(qty), one.cash, may_short=True)
+        elif one.kind == MOVED_OUT and qty < 0:
+            holding.state, left = after_leaving(state, -qty)
+        elif one.kind == MOVED_IN and qty > 0:
+            holding.state = after_coming(state, qty, one.worth)
         else:
             cost = one.worth if len(one.symbols) == 1 else ZERO
             holding.state = HoldingState(state.qty + qty, state.cost_basis + cost, state.realized_pl)
+    return left

@@ -22,6 +22,7 @@ from starkmatter.portfolio.importing.reading import keep_rows
 from starkmatter.portfolio.importing.records import ImportView
 from starkmatter.portfolio.importing.service import MAX_UNDER_WAY, get_import
 from starkmatter.portfolio.tracked import own_tracked
+from starkmatter.portfolio.transfers.pricing import price_then
 
 MANUAL = "manual"
 FIRST_YEAR = 1900
@@ -29,6 +30,7 @@ TITLE = "Typed in"
 # What can be typed in, in the order of a form.
 MANUAL_KINDS: tuple[Kind, ...] = (
     "buy", "sell", "dividend", "interest", "deposit", "withdrawal", "fee", "tax", "transfer_in",
+    "transfer_out",
 )  # fmt: skip
 COSTS: frozenset[Kind] = frozenset({"fee", "tax", "withdrawal"})
 
@@ -65,9 +67,14 @@ async def add_entry(
     cash = amount
     if amount is not None:
         cash = -amount if chosen in COSTS or chosen == "buy" else amount
-    if chosen == "transfer_in" and qty:
+    moves = chosen in {"transfer_in", "transfer_out"}
+    if moves and qty:
         cash = ZERO
-    shares = qty if chosen in TRADES or chosen == "transfer_in" else None
+        if price is None and symbol:
+            price = await price_then(b.db, account.venue, symbol.strip().upper(), at, account.currency)
+        if price is None:
+            raise InvalidInput("What a share was worth on that day is not known here: type in a price.")
+    shares = qty if chosen in TRADES or moves else None
     import_id = uuid4()
     try:
         record = make_record(

@@ -176,6 +176,33 @@ DELETE FROM import_booking b USING portfolio_import i
 
 # --- booking ---------------------------------------------------------------------------------------------------------
 
+# Shares that left or came, of which the file does not say what they were worth.
+WITHOUT_WORTH = """
+SELECT place, part, kind, venue_at, accounts, commodities, amounts FROM import_booking
+ WHERE import_id = %s AND entry_id IS NULL AND kind IN ('transfer_in', 'transfer_out')
+   AND NOT 'equity:deposits' = ANY (accounts)
+ ORDER BY place, part
+"""
+
+PUT_WORTH = """
+UPDATE import_booking SET description = %(words)s, accounts = %(accounts)s, commodities = %(commodities)s,
+       amounts = %(amounts)s::numeric[]
+ WHERE import_id = %(import)s AND place = %(place)s AND part = %(part)s
+"""
+
+SAY_WORTH = """
+UPDATE import_line SET words = %(words)s WHERE import_id = %(import)s AND outcome = 'booked' AND place = %(place)s
+"""
+
+DROP_WORTHLESS = (
+    "DELETE FROM import_booking WHERE import_id = %(import)s AND place = ANY (%(places)s) AND entry_id IS NULL"
+)
+
+MARK_WORTHLESS = """
+UPDATE import_line SET outcome = 'not_booked', place = place + 1000000, words = %(words)s
+ WHERE import_id = %(import)s AND outcome = 'booked' AND place = ANY (%(places)s)
+"""
+
 # What another import has booked since this one was read: it is known now, and not booked twice.
 DROP_KNOWN_SINCE = """
 DELETE FROM import_booking mine
@@ -223,14 +250,15 @@ STANDING = """
 SELECT e.id, e.kind, e.venue_at,
        coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash'), 0) AS cash,
        coalesce(-sum(leg.amount) FILTER (WHERE leg.account = 'equity:deposits'), 0) AS paid_in,
-       coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency), 0)
+       coalesce(t.cost, sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency), 0)
        AS worth,
        coalesce(array_agg(leg.commodity) FILTER (WHERE leg.account = 'assets:holding'), '{}') AS symbols,
        coalesce(array_agg(leg.amount) FILTER (WHERE leg.account = 'assets:holding'), '{}') AS qtys
-  FROM ledger_entry e JOIN account a ON a.id = e.account_id,
-       unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+  FROM ledger_entry e JOIN account a ON a.id = e.account_id
+  LEFT JOIN lot_transfer t ON t.in_entry_id = e.id AND t.ended_at IS NULL
+ CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
  WHERE e.account_id = %s AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
- GROUP BY e.id ORDER BY e.venue_at, e.id
+ GROUP BY e.id, t.cost ORDER BY e.venue_at, e.id
 """
 
 CASH_OF_JOURNAL = """
@@ -250,6 +278,62 @@ INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, re
 SELECT %(account)s, symbol, qty, cost, realized, 0, at, %(now)s
   FROM unnest(%(symbols)s::text[], %(qtys)s::numeric[], %(costs)s::numeric[], %(realized)s::numeric[],
               %(since)s::timestamptz[]) AS given (symbol, qty, cost, realized, at)
+"""
+
+# What shares that went to another account of one's own had cost, as the account that they came from is told now.
+RETELL_COSTS = """
+UPDATE lot_transfer t SET cost = told.cost
+  FROM unnest(%(entries)s::bigint[], %(costs)s::numeric[]) AS told (entry_id, cost)
+ WHERE t.out_entry_id = told.entry_id AND t.ended_at IS NULL AND t.cost <> told.cost RETURNING t.to_account_id
+"""
+
+# An account and all that its shares went on to, in the order in which locks are taken.
+LOCK_FOLLOWING = """
+WITH RECURSIVE following (id) AS (
+    SELECT %(account)s::uuid
+    UNION SELECT t.to_account_id FROM lot_transfer t JOIN following f ON f.id = t.from_account_id
+)
+SELECT a.id FROM account a WHERE a.id IN (SELECT id FROM following) ORDER BY a.id FOR NO KEY UPDATE
+"""
+
+# Shares that left one account of a person's and came to another within days, where nothing says yet that they are the
+# same: the nearest of each. Both are tracked, of one currency, and hold the same symbol and quantity.
+UNPAIRED = """
+WITH sides AS (
+    SELECT e.id, e.account_id, e.kind, e.venue_at, leg.commodity AS symbol, abs(leg.amount) AS qty, a.user_id,
+           a.currency, (SELECT abs(money.amount) FROM unnest(e.accounts, e.amounts) AS money (account, amount)
+                         WHERE money.account = 'equity:deposits') AS worth
+      FROM account mine
+      JOIN account a ON a.user_id = mine.user_id AND a.broker = 'tracked' AND a.currency = mine.currency
+                    AND a.closed_at IS NULL
+      JOIN ledger_entry e ON e.account_id = a.id AND e.kind IN ('transfer_in', 'transfer_out') AND e.reverses IS NULL,
+           unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+     WHERE mine.id = %(account)s AND leg.account = 'assets:holding'
+       AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+       AND NOT EXISTS (SELECT FROM lot_transfer t WHERE t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id))
+)
+SELECT gone.id, come.id, gone.account_id, come.account_id, gone.symbol, gone.qty,
+       coalesce(gone.worth, come.worth, 0), gone.venue_at
+  FROM sides gone JOIN sides come
+    ON gone.kind = 'transfer_out' AND come.kind = 'transfer_in' AND gone.account_id <> come.account_id
+   AND gone.symbol = come.symbol AND gone.qty = come.qty
+   AND come.venue_at BETWEEN gone.venue_at - interval '1 day' AND gone.venue_at + %(within)s
+ WHERE %(account)s IN (gone.account_id, come.account_id)
+ ORDER BY greatest(come.venue_at - gone.venue_at, gone.venue_at - come.venue_at), gone.id, come.id
+"""
+
+PUT_PAIR = """
+INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth, cost, method, lots, lot_qtys, origin,
+                          out_entry_id, in_entry_id, venue_at, booked_at)
+VALUES (%(id)s, %(from)s, %(to)s, %(symbol)s, %(qty)s, %(worth)s, %(cost)s, %(method)s, %(lots)s, %(lot_qtys)s,
+        %(origin)s, %(out)s, %(in)s, %(venue_at)s, %(now)s)
+"""
+
+# Pairs one side of which was taken back are none.
+END_PAIRS = """
+UPDATE lot_transfer t SET ended_at = %(now)s
+ WHERE t.ended_at IS NULL AND %(account)s IN (t.from_account_id, t.to_account_id)
+   AND EXISTS (SELECT FROM ledger_entry r WHERE r.reverses IN (t.out_entry_id, t.in_entry_id)) RETURNING t.to_account_id
 """
 
 # Shares of a file may be older than splits that were booked: these are told anew, by whoever books actions.

@@ -14,6 +14,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.money import ZERO, plain
+from starkmatter.domain.quotes import Venue
 from starkmatter.errors import InvalidInput
 from starkmatter.ops.outside import finds_our_code
 from starkmatter.portfolio.importers.bounds import too_large, unreadable
@@ -21,6 +22,7 @@ from starkmatter.portfolio.importing import queries
 from starkmatter.portfolio.importing.booking import Overtaken, below_zero, json_text
 from starkmatter.portfolio.importing.dry_run import Said
 from starkmatter.portfolio.importing.files import kept_file
+from starkmatter.portfolio.importing.moves import price_moves
 
 WITHIN_SECS = 60.0
 MAX_LINE_BYTES = 1_000_000
@@ -63,7 +65,7 @@ class Due:
     mapping: dict[str, Any] | None
     symbols: dict[str, str]
     currency: str
-    venue: str
+    venue: Venue
 
 
 async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
@@ -105,6 +107,7 @@ async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
         await rows.flush()
         if summary is None:
             raise too_large("The file takes more time or memory than one file may. Export a shorter period.")
+        await price_moves(b.db, connection, due.id, due.venue, due.currency, summary)
         before = {symbol: least for symbol, least, _ in await below_zero(connection, due.id, due.account_id)}
         lacking = await below_zero(connection, due.id, due.account_id, adds=True)
         summary["below_zero"] = [

@@ -42,19 +42,20 @@ class Together:
 @dataclass(frozen=True, slots=True)
 class _Position:
     """How far the ledger, the choices and the actions had come: how many entries, the newest one, how many choices, and
-    how many entries take others back."""
+    how many entries take others back, and how many pairs of accounts shares moved between."""
 
     entries: int
     newest: int
     methods: int
     picks: int
     reversals: int
+    transfers: int
     actions: int
 
     @property
-    def said(self) -> tuple[int, int, int, int]:
+    def said(self) -> tuple[int, ...]:
         """What has to stay as it was for the fold to go on where it stands."""
-        return self.methods, self.picks, self.reversals, self.actions
+        return self.methods, self.picks, self.reversals, self.transfers, self.actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Folded:
     lots: list[Lot]
     realized: list[RealizedLot]
     notes: list[str]
+    actions: Sequence[ActionOn] = ()
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ def fold(
     book = LotBook(wash_sales=wash_sales)
     ordered = in_order(without_taken_back(moves))
     notes = tell(book, ordered, choices, costs_of_arrivals(ordered, actions), actions)
-    return book, _folded(book, own, ordered, choices, notes)
+    return book, _folded(book, own, ordered, choices, notes, actions)
 
 
 def _kept(key: tuple[bool, bool, tuple[UUID, ...]]) -> _Kept:
@@ -132,7 +134,9 @@ async def _bring_up(
         new = in_order(await b.db.all(Move, queries.MOVES, since))
         if position.entries - was.entries == await b.db.value(queries.ENTRIES_AFTER, since) and _follow(former, new):
             notes = await asyncio.to_thread(tell, kept.book, new, former.choices, {})
-            kept.folded = _folded(kept.book, own, [*former.moves, *new], former.choices, [*former.notes, *notes])
+            kept.folded = _folded(
+                kept.book, own, [*former.moves, *new], former.choices, [*former.notes, *notes], former.actions
+            )
             kept.position = position
             return
     moves = await b.db.all(Move, queries.MOVES, asked | {"after": 0})
@@ -159,5 +163,7 @@ def _follow(former: Folded, new: Sequence[Move]) -> bool:
     return not new or not former.moves or new[0].on >= former.moves[-1].on
 
 
-def _folded(book: LotBook, own: bool, moves: list[Move], choices: Choices, notes: list[str]) -> Folded:
-    return Folded(own, moves, choices, book.open_lots(), list(book.realized), notes)
+def _folded(
+    book: LotBook, own: bool, moves: list[Move], choices: Choices, notes: list[str], actions: Sequence[ActionOn]
+) -> Folded:
+    return Folded(own, moves, choices, book.open_lots(), list(book.realized), notes, actions)

@@ -17,6 +17,7 @@ from starkmatter.domain.lots import (
     LotAction,
     LotArrival,
     LotError,
+    LotMethod,
     LotPick,
     LotRename,
     LotSpinOff,
@@ -41,6 +42,8 @@ class Move:
     """One holding leg of an entry. `cash` is a fill's, signed; `worth` what the entry says that came shares are worth.
 
     `residue` is the holding's cost less its realized result, as it is now; None for a fill.
+    Shares that were moved between two accounts of one's own have the entry of the other side (`pair_id`), where they
+    went, and which lots were to go; their `worth` is what they had cost, with the sign of the shares.
     """
 
     id: int
@@ -53,6 +56,11 @@ class Move:
     worth: Decimal
     residue: Decimal | None
     order_id: UUID | None = None
+    pair_id: int | None = None
+    to_account_id: UUID | None = None
+    moved_by: LotMethod | None = None
+    moved_lots: Sequence[str] | None = None
+    moved_qtys: Sequence[Decimal] | None = None
 
     @property
     def on(self) -> date:
@@ -139,6 +147,8 @@ def costs_of_arrivals(moves: Sequence[Move], actions: Sequence[ActionOn] = ()) -
         key = move.account_id, move.symbol
         if move.is_trade:
             cash[key] += move.cash
+        elif move.pair_id is not None:
+            cash[key] -= move.worth  # it took its cost along, or brought it
         else:
             others[key].append(move)
             if held[key] * move.signed_qty < 0:
@@ -168,16 +178,41 @@ def tell(
     """
     notes: list[str] = []
     waiting = deque(actions)
+    seen = {move.id for move in moves if move.pair_id is not None}
+    gone: set[int] = set()
     for move in moves:
         while waiting and waiting[0].ex_on <= move.on:
             _act(book, waiting.popleft(), notes)
         if move.is_trade:
             _trade(book, move, choices, notes)
+        elif move.pair_id in seen and move.signed_qty < 0:
+            if _carry(book, move, choices, notes):
+                gone.add(move.id)
+        elif move.pair_id in gone:
+            continue  # its lots came when they left
         else:
             _arrive_or_leave(book, move, costs.get((move.id, move.symbol), move.worth), notes)
     while waiting:
         _act(book, waiting.popleft(), notes)
     return notes
+
+
+def _carry(book: LotBook, move: Move, choices: Choices, notes: list[str]) -> bool:
+    """Let the lots of a move go over to the other account; whether they did. Else they leave here and arrive there."""
+    account, to = str(move.account_id), str(move.to_account_id)
+    picks = tuple(LotPick(*one) for one in zip(move.moved_lots or (), move.moved_qtys or (), strict=True))
+    method = move.moved_by or choices.method_of(move.account_id, move.id)
+    qty = -move.signed_qty
+    try:
+        book.apply(LotTransfer(account, to, move.symbol, qty, picks, method))
+    except LotError as error:
+        if not picks:
+            notes.append(f"{plain(qty)} {move.symbol} moved on {move.on} could not take lots along: {error}")
+            _arrive_or_leave(book, move, move.worth, notes)
+            return False
+        notes.append(f"{PICKS_DO_NOT_FIT} for the move of {move.symbol} on {move.on} do not fit any more: {error}")
+        return _carry(book, replace(move, moved_lots=None, moved_qtys=None), choices, notes)
+    return True
 
 
 def _act(book: LotBook, action: ActionOn, notes: list[str]) -> None:

@@ -59,7 +59,9 @@ async def pick_lots(b: Backends, caller: Caller, account_id: UUID, entry_id: int
     chosen = {entry: lots for entry, lots in folded.choices.picks.items() if entry != entry_id}
     if picks:
         chosen[entry_id] = tuple(picks)
-    _, tried = await asyncio.to_thread(fold, folded.moves, Choices(folded.choices.methods, chosen))
+    _, tried = await asyncio.to_thread(
+        fold, folded.moves, Choices(folded.choices.methods, chosen), actions=folded.actions
+    )
     problems = [one for one in tried.notes if one.startswith(PICKS_DO_NOT_FIT) and one not in folded.notes]
     if problems:
         raise InvalidInput(problems[0].removeprefix(PICKS_DO_NOT_FIT).partition(": ")[2] or problems[0])
@@ -86,7 +88,9 @@ def _sale(folded: Folded, account_id: UUID, entry_id: int, on: date, *, may_pick
 
 def _lots_of(folded: Folded, account_id: UUID, sale: Sale) -> SaleLots:
     place = next(number for number, move in enumerate(folded.moves) if move.id == sale.entry_id)
-    _, before = fold(folded.moves[:place], folded.choices)
+    until = folded.moves[place].on
+    actions = [one for one in folded.actions if one.ex_on <= until]
+    _, before = fold(folded.moves[:place], folded.choices, actions=actions)
     taken: dict[str, Decimal] = {}
     for one in folded.realized:
         if one.trade_id == str(sale.entry_id):

@@ -19,17 +19,22 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
        (SELECT count(*) FROM lot_method WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL),
+       (SELECT count(*) + count(ended_at) FROM lot_transfer
+         WHERE from_account_id = ANY (%(accounts)s) OR to_account_id = ANY (%(accounts)s)),
        (SELECT coalesce(sum(told_id), 0) + coalesce(sum(acted_on - '2000-01-01'::date), 0)
           FROM action_mark WHERE account_id = ANY (%(accounts)s))
 """
 
 # What moved shares and stands (it is not taken back), in the order of its booking: `cash` with fees,
 # `worth` what shares that came without a trade were
-# booked at, `residue` what such shares cost by what is held and realized now (see `events.costs_of_arrivals`).
+# booked at or had cost in the account they came from, `residue` what such shares cost by what is held and realized now
+# (see `events.costs_of_arrivals`). The last columns are of those that have their other side in an account of one's own.
 MOVES = """
 SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.amount AS signed_qty,
-       coalesce(money.cash, 0) AS cash, coalesce(money.cost, money.worth, 0) AS worth,
-       h.cost_basis - h.realized_pl AS residue, e.order_id
+       coalesce(money.cash, 0) AS cash, coalesce(sign(held.amount) * t.cost, money.cost, money.worth, 0) AS worth,
+       h.cost_basis - h.realized_pl AS residue, e.order_id,
+       CASE e.id WHEN t.out_entry_id THEN t.in_entry_id WHEN t.in_entry_id THEN t.out_entry_id END AS pair_id,
+       t.to_account_id, t.method AS moved_by, t.lots AS moved_lots, t.lot_qtys AS moved_qtys
   FROM ledger_entry e
   JOIN account a ON a.id = e.account_id
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
@@ -38,6 +43,7 @@ SELECT e.id, e.account_id, e.kind, e.venue_at, held.commodity AS symbol, held.am
               sum(leg.amount) FILTER (WHERE leg.account = 'memo:opening cost') AS cost,
               sum(leg.amount) FILTER (WHERE leg.account = 'equity:trading' AND leg.commodity = a.currency) AS worth
          FROM unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)) AS money
+  LEFT JOIN lot_transfer t ON t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id)
   LEFT JOIN holding h ON e.kind <> 'fill' AND h.account_id = e.account_id AND h.symbol = held.commodity
  WHERE e.account_id = ANY (%(accounts)s) AND e.id > %(after)s AND e.id <= %(upto)s
    AND (held.account = 'assets:holding' OR (e.kind = 'correction' AND held.account = 'assets:cash'))

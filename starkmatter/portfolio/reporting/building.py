@@ -4,7 +4,7 @@ sums, and reads an account only through them: whoever may not see it gets no rep
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,18 +14,16 @@ from starkmatter.backends import Backends
 from starkmatter.domain.ledger import CASH, HOLDING
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.periods import Period
-from starkmatter.domain.symbol_gains import Worth
 from starkmatter.domain.tax_report import tax_totals
-from starkmatter.domain.waterfall import in_cents
 from starkmatter.errors import InvalidInput
-from starkmatter.market.service import instruments_named
 from starkmatter.portfolio.accounts import get_account
-from starkmatter.portfolio.allocation import NO_SECTOR
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
-from starkmatter.portfolio.records import AccountView, Performance, Slice
+from starkmatter.portfolio.records import AccountView, Performance
+from starkmatter.portfolio.reporting.combining import combined_chapters
+from starkmatter.portfolio.reporting.parts import parts_of
 from starkmatter.portfolio.reporting.records import (
     MAX_ACCOUNTS,
     Absent,
@@ -35,7 +33,6 @@ from starkmatter.portfolio.reporting.records import (
     IncomeLine,
     KindSum,
     Movement,
-    Parts,
     PeriodGains,
     Report,
     TaxYear,
@@ -72,6 +69,8 @@ async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) ->
             absent.append(Absent(account.id, account.name, error.text))
     if not chapters:
         raise InvalidInput(absent[0].why)
+    told = {one.account_id for one in chapters}
+    combined = await combined_chapters(b, caller, [one for one in accounts if one.id in told], wish, absent)
     name = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
     return Report(
         title=f"{name}, {wish.period.name}",
@@ -83,6 +82,7 @@ async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) ->
         chapters=chapters,
         absent=absent,
         totals=_totals(chapters),
+        combined=combined,
     )
 
 
@@ -133,7 +133,7 @@ async def _chapter(b: Backends, caller: Caller, account: AccountView, wish: Wish
         steps=told.steps,
         symbol_gains=told.symbols,
         performance=performance,
-        parts=await _parts(b, account, told.held, told.end_value),
+        parts=await parts_of(b, account.venue, told.held, told.end_value),
         activity=activity,
         income=income,
         costs=costs,
@@ -164,26 +164,6 @@ async def _income(b: Backends, caller: Caller, account_id: UUID, booked: Sequenc
         for one in reversed((await income_of(b, caller, account_id)).entries)
         if one.entry_id in ids
     ]
-
-
-async def _parts(b: Backends, account: AccountView, held: Mapping[str, Worth], total: Decimal) -> Parts:
-    symbols = sorted(symbol for symbol, one in held.items() if one.qty)
-    worths = dict(zip(symbols, in_cents([held[symbol].value for symbol in symbols]), strict=True))
-    known = await instruments_named(b.db, account.venue, list(worths)) if worths else {}
-    sectors: dict[str, Decimal] = defaultdict(Decimal)
-    for symbol, value in worths.items():
-        sector = known[symbol].sector if symbol in known else None
-        sectors[sector or NO_SECTOR] += value
-    cash = total - sum(worths.values(), ZERO)
-    return Parts(total, _slice("Cash", cash, total), _slices(worths, total), _slices(sectors, total))
-
-
-def _slices(values: Mapping[str, Decimal], total: Decimal) -> list[Slice]:
-    return [_slice(name, value, total) for name, value in sorted(values.items(), key=lambda item: (-item[1], item[0]))]
-
-
-def _slice(name: str, value: Decimal, total: Decimal) -> Slice:
-    return Slice(name, value, value / total if total > 0 else None)
 
 
 def _activity(booked: Sequence[Booked], currency: str) -> Activity:

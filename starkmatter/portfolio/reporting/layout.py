@@ -4,6 +4,7 @@ description, and no step, fee or flow as a share of the value, from which somebo
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.performance import MonthReturn
@@ -25,7 +26,7 @@ from starkmatter.portfolio.reporting.document import (
     Paragraph,
     Table,
 )
-from starkmatter.portfolio.reporting.records import SECTIONS, Chapter, Report, Section
+from starkmatter.portfolio.reporting.records import COMBINED, SECTIONS, Chapter, Report, Section
 from starkmatter.portfolio.reporting.words import (
     NOTHING,
     PLAIN_RATIOS,
@@ -62,18 +63,26 @@ def layout(report: Report) -> Document:
     several = len(report.chapters) + len(report.absent) > 1
     if several and report.amounts:
         blocks += _together(report)
+    for chapter in report.combined:
+        blocks.append(Heading(2, f"Together, in {chapter.currency}"))
+        blocks += _chapter(chapter, [one for one in COMBINED if one in report.sections], report.amounts, level=3)
     for chapter in report.chapters:
         if several:
             blocks.append(Heading(2, chapter.name))
-        blocks.append(Paragraph(_lead(chapter), "muted"))
-        if chapter.missing:
-            blocks.append(Notes("Worth knowing", chapter.missing))
-        for section in SECTIONS:
-            if section in report.sections:
-                blocks.append(Heading(3 if several else 2, SECTION_NAMES[section]))
-                blocks += LAYOUTS[section](chapter, report.amounts)
+        sections = [one for one in SECTIONS if one in report.sections]
+        blocks += _chapter(chapter, sections, report.amounts, level=3 if several else 2)
     lead = f"For {report.made_for}. Made {report.made_at:%Y-%m-%d %H:%M} UTC."
     return Document(report.title, lead, blocks, FOOT)
+
+
+def _chapter(one: Chapter, sections: Sequence[Section], amounts: bool, *, level: Literal[2, 3]) -> list[Block]:
+    blocks: list[Block] = [Paragraph(_lead(one), "muted")]
+    if one.missing:
+        blocks.append(Notes("Worth knowing", one.missing))
+    for section in sections:
+        blocks.append(Heading(level, SECTION_NAMES[section]))
+        blocks += LAYOUTS[section](one, amounts)
+    return blocks
 
 
 def _lead(one: Chapter) -> str:
@@ -201,7 +210,7 @@ def _month(one: MonthReturn) -> str:
 
 def _allocation(one: Chapter, amounts: bool) -> list[Block]:
     if not one.parts.symbols and not one.parts.total:
-        return [Paragraph("The account held nothing at the end of the period.", "muted")]
+        return [Paragraph("Nothing was held at the end of the period.", "muted")]
     tables = [("By symbol", "Symbol", one.parts.symbols)]
     if one.parts.symbols:
         tables.append(("By sector", "Sector", one.parts.sectors))

@@ -2,7 +2,7 @@
 currency; what could not be told is named in `missing`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, get_args
@@ -19,6 +19,8 @@ from starkmatter.portfolio.risk import Risk
 
 Section = Literal["summary", "performance", "allocation", "activity", "income", "gains", "fees", "risk"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
+# What is told of several accounts as one book: the others are of each account's own ledger and tax lots.
+COMBINED: tuple[Section, ...] = ("summary", "performance", "allocation", "risk")
 MAX_ACCOUNTS = 10
 
 
@@ -114,13 +116,15 @@ class PeriodGains:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One account over the period. `steps` lead from `start_value` to `end_value` exactly; `income` sums to their
+    """One account over the period, or several as one book (then without an id, and of these `COMBINED` sections alone).
+
+    `steps` lead from `start_value` to `end_value` exactly; `income` sums to their
     dividends, interest and other income within a cent, `costs` to their fees and other costs exactly.
 
     A section that was not wished for is None or empty.
     """
 
-    account_id: UUID
+    account_id: UUID | None
     name: str
     venue: Venue
     mode: str
@@ -158,9 +162,9 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """An account about which the period says nothing, and why."""
+    """An account about which the period says nothing, and why; without an id all of them as one book."""
 
-    account_id: UUID
+    account_id: UUID | None
     name: str
     why: str
 
@@ -180,7 +184,9 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was made for a wish."""
+    """What was made for a wish. `combined` are its accounts of a market as one book in the person's base currency,
+    where there are several: flows between them are none.
+    """
 
     title: str
     period: Period
@@ -191,6 +197,7 @@ class Report:
     chapters: list[Chapter]
     absent: list[Absent]
     totals: list[Total]
+    combined: list[Chapter] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ ACTIONS = {
     "fill": "order.filled",
     "deposit": "cash.deposited",
     "withdrawal": "cash.withdrawn",
+    "transfer_in": "shares.moved_in",
+    "transfer_out": "shares.moved_out",
     "adjustment": "cash.adjusted",
     "fee": "cash.fee",
     "dividend": "cash.dividend",

@@ -38,6 +38,9 @@ from starkmatter.trading.corporate.records import PROBLEM, Acting, Heard, KeptPo
 from starkmatter.trading.corporate.telling import Moves, actions_for, moves_of, story_of, told_for
 from starkmatter.trading.journal import write_booking
 
+# Accounts that are told anew after one: shares that went round and round on one day would have no end.
+MOST_FOLLOWED = 50
+
 
 class BooksApart(Exception):
     """What was about to be written does not add up to what is held: nothing was written."""
@@ -103,16 +106,56 @@ async def settle_account(
         if account.is_tracked:
             # Its files come in any order: what they left is told anew whole, and so are the values of former days.
             everything = {symbol for _, symbol in story.holdings} | known.moves.symbols
+            everything |= _symbols_of(new, story, known.kept)
             await _hold(connection, account, everything, story, cash, at)
             if written:
                 await connection.execute(queries.MARK_STALE, {"account": account.id, "now": now})
         else:
-            await _hold(connection, account, _symbols_of(new, story, known.kept), story, cash, at)
+            moved = _symbols_of(new, story, known.kept)
+            if moved:
+                # Shares that were moved away take another part of the cost along when what was there is told anew.
+                moved |= {one.symbol for one in known.moves.trades if one.id in known.moves.transfers}
+            await _hold(connection, account, moved, story, cash, at)
             await move_points(db, connection, account.id, account.venue, written)
+        await retell_costs(connection, known.moves, story, at)
         mark = {"account": account.id, "told_id": told_id, "today": today}
         await connection.execute(queries.PUT_MARK, mark)
         await connection.execute(queries.THAW, {"account": account.id, "problem": PROBLEM})
     return Outcome(tuple(_heard(account, new, following)), tuple(following), len(new))
+
+
+async def retell_costs(connection: Connection, moves: Moves, story: Story, at: datetime) -> None:
+    """What shares that were moved on had cost, as the story has it, and the accounts that they came to, and so on."""
+    waiting = [(moves, story)]
+    for _ in range(MOST_FOLLOWED):
+        if not waiting:
+            return
+        of, told = waiting.pop(0)
+        following = set()
+        for move_id, transfer in of.transfers.items():
+            if move_id in told.left:
+                asked = {"id": transfer, "cost": told.left[move_id]}
+                rows = await (await connection.execute(queries.RETELL_COST, asked)).fetchall()
+                following |= {row[0] for row in rows}
+        for account_id in sorted(following):
+            await connection.execute(queries.LOCK_ONE, (account_id,))
+            row = await (await connection.execute(queries.ACTING_OF, (account_id,))).fetchone()
+            if row is None:
+                continue
+            *facts, acted_on = row
+            other = Acting(*facts)
+            its_moves = await moves_of(connection, account_id)
+            actions = actions_for(other, await told_for(connection, other, its_moves.symbols))
+            its_story = story_of(other, its_moves, actions, acted_on or other.opened_on)
+            if str(account_id) in its_story.problems:
+                continue
+            symbols = {one.symbol for one in its_moves.trades if one.id in its_moves.transfers}
+            try:
+                async with connection.transaction():
+                    await _hold(connection, other, symbols, its_story, ZERO, at)
+            except BooksApart:
+                continue  # it waits for an action of its own, and is told whole when that is booked
+            waiting.append((its_moves, its_story))
 
 
 async def waiting_revisions(connection: Connection, account: Acting) -> list[tuple[str, int]]:

@@ -73,12 +73,15 @@ INSERT INTO action_mark (account_id, told_id, acted_on) VALUES (%(account)s, %(t
     ON CONFLICT (account_id) DO UPDATE SET told_id = excluded.told_id, acted_on = excluded.acted_on
 """
 
-# What moved shares of the account, apart from actions, in the order of booking; `cost` is what an opening writes down.
+# What moved shares of the account and stands, apart from actions, in the order of booking; `cost` is what an opening
+# writes down, or what went along with shares that were moved from another account.
 MOVES = """
 SELECT e.id, e.kind, (e.venue_at AT TIME ZONE %(zone)s)::date AS moved_on, held.commodity AS symbol, held.amount AS qty,
-       coalesce(money.cash, 0) AS cash, coalesce(money.cost, 0) AS cost, coalesce(money.worth, 0) AS worth
+       coalesce(money.cash, 0) AS cash, coalesce(t.cost, money.cost, 0) AS cost, coalesce(money.worth, 0) AS worth,
+       t.id AS transfer
   FROM ledger_entry e
   JOIN account a ON a.id = e.account_id
+  LEFT JOIN lot_transfer t ON t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id)
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS held (account, commodity, amount)
  CROSS JOIN LATERAL (
        SELECT sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash') AS cash,
@@ -89,8 +92,21 @@ SELECT e.id, e.kind, (e.venue_at AT TIME ZONE %(zone)s)::date AS moved_on, held.
    AND NOT (e.kind IN ('split', 'stock_dividend', 'symbol_change', 'spin_off', 'cash_in_lieu', 'delisting') AND EXISTS (
             SELECT FROM action_posting p WHERE p.account_id = e.account_id AND e.id = ANY (p.entry_ids)))
    AND (%(until)s::timestamptz IS NULL OR e.venue_at <= %(until)s)
+   AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
  ORDER BY e.id
 """
+
+# What shares of a move had cost is told by the account that they came from; the other one follows.
+RETELL_COST = """
+UPDATE lot_transfer SET cost = %(cost)s
+ WHERE id = %(id)s AND cost <> %(cost)s RETURNING to_account_id
+"""
+
+ACTING_OF = (
+    f"SELECT {_ACTING}, m.acted_on FROM account a LEFT JOIN action_mark m ON m.account_id = a.id WHERE a.id = %s"
+)
+
+LOCK_ONE = "SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE"
 
 # Every posting of the account in the order of writing, with the entries it wrote in their order.
 POSTINGS = """

@@ -10,9 +10,10 @@ from uuid import UUID
 import structlog
 
 from starkmatter.db.database import Connection
-from starkmatter.domain.corporate.story import Story, tell
+from starkmatter.domain.corporate.story import Carried, Story, tell
 from starkmatter.domain.corporate.terms import CorporateError, Told, newest
 from starkmatter.domain.holdings import HoldingState
+from starkmatter.domain.ledger import MOVES_OF_SHARES
 from starkmatter.domain.lots import LotTrade
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.sessions import EXCHANGE_ZONE
@@ -31,10 +32,14 @@ log = structlog.get_logger("actions")
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What an account began with and its trades since, in the order of booking."""
+    """What an account began with and its trades since, in the order of booking.
+
+    `transfers` are those of them that belong to a pair of two accounts, by the id of the move.
+    """
 
     begin: Mapping[str, HoldingState]
-    trades: Sequence[LotTrade]
+    trades: Sequence[LotTrade | Carried]
+    transfers: Mapping[str, UUID]
 
     @property
     def symbols(self) -> set[str]:
@@ -45,18 +50,24 @@ async def moves_of(connection: Connection, account_id: UUID, until: datetime | N
     """What moved its shares apart from actions, up to an instant of the venue's time if one is given."""
     asked = {"account": account_id, "zone": EXCHANGE_ZONE.key, "until": until}
     begin: dict[str, HoldingState] = defaultdict(HoldingState)
-    trades = []
-    for id_, kind, on, symbol, qty, cash, cost, worth in await (
+    trades: list[LotTrade | Carried] = []
+    transfers: dict[str, UUID] = {}
+    for id_, kind, on, symbol, qty, cash, cost, worth, transfer in await (
         await connection.execute(queries.MOVES, asked)
     ).fetchall():
-        if kind == "deposit":
+        if kind in MOVES_OF_SHARES:
+            # Without another side here they cost what they were worth when they came.
+            trades.append(Carried(str(id_), str(account_id), symbol, on, qty, worth if transfer is None else cost))
+            if transfer is not None:
+                transfers[str(id_)] = transfer
+        elif kind == "deposit":
             state = begin[symbol]
             begin[symbol] = HoldingState(state.qty + qty, state.cost_basis + (cost or worth), state.realized_pl)
         else:
             # Shares that came without a trade, at what they were booked at.
             paid = cash if kind == "fill" else -worth
             trades.append(LotTrade(str(id_), str(account_id), symbol, on, qty, paid))
-    return Moves(begin, trades)
+    return Moves(begin, trades, transfers)
 
 
 async def told_for(

@@ -180,3 +180,20 @@ def value_area(chart: rx.Var, label: str) -> rx.Component:
         rx.el.figcaption(rx.el.span(chart["from"]), rx.el.span(chart["to"], " ET")),
         class_name="area",
     )
+
+
+def percent_field(label: str, key: str, name: str, value: str | rx.Var) -> rx.Component:
+    """An input of a form that takes a percentage, under its label."""
+    return rx.el.div(
+        rx.el.label(label, html_for=key),
+        rx.el.input(
+            id=key,
+            name=name,
+            default_value=value,
+            input_mode="decimal",
+            max_length=9,
+            auto_complete="off",
+            class_name="input num",
+        ),
+        class_name="field",
+    )

@@ -8,6 +8,7 @@ from starkmatter.ui.components.parts import (
     empty,
     figure,
     panel,
+    percent_field,
     problem_note,
     segment,
     skeleton_rows,
@@ -159,19 +160,7 @@ def _targets() -> rx.Component:
 
 
 def _percent(label: str, name: str, value: rx.Var) -> rx.Component:
-    return rx.el.div(
-        rx.el.label(label, html_for=f"target-{name}"),
-        rx.el.input(
-            id=f"target-{name}",
-            name=name,
-            default_value=value,
-            input_mode="decimal",
-            max_length=9,
-            auto_complete="off",
-            class_name="input num",
-        ),
-        class_name="field",
-    )
+    return percent_field(label, f"target-{name}", name, value)
 
 
 def _drifts() -> rx.Component:

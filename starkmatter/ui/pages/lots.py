@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.moving import moves_panel
 from starkmatter.ui.components.parts import (
     download,
     empty,
@@ -20,6 +21,7 @@ from starkmatter.ui.components.parts import (
 from starkmatter.ui.pages.portfolio import PAGES
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.lots import METHOD_MEANS, METHOD_NAMES, GainsState, LotsState
+from starkmatter.ui.state.moving import MovingState
 
 WASH_SALE = (
     "Shares sold at a loss and bought again within 30 days before or after, in any of your accounts of this market, "
@@ -53,10 +55,12 @@ def lots() -> rx.Component:
                 ),
                 panel("How sales find their lots", _method(), class_name="w7"),
                 panel("Worth knowing", _notes(state.notes, WASH_SALE), class_name="w5"),
+                # What grows comes last, once the lots above are there: nothing is pushed away.
+                rx.cond(state.ready, moves_panel("w12")),
                 class_name="grid dash",
             ),
         ),
-        on_order=[state.load],
+        on_order=[state.load, MovingState.load],
         heading="Lots",
     )
 

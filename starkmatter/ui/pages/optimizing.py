@@ -3,7 +3,17 @@
 import reflex as rx
 
 from starkmatter.ui.components.frame import framed
-from starkmatter.ui.components.parts import empty, panel, problem_note, skeleton_rows, table, tabs, td, th
+from starkmatter.ui.components.parts import (
+    empty,
+    panel,
+    percent_field,
+    problem_note,
+    skeleton_rows,
+    table,
+    tabs,
+    td,
+    th,
+)
 from starkmatter.ui.live.components import FollowImport
 from starkmatter.ui.pages.portfolio import PAGES
 from starkmatter.ui.state.frame import FrameState
@@ -133,19 +143,7 @@ def _option(name: str, value: str, title: str, about: str, chosen: bool) -> rx.C
 
 
 def _percent(label: str, name: str, value: str) -> rx.Component:
-    return rx.el.div(
-        rx.el.label(label, html_for=f"optimize-{name}"),
-        rx.el.input(
-            id=f"optimize-{name}",
-            name=name,
-            default_value=value,
-            input_mode="decimal",
-            max_length=9,
-            auto_complete="off",
-            class_name="input num",
-        ),
-        class_name="field",
-    )
+    return percent_field(label, f"optimize-{name}", name, value)
 
 
 def _answer() -> rx.Component:

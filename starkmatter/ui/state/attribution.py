@@ -1,6 +1,8 @@
 """By which sectors and currencies the account did better or worse, for the period of the performance page."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import TypeVar
 
 import reflex as rx
 
@@ -14,68 +16,70 @@ from starkmatter.ui.state.guard import allow, caller_of
 from starkmatter.ui.state.performance import PerformanceState
 from starkmatter.ui.state.rows import Row
 
+Found = TypeVar("Found", SectorAttribution, ByCurrency)
 TRADING = "Trading in the day, fees, income"
 NOTHING_YET: Row = dict.fromkeys(("words", "own", "market", "excess", "excess_dir", "shown"), "")
 
 
-class AttributionState(rx.State):
-    """Worked out when somebody asks: it reads every stock's closes."""
+class WorkedOut(rx.State, mixin=True):
+    """What is worked out when somebody asks, of the period and the accounts that the performance page shows."""
 
     head: Row = NOTHING_YET
     rows: list[Row] = []
     notes: list[str] = []
     problem: str = ""
+
+    async def _work_out(
+        self,
+        attribute: Callable[..., Awaitable[Found]],
+        head_of: Callable[[Found], Row],
+        rows_of: Callable[[Found], list[Row]],
+    ) -> None:
+        page = await self.get_state(PerformanceState)
+        caller = await caller_of(self)
+        self._forget()
+        try:
+            start, end = await page._dates(caller)
+            found = await attribute(backends(), caller, **await page._book(), start=start, end=end)
+        except StarkMatterError as error:
+            self.problem = error.text
+            return
+        self.head, self.rows, self.notes = head_of(found), rows_of(found), found.notes
+
+    def _forget(self) -> None:
+        self.head, self.rows, self.notes, self.problem = NOTHING_YET, [], [], ""
+
+
+class AttributionState(WorkedOut, rx.State):
+    """Against the market, by sector: it reads every stock's closes."""
 
     @rx.event
     @allow("user")
     async def work_out(self) -> None:
         """The effects of the period that the page shows."""
-        page = await self.get_state(PerformanceState)
-        caller = await caller_of(self)
-        try:
-            start, end = await page._dates(caller)
-            found = await attribute_by_sector(backends(), caller, **await page._book(), start=start, end=end)
-        except StarkMatterError as error:
-            self.problem, self.head, self.rows, self.notes = error.text, NOTHING_YET, [], []
-            return
-        self.problem, self.notes = "", found.notes
-        self.head, self.rows = head_row(found), effect_rows(found)
+        await self._work_out(attribute_by_sector, head_row, effect_rows)
 
     @rx.event
     @allow("user")
     def load(self) -> None:
         """Another account may be shown now."""
-        self.head, self.rows, self.notes, self.problem = NOTHING_YET, [], [], ""
+        self._forget()
 
 
-class CurrencyState(rx.State):
-    """What each currency brought, worked out when somebody asks."""
-
-    head: Row = NOTHING_YET
-    rows: list[Row] = []
-    notes: list[str] = []
-    problem: str = ""
+class CurrencyState(WorkedOut, rx.State):
+    """What each currency brought."""
 
     @rx.event
     @allow("user")
     async def work_out(self) -> None:
         """The currencies of the period and accounts that the page shows."""
-        page = await self.get_state(PerformanceState)
-        caller = await caller_of(self)
-        try:
-            start, end = await page._dates(caller)
-            found = await attribute_by_currency(backends(), caller, **await page._book(), start=start, end=end)
-        except StarkMatterError as error:
-            self.problem, self.head, self.rows, self.notes = error.text, NOTHING_YET, [], []
-            return
-        self.problem, self.notes = "", found.notes
-        self.head, self.rows = currency_head(found), currency_rows(found)
+        await self._work_out(attribute_by_currency, currency_head, currency_rows)
 
     @rx.event
     @allow("user")
     def load(self) -> None:
         """Another account may be shown now."""
-        self.head, self.rows, self.notes, self.problem = NOTHING_YET, [], [], ""
+        self._forget()
 
 
 def currency_head(found: ByCurrency) -> Row:
