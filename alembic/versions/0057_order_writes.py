@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0057_order_writes"
-down_revision = "0048_optimizations"
+down_revision = "0053_lot_transfers"
 branch_labels = None
 depends_on = None
 
