@@ -24,7 +24,7 @@ from tests.engines import engines_for_tests, fresh_database
 
 ROWS = 1_000_000
 BATCH_ROWS = 50_000
-ROUNDS = 3
+ROUNDS = 5
 SYMBOLS = 100
 FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 SIDE_BY_SIDE = 2
