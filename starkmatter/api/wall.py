@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from starkmatter.accounts.throttle import network_of
-from starkmatter.api.content_policy import content_policy, inline_script_hashes, served_build
+from starkmatter.api.content_policy import PagePolicies, content_policy, served_build
 from starkmatter.api.problems import problem
 from starkmatter.api.rates import DOORS, Rates, TooOften
 from starkmatter.api.security import client_ip_of
@@ -55,7 +55,7 @@ class Wall:
         if settings.secure_cookies:
             headers["strict-transport-security"] = f"max-age={HSTS_SECS}; includeSubDomains"
         self._policy = content_policy([]).encode()
-        self._policy_of_pages = content_policy(inline_script_hashes(served_build())).encode()
+        self._pages = PagePolicies(served_build())
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +77,7 @@ class Wall:
                 own = message.get("headers", [])
                 # A page may be stricter than the rest: what it says itself is not said again.
                 said = {name.lower() for name, _ in own}
-                ours = (self._policy_for(status, own), *self._headers)
+                ours = (self._policy_for(scope["path"], status, own), *self._headers)
                 message["headers"] = [
                     *own,
                     *(one for one in ours if one[0] not in said),
@@ -109,11 +109,11 @@ class Wall:
                 route = getattr(scope.get("route"), "path", "none")
                 REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
 
-    def _policy_for(self, status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    def _policy_for(self, path: str, status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
         """Only a page may have scripts in it. A browser puts the headers of a 304 on the page it has kept."""
         kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
         if status == 304 or kind.startswith(b"text/html"):
-            return CSP, self._policy_of_pages
+            return CSP, self._pages.of(path)
         return CSP, POLICY_OF_PARTS if kind.startswith(PARTS) else self._policy
 
     async def _too_often(self, scope: Scope) -> TooOften | None:

@@ -124,49 +124,6 @@ def test_the_lots_of_a_sale_of_today_are_chosen(window: Walk) -> None:
     expect(sales).to_contain_text("picked")
 
 
-def test_shares_are_moved_to_another_account_and_taken_back(product: Product, trader: Person, window: Walk) -> None:
-    """Refused in words first, then by picked lots; the other account has them, and both are as before in the end."""
-    page = window.page
-    window.open("/portfolio/lots")
-    with product.client(trader) as http:
-        here = http.get("/api/v1/accounts").json()["items"][0]["id"]
-        there = http.post("/api/v1/accounts", json={"name": "Retirement", "cash": "1000"}).json()["id"]
-        before = http.get(f"/api/v1/portfolio/lots?account_id={here}").json()
-        expect(page.get_by_text("Nothing was moved")).to_be_visible(timeout=10 * SECS)
-        page.get_by_role("button", name="Move shares").click()
-        drawer = page.get_by_role("dialog", name="Move shares")
-        drawer.get_by_label("To").select_option("Retirement")
-        drawer.get_by_label("How many").fill("999")
-        drawer.get_by_role("button", name="Move them").click()
-        expect(drawer.get_by_role("alert")).to_contain_text("AAPL are in", timeout=10 * SECS)
-        drawer.get_by_label("Which lots").select_option("Pick the lots")
-        boxes = drawer.get_by_role("textbox")
-        expect(boxes).to_have_count(2, timeout=10 * SECS)
-        boxes.last.fill("2")
-        for name, size in SIZES:
-            page.set_viewport_size(size)
-            is_for_everybody(window, f"move-{name}")
-        page.set_viewport_size(DESKTOP)
-        drawer.get_by_role("button", name="Move them").click()
-        expect(drawer).to_have_count(0, timeout=10 * SECS)
-        expect(page.get_by_role("status").filter(has_text="It is no sale")).to_be_visible(timeout=10 * SECS)
-        listed = page.get_by_role("region", name="Shares moved between accounts")
-        expect(listed).to_contain_text("To Retirement")
-        for name, size in SIZES:
-            page.set_viewport_size(size)
-            is_for_everybody(window, f"moved-{name}")
-        page.set_viewport_size(DESKTOP)
-        [lot] = http.get(f"/api/v1/portfolio/lots?account_id={there}").json()["items"]
-        assert lot["qty"] == "2"
-        listed.get_by_role("button", name="Take back the move of 2 AAPL").click()
-        expect(listed).to_contain_text("Taken back", timeout=10 * SECS)
-        after = http.get(f"/api/v1/portfolio/lots?account_id={here}").json()
-        assert [(one["id"], one["qty"], one["cost"]) for one in after["items"]] == [
-            (one["id"], one["qty"], one["cost"]) for one in before["items"]
-        ]
-        assert http.get(f"/api/v1/portfolio/lots?account_id={there}").json()["items"] == []
-
-
 def test_a_change_is_explained_down_to_its_entries_and_closed_by_escape(window: Walk) -> None:
     page = window.page
     window.open("/portfolio/performance")
@@ -228,6 +185,52 @@ def test_risk_is_shown_with_what_it_means_and_against_another_rate(window: Walk)
     page.get_by_role("button", name="Set", exact=True).click()
     expect(sharpe.locator("td")).not_to_have_text(before, timeout=10 * SECS)
     expect(page.get_by_role("img", name="Volatility, Sharpe ratio and beta")).to_be_visible(timeout=20 * SECS)
+
+
+def test_shares_are_moved_to_another_account_and_taken_back(product: Product, trader: Person, window: Walk) -> None:
+    """Refused in words first, then by picked lots; the other account has them, and both are as before in the end.
+
+    The last one here: from now on the other account is the one that a new window shows.
+    """
+    page = window.page
+    window.open("/portfolio/lots")
+    with product.client(trader) as http:
+        here = http.get("/api/v1/accounts").json()["items"][0]["id"]
+        there = http.post("/api/v1/accounts", json={"name": "Retirement", "cash": "1000"}).json()["id"]
+        before = http.get(f"/api/v1/portfolio/lots?account_id={here}").json()
+        expect(page.get_by_text("Nothing was moved")).to_be_visible(timeout=10 * SECS)
+        page.get_by_role("button", name="Move shares").click()
+        drawer = page.get_by_role("dialog", name="Move shares")
+        drawer.get_by_label("To").select_option("Retirement")
+        drawer.get_by_label("How many").fill("999")
+        drawer.get_by_role("button", name="Move them").click()
+        expect(drawer.get_by_role("alert")).to_contain_text("AAPL are in", timeout=10 * SECS)
+        drawer.get_by_label("Which lots").select_option("Pick the lots")
+        boxes = drawer.get_by_role("textbox")
+        expect(boxes).to_have_count(2, timeout=10 * SECS)
+        boxes.last.fill("2")
+        for name, size in SIZES:
+            page.set_viewport_size(size)
+            is_for_everybody(window, f"move-{name}")
+        page.set_viewport_size(DESKTOP)
+        drawer.get_by_role("button", name="Move them").click()
+        expect(drawer).to_have_count(0, timeout=10 * SECS)
+        expect(page.get_by_role("status").filter(has_text="It is no sale")).to_be_visible(timeout=10 * SECS)
+        listed = page.get_by_role("region", name="Shares moved between accounts")
+        expect(listed).to_contain_text("To Retirement")
+        for name, size in SIZES:
+            page.set_viewport_size(size)
+            is_for_everybody(window, f"moved-{name}")
+        page.set_viewport_size(DESKTOP)
+        [lot] = http.get(f"/api/v1/portfolio/lots?account_id={there}").json()["items"]
+        assert lot["qty"] == "2"
+        listed.get_by_role("button", name="Take back the move of 2 AAPL").click()
+        expect(listed).to_contain_text("Taken back", timeout=10 * SECS)
+        after = http.get(f"/api/v1/portfolio/lots?account_id={here}").json()
+        assert [(one["id"], one["qty"], one["cost"]) for one in after["items"]] == [
+            (one["id"], one["qty"], one["cost"]) for one in before["items"]
+        ]
+        assert http.get(f"/api/v1/portfolio/lots?account_id={there}").json()["items"] == []
 
 
 def _look(window: Walk, name: str) -> None:

@@ -63,6 +63,7 @@ class Seat:
     async def killed_while_it_sends(self, name: str, fault: str | None) -> OrderView:
         """The worker dies while the broker reads the order, and the broker goes on as told."""
         there = self.there
+        before = len(there.orders)
         async with self.start(name) as worker:
 
             def on_post(_: object) -> None:
@@ -78,6 +79,11 @@ class Seat:
                 return worker.process.poll() is not None
 
             await until(dead, 20.0, "the worker to be dead")
+
+        async def taken() -> bool:
+            return fault is not None or len(there.orders) > before
+
+        await until(taken, 20.0, "the broker, which goes on by itself, to take it")
         return placed
 
 
