@@ -64,6 +64,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """What was frozen is cleared away in its order, before the modules that it needs for that."""
+    gc.unfreeze()
+
+
 class Rooms(LoadScopeScheduling):
     """For several processes: a file's tests stay together, and so do those of a room that look at one product."""
 
