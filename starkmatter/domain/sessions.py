@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,15 @@ EXCHANGE_ZONE = ZoneInfo("America/New_York")
 def exchange_day(at: datetime) -> date:
     """The date on the exchange's wall clock."""
     return at.astimezone(EXCHANGE_ZONE).date()
+
+
+def instant_of_day(on: date, now: datetime) -> datetime:
+    """What stands for a day that was typed without an hour: noon at the exchange, which is that day in UTC as well.
+
+    Of the day that is going on it is `now` as long as its noon is still to come. Aware, in UTC.
+    """
+    noon = datetime.combine(on, time(12), EXCHANGE_ZONE).astimezone(UTC)
+    return min(noon, now) if on == exchange_day(now) else noon
 
 
 @dataclass(frozen=True, slots=True)

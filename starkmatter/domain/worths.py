@@ -19,9 +19,9 @@ PRICE_SCALE = 10**10
 PER_MICRO = NANOS * PRICE_SCALE // MICROS
 DAYS_AT_ONCE = 32
 """So many days of 500 symbols stay in the processor's cache from step to step."""
-# By a product, since a quotient takes four times as long. Two conversions, this constant and two products are each off
-# by half a unit in the last place at most: 5 x 2 ** -53 together, which is less than
-MICROS_A_PRODUCT = 1.0 / PER_MICRO
+MICROS_A_PRODUCT = 1.0 / PER_MICRO  # to multiply by: a quotient takes four times as long
+# Two conversions, that constant and two products are each off by half a unit in the last place at most: 5 x 2 ** -53
+# together, which is less than this.
 RELATIVE_ERROR = 2.0**-50
 MOST = 2.0**62
 # Of 64 bits, or of any size.

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from starkmatter.clock import utc_now
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.portfolio.importing.work import work_once
 from tests.api.conftest import Api
 from tests.portfolio.importing import SAMPLES, always, table
@@ -108,6 +110,10 @@ async def test_entries_are_typed_in(api: Api) -> None:
     taken = await api.http.post(path, json={"kind": "deposit", "on": "2024-01-02", "amount": "1000", "qty": ""})
     assert taken.status_code == 202, taken.text
     assert (await worked(api, taken.json()["id"]))["state"] == "booked"
+    today = exchange_day(utc_now()).isoformat()  # at any hour, also before the noon that stands for a day
+    taken_today = await api.http.post(path, json={"kind": "deposit", "on": today, "amount": "1"})
+    assert taken_today.status_code == 202, taken_today.text
+    assert (await worked(api, taken_today.json()["id"]))["state"] == "booked"
     for body in ({"kind": "deposit", "amount": "1"}, {"kind": "split", "on": "2024-01-02"}, {"kind": "buy", "on": "x"}):
         assert (await api.http.post(path, json=body)).status_code == 422
     old = await api.http.post(path, json={"kind": "deposit", "at": "0001-01-01T00:00:00Z", "amount": "1"})

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from starkmatter.domain.sessions import Session, SessionCalendar
+from starkmatter.domain.sessions import Session, SessionCalendar, instant_of_day
 
 
 def session(text: str) -> Session:
@@ -65,3 +65,16 @@ def test_a_calendar_can_be_cut_and_searched_by_date():
     assert CALENDAR.on_or_after(date(2021, 11, 27)) is None
     assert len(CALENDAR.until(date(2021, 3, 31))) == 2
     assert CALENDAR.at(CALENDAR.sessions[0].opens_at - timedelta(days=9)).next_close == at("2021-03-12T21:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "instant"),
+    [
+        ("2021-03-16 13:00", "2021-03-15 16:00"),  # noon of a day that is over, in summer
+        ("2021-03-15 20:00", "2021-03-15 16:00"),
+        ("2021-03-15 13:00", "2021-03-15 13:00"),  # before noon of that very day: now, which is not to come
+        ("2021-03-15 03:00", "2021-03-15 16:00"),  # the evening before at the exchange: its day is to come
+    ],
+)
+def test_a_day_without_an_hour_is_its_noon_or_now(now: str, instant: str) -> None:
+    assert instant_of_day(date(2021, 3, 15), at(now)) == at(instant)

@@ -1,6 +1,6 @@
 """Files of other programs and entries that are typed in: dry run, booking, and taking it back."""
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from starkmatter.api.schemas_imports import (
     SavedMappingOut,
 )
 from starkmatter.api.security import B, Signed
-from starkmatter.domain.sessions import EXCHANGE_ZONE
+from starkmatter.clock import utc_now
+from starkmatter.domain.sessions import instant_of_day
 from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.importers.catalog import IMPORTERS
 from starkmatter.portfolio.importing.manual import add_entry
@@ -67,7 +68,8 @@ async def new_entry(account_id: UUID, body: NewEntry, caller: Signed, b: B) -> I
     """Type one entry in: it is booked within seconds, as an import of one line."""
     if (body.at is None) == (body.on is None):
         raise InvalidInput("Give either the day (`on`) or the instant (`at`).")
-    at = body.at if body.at is not None else noon(body.on)
+    at = body.at if body.on is None else instant_of_day(body.on, utc_now())
+    assert at is not None  # one of the two is given
     return ImportOut.model_validate(
         await add_entry(
             b,
@@ -84,12 +86,6 @@ async def new_entry(account_id: UUID, body: NewEntry, caller: Signed, b: B) -> I
             text=body.text,
         )
     )
-
-
-def noon(on: date | None) -> datetime:
-    """Noon of a day in New York, which is that day in UTC as well."""
-    assert on is not None
-    return datetime.combine(on, time(12), EXCHANGE_ZONE).astimezone(UTC)
 
 
 @router.get("/imports")

@@ -1,6 +1,6 @@
 """Shares that are moved from one of one's own accounts to another, with their lots."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from fastapi import APIRouter, Query
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_transfers import NewTransfer, TransferOut
 from starkmatter.api.security import B, Signed
+from starkmatter.clock import utc_now
 from starkmatter.domain.lots import LotPick
+from starkmatter.domain.sessions import instant_of_day
 from starkmatter.portfolio.transfers.records import Asked
-from starkmatter.portfolio.transfers.service import list_transfers, move_shares, noon_of, take_back
+from starkmatter.portfolio.transfers.service import list_transfers, move_shares, take_back
 
 router = APIRouter(tags=["Portfolio"])
 
@@ -40,7 +42,7 @@ async def new_transfer(account_id: UUID, body: NewTransfer, caller: Signed, b: B
         to_account_id=body.to_account_id,
         symbol=body.symbol,
         qty=body.qty,
-        at=None if body.on is None else noon_of(datetime.combine(body.on, time())),
+        at=None if body.on is None else instant_of_day(body.on, utc_now()),
         price=body.price,
         method=body.method,
     )

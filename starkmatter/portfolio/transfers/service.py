@@ -6,7 +6,7 @@ came from. On paper shares move now; in tracked accounts on any day, and what fo
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -18,7 +18,7 @@ from starkmatter.db.database import Connection
 from starkmatter.domain.ledger import book_moved
 from starkmatter.domain.lots import QTY_STEP, LotMethod, LotPick
 from starkmatter.domain.money import ZERO, plain, to_cents
-from starkmatter.domain.sessions import EXCHANGE_ZONE, exchange_day
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.importing import queries as importing
@@ -190,11 +190,6 @@ async def _instant(b: Backends, giver: AccountView, at: datetime | None, now: da
     if at.year < FIRST_YEAR or at > now:
         raise InvalidInput(f"The day must be in {FIRST_YEAR} or later, and not to come.")
     return at
-
-
-def noon_of(on: datetime) -> datetime:
-    """Noon at the exchange on the day of `on`, which stands for a day without an hour."""
-    return datetime.combine(on.date(), time(12), EXCHANGE_ZONE).astimezone(UTC)
 
 
 async def _try_picks(

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.lot_choice import lots_to_choose
 from starkmatter.ui.components.parts import empty, panel, problem_note, table, td, th
 from starkmatter.ui.state.frame import FrameState
 from starkmatter.ui.state.moving import HOW, PICK, MovingState
@@ -140,34 +141,12 @@ def _form() -> rx.Component:
             ),
             class_name="fields",
         ),
-        rx.cond(state.dialog["how"] == PICK, _lots()),
+        rx.cond(state.dialog["how"] == PICK, lots_to_choose(state.choices, "Has", "Move", "Lots to move")),
         rx.el.p(NO_SALE, class_name="soft small"),
         rx.el.div(rx.el.button("Move them", type="submit", class_name="btn primary"), class_name="actions"),
         on_submit=state.move,
         class_name="body grid",
     )
-
-
-def _lots() -> rx.Component:
-    def row(one: rx.Var) -> rx.Component:
-        return rx.el.tr(
-            td(one["acquired"]),
-            td(one["unit"], num=True),
-            td(one["qty"], num=True),
-            td(
-                rx.el.input(
-                    name=one["lot"],
-                    input_mode="decimal",
-                    max_length=30,
-                    class_name="input lotqty",
-                    aria_label="Move of the lot of " + one["acquired"] + " at " + one["unit"],
-                ),
-                num=True,
-            ),
-        )
-
-    head = [th("Acquired"), th("Cost a share", num=True), th("Has", num=True), th("Move", num=True)]
-    return table(head, rx.foreach(MovingState.choices, row), "Lots to move")
 
 
 def _select(label: str, name: str, *options: rx.Component, **more: object) -> rx.Component:

@@ -4,6 +4,7 @@ import reflex as rx
 
 from starkmatter.ui.components.frame import framed
 from starkmatter.ui.components.icons import icon
+from starkmatter.ui.components.lot_choice import lots_to_choose
 from starkmatter.ui.components.moving import moves_panel
 from starkmatter.ui.components.parts import (
     download,
@@ -335,24 +336,6 @@ def _sales() -> rx.Component:
 def _picking() -> rx.Component:
     state = GainsState
 
-    def row(one: rx.Var) -> rx.Component:
-        return rx.el.tr(
-            td(one["acquired"]),
-            td(one["unit"], num=True),
-            td(one["qty"], num=True),
-            td(
-                rx.el.input(
-                    name=one["lot"],
-                    default_value=one["taken"],
-                    input_mode="decimal",
-                    max_length=30,
-                    class_name="input lotqty",
-                    aria_label="Take of the lot of " + one["acquired"] + " at " + one["unit"],
-                ),
-                num=True,
-            ),
-        )
-
     return rx.el.div(
         rx.el.div(
             rx.el.header(
@@ -367,11 +350,7 @@ def _picking() -> rx.Component:
             ),
             rx.el.form(
                 problem_note(state.picking["problem"]),
-                table(
-                    [th("Acquired"), th("Cost a share", num=True), th("Had", num=True), th("Take", num=True)],
-                    rx.foreach(state.choices, row),
-                    "Lots that were open",
-                ),
+                lots_to_choose(state.choices, "Had", "Take", "Lots that were open"),
                 rx.el.div(
                     rx.el.button("Take these lots", type="submit", class_name="btn primary"),
                     rx.cond(

@@ -1,7 +1,7 @@
 """Moving shares from the chosen account to another of one's own: the dialog, and what was moved before."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import get_args
 from uuid import UUID
@@ -10,7 +10,9 @@ import reflex as rx
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import backends
+from starkmatter.clock import utc_now
 from starkmatter.domain.lots import LotMethod
+from starkmatter.domain.sessions import instant_of_day
 from starkmatter.errors import InvalidInput, StarkMatterError
 from starkmatter.portfolio.accounts import get_account, list_accounts
 from starkmatter.portfolio.lots.records import LotView
@@ -18,7 +20,7 @@ from starkmatter.portfolio.lots.service import open_lots
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.tracked import is_tracked
 from starkmatter.portfolio.transfers.records import Asked, Transfer
-from starkmatter.portfolio.transfers.service import list_transfers, may_move, move_shares, noon_of, take_back
+from starkmatter.portfolio.transfers.service import list_transfers, may_move, move_shares, take_back
 from starkmatter.ui import format as show
 from starkmatter.ui.state.ending import end_one
 from starkmatter.ui.state.frame import chosen_account
@@ -218,6 +220,7 @@ def lot_choice(one: LotView) -> Row:
         "acquired": show.day(one.acquired_on) if one.acquired_on else UNKNOWN_DAY,
         "qty": show.quantity(one.qty),
         "unit": show.money(one.unit_cost),
+        "taken": "",
     }
 
 
@@ -236,6 +239,6 @@ def _day(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        return noon_of(datetime.combine(date.fromisoformat(text[:10]), time()))
+        return instant_of_day(date.fromisoformat(text[:10]), utc_now())
     except ValueError:
         raise InvalidInput("The day is written as 2026-03-31.") from None
