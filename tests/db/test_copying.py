@@ -10,8 +10,10 @@ from starkmatter.db.database import Database
 
 FEW_NUMBERS = st.sampled_from([Decimal(text) for text in ("0", "-0.00", "1.1", "1.10", "1E+3", "123.45", "NaN")])
 NUMBERS = st.none() | FEW_NUMBERS | st.decimals(allow_infinity=False, allow_nan=False, places=6)
-ROWS = st.lists(
-    st.tuples(st.text(st.characters(exclude_characters="\0", codec="utf-8")), NUMBERS, NUMBERS), max_size=60
+WHOLE = st.sampled_from([0, 1, 9_999, 10_000, 120_000, 99_999_999, 100_000_000]) | st.integers(0, 10**12)
+TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+ROWS = st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS), max_size=60) | st.lists(
+    st.tuples(TEXTS, NUMBERS, WHOLE.map(Decimal)), max_size=60
 )
 
 

@@ -84,7 +84,8 @@ class MarketSession(SQLModel, table=True):
 class BarRow(SQLModel, table=True):
     """A finished bar. `seed` is the replay's for bars inside a day, 0 for all others.
 
-    In partitions: the replay's, the market's days, and the market's bars inside a day by month or year.
+    In partitions by venue and interval, the market's bars inside a day by month or year as well. The key begins with
+    symbol and instant, since the rest of it is the same in a whole partition.
     """
 
     __tablename__ = "bar"
