@@ -41,7 +41,7 @@ def _rebuild(key: str, replay: str, *, parted: bool) -> None:
     if parted:
         for interval in INTERVALS:
             op.execute(f"CREATE TABLE bar_replay_{interval} PARTITION OF bar_replay FOR VALUES IN ('{interval}')")
-    op.execute(f"INSERT INTO bar SELECT * FROM bar_before ORDER BY {key}")  # noqa: S608 - the keys above
+    op.execute(f"INSERT INTO bar SELECT * FROM bar_before ORDER BY {key}")
     op.execute("DROP TABLE bar_before")
 
 
