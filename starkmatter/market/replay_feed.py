@@ -390,13 +390,6 @@ class Replay:
             wanted = [name for name, kept in BACKFILL_SESSIONS.items() if age < kept]
             missing = [name for name in wanted if (name, session.closes_at) not in known]
             if missing and run is self._run:
-                rows = await asyncio.to_thread(_session_rows, self._history, run.seed, session, missing)
+                rows = await asyncio.to_thread(bars.session_rows, self._history, run.seed, session, missing)
                 await bars.merge_bars(self._db, rows)
                 await asyncio.sleep(WAKE_SECS)
-
-
-def _session_rows(
-    history: ReplayHistory, seed: int, session: Session, intervals: list[Interval]
-) -> list[bars.BarTuple]:
-    day = build_day(history, seed, session)
-    return bars.closed_bar_rows(day, seed, after_step=0, until_step=day.last_step + 1, intervals=intervals)

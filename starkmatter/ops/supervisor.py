@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Awaitable
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -22,12 +21,13 @@ from starkmatter.ops.children import Command
 from starkmatter.ops.engines import Engines, engines_of
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import forget_beat, has_beaten
-from starkmatter.ops.held import HELD, LET_GO
+from starkmatter.ops.held import HELD
 from starkmatter.ops.home import only_instance
 from starkmatter.ops.leftovers import LeftBehind
 from starkmatter.ops.logging import log_format
 from starkmatter.ops.probe import check_cache_reachable, check_database_reachable, check_port_free, http_ok
 from starkmatter.ops.schema import SchemaMemo
+from starkmatter.ops.supervised import Child, Phase, in_thread, is_ready, let_go, ready_within, send_signal
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR, VERSION
 
@@ -43,28 +43,6 @@ FATAL_EXIT_CODES = (2, 3)
 SOURCE_RUN_ENV = {"REFLEX_TELEMETRY_ENABLED": "false", "REFLEX_CHECK_LATEST_VERSION": "false"}
 
 log = structlog.get_logger("starkmatter.supervisor")
-
-
-class Phase(Enum):
-    """Where one child is in its life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    STOPPED = "stopped"
-
-
-@dataclass(eq=False)
-class Child:
-    """One supervised process and how to tell that it is ready. Until `may_work` is set it only gets itself loaded."""
-
-    name: str
-    command: Callable[[], Command]
-    ready: Callable[[], Awaitable[bool]]
-    before_restart: Callable[[], None] | None = None
-    phase: Phase = Phase.STOPPED
-    process: asyncio.subprocess.Process | None = None
-    became_ready: asyncio.Event = field(default_factory=asyncio.Event)
-    may_work: asyncio.Event | None = None
 
 
 class Supervisor:
@@ -106,7 +84,7 @@ class Supervisor:
     def _on_signal(self) -> None:
         if self._stopping.is_set():
             for child in self._children:
-                _signal(child.process, signal.SIGKILL)
+                send_signal(child.process, signal.SIGKILL)
         self._stopping.set()
 
     async def _start(self) -> None:
@@ -130,7 +108,7 @@ class Supervisor:
             raise
         if web not in self._children:
             self._supervise(web)
-        await _ready_within(web, WEB_START_SECS)
+        await ready_within(web, WEB_START_SECS)
         say(self.settings, f"StarkMatter {VERSION} is ready at {self.settings.browser_url}")
         await self._print_setup_link()
         self._spawn(self._watch())
@@ -139,16 +117,16 @@ class Supervisor:
         started = []
         postgres, valkey = self.engines.postgres, self.engines.valkey
         if postgres is not None:
-            ready = _in_thread(postgres.answers)
+            ready = in_thread(postgres.answers)
             started.append(self._supervise(Child("postgres", postgres.command, ready, postgres.prepare)))
         else:
             await check_database_reachable(self.engines.database_url)
         if valkey is not None:
-            started.append(self._supervise(Child("valkey", valkey.command, _in_thread(valkey.answers), valkey.prepare)))
+            started.append(self._supervise(Child("valkey", valkey.command, in_thread(valkey.answers), valkey.prepare)))
         else:
             await check_cache_reachable(self.engines.redis_url)
         for child in started:
-            await _ready_within(child, ENGINE_START_SECS)
+            await ready_within(child, ENGINE_START_SECS)
         if postgres is not None:
             postgres.bootstrap()
 
@@ -186,7 +164,7 @@ class Supervisor:
         try:
             out, err = await process.communicate()
         except asyncio.CancelledError:
-            _signal(process, signal.SIGKILL)
+            send_signal(process, signal.SIGKILL)
             await process.wait()
             raise
         return process.returncode or 0, out, err
@@ -264,7 +242,7 @@ class Supervisor:
             *command.argv, **options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         if held:
-            self._spawn(_let_go(child, process))
+            self._spawn(let_go(child, process))
         self._left_behind.remember(child.name, process.pid)
         log.info(f"{child.name} starts", pid=process.pid)
         relaying = asyncio.create_task(relay.stream(child.name, process.stdout, log_format(self.settings)))
@@ -280,7 +258,7 @@ class Supervisor:
 
     async def _await_ready(self, child: Child) -> None:
         started_at = monotonic_secs()
-        while not await _is_ready(child):  # noqa: ASYNC110 - another process cannot set our event
+        while not await is_ready(child):  # noqa: ASYNC110 - another process cannot set our event
             await asyncio.sleep(READY_POLL_SECS)
         child.phase = Phase.READY
         child.became_ready.set()
@@ -305,7 +283,7 @@ class Supervisor:
                 if monotonic_secs() - since > SILENT_SECS[child.name]:
                     log.error(f"{child.name} is silent and is ended", silent_secs=round(monotonic_secs() - since))
                     silent_since.pop(child.name)
-                    _signal(child.process, signal.SIGKILL)
+                    send_signal(child.process, signal.SIGKILL)
 
     async def _is_alive(self, child: Child) -> bool:
         if child.name == "web":
@@ -342,12 +320,12 @@ class Supervisor:
         process = child.process
         if process is None or process.returncode is not None:
             return
-        _signal(process, child.command().stop_signal)
+        send_signal(process, child.command().stop_signal)
         try:
             await asyncio.wait_for(process.wait(), STOP_SECS[child.name])
         except TimeoutError:
             log.warning(f"{child.name} did not stop in time and is ended")
-            _signal(process, signal.SIGKILL)
+            send_signal(process, signal.SIGKILL)
             await process.wait()
 
 
@@ -366,46 +344,3 @@ def supervise(settings: Settings, *, reload: bool = False) -> int:
 
     with only_instance(settings.home):
         return asyncio.run(supervised())
-
-
-async def _let_go(child: Child, process: asyncio.subprocess.Process) -> None:
-    """Tell a held process to begin, once it may."""
-    assert child.may_work is not None
-    assert process.stdin is not None
-    await child.may_work.wait()
-    with contextlib.suppress(OSError):  # it has crashed meanwhile; the next one is not held
-        process.stdin.write(LET_GO)
-        await process.stdin.drain()
-        process.stdin.close()
-
-
-async def _is_ready(child: Child) -> bool:
-    try:
-        return await child.ready()
-    except (RedisError, OSError, TimeoutError):
-        return False
-
-
-async def _ready_within(child: Child, secs: float) -> None:
-    try:
-        await asyncio.wait_for(child.became_ready.wait(), secs)
-    except TimeoutError:
-        raise ConfigError(f"{child.name} did not become ready within {secs:.0f} s: see the lines above.") from None
-
-
-def _in_thread(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def checked() -> bool:
-        return await asyncio.to_thread(check)
-
-    return checked
-
-
-def _signal(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
-    """Send a signal; the one that cannot be refused goes to whatever the child has started as well."""
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if number == signal.SIGKILL:
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)

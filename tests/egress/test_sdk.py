@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from starkmatter.market.providers import alpaca as data
+from starkmatter.market.providers import alpaca_rest as data
 from starkmatter.trading.brokers import alpaca as trading
 
 AT_ONCE = """

@@ -28,6 +28,7 @@ from starkmatter.market.providers.replay import (
     PROVIDER,
     ReplayDay,
     ReplayHistory,
+    build_day,
 )
 
 VENUE = "replay"
@@ -138,6 +139,12 @@ def closed_bar_rows(
                     key = (VENUE, symbol, interval, seed, starts_at, ends_at)
                     rows.append((*key, *_figures(bars, i), PROVIDER, NOTE_PATH_SYNTHESIZED))
     return rows
+
+
+def session_rows(history: ReplayHistory, seed: int, session: Session, intervals: Iterable[Interval]) -> list[BarTuple]:
+    """All bars inside one day of the replay. Builds its paths: some tenths of a second."""
+    day = build_day(history, seed, session)
+    return closed_bar_rows(day, seed, after_step=0, until_step=day.last_step + 1, intervals=intervals)
 
 
 def _figures(bars: PathBars, i: int) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal | None]:

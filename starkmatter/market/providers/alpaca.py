@@ -5,7 +5,6 @@ with its feed. The SDK is imported on first use and only by the worker: it bring
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,14 +23,12 @@ from starkmatter.egress.failures import VendorFailure, failure_of_status
 from starkmatter.egress.guard import authorities
 from starkmatter.egress.line import Line
 from starkmatter.egress.plan import Plan, plan_of
-from starkmatter.egress.sdk import load
 from starkmatter.errors import InvalidInput
 from starkmatter.market.ports import QUOTE_WAIT_SECS, Found, OnQuotes, Quotes
 from starkmatter.market.providers import alpaca_coins
 from starkmatter.market.providers.alpaca_actions import actions_of, ask_actions
 from starkmatter.market.providers.alpaca_rest import (
     CONNECT_SECS,
-    SDK,
     VENDOR,
     garbage,
     make_actions_client,
@@ -40,6 +37,7 @@ from starkmatter.market.providers.alpaca_rest import (
     object_of,
     translated,
 )
+from starkmatter.market.providers.alpaca_stream import close, consume, make_stream
 from starkmatter.market.providers.figures import NEVER, asked_for, number, price, touch
 from starkmatter.market.providers.tape import Tape
 from starkmatter.settings import Settings
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
     from alpaca.data.historical.crypto import CryptoHistoricalDataClient
     from alpaca.data.historical.stock import StockHistoricalDataClient
-    from alpaca.data.live.stock import StockDataStream
 
 KIND = "alpaca-data"
 NAME = "alpaca"
@@ -57,7 +54,7 @@ STREAM_URL = "wss://stream.data.alpaca.markets/v2/{feed}"
 FEEDS = ("iex", "sip", "delayed_sip")
 FREE = Plan(per_min=200)
 READ_SECS = 10.0
-PING_SECS, PONG_SECS, AUTH_SECS, MUTE_SECS = 10, 20, 10.0, 30.0
+MUTE_SECS = 30.0
 BATCH = 100
 STREAM_SYMBOLS = 30
 # Every plan may read consolidated bars once they are a quarter of an hour old.
@@ -202,7 +199,9 @@ class AlpacaProvider:
         wanted = [symbol for symbol in symbols if SYMBOL.fullmatch(symbol)][:STREAM_SYMBOLS]
         tape = Tape()
         subscribed = asyncio.Event()
-        stream = await asyncio.to_thread(self._make_stream, subscribed)
+        stream = await asyncio.to_thread(
+            make_stream, self._keys, self._stream_url, subscribed, mute_secs=self._mute_secs
+        )
 
         async def on_quote(message: Mapping[str, Any]) -> None:
             best = touch(number(message.get("bp")), number(message.get("ap")))
@@ -216,7 +215,7 @@ class AlpacaProvider:
         stream.subscribe_quotes(on_quote, *wanted)  # type: ignore[arg-type]
         stream.subscribe_trades(on_trade, *wanted)  # type: ignore[arg-type]
         telling = asyncio.create_task(self._tell(tape, wanted, on_quotes, subscribed))
-        consuming = asyncio.create_task(_consume(stream))
+        consuming = asyncio.create_task(consume(stream))
         try:
             await asyncio.wait({telling, consuming}, return_when=asyncio.FIRST_COMPLETED)
             for task in (telling, consuming):
@@ -227,7 +226,7 @@ class AlpacaProvider:
             for task in (telling, consuming):
                 task.cancel()
             await asyncio.gather(telling, consuming, return_exceptions=True)
-            await _close(stream)
+            await close(stream)
 
     async def _tell(self, tape: Tape, wanted: Sequence[str], on_quotes: OnQuotes, subscribed: asyncio.Event) -> None:
         """What is known once the subscription holds, so that nothing falls between; then every change."""
@@ -266,71 +265,6 @@ class AlpacaProvider:
             feed=DataFeed.SIP,
         )
         return self._client.get_stock_bars(asked)
-
-    def _make_stream(self, subscribed: asyncio.Event) -> "StockDataStream":
-        load(*SDK)
-        from alpaca.data.live.stock import StockDataStream
-
-        logging.getLogger("alpaca").setLevel(logging.CRITICAL + 1)
-
-        class Strict(StockDataStream):
-            """Says so when the vendor refuses something after the greeting; the SDK only logs it."""
-
-            async def _dispatch(self, msg: dict[Any, Any]) -> None:
-                if msg.get("T") == "error":
-                    raise ValueError(f"{msg.get('code')} {msg.get('msg')}")
-                if msg.get("T") == "subscription":
-                    subscribed.set()
-                await super()._dispatch(msg)
-
-        return Strict(
-            self._keys["key_id"],
-            self._keys["secret"],
-            raw_data=True,
-            url_override=self._stream_url,
-            websocket_params={"ping_interval": PING_SECS, "ping_timeout": PONG_SECS, "max_queue": 1024},
-            data_timeout=self._mute_secs,
-        )
-
-
-async def _consume(stream: "StockDataStream") -> None:
-    """Connect and read until the stream ends; returns when it was mute for too long."""
-    from msgpack.exceptions import ExtraData, UnpackException
-    from websockets.exceptions import WebSocketException
-
-    try:
-        async with asyncio.timeout(AUTH_SECS):
-            await stream._start_ws()
-            await stream._send_subscribe_msg()
-        await stream._consume()
-    except (ExtraData, UnpackException):
-        raise garbage("messages") from None
-    except ValueError as error:
-        raise _stream_refusal(str(error)) from None
-    except (TimeoutError, OSError, WebSocketException) as error:
-        words = f"The stream of {VENDOR} was lost ({type(error).__name__})."
-        raise VendorFailure(VENDOR, "unreachable", words) from None
-    except (KeyError, TypeError, AttributeError, IndexError):
-        raise garbage("stream") from None
-
-
-def _stream_refusal(words: str) -> VendorFailure:
-    """What an error on the stream means: 402 and 406 as Alpaca's documentation numbers them."""
-    if "connection limit" in words or "406" in words:
-        return VendorFailure(VENDOR, "refused", f"{VENDOR}: another program uses this key's only stream.")
-    if "symbol limit" in words or "405" in words:
-        return VendorFailure(VENDOR, "refused", f"{VENDOR}: this plan streams fewer symbols.")
-    return VendorFailure(VENDOR, "refused", f"{VENDOR} does not accept these keys or this feed for its stream.")
-
-
-async def _close(stream: "StockDataStream") -> None:
-    from websockets.exceptions import WebSocketException
-
-    try:
-        async with asyncio.timeout(1.0):
-            await stream.close()
-    except (TimeoutError, OSError, WebSocketException):
-        return
 
 
 def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
