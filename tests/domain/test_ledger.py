@@ -55,8 +55,10 @@ def test_every_deposit_balances(amount: Decimal) -> None:
 
 
 def test_an_unbalanced_booking_cannot_be_made() -> None:
+    legs = (Leg(CASH, "USD", Decimal(1)), Leg("equity:trading", "USD", Decimal(-3)), Leg(CASH, "EUR", Decimal(0)))
+    assert imbalance(legs) == {"USD": Decimal(-2)}
     with pytest.raises(ValueError, match="USD"):
-        Booking("fill", "x", (Leg(CASH, "USD", Decimal(1)), Leg("equity:trading", "USD", Decimal(-2))))
+        Booking("fill", "x", legs)
 
 
 D = Decimal
@@ -86,7 +88,7 @@ BOOKED = [
         book_taken_back("AAPL", D(0), D(2), D(-2), "USD", "Corrected"),
         "correction | Corrected | assets:cash USD -2, equity:trading USD 2",
     ),
-    (book_deposit(D(5), "USD"), "deposit | Deposited 5.00 USD | assets:cash USD 5, equity:deposits USD -5"),
+    (book_deposit(D("0.5"), "USD"), "deposit | Deposited 0.50 USD | assets:cash USD 0.5, equity:deposits USD -0.5"),
     (book_deposit(D(-5), "USD"), "withdrawal | Withdrew 5.00 USD | assets:cash USD -5, equity:deposits USD 5"),
     (
         book_brought_in("AAPL", D(2), D("20.004"), "USD"),
@@ -94,9 +96,9 @@ BOOKED = [
         " assets:holding AAPL 2, equity:trading AAPL -2",
     ),
     (
-        book_moved("AAPL", D(2), D(20), "USD"),
-        "transfer_in | Moved 2 AAPL worth 20.00 USD from another account | equity:trading USD 20,"
-        " equity:deposits USD -20, assets:holding AAPL 2, equity:trading AAPL -2",
+        book_moved("AAPL", D("0.5"), D(20), "USD"),
+        "transfer_in | Moved 0.5 AAPL worth 20.00 USD from another account | equity:trading USD 20,"
+        " equity:deposits USD -20, assets:holding AAPL 0.5, equity:trading AAPL -0.5",
     ),
     (
         book_moved("AAPL", D(-2), D(20), "USD"),
@@ -108,9 +110,9 @@ BOOKED = [
         "transfer_out | Moved 2 AAPL worth 0.00 USD to another account | assets:holding AAPL -2, equity:trading AAPL 2",
     ),
     (
-        book_opening("AAPL", D(2), D(20), D(15), "USD"),
-        "deposit | Began with 2 AAPL worth 20.00 USD | equity:trading USD 20, equity:deposits USD -20,"
-        " assets:holding AAPL 2, equity:trading AAPL -2, memo:opening cost USD 15, memo:opening cost offset USD -15",
+        book_opening("AAPL", D("0.5"), D(20), D(15), "USD"),
+        "deposit | Began with 0.5 AAPL worth 20.00 USD | equity:trading USD 20, equity:deposits USD -20,"
+        " assets:holding AAPL 0.5, equity:trading AAPL -0.5, memo:opening cost USD 15, memo:opening cost offset USD -15",
     ),
     (
         book_opening("AAPL", D(-2), D(-20), D(-15), "USD"),
