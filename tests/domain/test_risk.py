@@ -16,10 +16,12 @@ from starkmatter.domain.risk import (
     margin_still_needed,
     reference_price,
     refusals,
+    reserve,
     reserve_margin,
     short_price,
     sized_qty,
     still_needed,
+    trades_in_parts,
     warnings,
 )
 from tests.builders import OPENS_AT, closed_clock, open_clock, order, quote
@@ -245,6 +247,19 @@ def test_the_buying_power_an_order_takes_of_a_margin_account(
     text: str, at: Quote | None, price: str, total: str
 ) -> None:
     assert reserve_margin(order(text), at, SHARE, FRICTIONLESS) == Reservation(D(total), D(price))
+
+
+def test_what_costs_less_than_a_dollar_is_set_aside_too_and_what_costs_nothing_is_not() -> None:
+    assert reserve(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
+    assert reserve_margin(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
+    for reckon in (reserve, reserve_margin):
+        assert reckon(order("buy 10 AAPL @ 0"), TOUCH, SHARE, FRICTIONLESS) == Reservation(ZERO, ZERO)
+
+
+def test_parts_are_traded_of_what_is_traded_and_sold_singly() -> None:
+    assert trades_in_parts(SHARE)
+    assert not trades_in_parts(replace(SHARE, tradable=False))
+    assert not trades_in_parts(replace(SHARE, lot_size=D(10)))
 
 
 def test_a_short_sale_is_reckoned_above_the_ask() -> None:

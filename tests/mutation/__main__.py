@@ -1,10 +1,11 @@
 """How many small changes of a module, or of a function of the database, its tests notice; each in a process of its own.
 
     python -m tests.mutation starkmatter/domain/ledger.py tests/domain/test_ledger.py
-    python -m tests.mutation alembic/sql/0057_writes.sql:take_plain_orders tests/trading/test_batches.py -k batch
+    python -m tests.mutation take_plain_orders tests/trading/test_batches.py -k batch
 
-Prints what lived, and how many of how many died. `--sample N` tries that many, the same ones each time; `--lines A-B`
-those lines only. Everything else goes to pytest. Nothing is written into the sources.
+A function is changed as the newest migration has left it. Prints what lived, and how many of how many died.
+`--sample N` tries that many, the same ones each time; `--lines A-B` those lines only. Everything else goes to pytest.
+Nothing is written into the sources.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,59 +34,6 @@ SLOW_SECS = 300.0
 MAX_EXAMPLES = 200
 ALONE = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 LIVES, SLOW, INVALID = 0, 98, 99
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("target")
-    parser.add_argument("--sample", type=int)
-    parser.add_argument("--lines")
-    asked, to_pytest = parser.parse_known_args()
-    path, _, function = asked.target.partition(":")
-    source = (ROOT / path).read_text(encoding="utf-8")
-    if function:
-        start = source.index(f"FUNCTION {function}(")
-        first = source.count("\n", 0, start)
-        text = "CREATE OR REPLACE " + source[start : source.index("$$;", start) + 3]
-        every = [replace(one, line=one.line + first) for one in sql.mutants(text)]
-    else:
-        every = list(python.mutants(source))
-    if asked.lines:
-        low, high = (int(part) for part in asked.lines.split("-"))
-        every = [one for one in every if low <= one.line <= high]
-    if asked.sample and asked.sample < len(every):
-        every = sorted(random.Random(1).sample(every, asked.sample), key=lambda one: one.line)
-    return _try(path, every, to_pytest, in_database=bool(function))
-
-
-def _try(path: str, every: list[Mutant], to_pytest: list[str], *, in_database: bool) -> int:
-    with _servers() as servers:
-        loaded = servers.home / "loaded"
-        assert _in_child(lambda: _noting(loaded, _run(servers, to_pytest))) == LIVES, "the tests fail without a mutant"
-        _load(loaded.read_text().split())
-        began = time.monotonic()
-        assert _in_child(lambda: _run(servers, to_pytest)) == LIVES, "the tests do not pass twice"
-        print(f"{path}: {len(every)} mutants, {time.monotonic() - began:.0f} s for all tests", flush=True)
-        told = {LIVES: 0, INVALID: 0, SLOW: 0, 1: 0}
-        for one in every:
-
-            def attempt(one: Mutant = one) -> int:
-                if in_database:
-                    return _run(servers, to_pytest, function=one.source)
-                sys.meta_path.insert(0, _Changed(path, one.source))
-                return _run(servers, to_pytest)
-
-            result = _in_child(attempt)
-            told[result if result in told else 1] += 1
-            if result in {LIVES, SLOW}:
-                print(f"{'LIVES' if result == LIVES else 'SLOW'}  {path}:{one.line}  {one.what}", flush=True)
-        counted = len(every) - told[INVALID]
-        print(
-            f"{path}: {counted - told[LIVES]} of {counted} noticed ({told[SLOW]} by never ending),"
-            f" {told[INVALID]} that the server does not read, {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +69,66 @@ def _servers() -> Iterator[Servers]:
     finally:
         os.close(end)
         os.waitpid(pid, 0)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--lines")
+    asked, to_pytest = parser.parse_known_args()
+    in_database = not asked.target.endswith(".py")
+    with _servers() as servers:
+        if in_database:
+            every = list(sql.mutants(_definition(servers, asked.target)))
+        else:
+            every = list(python.mutants((ROOT / asked.target).read_text(encoding="utf-8")))
+        _try(servers, asked.target, _chosen(every, asked), to_pytest, in_database=in_database)
+    return 0
+
+
+def _definition(servers: Servers, function: str) -> str:
+    with psycopg.connect(servers.template_url) as there:
+        found = there.execute("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = %s", (function,)).fetchall()
+    ((text,),) = found
+    return str(text)
+
+
+def _chosen(every: list[Mutant], asked: argparse.Namespace) -> list[Mutant]:
+    if asked.lines:
+        low, high = (int(part) for part in asked.lines.split("-"))
+        every = [one for one in every if low <= one.line <= high]
+    if asked.sample and asked.sample < len(every):
+        every = sorted(random.Random(1).sample(every, asked.sample), key=lambda one: one.line)
+    return every
+
+
+def _try(servers: Servers, path: str, every: list[Mutant], to_pytest: list[str], *, in_database: bool) -> None:
+    loaded = servers.home / "loaded"
+    assert _in_child(lambda: _noting(loaded, _run(servers, to_pytest))) == LIVES, "the tests fail without a mutant"
+    _load(loaded.read_text().split())
+    began = time.monotonic()
+    assert _in_child(lambda: _run(servers, to_pytest)) == LIVES, "the tests do not pass twice"
+    print(f"{path}: {len(every)} mutants, {time.monotonic() - began:.0f} s for all tests", flush=True)
+    told = {LIVES: 0, INVALID: 0, SLOW: 0, 1: 0}
+    for one in every:
+
+        def attempt(one: Mutant = one) -> int:
+            if in_database:
+                return _run(servers, to_pytest, function=one.source)
+            sys.meta_path.insert(0, _Changed(path, one.source))
+            return _run(servers, to_pytest)
+
+        result = _in_child(attempt)
+        told[result if result in told else 1] += 1
+        if result in {LIVES, SLOW}:
+            print(f"{'LIVES' if result == LIVES else 'SLOW'}  {path}:{one.line}  {one.what}", flush=True)
+    counted = len(every) - told[INVALID]
+    print(
+        f"{path}: {counted - told[LIVES]} of {counted} noticed ({told[SLOW]} by never ending),"
+        f" {told[INVALID]} that the server does not read, {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
 
 
 def _noting(loaded: Path, result: int) -> int:

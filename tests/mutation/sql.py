@@ -44,7 +44,7 @@ ENDS = re.compile(r"\b(?:AND|OR|THEN|RETURNING|ORDER|GROUP|FOR|ON|LOOP|ELSE|WHEN
 def mutants(text: str) -> Iterator[Mutant]:
     """Every mutant of the function, in the order of its lines."""
     quiet = [found.span() for found in QUIET.finditer(text)]
-    body = text.index("$$")
+    body = text.index("AS $")
     found = [
         (start, end, new)
         for start, end, new in [*_swaps(text), *_dropped(text), *_statements(text)]
