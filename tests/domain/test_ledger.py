@@ -112,7 +112,8 @@ BOOKED = [
     (
         book_opening("AAPL", D("0.5"), D(20), D(15), "USD"),
         "deposit | Began with 0.5 AAPL worth 20.00 USD | equity:trading USD 20, equity:deposits USD -20,"
-        " assets:holding AAPL 0.5, equity:trading AAPL -0.5, memo:opening cost USD 15, memo:opening cost offset USD -15",
+        " assets:holding AAPL 0.5, equity:trading AAPL -0.5, memo:opening cost USD 15,"
+        " memo:opening cost offset USD -15",
     ),
     (
         book_opening("AAPL", D(-2), D(-20), D(-15), "USD"),
