@@ -281,4 +281,5 @@ def test_the_rest_of_a_purchase_has_room_for_rounding_where_it_stands_at_parts_o
     assert still_needed(FRICTIONLESS, D(10), D("100.05")) == D("1000.50")
     assert still_needed(FRICTIONLESS, D(10), D("100.05"), filled_value=D("1.005")) == D("1000.52")
     assert still_needed(FRICTIONLESS, D("0.1"), D("100.05")) == D("10.03")
+    assert margin_still_needed(FRICTIONLESS, "buy", D("0.1"), D("100.05")) == D("10.01")
     assert still_needed(FRICTIONLESS, ZERO, D("100.05")) == still_needed(FRICTIONLESS, D(-1), D(1)) == 0

@@ -77,6 +77,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int)
     parser.add_argument("--lines")
     asked, to_pytest = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     in_database = not asked.target.endswith(".py")
     with _servers() as servers:
         if in_database:
@@ -163,6 +164,7 @@ def _in_child(attempt: Callable[[], int]) -> int:
     pid = os.fork()
     if not pid:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         quiet = os.open(os.devnull, os.O_WRONLY)
         if "STARKMATTER_MUTATION_LOUD" not in os.environ:
             os.dup2(quiet, 1)
@@ -175,15 +177,16 @@ def _in_child(attempt: Callable[[], int]) -> int:
                 traceback.print_exc()
             os._exit(result)
     until = time.monotonic() + SLOW_SECS
-    while time.monotonic() < until:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            _end_group(pid)
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    _end_group(pid)
-    os.waitpid(pid, 0)
-    return SLOW
+    ended, status = 0, 0
+    try:
+        while not ended and time.monotonic() < until:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.02)
+    finally:
+        _end_group(pid)
+        if not ended:
+            os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status) if ended else SLOW
 
 
 def _end_group(pid: int) -> None:
