@@ -78,7 +78,6 @@ _LEADS_TO: dict[EventKind, OrderStatus] = {
     "suspended": _S.SUSPENDED,
     "done_for_day": _S.DONE_FOR_DAY,
 }
-_ENDS = {"superseded", "canceled", "expired", "rejected"}
 _NEWS_OF_BOOK = {"accepted", "working", "triggered", "resumed"}
 _OURS = {"cancel_requested", "replace_requested"}
 _RESTING = {_S.DONE_FOR_DAY, _S.SUSPENDED}

@@ -2,7 +2,8 @@
 
 A lone order is sent at once. Orders that come while a call is in flight go together in the next one, each still judged
 and stored on its own, so a burst costs few commits. A batch that fails as a whole is repeated one by one, which is safe
-because an order's id is its idempotency.
+because an order's id is its idempotency. A batch has each id once, so that an answer belongs to one request: of two
+with one key the second goes in a later call and is told what became of the first.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from starkmatter.trading.live.standing import STOPPED_BY_DATABASE
 
 MAX_BATCH = 32
 IDLE_SECS = 60.0
+UNCERTAIN = "The order may not have been stored. Send it again with the same key to find out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +58,47 @@ class SubmitGate:
 
     async def _send_until_idle(self) -> None:
         """One task sends for everybody; it ends, and gives its connection back, when nobody came for a while."""
-        async with self._db.own_connection() as own:
-            while True:
-                while self._waiting:
-                    batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-                    if len(batch) > 1:
-                        # One order of locking for everybody: by account.
-                        batch.sort(key=lambda pair: str(pair[0]["account_id"]))
-                    await self._send(own, batch)
-                self._came.clear()
-                try:
-                    async with asyncio.timeout(IDLE_SECS):
-                        await self._came.wait()
-                except TimeoutError:
-                    if not self._waiting:
-                        return
+        batch: list[Waiting] = []
+        try:
+            async with self._db.own_connection() as own:
+                while True:
+                    while self._waiting:
+                        batch = self._next_batch()
+                        await self._send(own, batch)
+                    self._came.clear()
+                    try:
+                        async with asyncio.timeout(IDLE_SECS):
+                            await self._came.wait()
+                    except TimeoutError:
+                        if not self._waiting:
+                            return
+        finally:
+            # It ends out of turn only: whoever still waits would wait until somebody else comes.
+            _fail([*batch, *self._waiting], Unavailable(UNCERTAIN))
+            self._waiting.clear()
+
+    def _next_batch(self) -> list[Waiting]:
+        """The first that wait, each id once, in one order of locking for everybody: by account."""
+        batch: dict[UUID, Waiting] = {}
+        later: list[Waiting] = []
+        while self._waiting and len(batch) < MAX_BATCH:
+            pair = self._waiting.popleft()
+            if batch.setdefault(pair[0]["id"], pair) is not pair:
+                later.append(pair)
+        self._waiting.extendleft(reversed(later))
+        return sorted(batch.values(), key=lambda pair: str(pair[0]["account_id"]))
 
     async def _send(self, own: OwnConnection, batch: list[Waiting]) -> None:
         """Answer every order of the batch, whatever happens."""
         try:
             outcomes = await self._call(own, [item for item, _ in batch])
-        except (DatabaseError, StarkMatterError) as error:
+        except (DatabaseError, StarkMatterError, TypeError, ValueError) as error:
             if len(batch) > 1:
                 for pair in batch:
                     await self._send(own, [pair])
             else:
                 _fail(batch, _known(error))
             return
-        except BaseException:
-            _fail(
-                batch, Unavailable("The order may not have been stored. Send it again with the same key to find out.")
-            )
-            raise
         for item, future in batch:
             if not future.done():
                 future.set_result(outcomes[item["id"]])

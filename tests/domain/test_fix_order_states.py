@@ -40,6 +40,15 @@ SCENARIOS = {
         done_for_day | done_for_day 2000 8000
         expired | expired 2000 0
     """,
+    "reached its stop, told after the first part": """
+        accepted | accepted 0 10000
+        fill A 2000 | partial 2000 8000
+        triggered | partial 2000 8000
+    """,
+    "reached its stop before it was said to be in the book": """
+        triggered cum=0 at=2 | working 0 10000
+        fill A 2000 at=1 | partial 2000 8000
+    """,
     "refused by the broker": """
         rejected | rejected 0 0
     """,

@@ -8,7 +8,23 @@ from hypothesis import strategies as st
 
 from starkmatter.domain.fees import US_EQUITIES_2024, total
 from starkmatter.domain.holdings import HoldingState, after_fill
-from starkmatter.domain.ledger import CASH, Booking, Leg, book_deposit, book_fill, imbalance
+from starkmatter.domain.ledger import (
+    CASH,
+    MOVES_OF_SHARES,
+    Booking,
+    Leg,
+    book_activity,
+    book_adjustment,
+    book_borrowed_money,
+    book_borrowed_shares,
+    book_brought_in,
+    book_deposit,
+    book_fill,
+    book_moved,
+    book_opening,
+    book_taken_back,
+    imbalance,
+)
 from starkmatter.domain.money import is_multiple, plain, to_cents, up_to_cents
 
 prices = st.decimals("0.0001", "100000", places=4)
@@ -39,8 +55,105 @@ def test_every_deposit_balances(amount: Decimal) -> None:
 
 
 def test_an_unbalanced_booking_cannot_be_made() -> None:
+    legs = (Leg(CASH, "USD", Decimal(1)), Leg("equity:trading", "USD", Decimal(-3)), Leg(CASH, "EUR", Decimal(0)))
+    assert imbalance(legs) == {"USD": Decimal(-2)}
     with pytest.raises(ValueError, match="USD"):
-        Booking("fill", "x", (Leg(CASH, "USD", Decimal(1)), Leg("equity:trading", "USD", Decimal(-2))))
+        Booking("fill", "x", legs)
+
+
+D = Decimal
+# What each booking is: kind | its words | legs.
+BOOKED = [
+    (
+        book_fill("buy", "AAPL", D(3), D("10.005"), D("0.35"), "USD"),
+        "fill | Bought 3 AAPL at 10.005 USD | assets:cash USD -30.37, equity:trading USD 30.015,"
+        " assets:holding AAPL 3, equity:trading AAPL -3, expenses:fees USD 0.35, equity:rounding USD 0.005",
+    ),
+    (
+        book_fill("sell", "AAPL", D(3), D("10.005"), D(0), "USD", before_value=D("10.005")),
+        "fill | Sold 3 AAPL at 10.005 USD | assets:cash USD 30.02, equity:trading USD -30.015,"
+        " assets:holding AAPL -3, equity:trading AAPL 3, equity:rounding USD -0.005",
+    ),
+    (
+        book_fill("buy", "AAPL", D(1), D("10.01"), D(0), "USD"),
+        "fill | Bought 1 AAPL at 10.01 USD | assets:cash USD -10.01, equity:trading USD 10.01,"
+        " assets:holding AAPL 1, equity:trading AAPL -1",
+    ),
+    (
+        book_taken_back("AAPL", D(-3), D("-30.015"), D("30.01"), "USD", "Busted"),
+        "bust | Busted | assets:cash USD 30.01, equity:trading USD -30.015, equity:rounding USD 0.005,"
+        " assets:holding AAPL -3, equity:trading AAPL 3",
+    ),
+    (
+        book_taken_back("AAPL", D(0), D(2), D(-2), "USD", "Corrected"),
+        "correction | Corrected | assets:cash USD -2, equity:trading USD 2",
+    ),
+    (book_deposit(D("0.5"), "USD"), "deposit | Deposited 0.50 USD | assets:cash USD 0.5, equity:deposits USD -0.5"),
+    (book_deposit(D(-5), "USD"), "withdrawal | Withdrew 5.00 USD | assets:cash USD -5, equity:deposits USD 5"),
+    (
+        book_brought_in("AAPL", D(2), D("20.004"), "USD"),
+        "deposit | Brought in 2 AAPL worth 20.00 USD | equity:trading USD 20, equity:deposits USD -20,"
+        " assets:holding AAPL 2, equity:trading AAPL -2",
+    ),
+    (
+        book_moved("AAPL", D("0.5"), D(20), "USD"),
+        "transfer_in | Moved 0.5 AAPL worth 20.00 USD from another account | equity:trading USD 20,"
+        " equity:deposits USD -20, assets:holding AAPL 0.5, equity:trading AAPL -0.5",
+    ),
+    (
+        book_moved("AAPL", D(-2), D(20), "USD"),
+        "transfer_out | Moved 2 AAPL worth 20.00 USD to another account | equity:trading USD -20,"
+        " equity:deposits USD 20, assets:holding AAPL -2, equity:trading AAPL 2",
+    ),
+    (
+        book_moved("AAPL", D(-2), D(0), "USD"),
+        "transfer_out | Moved 2 AAPL worth 0.00 USD to another account | assets:holding AAPL -2, equity:trading AAPL 2",
+    ),
+    (
+        book_opening("AAPL", D("0.5"), D(20), D(15), "USD"),
+        "deposit | Began with 0.5 AAPL worth 20.00 USD | equity:trading USD 20, equity:deposits USD -20,"
+        " assets:holding AAPL 0.5, equity:trading AAPL -0.5, memo:opening cost USD 15,"
+        " memo:opening cost offset USD -15",
+    ),
+    (
+        book_opening("AAPL", D(-2), D(-20), D(-15), "USD"),
+        "deposit | Began short 2 AAPL worth 20.00 USD | equity:trading USD -20, equity:deposits USD 20,"
+        " assets:holding AAPL -2, equity:trading AAPL 2, memo:opening cost USD -15, memo:opening cost offset USD 15",
+    ),
+    (book_activity("fee", "Data", D(-1), "USD"), "fee | Data | assets:cash USD -1, expenses:fees USD 1"),
+    (book_activity("dividend", "KO", D(1), "USD"), "dividend | KO | assets:cash USD 1, income:dividends USD -1"),
+    (book_activity("interest", "March", D(1), "USD"), "interest | March | assets:cash USD 1, income:interest USD -1"),
+    (book_activity("deposit", "ACH", D(1), "USD"), "deposit | ACH | assets:cash USD 1, equity:deposits USD -1"),
+    (
+        book_borrowed_shares("GME", D(2), 3, D("0.12"), "USD"),
+        "borrow_fee | Borrowed 2 GME for 3 nights | assets:cash USD -0.12, expenses:borrowed shares USD 0.12",
+    ),
+    (
+        book_borrowed_money(D(500), 1, D("0.12"), "USD"),
+        "margin_interest | Owed 500.00 USD for a night | assets:cash USD -0.12, expenses:borrowed money USD 0.12",
+    ),
+    (
+        book_adjustment("Followed", "USD", D(-2), is_cash=True),
+        "adjustment | Followed | assets:cash USD -2, equity:adjustments USD 2",
+    ),
+    (
+        book_adjustment("Followed", "AAPL", D(2), is_cash=False),
+        "adjustment | Followed | assets:holding AAPL 2, equity:adjustments AAPL -2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("booking", "told"), BOOKED, ids=[booking.description for booking, _ in BOOKED])
+def test_each_booking_moves_what_it_says(booking: Booking, told: str) -> None:
+    kind, words, legs = told.split(" | ")
+    assert (booking.kind, booking.description) == (kind, words)
+    said = [leg.rsplit(" ", 2) for leg in legs.split(", ")]
+    assert booking.legs == tuple(Leg(account, commodity, Decimal(amount)) for account, commodity, amount in said)
+    assert booking.cash == sum(leg.amount for leg in booking.legs if leg.account == CASH)
+
+
+def test_both_sides_of_a_move_of_shares_are_no_trades() -> None:
+    assert {book_moved("AAPL", D(sign), D(1), "USD").kind for sign in (1, -1)} == MOVES_OF_SHARES
 
 
 @settings(max_examples=2_000)

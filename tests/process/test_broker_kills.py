@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,7 +37,7 @@ from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading, alpaca_
 
 pytestmark = pytest.mark.process
 
-SEED = 20261125
+SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261125"))
 QUIET_SECS = 100.0
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 

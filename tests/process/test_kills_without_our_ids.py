@@ -1,7 +1,9 @@
 """The worker is killed while it deals with a broker that keeps no id of ours: each order is there once or never."""
 
 import asyncio
+import os
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,14 +25,16 @@ from tests.standins.etrade import SIGNED_IN, ETrade, etrade
 
 pytestmark = pytest.mark.process
 
-SEED = 20261126
+SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261126"))
+# Each order is of one share more than the last: none is refused for want of money, or most kills would meet no order.
+ENOUGH = Decimal(1_000_000_000)
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 SECRET_FIELDS = {"key", "secret", "token", "token_secret"}
 
 
 @pytest.fixture
 def there() -> Iterator[ETrade]:
-    with etrade() as broker:
+    with etrade(cash=ENOUGH) as broker:
         yield broker
 
 
@@ -66,9 +70,7 @@ class SandboxSeat(Seat):
                 assert one.filled_qty == taken[qty].filled, one
                 assert (one.status in {"filled", "canceled"}) == (not self.there.is_open(taken[qty])), one
             else:
-                # Refused before it was stored to be sent: a killed worker's account pauses, and its quotes grow old.
-                refused = one.status == "risk_rejected" and qty not in self.posted()
-                assert refused or one.status == "not_sent", (one.status, one.reject_reason)
+                assert one.status == "not_sent", (one.status, one.reject_reason)
         positions = {one.symbol: one.qty for one in await list_positions(self.b, self.caller, self.account_id)}
         assert {name: qty for name, qty in positions.items() if qty} == {
             name: qty for name, (qty, _) in self.there.positions.items()
@@ -140,5 +142,6 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
             await killing
     there.faults.clear()
     async with seat.start("last"):
-        await seat.same_as_there()
-    assert there.orders
+        ours = await seat.same_as_there()
+    print(f"{rounds} kills, seed {SEED}: {dict(Counter(str(one.status) for one in ours.values()))}")
+    assert len(there.orders) >= rounds

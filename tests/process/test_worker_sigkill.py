@@ -33,6 +33,9 @@ SELECT request_cancel(o.id, a.user_id, now(), now()) FROM trade_order o JOIN acc
  WHERE o.status = 'working' ORDER BY o.created_at LIMIT 1
 """
 FILLS = "SELECT count(*) FROM fill"
+# Two sales that want the same shares, and a purchase of more than there is; no kill is a reason to refuse anything.
+RIGHTLY = ("You can sell ", "Buying power is ")
+REFUSED = "SELECT reject_reason FROM trade_order WHERE status = 'risk_rejected'"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,8 @@ async def test_sigkills_leave_exactly_one_outcome_for_every_order(
             await b.db.tuples(ASK_ONE_BACK)
             await until_quiet(b, QUIET_SECS)
             states = await assert_one_outcome(b, people)
+        refused = [reason for (reason,) in await b.db.tuples(REFUSED)]
+        assert [reason for reason in refused if not reason.startswith(RIGHTLY)] == []
     print(dict(states))
     assert states["filled"] >= kills
     assert states["canceled"] > 0
