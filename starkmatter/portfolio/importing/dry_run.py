@@ -100,7 +100,7 @@ def bookings_of_plan(plan: Plan) -> Iterator[Said]:
                 [leg.account for leg in booking.legs],
                 [leg.commodity for leg in booking.legs],
                 [plain(leg.amount) for leg in booking.legs],
-                None,
+                *[None] * 3,
             ]
 
 

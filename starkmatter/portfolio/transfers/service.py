@@ -80,6 +80,7 @@ async def move_shares(b: Backends, caller: Caller, asked: Asked, picks: Sequence
         "origin": "moved",
         "venue_at": at,
         "now": now,
+        "mark": None,
     }
     if giver.broker == PAPER:
         await move_on_paper(b, caller, giver, taker, pair, price)
