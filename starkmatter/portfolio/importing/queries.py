@@ -227,6 +227,7 @@ WITH moves AS (
     SELECT leg.commodity AS symbol, e.venue_at AS at, leg.amount
       FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
      WHERE e.account_id = %(account)s AND leg.account = 'assets:holding' AND e.reverses IS NULL
+       AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities) AND %(symbol)s = leg.commodity)
        AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
        AND (NOT %(takes)s OR NOT EXISTS (
             SELECT FROM import_booking b WHERE b.import_id = %(import)s AND b.entry_id = e.id))
@@ -245,7 +246,8 @@ SELECT symbol, min(qty) AS least, min(at) FILTER (WHERE qty < 0) AS since
 
 # --- folding what stands ---------------------------------------------------------------------------------------------
 
-# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved.
+# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved. With a
+# symbol those that moved it.
 STANDING = """
 SELECT e.id, e.kind, e.venue_at,
        coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash'), 0) AS cash,
@@ -257,7 +259,9 @@ SELECT e.id, e.kind, e.venue_at,
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
   LEFT JOIN lot_transfer t ON t.in_entry_id = e.id AND t.ended_at IS NULL
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
- WHERE e.account_id = %s AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+ WHERE e.account_id = %(account)s AND e.reverses IS NULL
+   AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+   AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities))
  GROUP BY e.id, t.cost ORDER BY e.venue_at, e.id
 """
 
@@ -271,7 +275,18 @@ PUT_CASH = (
     "UPDATE account SET cash = %(cash)s, opened_venue_at = coalesce(%(opened)s, created_at) WHERE id = %(account)s"
 )
 
-CLEAR_HOLDINGS = "DELETE FROM holding WHERE account_id = %s"
+# An account begins with its first entry that stands, which shares that were moved may be.
+PUT_OPENED = """
+UPDATE account a SET opened_venue_at = coalesce((
+       SELECT min(e.venue_at) FROM ledger_entry e
+        WHERE e.account_id = a.id AND e.reverses IS NULL
+          AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)), a.created_at)
+ WHERE a.id = %(account)s
+"""
+
+CLEAR_HOLDINGS = """
+DELETE FROM holding WHERE account_id = %(account)s AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+"""
 
 PUT_HOLDINGS = """
 INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)

@@ -26,7 +26,17 @@ SELECT t.id, t.from_account_id, t.to_account_id, t.symbol, t.qty, t.worth, t.cos
        (SELECT a.name FROM account a WHERE a.id = t.to_account_id AND {MAY_SEE}) AS to_name,
        (SELECT a.currency FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id) LIMIT 1) AS currency,
        (SELECT count(*) FROM account a
-         WHERE a.id IN (t.from_account_id, t.to_account_id) AND a.user_id = %(user)s) = 2 AS own
+         WHERE a.id IN (t.from_account_id, t.to_account_id) AND a.user_id = %(user)s) = 2 AS own,
+       CASE WHEN t.ended_at IS NOT NULL OR 'paper' <> ALL (
+                 SELECT a.broker FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id)) THEN ''
+            WHEN EXISTS (SELECT FROM account_close c WHERE c.account_id IN (t.from_account_id, t.to_account_id)
+                            AND c.venue_at >= t.venue_at) THEN 'closed'
+            WHEN EXISTS (SELECT FROM ledger_entry e
+                          WHERE e.account_id IN (t.from_account_id, t.to_account_id)
+                            AND e.id > least(t.out_entry_id, t.in_entry_id)
+                            AND e.id NOT IN (t.out_entry_id, t.in_entry_id)
+                            AND t.symbol = ANY (e.commodities)) THEN 'traded'
+            ELSE '' END AS stays
   FROM lot_transfer t
  WHERE EXISTS (SELECT FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id) AND {MAY_SEE})
 """
@@ -102,6 +112,6 @@ HELD_AT = """
 SELECT coalesce(sum(leg.amount), 0)
   FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
  WHERE e.account_id = %(account)s AND e.venue_at <= %(at)s AND leg.account = 'assets:holding'
-   AND leg.commodity = %(symbol)s AND e.reverses IS NULL
+   AND leg.commodity = %(symbol)s AND %(symbol)s = ANY (e.commodities) AND e.reverses IS NULL
    AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
 """
