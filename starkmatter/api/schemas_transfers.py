@@ -33,7 +33,7 @@ class TransferOut(Answer):
     """`worth` is what the shares were worth when they moved (a flow of both accounts), `cost` what they had cost.
 
     `origin`: a person moved them, or two files told of one side each (`matched`). A name is null where the caller does
-    not see that account. `ended_at`: it was taken back.
+    not see that account. `ended_at`: it was taken back. `stays_why`: why a move on paper cannot be taken back any more.
     """
 
     id: UUID
@@ -53,3 +53,4 @@ class TransferOut(Answer):
     venue_at: Instant
     booked_at: Instant
     ended_at: Instant | None
+    stays_why: str | None

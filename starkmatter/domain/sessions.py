@@ -23,8 +23,12 @@ def instant_of_day(on: date, now: datetime) -> datetime:
 
     Of the day that is going on it is `now` as long as its noon is still to come. Aware, in UTC.
     """
-    noon = datetime.combine(on, time(12), EXCHANGE_ZONE).astimezone(UTC)
-    return min(noon, now) if on == exchange_day(now) else noon
+    return by_now(datetime.combine(on, time(12), EXCHANGE_ZONE).astimezone(UTC), now)
+
+
+def by_now(at: datetime, now: datetime) -> datetime:
+    """The instant, but `now` for one that lies ahead in the day that is going on: so does the noon of that day."""
+    return min(at, now) if exchange_day(at) == exchange_day(now) else at
 
 
 @dataclass(frozen=True, slots=True)

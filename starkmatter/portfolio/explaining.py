@@ -6,7 +6,7 @@ rate of its day, in whole cents, and what exchange rates brought is a step of it
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -19,7 +19,7 @@ from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.domain.symbol_gains import RateAt, SymbolGain, Worth
-from starkmatter.domain.waterfall import Entry, Part, Step, StepKey, Waterfall, explain_book
+from starkmatter.domain.waterfall import Part, Step, StepKey, Waterfall, explain_book
 from starkmatter.errors import Unavailable
 from starkmatter.market.fx.service import rates_between
 from starkmatter.market.service import instruments_named
@@ -64,8 +64,8 @@ class Explanation:
     """From `start_value` to `end_value` in `steps`, which sum to the difference exactly; gains also by symbol.
 
     `exact`: every cent belongs to an entry or to a price that was kept. `entries` are those that the steps name, the
-    newest of very many; `left_off` counts the others. `booked` are all of them, in the currency of their accounts,
-    `held` what there was at the end.
+    newest of very many; `left_off` counts the others. `booked` are all of them, in the book's currency, `whose` says by
+    number which account's they are where there are several, `held` what there was at the end.
     """
 
     account_id: UUID | None
@@ -85,6 +85,7 @@ class Explanation:
     notes: list[str]
     booked: Sequence[Booked]
     held: Mapping[str, Worth]
+    whose: Mapping[int, str] = field(default_factory=dict)
 
 
 async def explain_change(
@@ -169,17 +170,20 @@ async def _rates(b: Backends, period: Period, stories: Sequence[Story]) -> _Rate
 
 def _explanation(period: Period, stories: Sequence[tuple[Story, Span]], rates: _Rates) -> Explanation:
     moved = frozenset(id_ for one in period.transfers for id_ in one.entry_ids)
-    parts = [_part(story, span, period, rates, moved) for story, span in stories]
+    booked = [_entries(story, period, rates) for story, _ in stories]
+    parts = [_part(story, entries, period, rates, moved) for (story, _), entries in zip(stories, booked, strict=True)]
     if period.book.converts:
         start_value, end_value = period.base.valuation.value, _end_value(period, stories, rates)
     else:
         start_value, end_value = stories[0][0].begin.value, stories[0][0].finish.value
     told = explain_book(start_value, end_value, parts, period.book.currency)
-    between = stories[0][0].between
+    between, whose = booked[0], {}
     if period.book.together:
-        between = sorted((row for story, _ in stories for row in story.between), key=lambda row: (row.venue_at, row.id))
+        between = sorted((row for entries in booked for row in entries), key=lambda row: (row.venue_at, row.id))
+        whose = {row.id: story.account.name for story, _ in stories for row in story.between}
     notes = [note for story, _ in stories for note in (*story.begin.notes, *story.finish.notes)]
-    return _whole(period, told, start_value, end_value, between, [*period.missing, *notes, *told.notes], parts)
+    found = _whole(period, told, start_value, end_value, between, [*period.missing, *notes, *told.notes], parts)
+    return replace(found, whose=whose)
 
 
 def _end_value(period: Period, stories: Sequence[tuple[Story, Span]], rates: _Rates) -> Decimal:
@@ -228,7 +232,16 @@ def _whole(
     )
 
 
-def _part(story: Story, span: Span, period: Period, rates: _Rates, moved: frozenset[int]) -> Part:
+def _entries(story: Story, period: Period, rates: _Rates) -> Sequence[Booked]:
+    """The account's entries in the book's currency; on a day without a rate at that of the period's end."""
+    own, book = story.account.currency, period.book.currency
+    if own == book:
+        return story.between
+    end_rate = rates.rate(own, period.last.at) or ZERO
+    return [_converted(row, own, book, rates.rate(own, row.venue_at) or end_rate) for row in story.between]
+
+
+def _part(story: Story, entries: Sequence[Booked], period: Period, rates: _Rates, moved: frozenset[int]) -> Part:
     """The account's story in the book's currency."""
     own, start_at, end_at = story.account.currency, period.base.valuation.at, period.last.at
     symbols = {*story.begin.held, *story.finish.held, *(symbol for row in story.between for symbol in row.symbols)}
@@ -243,15 +256,12 @@ def _part(story: Story, span: Span, period: Period, rates: _Rates, moved: frozen
         if symbol not in rates.quoted_in and own != period.book.currency
     }
     if own == period.book.currency:
-        return Part(story.begin.held, story.finish.held, story.between, start_at, end_at, rate_of, moved=moved)
+        return Part(story.begin.held, story.finish.held, entries, start_at, end_at, rate_of, moved=moved)
     start_rate, end_rate = rates.rate(own, start_at) or ZERO, rates.rate(own, end_at) or ZERO
     return Part(
         _at_rate(story.begin, start_rate),
         _at_rate(story.finish, end_rate),
-        [
-            _converted(row, own, period.book.currency, rates.rate(own, row.venue_at) or end_rate)
-            for row in story.between
-        ],
+        entries,
         start_at,
         end_at,
         rate_of,
@@ -265,7 +275,7 @@ def _at_rate(end: End, rate: Decimal) -> dict[str, Worth]:
     return {symbol: Worth(worth.qty, worth.value * rate) for symbol, worth in end.held.items()}
 
 
-def _converted(row: Booked, own: str, currency: str, rate: Decimal) -> Entry:
+def _converted(row: Booked, own: str, currency: str, rate: Decimal) -> Booked:
     """An entry at the rate of its day: every leg in whole cents, and the cash as what the others come to."""
     legs = [
         (account, currency, to_cents(amount * rate)) if unit == own else (account, unit, amount)
@@ -273,4 +283,5 @@ def _converted(row: Booked, own: str, currency: str, rate: Decimal) -> Entry:
         if not (account == CASH and unit == own)
     ]
     cash = -sum((amount for _, unit, amount in legs if unit == currency), ZERO)
-    return Entry(row.id, row.venue_at, row.kind, (*legs, (CASH, currency, cash)))
+    accounts, commodities, amounts = zip(*legs, (CASH, currency, cash), strict=True)
+    return Booked(row.id, row.venue_at, row.kind, row.description, accounts, commodities, amounts)

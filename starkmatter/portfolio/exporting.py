@@ -7,9 +7,10 @@ takes the other side in money too. It ends with the balances, so that `bean-chec
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from uuid import UUID
 
 import orjson
@@ -21,10 +22,12 @@ from starkmatter.domain.sessions import exchange_day
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.records import AccountView, LedgerEntryView
+from starkmatter.portfolio.transfers.telling import Side
 
 ROOTS = frozenset({"Assets", "Liabilities", "Equity", "Income", "Expenses"})
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]+")
 COMMODITY = re.compile(r"[A-Z][A-Z0-9'._-]{0,22}[A-Z0-9]")
+NO_SIDES: Mapping[int, Side] = MappingProxyType({})
 NOT_IN_A_COMMODITY = re.compile(r"[^A-Z0-9'._-]")
 
 
@@ -67,11 +70,16 @@ def beancount_text(account: AccountView, entries: Sequence[LedgerEntryView]) -> 
     return "\n".join([*head, *opened, "", *lines, *closing, ""])
 
 
-def json_lines(entries: Iterable[LedgerEntryView]) -> Iterable[bytes]:
-    """Each entry as an object of its own; amounts are strings, instants ISO 8601 in UTC."""
+def json_lines(entries: Iterable[LedgerEntryView], sides: Mapping[int, Side] = NO_SIDES) -> Iterable[bytes]:
+    """Each entry as an object of its own; amounts are strings, instants ISO 8601 in UTC.
+
+    One side of a move of shares between accounts says in `moved` which move that is.
+    """
     for one in entries:
+        side = sides.get(one.id)
         yield orjson.dumps(
-            {
+            ({} if side is None else {"moved": side.told()})
+            | {
                 "id": one.id,
                 "booked_at": one.booked_at,
                 "venue_at": one.venue_at,
@@ -88,8 +96,9 @@ def json_lines(entries: Iterable[LedgerEntryView]) -> Iterable[bytes]:
         )
 
 
-def ledger_hash(entries: Sequence[LedgerEntryView]) -> str:
-    """SHA-256 of what the ledger says: kinds, words, instants, legs and which entry takes which one back, in order.
+def ledger_hash(entries: Sequence[LedgerEntryView], sides: Mapping[int, Side] = NO_SIDES) -> str:
+    """SHA-256 of what the ledger says: kinds, words, instants, legs, which entry takes which one back and which is
+    which side of which move of shares, in order.
 
     Neither ids nor the moment of booking are in it: the same ledger that was exported and imported has the same hash.
     """
@@ -98,7 +107,9 @@ def ledger_hash(entries: Sequence[LedgerEntryView]) -> str:
     for one in entries:
         legs = [[leg.account, leg.commodity, plain(leg.amount)] for leg in one.postings]
         reverses = None if one.reverses is None else places.get(one.reverses)
-        said = [one.kind, one.description, one.venue_at, legs, reverses]
+        side = sides.get(one.id)
+        moved = [] if side is None else [side.said(places)]
+        said = [one.kind, one.description, one.venue_at, legs, reverses, *moved]
         summed.update(orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
     return summed.hexdigest()
 

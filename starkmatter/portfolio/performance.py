@@ -95,8 +95,7 @@ def _earned(rows: Sequence[tuple[UUID, datetime, str, Decimal]], period: Period)
     found = []
     for account_id, at, name, amount in rows:
         if currency_of[account_id] != period.book.currency:
-            rate = period.rate_of(currency_of[account_id], exchange_day(at))
-            amount = to_cents(amount * (rate or ZERO))  # without a rate the day is named in `missing`
+            amount = to_cents(amount * period.rate_or_last(currency_of[account_id], exchange_day(at)))
         found.append((at, name, amount))
     return found
 

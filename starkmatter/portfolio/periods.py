@@ -117,6 +117,10 @@ class Period:
         """What one unit of a currency costs in the book's on a day."""
         return self.rates.rate(currency, self.book.currency, on)
 
+    def rate_or_last(self, currency: str, on: date) -> Decimal:
+        """What was booked on a day counts at this: its rate, without one that of the period's end."""
+        return self.rate_of(currency, on) or self.rate_of(currency, exchange_day(self.last.at)) or ZERO
+
 
 async def find_period(b: Backends, caller: Caller, book: Book, start: date | None, end: date | None) -> Period:
     """From the close before `start` to that of `end`, as `measure_performance` has it; raises what that raises."""

@@ -1,6 +1,7 @@
 """Several accounts as one book in one currency: values, returns, transfers and the currency's part, to the cent."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +26,7 @@ from starkmatter.portfolio.explaining import Explanation, explain_change
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.queries import INSERT_ACCOUNT, INSERT_SNAPSHOT
 from starkmatter.portfolio.records import Performance
+from starkmatter.portfolio.tracked import open_tracked
 from starkmatter.portfolio.valuation import list_positions
 from tests.builders import open_clock, quote
 from tests.portfolio.importing import SESSION, Importer, make_importer, put_closes, put_sessions, table
@@ -45,6 +47,11 @@ class Family:
         asked = {"benchmark": ""} | asked
         return await measure_performance(self.dollars.b, self.dollars.caller, None, **asked)
 
+    async def another_in_dollars(self) -> Importer:
+        dollars = self.dollars
+        account = await open_tracked(dollars.b, dollars.caller, name="A third", currency="USD")
+        return Importer(dollars.b, dollars.caller, account.id)
+
     async def explain(self, **asked: Any) -> Explanation:
         return await explain_change(self.dollars.b, self.dollars.caller, None, **asked)
 
@@ -62,6 +69,13 @@ async def put_rates(db: Database, currency: str, start: date, *per_euro: str) ->
 
 @pytest.fixture
 async def family(database: Database, cache: Redis) -> AsyncIterator[Family]:
+    async with make_family(database, cache) as found:
+        yield found
+
+
+@asynccontextmanager
+async def make_family(database: Database, cache: Redis) -> AsyncIterator[Family]:
+    """Two accounts, eight days of closes and rates; whatever is booked, the promises are kept."""
     await put_sessions(database, START, 12)
     await put_closes(database, "KO", START, "60", "61", "62", "63", "60", "59", "58", "66")
     await database.run(RATE, (exchange_day(utc_now()) - timedelta(days=1), "USD", Decimal("1.18")))

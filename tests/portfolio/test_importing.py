@@ -20,6 +20,7 @@ from starkmatter.errors import Conflict, InvalidInput, NotFound
 from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.exporting import json_lines, ledger_hash, whole_journal
+from starkmatter.portfolio.importing import reading
 from starkmatter.portfolio.importing.manual import add_entry
 from starkmatter.portfolio.importing.service import (
     cancel_import,
@@ -160,6 +161,24 @@ async def test_a_day_that_has_not_come_is_not_booked(importer: Importer) -> None
     assert (read.summary["counts"]["booked"], read.summary["counts"]["not_booked"]) == (1, 1)
     [line] = await import_lines(importer.b, importer.caller, read.id, "not_booked")
     assert line.words == "Its day has not come yet."
+
+
+async def test_a_line_of_today_is_booked_before_its_noon_too(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = table("2024-01-02,deposit,,,,5.00,,,", "2024-03-15,deposit,,,,1000.00,,,", "2024-03-16,deposit,,,,7.00,,,")
+    morning = datetime(2024, 3, 15, 11, 5, tzinfo=UTC)  # five past seven in New York, before noon in UTC
+    monkeypatch.setattr(reading, "utc_now", lambda: morning)
+    await importer.book(file)
+    booked = await importer.b.db.tuples("SELECT venue_at FROM ledger_entry ORDER BY venue_at")
+    assert [at for (at,) in booked] == [datetime(2024, 1, 2, 12, tzinfo=UTC), morning]
+    # In the afternoon the same line is known, although its noon has gone by.
+    monkeypatch.setattr(reading, "utc_now", lambda: datetime(2024, 3, 15, 20, tzinfo=UTC))
+    read = await importer.read(file)
+    assert read.summary is not None
+    counts = {name: read.summary["counts"][name] for name in ("booked", "known", "not_booked")}
+    assert counts == {"booked": 0, "known": 2, "not_booked": 1}
+    await cancel_import(importer.b, importer.caller, read.id)
 
 
 async def test_what_stops_while_it_is_booked_leaves_nothing_and_is_canceled(importer: Importer) -> None:

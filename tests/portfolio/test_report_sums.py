@@ -15,7 +15,7 @@ from starkmatter.domain.tax_report import TaxLine, tax_totals
 from starkmatter.domain.waterfall import explain, in_cents
 from starkmatter.portfolio.explaining import Booked
 from starkmatter.portfolio.records import Performance
-from starkmatter.portfolio.reporting.building import _activity, costs_of
+from starkmatter.portfolio.reporting.activity import activity_of, costs_of
 from starkmatter.portfolio.reporting.html import html_of
 from starkmatter.portfolio.reporting.layout import layout
 from starkmatter.portfolio.reporting.parts import _slice, _slices
@@ -75,7 +75,7 @@ def reports(draw: st.DrawFn) -> Report:
         since_opening=True, ends_now=False, start_value=start, end_value=end, steps=list(told.steps),
         symbol_gains=list(told.symbols), performance=_nothing_measured(start, end),
         parts=_parts(symbols, end),
-        activity=_activity(booked, "USD"),
+        activity=activity_of(booked, "USD"),
         income=[IncomeLine(one.venue_at, account, "", -amount, "") for one, account, amount in legs],
         costs=costs_of(booked, "USD", -step["fees"] - step["other_costs"]),
         gains=PeriodGains(lines, tax_totals(lines, "short"), tax_totals(lines, "long")), risk=None, missing=[],

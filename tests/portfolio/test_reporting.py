@@ -28,7 +28,8 @@ from starkmatter.portfolio.lots.records import AccountMethod
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.reporting import gate, pdf
-from starkmatter.portfolio.reporting.building import costs_of, make_report, make_tax_year
+from starkmatter.portfolio.reporting.activity import costs_of
+from starkmatter.portfolio.reporting.building import make_report, make_tax_year
 from starkmatter.portfolio.reporting.document import Cell, Column, Document, Heading, Notes, Paragraph, Table
 from starkmatter.portfolio.reporting.gate import one_of_few
 from starkmatter.portfolio.reporting.html import html_of
@@ -143,7 +144,7 @@ async def test_several_accounts_stand_one_after_another_and_together(desk: Desk)
     assert whole.parts.cash.value + sum(part.value for part in whole.parts.symbols) == whole.end_value
     headings = [block.text for block in document.blocks if isinstance(block, Heading)]
     at = headings.index("Together, in USD")
-    assert headings[at + 1 : at + 5] == ["Summary", "Performance", "Allocation", "Risk"]
+    assert headings[at + 1 : at + 9] == [SECTION_NAMES[one] for one in SECTIONS]
     assert "Together, in USD" in html_of(document)
     assert (await pdf_of(document)).startswith(b"%PDF")
     bare = layout(replace(report, amounts=False))

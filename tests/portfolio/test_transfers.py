@@ -181,6 +181,7 @@ async def test_a_move_is_taken_back_until_something_rests_on_it(pair: Pair) -> N
     with pytest.raises(Conflict, match="already"):
         await take_back(pair.desk.b, pair.desk.caller, moved.id)
     again = await pair.move("4")
+    assert (again.stays, again.stays_why, back.stays) == ("", None, "")
     there = Desk(pair.desk.b, pair.desk.broker, pair.desk.caller, pair.other, pair.desk.clock)
     await filled(there, "sell 1 AAPL")
     with pytest.raises(Conflict, match="traded in one of the two"):
@@ -189,6 +190,30 @@ async def test_a_move_is_taken_back_until_something_rests_on_it(pair: Pair) -> N
     assert (await held_in(pair.desk.b.db, pair.desk.account_id))["AAPL"][0] == 9
     listed = await list_transfers(pair.desk.b, pair.desk.caller, pair.other)
     assert [(one.qty, one.ended_at is None) for one in listed] == [(3, True), (4, True), (4, False)]
+    assert [one.stays for one in listed] == ["", "traded", ""]
+    # A day that closed with them is told: they go back by a move of their own, with the days and costs they had.
+    closed = (
+        "INSERT INTO account_close (account_id, venue_at, entry_id, symbols, qtys, worths)"
+        " VALUES (%s, %s, 0, '{}', '{}', '{}')"
+    )
+    await pair.desk.b.db.run(closed, (pair.other, listed[0].venue_at))
+    with pytest.raises(Conflict, match="Its day has closed since: move the shares back instead"):
+        await take_back(pair.desk.b, pair.desk.caller, listed[0].id)
+    [newest, *_] = await list_transfers(pair.desk.b, pair.desk.caller, pair.other)
+    assert newest.stays_why == "Its day has closed since: move the shares back instead."
+    before = await days_and_costs(pair)
+    await pair.move("3")
+    await pair.move("3", back=True)
+    assert await days_and_costs(pair) == before
+
+
+async def days_and_costs(pair: Pair) -> dict[date | None, tuple[Decimal, Decimal]]:
+    """Shares and cost of the desk's lots by the day of their purchase: moves there and back cut lots into pieces."""
+    found: dict[date | None, tuple[Decimal, Decimal]] = {}
+    for one in (await open_lots(pair.desk.b, pair.desk.caller, pair.desk.account_id)).lots:
+        qty, cost = found.get(one.acquired_on, (D(0), D(0)))
+        found[one.acquired_on] = qty + one.qty, cost + one.cost
+    return found
 
 
 async def test_returns_take_it_as_a_flow_at_its_worth_and_both_together_as_none(pair: Pair) -> None:

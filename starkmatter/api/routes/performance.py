@@ -32,6 +32,7 @@ from starkmatter.portfolio.exporting import beancount_text, json_lines, ledger_h
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
+from starkmatter.portfolio.transfers.telling import sides_of
 
 DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
 ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
@@ -164,7 +165,8 @@ async def ledger_json_lines(account_id: UUID, caller: Signed, b: B) -> Response:
     The header `ledger-hash` names what it says: imported into another account it is the same there.
     """
     _, entries = await whole_journal(b, caller, account_id)
-    text, said = await asyncio.to_thread(lambda: (b"".join(json_lines(entries)), ledger_hash(entries)))
+    sides = await sides_of(b, caller, account_id)
+    text, said = await asyncio.to_thread(lambda: (b"".join(json_lines(entries, sides)), ledger_hash(entries, sides)))
     headers = download_of("ledger", account_id, "jsonl") | {"ledger-hash": said}
     return Response(text, media_type="application/jsonl", headers=headers)
 

@@ -107,7 +107,8 @@ class ImportBooking(SQLModel, table=True):
     """An entry that the import will write, or has written as `entry_id`; part `part` of record `place`.
 
     `turn` is its place in the order of time. A record's fingerprint is booked once on an account: `undone` frees it. In
-    a ledger of our own `reverses` is the fingerprint of the entry that it takes back.
+    a ledger of our own `reverses` is the fingerprint of the entry that it takes back, `said_id` the number that the
+    entry had there, and `moved` says which side of which move of shares between accounts it is.
     """
 
     __tablename__ = "import_booking"
@@ -122,6 +123,7 @@ class ImportBooking(SQLModel, table=True):
         ),
         Index("import_booking_entry", "entry_id", unique=True),
         Index("import_booking_turn", "import_id", "turn"),
+        Index("import_booking_moved", text("(moved ->> 'move')"), postgresql_where=text("moved IS NOT NULL")),
     )
 
     import_id: UUID = Field(sa_column=Column(ForeignKey(OF_IMPORT, ondelete="CASCADE"), primary_key=True))
@@ -141,6 +143,8 @@ class ImportBooking(SQLModel, table=True):
         default=None, sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=True)
     )
     undone: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    said_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    moved: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
 
 
 class ImportMapping(SQLModel, table=True):

@@ -18,7 +18,8 @@ class LotTransferPair(SQLModel, table=True):
     told of both sides.
 
     `cost` is what they had cost at average cost: a fold of the account that they came from, told anew when its history
-    is. Which lots went is said by `lots` and `lot_qtys`, else by `method`, else by that account's own.
+    is. Which lots went is said by `lots` and `lot_qtys`, else by `method`, else by that account's own. `mark` is what
+    files call it that told of it, where that is not its id.
     """
 
     __tablename__ = "lot_transfer"
@@ -51,3 +52,4 @@ class LotTransferPair(SQLModel, table=True):
     venue_at: datetime = instant_column()
     booked_at: datetime = instant_column()
     ended_at: datetime | None = instant_column(nullable=True)
+    mark: UUID | None = None

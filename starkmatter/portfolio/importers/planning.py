@@ -8,6 +8,7 @@ from decimal import Decimal
 from starkmatter.domain.ledger import Booking, book_activity, book_deposit, book_fill, book_moved
 from starkmatter.domain.money import ZERO, money_text, plain, to_cents
 from starkmatter.domain.orders import Side
+from starkmatter.domain.sessions import by_now
 from starkmatter.portfolio.importers.records import TRADES, Reading, Record, Remark
 
 NOT_YET = "Its day has not come yet."
@@ -21,6 +22,7 @@ class Planned:
     fingerprint: str
     bookings: tuple[Booking, ...]
     is_repeat: bool
+    at: datetime
 
     @property
     def cash(self) -> Decimal:
@@ -63,7 +65,8 @@ class Plan:
 def plan_import(reading: Reading, currency: str, known: Set[str] = frozenset(), until: datetime | None = None) -> Plan:
     """What booking it onto an account in `currency` would do, `known` being the fingerprints booked there before.
 
-    What lies after `until` is not booked.
+    What lies after `until` is not booked. A line of the very day of `until` is booked at that instant at the latest: a
+    day without an hour stands at its noon.
     """
     booked, before, left = [], [], []
     here: set[str] = set()
@@ -72,11 +75,12 @@ def plan_import(reading: Reading, currency: str, known: Set[str] = frozenset(), 
             before.append(Known(record, fingerprint, fingerprint not in known))
             continue
         here.add(fingerprint)
-        made = NOT_YET if until is not None and record.at > until else bookings_of(record, currency)
+        at = record.at if until is None else by_now(record.at, until)
+        made = NOT_YET if until is not None and at > until else bookings_of(record, currency)
         if isinstance(made, str):
             left.append(NotBooked(record, made))
         else:
-            booked.append(Planned(record, fingerprint, made, place in reading.repeats))
+            booked.append(Planned(record, fingerprint, made, place in reading.repeats, at))
     return Plan(
         tuple(booked),
         tuple(before),

@@ -97,36 +97,57 @@ async def undo_import_booking(b: Backends, import_id: UUID, account_id: UUID, cl
 
 
 async def below_zero(
-    connection: Connection, import_id: UUID, account_id: UUID, *, takes: bool = False, adds: bool = False
+    connection: Connection,
+    import_id: UUID | None,
+    account_id: UUID,
+    *,
+    takes: bool = False,
+    adds: bool = False,
+    symbol: str | None = None,
 ) -> list[tuple[str, Decimal, datetime]]:
-    """Symbols whose shares go below zero at some time: with what the import adds, or without what it brought."""
-    asked = {"import": import_id, "account": account_id, "takes": takes, "adds": adds}
+    """Symbols (or this one) whose shares go below zero at some time: with what the import adds, or without what it
+    brought.
+    """
+    asked = {"import": import_id, "account": account_id, "takes": takes, "adds": adds, "symbol": symbol}
     return await (await connection.execute(queries.BELOW_ZERO, asked)).fetchall()
 
 
-async def refold(connection: Connection, account_id: UUID, now: datetime, others: Collection[UUID] = ()) -> None:
+async def refold(
+    connection: Connection,
+    account_id: UUID,
+    now: datetime,
+    others: Collection[UUID] = (),
+    *,
+    symbol: str | None = None,
+) -> None:
     """Cash and holdings from every entry that stands; values of former days are to be told anew.
 
     So are `others`, and accounts that its shares went on to where these have cost something else than was thought.
+    With a `symbol`, where only its shares moved, that holding alone: no other's fold has changed.
     """
     waiting = [account_id, *(one for one in others if one != account_id)]
     for _ in range(MOST_FOLLOWED):
         if not waiting:
             return
-        for following in await _refold_one(connection, waiting.pop(0), now):
+        for following in await _refold_one(connection, waiting.pop(0), now, symbol):
             if following not in waiting:
                 waiting.append(following)
 
 
-async def _refold_one(connection: Connection, account_id: UUID, now: datetime) -> list[UUID]:
+async def _refold_one(connection: Connection, account_id: UUID, now: datetime, symbol: str | None) -> list[UUID]:
     """The account itself; those that it moved shares to whose cost is another now."""
-    entries = await standing(connection, account_id)
+    entries = await standing(connection, account_id, symbol)
     found, left = await asyncio.to_thread(holdings_and_costs, entries)
-    opened = entries[0].venue_at if entries else None
-    cash = sum((one.cash for one in entries), ZERO)
-    await connection.execute(queries.PUT_CASH, {"account": account_id, "cash": cash, "opened": opened})
-    await connection.execute(queries.CLEAR_HOLDINGS, (account_id,))
-    kept = [(symbol, one) for symbol, one in sorted(found.items()) if one.state.qty or one.state.realized_pl]
+    if symbol is None:
+        opened = entries[0].venue_at if entries else None
+        cash = sum((one.cash for one in entries), ZERO)
+        await connection.execute(queries.PUT_CASH, {"account": account_id, "cash": cash, "opened": opened})
+    else:
+        await connection.execute(queries.PUT_OPENED, {"account": account_id})
+        # Another symbol's fold is not whole here: an entry that moves two is there with both.
+        found = {name: one for name, one in found.items() if name == symbol}
+    await connection.execute(queries.CLEAR_HOLDINGS, {"account": account_id, "symbol": symbol})
+    kept = [(name, one) for name, one in sorted(found.items()) if one.state.qty or one.state.realized_pl]
     await connection.execute(queries.PUT_HOLDINGS, _columns(account_id, kept, now))
     await connection.execute(queries.DROP_ACTION_MARK, (account_id,))
     await connection.execute(queries.MARK_STALE, {"account": account_id, "now": now})
@@ -134,11 +155,13 @@ async def _refold_one(connection: Connection, account_id: UUID, now: datetime) -
     return [row[0] for row in await (await connection.execute(queries.RETELL_COSTS, told)).fetchall()]
 
 
-async def standing(connection: Connection, account_id: UUID) -> list[Standing]:
-    """Every entry of the account that stands, in the order of time; taken over in parts: others work beside us."""
+async def standing(connection: Connection, account_id: UUID, symbol: str | None = None) -> list[Standing]:
+    """Every entry of the account (that moved the symbol) that stands, in the order of time; taken over in parts: others
+    work beside us.
+    """
     entries: list[Standing] = []
     async with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        await cursor.execute(queries.STANDING, (account_id,))
+        await cursor.execute(queries.STANDING, {"account": account_id, "symbol": symbol})
         while part := await cursor.fetchmany(AT_ONCE):
             entries += part
             await asyncio.sleep(0)

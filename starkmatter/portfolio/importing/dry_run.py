@@ -96,11 +96,11 @@ def bookings_of_plan(plan: Plan) -> Iterator[Said]:
                 one.fingerprint,
                 booking.kind,
                 booking.description,
-                one.record.at.isoformat(),
+                one.at.isoformat(),
                 [leg.account for leg in booking.legs],
                 [leg.commodity for leg in booking.legs],
                 [plain(leg.amount) for leg in booking.legs],
-                None,
+                *[None] * 3,
             ]
 
 

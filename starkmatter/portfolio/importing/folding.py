@@ -13,7 +13,6 @@ from starkmatter.domain.holdings import HoldingState, after_coming, after_fill, 
 from starkmatter.domain.ledger import MOVED_IN, MOVED_OUT
 from starkmatter.domain.money import ZERO
 from starkmatter.domain.orders import Side
-from starkmatter.domain.sessions import exchange_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Held:
 
 
 def holdings(entries: Iterable[Standing]) -> dict[str, Held]:
-    """Every symbol at average cost, in the order in which lots are told: by the exchange's day, then as booked."""
+    """Every symbol at average cost, in the order in which lots are told: by the instant, then as booked."""
     return holdings_and_costs(entries)[0]
 
 
@@ -53,7 +52,7 @@ def holdings_and_costs(entries: Iterable[Standing]) -> tuple[dict[str, Held], di
     """The same, and what the shares that left without a trade had cost, by the entry that says so."""
     found: dict[str, Held] = {}
     left: dict[int, Decimal] = {}
-    for one in sorted(entries, key=lambda entry: (exchange_day(entry.venue_at), entry.id)):
+    for one in sorted(entries, key=lambda entry: (entry.venue_at, entry.id)):
         cost = apply_entry(found, one)
         if cost is not None:
             left[one.id] = cost

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from starkmatter.domain.ledger import CASH, DEPOSITS, HOLDING, Booking, Leg
+from starkmatter.domain.ledger import CASH, DEPOSITS, HOLDING, MOVED_IN, MOVED_OUT, Booking, Leg
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.portfolio.importers.bounds import MAX_ROWS, too_large
 from starkmatter.portfolio.importers.checking import CONTROL, CURRENCY, MOST, SYMBOL
@@ -25,7 +26,11 @@ KEYS = frozenset({"booked_at", "venue_at", "kind", "description", "postings"})
 KIND = re.compile(r"[a-z_]{1,40}")
 ACCOUNT = re.compile(rf"{CASH}|{HOLDING}|(equity|expenses|income|memo):[a-z ]{{1,40}}")
 FIRST_YEAR = 1900
-MAX_WORDS, MAX_LEGS, MAX_DECIMALS = 1_000, 40, 9
+LOT = re.compile(r"[1-9][0-9]{0,17}(~[0-9]{1,6})?")
+METHODS = ("fifo", "lifo", "hifo")
+MAX_WORDS, MAX_LEGS, MAX_DECIMALS, MAX_NAME, MAX_PICKS = 1_000, 40, 9, 200, 200
+MOST_ENTRIES = 2**62
+NO_MOVE = "what it says of a move between accounts does not fit it"
 
 
 class _Bad(ValueError):
@@ -57,7 +62,7 @@ def journal_told(asked: dict[str, Any], text: str) -> Iterator[Said]:
         raise too_large(f"The file has more than {MAX_ROWS:,} entries. Export a shorter period.")
     for turn, (number, line) in enumerate(lines):
         try:
-            entry_id, at, booking, reverses = _entry(line)
+            entry_id, at, booking, reverses, moved = _entry(line)
         except _Bad as error:
             yield ["line", "problem", counts["problem"], number, *[None] * 8, False, f"{str(error).capitalize()}."]
             counts["problem"] += 1
@@ -83,6 +88,7 @@ def journal_told(asked: dict[str, Any], text: str) -> Iterator[Said]:
                 "booking", counts[outcome], 0, turn, mark, booking.kind, booking.description, at.isoformat(),
                 [leg.account for leg in legs], [leg.commodity for leg in legs], [plain(leg.amount) for leg in legs],
                 None if reverses is None else marks[reverses],
+                entry_id if isinstance(entry_id, int) and 0 < entry_id < MOST_ENTRIES else None, moved,
             ]  # fmt: skip
         counts[outcome] += 1
     yield ["summary", _summary(asked["currency"], counts, cash, kinds, moments)]
@@ -128,8 +134,8 @@ def _mark(at: datetime, booking: Booking, seen: Counter[str]) -> str:
     return sha256(f"{key}#{seen[key]}".encode()).hexdigest()
 
 
-def _entry(line: str) -> tuple[Any, datetime, Booking, Any]:
-    """Id, instant, entry, and the id of the one that it takes back; _Bad says what does not fit."""
+def _entry(line: str) -> tuple[Any, datetime, Booking, Any, dict[str, Any] | None]:
+    """Id, instant, entry, the id of the one it takes back, and what it is of a move; _Bad says what does not fit."""
     try:
         said = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -144,11 +150,34 @@ def _entry(line: str) -> tuple[Any, datetime, Booking, Any]:
     if not isinstance(postings, list) or not 2 <= len(postings) <= MAX_LEGS:
         raise _Bad("it has not between two and forty legs")
     try:
-        return said.get("id"), _moment(said["venue_at"]), Booking(kind, words, _legs(postings)), said.get("reverses")
+        booking = Booking(kind, words, _legs(postings))
+        moved = _moved(said.get("moved"), booking)
+        return said.get("id"), _moment(said["venue_at"]), booking, said.get("reverses"), moved
     except _Bad:
         raise
     except ValueError:
         raise _Bad("it does not balance") from None
+
+
+def _moved(said: Any, booking: Booking) -> dict[str, Any] | None:
+    """What the line says of a move between accounts, as `Side.told` has it."""
+    if said is None:
+        return None
+    held = [leg for leg in booking.legs if leg.account == HOLDING]
+    shares = held[0].amount if len(held) == 1 else ZERO
+    side = "out" if booking.kind == MOVED_OUT and shares < 0 else "in" if booking.kind == MOVED_IN else ""
+    try:
+        lots = [{"lot": one["lot"], "qty": plain(_amount(one["qty"]))} for one in said["lots"]]
+        move, other, method = str(UUID(said["move"])), said["account"], said["method"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _Bad(NO_MOVE) from None
+    fits = not lots or sum((Decimal(one["qty"]) for one in lots), ZERO) == abs(shares)
+    named = other is None or (isinstance(other, str) and len(other) <= MAX_NAME and not CONTROL.search(other))
+    if said["side"] != side or not fits or not named or method not in (None, *METHODS) or len(lots) > MAX_PICKS:
+        raise _Bad(NO_MOVE)
+    if not all(isinstance(one["lot"], str) and LOT.fullmatch(one["lot"]) and Decimal(one["qty"]) > 0 for one in lots):
+        raise _Bad(NO_MOVE)
+    return {"move": move, "side": side, "account": other, "method": method, "lots": lots}
 
 
 def _moment(text: Any) -> datetime:

@@ -146,10 +146,10 @@ SELECT %(import)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
 
 PUT_BOOKINGS = """
 INSERT INTO import_booking (import_id, account_id, place, part, turn, fingerprint, kind, description, venue_at,
-                            accounts, commodities, amounts, reverses)
+                            accounts, commodities, amounts, reverses, said_id, moved)
 SELECT %(import)s, %(account)s, r.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
        place integer, part smallint, turn integer, fingerprint text, kind text, description text, venue_at timestamptz,
-       accounts text[], commodities text[], amounts numeric[], reverses text)
+       accounts text[], commodities text[], amounts numeric[], reverses text, said_id bigint, moved jsonb)
 """
 
 # Files of imports that nobody went on with; what was read of them goes as well.
@@ -227,6 +227,7 @@ WITH moves AS (
     SELECT leg.commodity AS symbol, e.venue_at AS at, leg.amount
       FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
      WHERE e.account_id = %(account)s AND leg.account = 'assets:holding' AND e.reverses IS NULL
+       AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities) AND %(symbol)s = leg.commodity)
        AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
        AND (NOT %(takes)s OR NOT EXISTS (
             SELECT FROM import_booking b WHERE b.import_id = %(import)s AND b.entry_id = e.id))
@@ -245,7 +246,8 @@ SELECT symbol, min(qty) AS least, min(at) FILTER (WHERE qty < 0) AS since
 
 # --- folding what stands ---------------------------------------------------------------------------------------------
 
-# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved.
+# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved. With a
+# symbol those that moved it.
 STANDING = """
 SELECT e.id, e.kind, e.venue_at,
        coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash'), 0) AS cash,
@@ -257,7 +259,9 @@ SELECT e.id, e.kind, e.venue_at,
   FROM ledger_entry e JOIN account a ON a.id = e.account_id
   LEFT JOIN lot_transfer t ON t.in_entry_id = e.id AND t.ended_at IS NULL
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
- WHERE e.account_id = %s AND e.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+ WHERE e.account_id = %(account)s AND e.reverses IS NULL
+   AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+   AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities))
  GROUP BY e.id, t.cost ORDER BY e.venue_at, e.id
 """
 
@@ -271,7 +275,18 @@ PUT_CASH = (
     "UPDATE account SET cash = %(cash)s, opened_venue_at = coalesce(%(opened)s, created_at) WHERE id = %(account)s"
 )
 
-CLEAR_HOLDINGS = "DELETE FROM holding WHERE account_id = %s"
+# An account begins with its first entry that stands, which shares that were moved may be.
+PUT_OPENED = """
+UPDATE account a SET opened_venue_at = coalesce((
+       SELECT min(e.venue_at) FROM ledger_entry e
+        WHERE e.account_id = a.id AND e.reverses IS NULL
+          AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)), a.created_at)
+ WHERE a.id = %(account)s
+"""
+
+CLEAR_HOLDINGS = """
+DELETE FROM holding WHERE account_id = %(account)s AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+"""
 
 PUT_HOLDINGS = """
 INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
@@ -301,7 +316,8 @@ SELECT a.id FROM account a WHERE a.id IN (SELECT id FROM following) ORDER BY a.i
 UNPAIRED = """
 WITH sides AS (
     SELECT e.id, e.account_id, e.kind, e.venue_at, leg.commodity AS symbol, abs(leg.amount) AS qty, a.user_id,
-           a.currency, (SELECT abs(money.amount) FROM unnest(e.accounts, e.amounts) AS money (account, amount)
+           a.currency, (SELECT b.moved ->> 'move' FROM import_booking b WHERE b.entry_id = e.id) AS mark,
+           (SELECT abs(money.amount) FROM unnest(e.accounts, e.amounts) AS money (account, amount)
                          WHERE money.account = 'equity:deposits') AS worth
       FROM account mine
       JOIN account a ON a.user_id = mine.user_id AND a.broker = 'tracked' AND a.currency = mine.currency
@@ -313,20 +329,68 @@ WITH sides AS (
        AND NOT EXISTS (SELECT FROM lot_transfer t WHERE t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id))
 )
 SELECT gone.id, come.id, gone.account_id, come.account_id, gone.symbol, gone.qty,
-       coalesce(gone.worth, come.worth, 0), gone.venue_at
+       coalesce(gone.worth, come.worth, 0), gone.venue_at, coalesce(gone.mark, come.mark)::uuid
   FROM sides gone JOIN sides come
     ON gone.kind = 'transfer_out' AND come.kind = 'transfer_in' AND gone.account_id <> come.account_id
    AND gone.symbol = come.symbol AND gone.qty = come.qty
    AND come.venue_at BETWEEN gone.venue_at - interval '1 day' AND gone.venue_at + %(within)s
+   AND coalesce(gone.mark = come.mark, TRUE)
  WHERE %(account)s IN (gone.account_id, come.account_id)
  ORDER BY greatest(come.venue_at - gone.venue_at, gone.venue_at - come.venue_at), gone.id, come.id
 """
 
+# Sides that files of our own say are of one move, where nothing else is said of them: both accounts are here now.
+MARKED = """
+WITH sides AS (
+    SELECT b.moved, b.entry_id, e.kind, e.account_id, e.venue_at, leg.commodity AS symbol, abs(leg.amount) AS qty,
+           a.user_id, a.currency,
+           (SELECT abs(money.amount) FROM unnest(e.accounts, e.amounts) AS money (account, amount)
+             WHERE money.account = 'equity:deposits') AS worth
+      FROM import_booking b
+      JOIN ledger_entry e ON e.id = b.entry_id
+      JOIN account a ON a.id = e.account_id AND a.broker = 'tracked' AND a.closed_at IS NULL,
+           unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
+     WHERE b.moved ->> 'move' IN (SELECT o.moved ->> 'move' FROM import_booking o
+                                   WHERE o.account_id = %(account)s AND o.moved IS NOT NULL AND NOT o.undone)
+       AND b.moved IS NOT NULL AND NOT b.undone AND leg.account = 'assets:holding'
+       AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
+       AND NOT EXISTS (SELECT FROM lot_transfer t WHERE t.ended_at IS NULL AND e.id IN (t.out_entry_id, t.in_entry_id))
+)
+SELECT gone.entry_id, come.entry_id, gone.account_id, come.account_id, gone.symbol, gone.qty,
+       coalesce(gone.worth, come.worth, 0), gone.venue_at, gone.moved
+  FROM sides gone JOIN sides come ON gone.moved ->> 'move' = come.moved ->> 'move'
+   AND gone.kind = 'transfer_out' AND come.kind = 'transfer_in' AND gone.account_id <> come.account_id
+   AND gone.user_id = come.user_id AND gone.currency = come.currency
+   AND gone.symbol = come.symbol AND gone.qty = come.qty
+ WHERE %(account)s IN (gone.account_id, come.account_id)
+ ORDER BY gone.entry_id, come.entry_id
+"""
+
+# Which entries the numbers of files have become, in the accounts of the one's person.
+SAID_IDS = """
+SELECT b.said_id, b.entry_id FROM import_booking b JOIN account a ON a.id = b.account_id
+ WHERE a.user_id = (SELECT user_id FROM account WHERE id = %(account)s) AND b.said_id = ANY (%(ids)s)
+   AND b.entry_id IS NOT NULL AND NOT b.undone
+ ORDER BY b.account_id = ANY (%(accounts)s), b.entry_id
+"""
+
+# Sides of moves in a file whose other side is in none of the person's accounts: by the name of the other account.
+ALONE = """
+SELECT coalesce(mine.moved ->> 'account', ''), count(*)
+  FROM import_booking mine JOIN account a ON a.id = mine.account_id
+ WHERE mine.import_id = %(import)s AND mine.moved IS NOT NULL
+   AND NOT EXISTS (SELECT FROM import_booking o JOIN account b ON b.id = o.account_id AND b.user_id = a.user_id
+                    WHERE o.moved ->> 'move' = mine.moved ->> 'move' AND o.moved IS NOT NULL
+                      AND o.moved ->> 'side' <> mine.moved ->> 'side' AND o.account_id <> mine.account_id
+                      AND o.entry_id IS NOT NULL AND NOT o.undone)
+ GROUP BY 1 ORDER BY 1
+"""
+
 PUT_PAIR = """
 INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth, cost, method, lots, lot_qtys, origin,
-                          out_entry_id, in_entry_id, venue_at, booked_at)
+                          out_entry_id, in_entry_id, venue_at, booked_at, mark)
 VALUES (%(id)s, %(from)s, %(to)s, %(symbol)s, %(qty)s, %(worth)s, %(cost)s, %(method)s, %(lots)s, %(lot_qtys)s,
-        %(origin)s, %(out)s, %(in)s, %(venue_at)s, %(now)s)
+        %(origin)s, %(out)s, %(in)s, %(venue_at)s, %(now)s, %(mark)s)
 """
 
 # Pairs one side of which was taken back are none.

@@ -44,7 +44,7 @@ TABLES: dict[str, tuple[LiteralString, tuple[str, ...]]] = {
         queries.PUT_BOOKINGS,
         (
             "place", "part", "turn", "fingerprint", "kind", "description", "venue_at", "accounts", "commodities",
-            "amounts", "reverses",
+            "amounts", "reverses", "said_id", "moved",
         ),
     ),
 }  # fmt: skip
@@ -115,6 +115,8 @@ async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
             for symbol, least, since in lacking
             if least < before.get(symbol, ZERO)
         ]
+        alone = await (await connection.execute(queries.ALONE, {"import": due.id})).fetchall()
+        summary["moves_alone"] = [[name, count] for name, count in alone]
         await _finish(connection, due.id, claim, "read", "", columns, summary)
     return "read"
 

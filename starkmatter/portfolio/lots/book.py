@@ -160,7 +160,9 @@ def _follow(former: Folded, new: Sequence[Move]) -> bool:
     """Whether the new moves come after all that was told and change nothing of it."""
     if not all(one.is_trade for one in [*former.moves, *new]):
         return False
-    return not new or not former.moves or new[0].on >= former.moves[-1].on
+    return (
+        not new or not former.moves or (new[0].on, new[0].venue_at) >= (former.moves[-1].on, former.moves[-1].venue_at)
+    )
 
 
 def _folded(

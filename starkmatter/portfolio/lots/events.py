@@ -1,4 +1,4 @@
-"""The ledger's entries about shares as events of a lot book, in the order of days and then of booking.
+"""The ledger's entries about shares as events of a lot book, in the order of days, instants and booking.
 
 A fill is a trade at what it moved in cash, fees included, and so is what a corporate action paid in cash for shares;
 what else an action did comes as an event of its own, before the trades of its day. Shares that came or went without one
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
 from uuid import UUID
 
 from starkmatter.domain.lot_book import LotBook
@@ -124,11 +125,42 @@ def without_taken_back(moves: Sequence[Move]) -> list[Move]:
 
 
 def in_order(moves: Iterable[Move]) -> list[Move]:
-    """By the exchange's day, then as booked: a fill that a broker tells of late counts on its own day.
+    """By the exchange's day, then by the instant, then as booked: what is told late counts where it belongs.
 
-    What an action paid for shares comes before the trades of its day.
+    What an action paid for shares comes before the trades of its day, and what came from another account after all that
+    happened there before it left, whichever of two files was booked first.
     """
-    return sorted(moves, key=lambda one: (one.on, one.kind not in PAID_BY_ACTIONS, one.id))
+    ordered = sorted(moves, key=_place)
+    days = {one.id: one.on for one in ordered if one.pair_id is not None}
+    early = {one.on for one in ordered if one.pair_id is not None and one.signed_qty > 0 and one.pair_id > one.id
+             and days.get(one.pair_id) == one.on}  # fmt: skip
+    if not early:
+        return ordered
+    found: list[Move] = []
+    for on, moved in groupby(ordered, key=lambda one: one.on):
+        of_day = list(moved)
+        found += _departures_first(of_day) if on in early else of_day
+    return found
+
+
+def _place(one: Move) -> tuple[date, bool, datetime, int]:
+    return one.on, one.kind not in PAID_BY_ACTIONS, one.venue_at, one.id
+
+
+def _departures_first(moves: Sequence[Move]) -> list[Move]:
+    """Moves of one day, each account's in their order; what came waits until it has left."""
+    queues: dict[UUID, deque[Move]] = defaultdict(deque)
+    for one in moves:
+        queues[one.account_id].append(one)
+    waiting = {one.id for one in moves if one.pair_id is not None and one.signed_qty < 0}
+    found: list[Move] = []
+    while heads := [queue[0] for queue in queues.values() if queue]:
+        free = [one for one in heads if one.signed_qty < 0 or one.pair_id not in waiting]
+        one = min(free or heads, key=_place)
+        queues[one.account_id].popleft()
+        waiting.discard(one.id)
+        found.append(one)
+    return found
 
 
 def costs_of_arrivals(moves: Sequence[Move], actions: Sequence[ActionOn] = ()) -> dict[tuple[int, str], Decimal]:

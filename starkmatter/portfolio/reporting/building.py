@@ -6,13 +6,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
-from starkmatter.domain.ledger import CASH, HOLDING
-from starkmatter.domain.money import ZERO, to_cents
+from starkmatter.domain.money import ZERO
 from starkmatter.domain.periods import Period
 from starkmatter.domain.tax_report import tax_totals
 from starkmatter.errors import InvalidInput
@@ -22,17 +20,14 @@ from starkmatter.portfolio.income import income_of
 from starkmatter.portfolio.lots.service import realized_gains
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.records import AccountView, Performance
+from starkmatter.portfolio.reporting.activity import activity_of, costs_of
 from starkmatter.portfolio.reporting.combining import combined_chapters
 from starkmatter.portfolio.reporting.parts import parts_of
 from starkmatter.portfolio.reporting.records import (
     MAX_ACCOUNTS,
     Absent,
-    Activity,
     Chapter,
-    CostLine,
     IncomeLine,
-    KindSum,
-    Movement,
     PeriodGains,
     Report,
     TaxYear,
@@ -42,10 +37,6 @@ from starkmatter.portfolio.reporting.records import (
 from starkmatter.portfolio.risk import Risk, risk_of
 from starkmatter.portfolio.stories import Booked
 from starkmatter.portfolio.valuation import clock_or_none
-
-SHOWN_MOVEMENTS = 400
-ROUNDING_LINE = "Rounding"
-EXPENSES = "expenses:"
 
 
 async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) -> Report:
@@ -70,7 +61,7 @@ async def make_report(b: Backends, caller: Caller, wish: Wish, now: datetime) ->
     if not chapters:
         raise InvalidInput(absent[0].why)
     told = {one.account_id for one in chapters}
-    combined = await combined_chapters(b, caller, [one for one in accounts if one.id in told], wish, absent)
+    combined = await combined_chapters(b, caller, [one for one in accounts if one.id in told], chapters, wish, absent)
     name = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
     return Report(
         title=f"{name}, {wish.period.name}",
@@ -115,7 +106,7 @@ async def _chapter(b: Backends, caller: Caller, account: AccountView, wish: Wish
     step = {one.key: one.value for one in told.steps}
     charged = -step["fees"] - step["other_costs"]
     # Ten thousand entries are a good part of a tenth of a second: not on the loop that serves everybody.
-    activity = await asyncio.to_thread(_activity, told.booked, account.currency)
+    activity = await asyncio.to_thread(activity_of, told.booked, account.currency)
     costs = await asyncio.to_thread(costs_of, told.booked, account.currency, charged)
     notes = [*performance.missing, *told.notes, *(gains[1] if gains else []), *(risk.notes if risk else [])]
     return Chapter(
@@ -164,41 +155,6 @@ async def _income(b: Backends, caller: Caller, account_id: UUID, booked: Sequenc
         for one in reversed((await income_of(b, caller, account_id)).entries)
         if one.entry_id in ids
     ]
-
-
-def _activity(booked: Sequence[Booked], currency: str) -> Activity:
-    movements = [_movement(one, currency) for one in booked]
-    counts: dict[str, int] = defaultdict(int)
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for one in movements:
-        counts[one.kind] += 1
-        sums[one.kind] += one.cash
-    kinds = [KindSum(kind, count, sums[kind]) for kind, count in sorted(counts.items())]
-    return Activity(kinds, movements[-SHOWN_MOVEMENTS:], max(0, len(movements) - SHOWN_MOVEMENTS))
-
-
-def _movement(one: Booked, currency: str) -> Movement:
-    moved = [(unit, amount) for account, unit, amount in one.legs if account == HOLDING and amount]
-    cash = sum((amount for account, unit, amount in one.legs if account == CASH and unit == currency), ZERO)
-    symbol, qty = moved[0] if len(moved) == 1 else (", ".join(sorted({unit for unit, _ in moved})), None)
-    return Movement(one.venue_at, one.kind, symbol, qty, cash, one.description)
-
-
-def costs_of(booked: Sequence[Booked], currency: str, total: Decimal) -> list[CostLine]:
-    """What was charged by kind, in whole cents that sum to `total`; what rounding leaves has a line of its own."""
-    counts: dict[str, int] = defaultdict(int)
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for one in booked:
-        for account, unit, amount in one.legs:
-            if account.startswith(EXPENSES) and unit == currency:
-                counts[account] += 1
-                sums[account] += amount
-    lines = [
-        CostLine(account.removeprefix(EXPENSES).capitalize(), counts[account], to_cents(value))
-        for account, value in sorted(sums.items())
-    ]
-    left = total - sum((one.value for one in lines), ZERO)
-    return [*lines, CostLine(ROUNDING_LINE, 0, left)] if left else lines
 
 
 def _totals(chapters: Sequence[Chapter]) -> list[Total]:

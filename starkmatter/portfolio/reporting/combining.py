@@ -1,4 +1,7 @@
-"""The accounts of a report as one book in the person's base currency, beside each of them."""
+"""The accounts of a report as one book in the person's base currency, beside each of them.
+
+Entries and costs are those of the explanation, which has them at the rate of their day in whole cents.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -14,8 +17,10 @@ from starkmatter.portfolio.explaining import explain_period
 from starkmatter.portfolio.performance import measure_period
 from starkmatter.portfolio.periods import find_period
 from starkmatter.portfolio.records import AccountView
+from starkmatter.portfolio.reporting.activity import activity_of, costs_of
+from starkmatter.portfolio.reporting.at_rates import AtRates
 from starkmatter.portfolio.reporting.parts import parts_of
-from starkmatter.portfolio.reporting.records import Absent, Activity, Chapter, Wish
+from starkmatter.portfolio.reporting.records import Absent, Chapter, Wish
 from starkmatter.portfolio.risk import risk_of
 
 NAME = "All accounts of this report"
@@ -24,9 +29,17 @@ TRADED_ON = "An account was traded on while this was read: make the report again
 
 
 async def combined_chapters(
-    b: Backends, caller: Caller, accounts: Sequence[AccountView], wish: Wish, absent: list[Absent]
+    b: Backends,
+    caller: Caller,
+    accounts: Sequence[AccountView],
+    chapters: Sequence[Chapter],
+    wish: Wish,
+    absent: list[Absent],
 ) -> list[Chapter]:
-    """One for each market that several of the accounts are on; what cannot be told is added to `absent` in words."""
+    """One for each market that several of the accounts are on, made beside their own `chapters`.
+
+    What cannot be told is added to `absent` in words.
+    """
     of_venue: dict[Venue, list[AccountView]] = defaultdict(list)
     for one in accounts:
         of_venue[one.venue].append(one)
@@ -35,13 +48,15 @@ async def combined_chapters(
         if len(several) < 2:
             continue
         try:
-            found.append(await _combined(b, caller, several, wish))
+            found.append(await _combined(b, caller, several, chapters, wish))
         except InvalidInput as error:
             absent.append(Absent(None, NAME, error.text))
     return found
 
 
-async def _combined(b: Backends, caller: Caller, accounts: list[AccountView], wish: Wish) -> Chapter:
+async def _combined(
+    b: Backends, caller: Caller, accounts: list[AccountView], chapters: Sequence[Chapter], wish: Wish
+) -> Chapter:
     book = book_of(accounts, await get_base_currency(b, caller))
     for _ in range(TRIES):
         period = await find_period(b, caller, book, wish.period.start, wish.period.end)
@@ -52,6 +67,10 @@ async def _combined(b: Backends, caller: Caller, accounts: list[AccountView], wi
         raise InvalidInput(TRADED_ON)
     performance = await measure_period(b, caller, period, wish.benchmark)
     risk = await asyncio.to_thread(risk_of, performance, period.clock) if "risk" in wish.sections else None
+    sums = AtRates(period, chapters, told.booked)
+    step = {one.key: one.value for one in told.steps}
+    charged = -step["fees"] - step["other_costs"]
+    notes = [*performance.missing, *told.notes, *sums.notes(), *(risk.notes if risk else [])]
     modes = {one.mode for one in accounts}
     return Chapter(
         account_id=None,
@@ -69,10 +88,10 @@ async def _combined(b: Backends, caller: Caller, accounts: list[AccountView], wi
         symbol_gains=told.symbols,
         performance=performance,
         parts=await parts_of(b, book.venue, told.held, told.end_value),
-        activity=Activity([], [], 0),
-        income=[],
-        costs=[],
-        gains=None,
+        activity=await asyncio.to_thread(activity_of, told.booked, book.currency, told.whose),
+        income=sums.income(),
+        costs=await asyncio.to_thread(costs_of, told.booked, book.currency, charged),
+        gains=sums.gains(),
         risk=risk,
-        missing=list(dict.fromkeys([*performance.missing, *told.notes, *(risk.notes if risk else [])])),
+        missing=list(dict.fromkeys(notes)),
     )

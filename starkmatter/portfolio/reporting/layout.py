@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from starkmatter.domain.money import ZERO
 from starkmatter.domain.performance import MonthReturn
-from starkmatter.domain.tax_report import TaxLine, TaxTotals
-from starkmatter.domain.waterfall import in_cents
 from starkmatter.portfolio.explaining import STEP_NAMES
 from starkmatter.portfolio.records import Slice
 from starkmatter.portfolio.reporting.charts import thinned
@@ -26,7 +23,8 @@ from starkmatter.portfolio.reporting.document import (
     Paragraph,
     Table,
 )
-from starkmatter.portfolio.reporting.records import COMBINED, SECTIONS, Chapter, Report, Section
+from starkmatter.portfolio.reporting.ledger_layout import activity_blocks, fees_blocks, gains_blocks, income_blocks
+from starkmatter.portfolio.reporting.records import SECTIONS, Chapter, Report, Section
 from starkmatter.portfolio.reporting.words import (
     NOTHING,
     PLAIN_RATIOS,
@@ -34,20 +32,16 @@ from starkmatter.portfolio.reporting.words import (
     SECTION_NAMES,
     change,
     day,
-    kind_words,
     minute,
     money,
     percent,
     plain_ratio,
-    quantity,
     tone_of,
 )
 
-SHOWN_GAIN_LINES = 400
 AGAINST = ("beta", "alpha", "correlation", "tracking_error")
 FLOWS = ("paid_in", "taken_out")
 PERCENT_ONLY = "This report shows percentages only."
-BY_LOTS = "Realized gains are counted by tax lots, so they differ from the price gains of shares sold in the summary."
 FOOT = "Made by StarkMatter from the books of the accounts. Not advice, and no statement of a broker."
 
 Layout = Callable[[Chapter, bool], list[Block]]
@@ -63,13 +57,13 @@ def layout(report: Report) -> Document:
     several = len(report.chapters) + len(report.absent) > 1
     if several and report.amounts:
         blocks += _together(report)
+    sections = [one for one in SECTIONS if one in report.sections]
     for chapter in report.combined:
         blocks.append(Heading(2, f"Together, in {chapter.currency}"))
-        blocks += _chapter(chapter, [one for one in COMBINED if one in report.sections], report.amounts, level=3)
+        blocks += _chapter(chapter, sections, report.amounts, level=3)
     for chapter in report.chapters:
         if several:
             blocks.append(Heading(2, chapter.name))
-        sections = [one for one in SECTIONS if one in report.sections]
         blocks += _chapter(chapter, sections, report.amounts, level=3 if several else 2)
     lead = f"For {report.made_for}. Made {report.made_at:%Y-%m-%d %H:%M} UTC."
     return Document(report.title, lead, blocks, FOOT)
@@ -234,133 +228,6 @@ def _parts_table(label: str, head: str, slices: Sequence[Slice], one: Chapter, a
     return Table(f"{label}, at the end of the period", columns, rows, foot if amounts else [])
 
 
-def _activity(one: Chapter, amounts: bool) -> list[Block]:
-    if not one.activity.count:
-        return [Paragraph("Nothing was booked in this period.", "muted")]
-    if not amounts:
-        columns = [Column("Kind", wide=True), Column("Entries", num=True)]
-        rows = [[Cell(kind_words(kind.kind)), Cell(f"{kind.count:,}")] for kind in one.activity.kinds]
-        moves = [
-            [Cell(minute(move.at)), Cell(kind_words(move.kind)), Cell(move.symbol)] for move in one.activity.movements
-        ]
-        listed = Table("Entries", [Column("At"), Column("Kind", wide=True), Column("Symbol")], moves)
-        return [Table("Entries by kind", columns, rows), listed, *_left_off(one)]
-    columns = [Column("Kind", wide=True), Column("Entries", num=True), Column(f"Cash, {one.currency}", num=True)]
-    # What is shown adds up to the cent, also where the books go further.
-    shown = in_cents([kind.cash for kind in one.activity.kinds])
-    kinds = [
-        [Cell(kind_words(kind.kind)), Cell(f"{kind.count:,}"), Cell(change(cash))]
-        for kind, cash in zip(one.activity.kinds, shown, strict=True)
-    ]
-    foot = [Cell("Together"), Cell(f"{one.activity.count:,}"), Cell(change(one.activity.cash))]
-    moves = [
-        [
-            Cell(minute(move.at)),
-            Cell(move.description or kind_words(move.kind)),
-            Cell(move.symbol),
-            Cell(quantity(move.qty)),
-            Cell(change(move.cash)),
-        ]
-        for move in one.activity.movements
-    ]
-    head = [
-        Column("At"), Column("Entry", wide=True), Column("Symbol"), Column("Shares", num=True), Column("Cash", num=True)
-    ]  # fmt: skip
-    return [Table("Entries by kind", columns, kinds, foot), Table("Entries", head, moves), *_left_off(one)]
-
-
-def _left_off(one: Chapter) -> list[Block]:
-    if not one.activity.left_off:
-        return []
-    return [
-        Paragraph(
-            f"The newest {len(one.activity.movements):,} entries; {one.activity.left_off:,} older ones are in the sums "
-            "above and in the ledger's CSV.",
-            "muted",
-        )
-    ]
-
-
-def _income(one: Chapter, amounts: bool) -> list[Block]:
-    if not one.income:
-        return [Paragraph("No dividends and no interest came in this period.", "muted")]
-    head = [Column("Day"), Column("Kind"), Column("Symbol", wide=True)]
-    rows = [[Cell(day(line.at)), Cell(kind_words(line.kind)), Cell(line.symbol)] for line in one.income]
-    if not amounts:
-        return [Table("Dividends and interest", head, rows)]
-    shown = in_cents([line.value for line in one.income])
-    rows = [[*row, Cell(change(value))] for row, value in zip(rows, shown, strict=True)]
-    return [
-        Table(
-            "Dividends and interest",
-            [*head, Column(one.currency, num=True)],
-            rows,
-            [Cell("Together"), Cell(""), Cell(""), Cell(change(sum(shown, ZERO)))],
-        )
-    ]
-
-
-def _gains(one: Chapter, amounts: bool) -> list[Block]:
-    if one.gains is None or not one.gains.lines:
-        return [Paragraph("Nothing was sold in this period.", "muted")]
-    shown = one.gains.lines[:SHOWN_GAIN_LINES]
-    more = len(one.gains.lines) - len(shown)
-    left: list[Block] = [Paragraph(f"{more:,} more lines are in the gains' CSV.", "muted")] if more else []
-    if not amounts:
-        columns = [Column("Symbol", wide=True), Column("Sold"), Column("Term"), Column("Gain on cost", num=True)]
-        rows = [
-            [Cell(_symbol(line)), Cell(day(line.sold_on)), Cell(line.term.capitalize()), _on_cost(line)]
-            for line in shown
-        ]
-        return [Table("Sales", columns, rows), *left]
-    names = ("Proceeds", "Cost", "Adjustment", "Gain")
-    columns = [Column("Description", wide=True), Column("Sold"), Column("Term")]
-    columns += [Column(name, num=True) for name in names]
-    rows = [[Cell(line.description), Cell(day(line.sold_on)), Cell(line.term.capitalize()), *_figures(line)]
-            for line in shown]  # fmt: skip
-    for term, sums in (("short", one.gains.short), ("long", one.gains.long)):
-        if any(line.term == term for line in one.gains.lines):
-            rows.append([Cell(f"All {term}-term"), Cell(""), Cell(""), *_figures(sums)])
-    short, long = one.gains.short, one.gains.long
-    both = TaxTotals(*(getattr(short, name.lower()) + getattr(long, name.lower()) for name in names))
-    foot = [Cell("Together"), Cell(""), Cell(""), *_figures(both)]
-    return [Table("Sales", columns, rows, foot), *left, Paragraph(BY_LOTS, "muted")]
-
-
-def _symbol(line: TaxLine) -> str:
-    return line.description.split()[1]
-
-
-def _on_cost(line: TaxLine) -> Cell:
-    ratio = line.gain / line.cost if line.cost > 0 else None
-    return Cell(percent(ratio), tone_of(ratio))
-
-
-def _figures(line: TaxLine | TaxTotals) -> list[Cell]:
-    return [
-        Cell(money(line.proceeds)),
-        Cell(money(line.cost)),
-        Cell(money(line.adjustment)),
-        Cell(change(line.gain), tone_of(line.gain)),
-    ]
-
-
-def _fees(one: Chapter, amounts: bool) -> list[Block]:
-    if not amounts:
-        return [Paragraph("What was charged is an amount and is left out.", "muted")]
-    if not one.costs:
-        return [Paragraph("Nothing was charged in this period.", "muted")]
-    return [
-        Table(
-            "Charged, by kind",
-            [Column("Kind", wide=True), Column("Entries", num=True), Column(one.currency, num=True)],
-            [[Cell(line.name), Cell(f"{line.count:,}" if line.count else ""), Cell(money(line.value))]
-             for line in one.costs],
-            [Cell("Together"), Cell(""), Cell(money(-one.step("fees", "other_costs")))],
-        )
-    ]  # fmt: skip
-
-
 def _risk(one: Chapter, amounts: bool) -> list[Block]:
     if one.risk is None:
         return []
@@ -382,9 +249,9 @@ LAYOUTS: dict[Section, Layout] = {
     "summary": _summary,
     "performance": _performance,
     "allocation": _allocation,
-    "activity": _activity,
-    "income": _income,
-    "gains": _gains,
-    "fees": _fees,
+    "activity": activity_blocks,
+    "income": income_blocks,
+    "gains": gains_blocks,
+    "fees": fees_blocks,
     "risk": _risk,
 }

@@ -19,8 +19,6 @@ from starkmatter.portfolio.risk import Risk
 
 Section = Literal["summary", "performance", "allocation", "activity", "income", "gains", "fees", "risk"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
-# What is told of several accounts as one book: the others are of each account's own ledger and tax lots.
-COMBINED: tuple[Section, ...] = ("summary", "performance", "allocation", "risk")
 MAX_ACCOUNTS = 10
 
 
@@ -49,7 +47,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A ledger entry: `cash` is what it did to the cash; `qty` signed shares, None where none moved."""
+    """A ledger entry: `cash` is what it did to the cash; `qty` signed shares, None where none moved.
+
+    `account` names whose it is where several are told of as one book, here and below.
+    """
 
     at: datetime
     kind: str
@@ -57,6 +58,7 @@ class Movement:
     qty: Decimal | None
     cash: Decimal
     description: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class IncomeLine:
     symbol: str
     value: Decimal
     description: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class PeriodGains:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One account over the period, or several as one book (then without an id, and of these `COMBINED` sections alone).
+    """One account over the period, or several as one book: then without an id, and everything in the book's currency.
 
     `steps` lead from `start_value` to `end_value` exactly; `income` sums to their
     dividends, interest and other income within a cent, `costs` to their fees and other costs exactly.

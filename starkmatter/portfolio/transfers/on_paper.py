@@ -23,7 +23,7 @@ from starkmatter.portfolio.importing import queries as importing
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.snapshots import rates_text
 from starkmatter.portfolio.transfers import queries
-from starkmatter.portfolio.transfers.records import Transfer
+from starkmatter.portfolio.transfers.records import WHY_IT_STAYS, Transfer
 from starkmatter.portfolio.valuation import clock_or_none
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.lending.state import newest_prices
@@ -96,7 +96,7 @@ async def take_back_on_paper(b: Backends, caller: Caller, giver: AccountView, fo
         }
         gone_on = await (await connection.execute(queries.GONE_ON, asked)).fetchone()
         if gone_on is not None and any(gone_on):
-            why = f"{found.symbol} was traded in one of the two accounts" if gone_on[0] else "Its day has closed"
+            why = WHY_IT_STAYS["closed" if gone_on[1] else "traded"]
             raise Conflict(f"{why} since: move the shares back instead.")
         there, set_aside = held.get((found.to_account_id, found.symbol), NOTHING)
         if there.qty - set_aside < found.qty:

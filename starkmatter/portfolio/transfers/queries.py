@@ -26,7 +26,17 @@ SELECT t.id, t.from_account_id, t.to_account_id, t.symbol, t.qty, t.worth, t.cos
        (SELECT a.name FROM account a WHERE a.id = t.to_account_id AND {MAY_SEE}) AS to_name,
        (SELECT a.currency FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id) LIMIT 1) AS currency,
        (SELECT count(*) FROM account a
-         WHERE a.id IN (t.from_account_id, t.to_account_id) AND a.user_id = %(user)s) = 2 AS own
+         WHERE a.id IN (t.from_account_id, t.to_account_id) AND a.user_id = %(user)s) = 2 AS own,
+       CASE WHEN t.ended_at IS NOT NULL OR 'paper' <> ALL (
+                 SELECT a.broker FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id)) THEN ''
+            WHEN EXISTS (SELECT FROM account_close c WHERE c.account_id IN (t.from_account_id, t.to_account_id)
+                            AND c.venue_at >= t.venue_at) THEN 'closed'
+            WHEN EXISTS (SELECT FROM ledger_entry e
+                          WHERE e.account_id IN (t.from_account_id, t.to_account_id)
+                            AND e.id > least(t.out_entry_id, t.in_entry_id)
+                            AND e.id NOT IN (t.out_entry_id, t.in_entry_id)
+                            AND t.symbol = ANY (e.commodities)) THEN 'traded'
+            ELSE '' END AS stays
   FROM lot_transfer t
  WHERE EXISTS (SELECT FROM account a WHERE a.id IN (t.from_account_id, t.to_account_id) AND {MAY_SEE})
 """
@@ -66,10 +76,42 @@ DELETE FROM equity_snapshot s
    AND s.venue_at > (SELECT min(f.venue_at) FROM equity_snapshot f WHERE f.account_id = s.account_id)
 """
 
+# Which entries of an account are one side of a move that stands. Which lots went is the leaving side's to say: a method
+# that was the account's own is said as well, for wherever the file is read the account has another.
+SIDES = f"""
+SELECT sides.entry_id, sides.side, coalesce(t.mark, t.id) AS mark,
+       (SELECT a.name FROM account a WHERE a.id = sides.other_id AND {MAY_SEE}) AS other,
+       CASE WHEN sides.side = 'out' AND cardinality(t.lots) = 0 THEN coalesce(t.method, nullif((
+            SELECT m.method FROM lot_method m
+             WHERE m.account_id = t.from_account_id AND m.after_entry_id < t.out_entry_id
+             ORDER BY m.id DESC LIMIT 1), 'average'), 'fifo') END AS method,
+       CASE sides.side WHEN 'out' THEN t.lots ELSE ARRAY[]::text[] END AS lots,
+       CASE sides.side WHEN 'out' THEN t.lot_qtys ELSE ARRAY[]::numeric[] END AS qtys
+  FROM lot_transfer t
+ CROSS JOIN LATERAL (VALUES (t.out_entry_id, 'out', t.from_account_id, t.to_account_id),
+                            (t.in_entry_id, 'in', t.to_account_id, t.from_account_id))
+       AS sides (entry_id, side, account_id, other_id)
+ WHERE sides.account_id = %(account)s AND t.ended_at IS NULL
+"""
+
+# What files say is one side, where its other is not here.
+SIDES_ALONE = """
+SELECT b.entry_id, b.moved FROM import_booking b
+ WHERE b.account_id = %(account)s AND b.moved IS NOT NULL AND b.entry_id IS NOT NULL AND NOT b.undone
+   AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = b.entry_id)
+   AND NOT EXISTS (SELECT FROM lot_transfer t
+                    WHERE t.ended_at IS NULL AND b.entry_id IN (t.out_entry_id, t.in_entry_id))
+"""
+
+SAID_IDS = """
+SELECT b.said_id, b.entry_id FROM import_booking b
+ WHERE b.account_id = %(account)s AND b.said_id IS NOT NULL AND b.entry_id IS NOT NULL AND NOT b.undone
+"""
+
 HELD_AT = """
 SELECT coalesce(sum(leg.amount), 0)
   FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
  WHERE e.account_id = %(account)s AND e.venue_at <= %(at)s AND leg.account = 'assets:holding'
-   AND leg.commodity = %(symbol)s AND e.reverses IS NULL
+   AND leg.commodity = %(symbol)s AND %(symbol)s = ANY (e.commodities) AND e.reverses IS NULL
    AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
 """

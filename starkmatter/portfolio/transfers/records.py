@@ -9,6 +9,9 @@ from uuid import UUID
 from starkmatter.domain.lots import LotMethod
 
 Origin = Literal["moved", "matched"]
+# What a day closed with, or what was sold of these lots, is told and never rewritten. Shares that are moved back have
+# their lots with the days and costs they had.
+WHY_IT_STAYS = {"closed": "Its day has closed", "traded": "These shares were traded in one of the two accounts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Transfer:
 
     `worth` is what they were worth then, which is a flow of both accounts, `cost` what they had cost on average in the
     account that they came from. `origin`: a person moved them, or two files told of one side each (`matched`).
-    `from_name` or `to_name` is None where the caller does not see that account. `ended_at`: it was taken back.
+    `from_name` or `to_name` is None where the caller does not see that account. `ended_at`: it was taken back. `stays`:
+    why a move on paper is not taken back any more.
     """
 
     id: UUID
@@ -40,6 +44,12 @@ class Transfer:
     to_name: str | None
     currency: str
     own: bool
+    stays: Literal["", "closed", "traded"]
+
+    @property
+    def stays_why(self) -> str | None:
+        """The same as a sentence; None while it can be taken back, and where later entries decide."""
+        return f"{WHY_IT_STAYS[self.stays]} since: move the shares back instead." if self.stays else None
 
     @property
     def accounts(self) -> list[UUID]:

@@ -80,6 +80,7 @@ async def move_shares(b: Backends, caller: Caller, asked: Asked, picks: Sequence
         "origin": "moved",
         "venue_at": at,
         "now": now,
+        "mark": None,
     }
     if giver.broker == PAPER:
         await move_on_paper(b, caller, giver, taker, pair, price)
@@ -252,7 +253,7 @@ async def _move_tracked(
                 "missing."
             )
         await connection.execute(importing.PUT_PAIR, pair | entries | {"worth": worth, "cost": ZERO})
-        await refold(connection, giver.id, now, [taker.id])
+        await refold(connection, giver.id, now, [taker.id], symbol=symbol)
         about = {"symbol": symbol, "qty": qty, "worth": worth, "to": taker.id, "at": at.isoformat()}
         await note(connection, caller, "shares.moved", ("account", giver.id), after=about)
 
@@ -272,7 +273,7 @@ async def _take_back_tracked(b: Backends, caller: Caller, found: Transfer) -> No
                 f"Shares that it brought were sold or moved on since: without it {plain(-after)} {found.symbol} would "
                 "be missing. Take that back first."
             )
-        await refold(connection, found.from_account_id, now, [found.to_account_id])
+        await refold(connection, found.from_account_id, now, [found.to_account_id], symbol=found.symbol)
         about = {"symbol": found.symbol, "qty": found.qty, "transfer": found.id, "to": found.to_account_id}
         await note(connection, caller, "shares.move_taken_back", ("account", found.from_account_id), after=about)
 
@@ -288,8 +289,8 @@ async def _lock(connection: Connection, *accounts: UUID) -> None:
 
 async def _least(connection: Connection, account_id: UUID, symbol: str) -> Decimal:
     """The least that the account has of the symbol at any time, when that is below zero; else zero."""
-    lacking = await below_zero(connection, UUID(int=0), account_id)
-    return next((least for name, least, _ in lacking if name == symbol), ZERO)
+    lacking = await below_zero(connection, None, account_id, symbol=symbol)
+    return lacking[0][1] if lacking else ZERO
 
 
 async def _held(connection: Connection, account_id: UUID, symbol: str, at: datetime) -> Decimal:

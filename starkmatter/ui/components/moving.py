@@ -12,6 +12,12 @@ NO_SALE = (
     "Lots keep their days and what they cost; nothing is realized. What they are worth then is a flow of both accounts."
 )
 
+ON_PAPER = (
+    "On paper a move can be taken back until these shares are traded in either account or the market's day closes: "
+    "what a day closed with is never rewritten. After that move them back: lots keep their days and cost both ways."
+)
+ELSEWHERE = "A move can be taken back as long as no later entry of the other account needs these shares."
+
 
 def moves_panel(class_name: str) -> rx.Component:
     """What was moved, and the way to move more; the dialog stands beside it while it is open."""
@@ -23,7 +29,7 @@ def moves_panel(class_name: str) -> rx.Component:
             rx.cond(state.said != "", rx.el.div(state.said, class_name="note good", role="status")),
             rx.cond(
                 state.moves.length() > 0,
-                _moves(),
+                rx.fragment(_moves(), rx.cond(state.may, _rule())),
                 empty(
                     "Nothing was moved", "Shares can go to another account of yours with their lots: that is no sale."
                 ),
@@ -72,6 +78,10 @@ def _moves() -> rx.Component:
         )
 
     return table(head, rx.foreach(MovingState.moves, row), "Shares moved between accounts")
+
+
+def _rule() -> rx.Component:
+    return rx.el.p(rx.cond(FrameState.account["broker"] == "paper", ON_PAPER, ELSEWHERE), class_name="soft small")
 
 
 def _dialog() -> rx.Component:
@@ -143,6 +153,7 @@ def _form() -> rx.Component:
         ),
         rx.cond(state.dialog["how"] == PICK, lots_to_choose(state.choices, "Has", "Move", "Lots to move")),
         rx.el.p(NO_SALE, class_name="soft small"),
+        _rule(),
         rx.el.div(rx.el.button("Move them", type="submit", class_name="btn primary"), class_name="actions"),
         on_submit=state.move,
         class_name="body grid",

@@ -156,6 +156,8 @@ def total_rows(summary: Mapping[str, Any]) -> list[Row]:
 def warnings_of(summary: Mapping[str, Any]) -> list[str]:
     """What somebody should know before confirming, in sentences."""
     found = list(summary.get("totals_off", []))
+    for name, count in summary.get("moves_alone", []):
+        found.append(_alone(name, count))
     lacking = summary.get("below_zero", [])
     if lacking:
         named = ", ".join(
@@ -167,6 +169,16 @@ def warnings_of(summary: Mapping[str, Any]) -> list[str]:
             "until it is there, those positions are below zero."
         )
     return found
+
+
+def _alone(name: str, count: int) -> str:
+    moves = "One move of shares has its" if count == 1 else f"{count:,} moves of shares have their"
+    ledger = f"the ledger of {name}" if name else "another account's ledger"
+    return (
+        f"{moves} other side in {ledger}, which is not here. Import that file too, into an account of its own, before "
+        "or after this one. Until then what came counts from that day at what it was worth then, and what left takes "
+        "no lots along."
+    )
 
 
 def mapping_row(data: Mapping[str, Any] | None, words: str) -> Row:

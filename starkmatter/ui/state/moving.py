@@ -38,6 +38,8 @@ HOW = {
     PICK: "Pick the lots",
 }
 CLOSED: Row = dict.fromkeys(("open", "title", "tracked", "symbol", "how", "problem", "max"), "")
+# Why there is no way back, where the button would be; the panel says the rule below.
+STAYS = {"": "", "closed": "Its day has closed", "traded": "Traded since"}
 NOWHERE = (
     "There is no account to move them to: it has to be your own, on the same market, of the same kind (paper or real) "
     "and currency."
@@ -206,11 +208,19 @@ def move_rows(found: Sequence[Transfer], account_id: UUID) -> list[Row]:
             "qty": show.quantity(one.qty),
             "worth": show.money(one.worth),
             "cost": show.money(one.cost),
-            "state": "Taken back" if one.ended_at else "Told by two files" if one.origin == "matched" else "",
-            "may": "yes" if one.own and one.ended_at is None and one.origin == "moved" else "",
+            "state": _state(one),
+            "may": "yes" if one.own and one.ended_at is None and one.origin == "moved" and not one.stays else "",
         }
         for one in found
     ]
+
+
+def _state(one: Transfer) -> str:
+    if one.ended_at:
+        return "Taken back"
+    if one.origin == "matched":
+        return "Told by two files"
+    return STAYS[one.stays]
 
 
 def lot_choice(one: LotView) -> Row:
