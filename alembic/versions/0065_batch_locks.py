@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0065_batch_locks"
-down_revision = "0058_bar_key"
+down_revision = "0060_moves_in_files"
 branch_labels = None
 depends_on = None
 
