@@ -15,7 +15,7 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain import performance as returns
-from starkmatter.domain.ledger import DIVIDENDS
+from starkmatter.domain.ledger import DIVIDENDS, INTEREST, WITHHELD
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Unmeasurable, Valuation
 from starkmatter.domain.quotes import Venue, VenueClock
@@ -169,7 +169,9 @@ def _measure(
         deposits=sum((flow for flow in flows if flow > 0), ZERO),
         withdrawals=-sum((flow for flow in flows if flow < 0), ZERO),
         fees=fees,
+        taxes=-sum((amount for _, name, amount in earned if name == WITHHELD), ZERO),
         dividends=dividends,
+        interest=sum((amount for _, name, amount in earned if name == INTEREST), ZERO),
         benchmark=_benchmark_view(benchmark, days),
         drawdown=drawdown,
         days=days,
@@ -239,7 +241,22 @@ def _benchmark_view(benchmark: BenchmarkLine | None, days: Sequence[DayValue]) -
         name=benchmark.name,
         twr=priced[-1][1] - 1 if complete else None,
         drawdown=returns.worst_drawdown([on for on, _ in priced], [growth for _, growth in priced]),
+        same_flows=_on_the_same_flows(days) if complete else None,
     )
+
+
+def _on_the_same_flows(days: Sequence[DayValue]) -> Decimal | None:
+    """The value at the end of as much in the benchmark, each day's flow at that day's close."""
+    value, before = days[0].value, days[0].benchmark_growth
+    for day in days[1:]:
+        if day.benchmark_growth is None:
+            if day.flow:
+                return None
+            continue
+        if not before:
+            return None
+        value, before = value * day.benchmark_growth / before + day.flow, day.benchmark_growth
+    return to_cents(value)
 
 
 def _without_price(benchmark: BenchmarkLine, days: Sequence[DayValue]) -> list[str]:

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.domain.fx import BOOK_CURRENCIES
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS
 from starkmatter.portfolio.risk import WINDOW_DAYS
 from starkmatter.ui.components.attribution import attribution_panel, currency_panel
 from starkmatter.ui.components.explaining import explain_button, explain_drawer
@@ -89,6 +90,18 @@ def _question() -> rx.Component:
             html_for="benchmark",
             class_name="against",
         ),
+        rx.el.form(
+            rx.el.input(
+                name="blend",
+                placeholder="or a blend: 60 SPY, 40 AGG",
+                aria_label="A blend to hold it against, in percent",
+                max_length=MAX_BENCHMARK_CHARS,
+                auto_complete="off",
+                class_name="input",
+            ),
+            on_submit=PerformanceState.choose_blend,
+            class_name="dates",
+        ),
         download(PerformanceState.figures["csv"], "Download these days as CSV"),
         class_name="question",
     )  # fmt: skip
@@ -169,7 +182,8 @@ def _returns() -> rx.Component:
         rx.cond(
             figures["benchmark_name"] != "",
             _return(figures["benchmark_name"], figures["benchmark"], figures["benchmark_dir"], "",
-                    "Its price over the same days, from the last close at or before the start. No dividends added."),
+                    "Its price over the same days, from the last close at or before the start. No dividends added. "
+                    + figures["same_flows"]),
         ),
     )  # fmt: skip
 
@@ -230,8 +244,10 @@ def _sums() -> rx.Component:
             ),
             rx.cond(figures["rates"] != "", rx.el.p(figures["rates"], class_name="muted small")),
             row("Return of prices alone", figures["price_only"]),
-            row("Fees paid, in the result", figures["fees"]),
+            row("Fees and taxes paid, in the result", figures["fees"]),
+            row("Of these taxes withheld", figures["taxes"]),
             row("Dividends, in the result", figures["dividends"]),
+            row("Interest, in the result", figures["interest"]),
             row("Deepest drawdown", figures["depth"]),
             rx.el.p(figures["depth_when"], class_name="muted small"),
             class_name="rows",
