@@ -63,6 +63,7 @@ class PerformanceOut(Answer):
     mwr: Ratio | None
     simple: Ratio | None
     price_only: Ratio | None
+    gross: Ratio | None
     twr_annual: Ratio | None
     mwr_annual: Ratio | None
     pl: Money

@@ -45,7 +45,7 @@ def _packed(rows: Iterable[tuple[Any, ...]], numeric: Sequence[int]) -> Iterator
         yield from zip(*columns, strict=True)
 
 
-def _whole(texts: Sequence[str]) -> tuple[bytes, ...] | None:
+def _whole(texts: Sequence[str]) -> tuple[bytes | None, ...] | None:
     """Volumes, which seldom repeat: a fifth of the general way's time. None when these are other numbers.
 
     The format is `numeric_send`'s: how many digits to the base of 10,000, the first one's power, sign, scale, digits.

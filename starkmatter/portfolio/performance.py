@@ -112,16 +112,19 @@ def _measure(
     fees = -sum((amount for _, name, amount in earned if name.startswith(EXPENSES)), ZERO)
     dividends = sum((amount for _, name, amount in earned if name == DIVIDENDS), ZERO)
     price_only: Decimal | None
+    gross: Decimal | None
     length = valuations[-1].at - valuations[0].at
     if len(valuations) == 1:
-        twr = mwr = simple = price_only = None
+        twr = mwr = simple = price_only = gross = None
         missing.append("There is only one value yet: a return needs two.")
     else:
         twr = _said("Time-weighted return", returns.time_weighted(valuations), missing)
         mwr = _said("Money-weighted return", returns.money_weighted(valuations), missing)
         simple = _said("Simple return", returns.simple(valuations), missing)
         amounts = [(at, amount) for at, _, amount in earned]
-        price_only = _said("Price return", returns.price_only(valuations, amounts), missing)
+        price_only = _said("Price return", returns.without_earned(valuations, amounts), missing)
+        costs = [(at, amount) for at, name, amount in earned if name.startswith(EXPENSES)]
+        gross = _said("Return before costs", returns.without_earned(valuations, costs), missing)
     index = returns.growth_index(valuations)
     days: list[DayValue] = []
     flow_list: list[FlowView] = []
@@ -162,6 +165,7 @@ def _measure(
         mwr=mwr,
         simple=simple,
         price_only=price_only,
+        gross=gross,
         twr_annual=None if twr is None else returns.annualized(twr, length),
         mwr_annual=None if mwr is None else returns.annualized(mwr, length),
         pl=returns.profit(valuations),

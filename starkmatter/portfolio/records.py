@@ -221,7 +221,7 @@ class Performance:
 
     `account_id` is None for several accounts together, which are `account_ids`. `price_only` is the time-weighted
     return without income and costs; `fx` what of `pl` exchange rates brought, None when it could not be told. `fees`
-    are all costs, `taxes` those of them that were withheld.
+    are all costs, `taxes` those of them that were withheld; `twr` is after them, `gross` before them.
 
     `start_value` is the value at the close before the period, or at the opening of the account when it was opened
     later (`since_opening`). The yearly rates are None for less than a year. `pl` = end - start - `flows`.
@@ -252,6 +252,7 @@ class Performance:
     flow_list: list[FlowView]
     missing: list[str]
     price_only: Decimal | None = None
+    gross: Decimal | None = None
     taxes: Decimal = ZERO
     interest: Decimal = ZERO
     fx: Decimal | None = ZERO

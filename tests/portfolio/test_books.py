@@ -134,7 +134,7 @@ async def test_two_accounts_of_two_currencies_are_one_book_at_the_rates_of_each_
     grown = (1000 + Decimal("1180")) / (1000 + Decimal("1100"))
     assert found.twr is not None
     assert abs(found.twr - (grown - 1)) < Decimal("1e-9")
-    assert found.price_only == found.twr
+    assert found.price_only == found.twr == found.gross
 
 
 async def test_a_share_in_another_currency_is_valued_at_the_days_rate_and_told_apart(family: Family) -> None:

@@ -98,6 +98,8 @@ async def test_each_sum_is_that_of_the_accounts_at_the_rates_of_their_days(famil
     assert {line.name: line.count for line in whole.costs} == {"Fees": 8, "Tax withheld": 2}
     assert whole.step("taxes") == -whole.performance.taxes == -costs["Tax withheld"]
     assert whole.performance.interest == whole.step("interest")
+    # Before costs it did better, and without income and costs the prices alone did worse.
+    assert whole.performance.gross > whole.performance.twr > whole.performance.price_only
     assert sum(costs.values()) == -whole.step("fees", "taxes", "other_costs") == whole.performance.fees
     assert whole.activity.cash == cash
     assert {one.kind: one.count for one in whole.activity.kinds} == {

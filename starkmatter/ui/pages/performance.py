@@ -243,6 +243,7 @@ def _sums() -> rx.Component:
                 row("Exchange rates, in the result", rx.el.span(figures["fx"], class_name=figures["fx_dir"])),
             ),
             rx.cond(figures["rates"] != "", rx.el.p(figures["rates"], class_name="muted small")),
+            row("Return before fees and taxes", figures["gross"]),
             row("Return of prices alone", figures["price_only"]),
             row("Fees and taxes paid, in the result", figures["fees"]),
             row("Of these taxes withheld", figures["taxes"]),

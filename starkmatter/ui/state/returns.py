@@ -19,7 +19,7 @@ CSV_ADDRESS = "/api/v1/portfolio/performance.csv"
 
 NO_RETURNS: Row = dict.fromkeys(
     ("twr", "mwr", "simple", "pl", "start_value", "end_value", "deposits", "withdrawals", "fees", "taxes",
-     "dividends", "interest", "benchmark", "depth", "price_only", "fx"),
+     "dividends", "interest", "benchmark", "depth", "price_only", "gross", "fx"),
     show.NOTHING,
 ) | dict.fromkeys(
     ("twr_dir", "mwr_dir", "simple_dir", "pl_dir", "benchmark_dir", "twr_year", "mwr_year", "benchmark_name",
@@ -68,6 +68,7 @@ def returns_row(found: Performance, first_close: datetime | None) -> Row:
         "dividends": show.money(found.dividends),
         "interest": show.money(found.interest),
         "price_only": _percent(found.price_only),
+        "gross": _percent(found.gross),
         "currency": found.currency,
         "name": found.name,
         "foreign": "yes" if found.rates or found.fx != 0 else "",
