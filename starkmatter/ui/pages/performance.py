@@ -81,6 +81,9 @@ def _question() -> rx.Component:
                     PerformanceState.benchmarks,
                     lambda one: rx.el.option(one["name"] + " (" + one["symbol"] + ")", value=one["symbol"]),
                 ),
+                rx.cond(
+                    asked["benchmark"].to(str).contains(","), rx.el.option("A blend", value=asked["benchmark"])
+                ),
                 rx.el.option("No benchmark", value=""),
                 value=asked["benchmark"],
                 on_change=PerformanceState.choose_benchmark,
