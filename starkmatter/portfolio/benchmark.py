@@ -15,6 +15,7 @@ from starkmatter.market.fx.service import rates_between
 from starkmatter.market.service import MAX_BARS, get_instrument, list_instruments, load_bars
 
 ALL_INSTRUMENTS = 500
+MAX_SYMBOL_CHARS = 20
 LOOK_BACK = timedelta(days=15)
 
 
@@ -79,11 +80,14 @@ async def load_benchmark(
 
 
 def read_blend(text: str) -> tuple[tuple[Decimal, str], ...] | None:
-    """What `parse_blend` says of it, as InvalidInput where that is an error."""
+    """What `parse_blend` says of it; InvalidInput where that is an error, or what is no blend no symbol either."""
     try:
-        return parse_blend(text)
+        parts = parse_blend(text)
     except ValueError as error:
         raise InvalidInput(f"benchmark: {error}") from None
+    if parts is None and len(text) > MAX_SYMBOL_CHARS:
+        raise InvalidInput("benchmark: a symbol, or a blend such as 60 SPY, 40 AGG.")
+    return parts
 
 
 async def check_benchmark(b: Backends, venue: Venue, text: str) -> None:
