@@ -97,7 +97,7 @@ def _question() -> rx.Component:
             rx.el.input(
                 name="blend",
                 placeholder="or a blend: 60 SPY, 40 AGG",
-                aria_label="A blend to hold it against, in percent",
+                aria_label="A blend of symbols, in percent",
                 max_length=MAX_BENCHMARK_CHARS,
                 auto_complete="off",
                 class_name="input",
