@@ -148,6 +148,8 @@ class IncomeOut(Answer):
     received_12m: Money
     expected_12m: Money
     yield_on_cost: Ratio | None
+    withheld: Money
+    withheld_12m: Money
     months: list[MonthIncomeOut]
     symbols: list[SymbolIncomeOut]
     coming: list[ComingOut]

@@ -29,10 +29,13 @@ class MonthOut(Answer):
 
 
 class BenchmarkOut(Answer):
+    """`same_flows`: what the book would be worth, had its start value and flows gone into the benchmark instead."""
+
     symbol: str
     name: str
     twr: Ratio | None
     drawdown: DrawdownOut | None
+    same_flows: Money | None
 
 
 class RateUsedOut(Answer):
@@ -60,6 +63,7 @@ class PerformanceOut(Answer):
     mwr: Ratio | None
     simple: Ratio | None
     price_only: Ratio | None
+    gross: Ratio | None
     twr_annual: Ratio | None
     mwr_annual: Ratio | None
     pl: Money
@@ -67,6 +71,8 @@ class PerformanceOut(Answer):
     deposits: Money
     withdrawals: Money
     fees: Money
+    taxes: Money
+    interest: Money
     dividends: Money
     start_value: Money
     end_value: Money

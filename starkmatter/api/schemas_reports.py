@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from starkmatter.api.schemas import Answer, Instant, Request
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS
 
 SectionName = Literal["summary", "performance", "allocation", "activity", "income", "gains", "fees", "risk"]
 Sections = list[SectionName]
@@ -17,7 +18,7 @@ class _Wished(Request):
 
     account_ids: list[UUID] = Field(min_length=1, max_length=10)
     sections: Sections | None = Field(default=None, min_length=1, max_length=8)
-    benchmark: str | None = Field(default=None, max_length=20)
+    benchmark: str | None = Field(default=None, max_length=MAX_BENCHMARK_CHARS)
     amounts: bool = True
 
 

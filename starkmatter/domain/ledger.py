@@ -19,6 +19,7 @@ FEES = "expenses:fees"
 ROUNDING = "equity:rounding"
 DIVIDENDS = "income:dividends"
 INTEREST = "income:interest"
+WITHHELD = "expenses:tax withheld"
 BORROWED_SHARES = "expenses:borrowed shares"
 BORROWED_MONEY = "expenses:borrowed money"
 # What shares that an account began with have cost before: written down, moving nothing.
@@ -176,8 +177,8 @@ def book_opening(symbol: str, signed_qty: Decimal, worth: Decimal, cost: Decimal
 
 
 def book_activity(kind: str, text: str, cash: Decimal, currency: str) -> Booking:
-    """Cash that moved at a broker without a trade: fee, dividend, interest, deposit or withdrawal."""
-    against = {"fee": FEES, "dividend": DIVIDENDS, "interest": INTEREST}.get(kind, DEPOSITS)
+    """Cash that moved at a broker without a trade: fee, tax, dividend, interest, deposit or withdrawal."""
+    against = {"fee": FEES, "tax": WITHHELD, "dividend": DIVIDENDS, "interest": INTEREST}.get(kind, DEPOSITS)
     cents = to_cents(cash)
     return Booking(kind, text, (Leg(CASH, currency, cents), Leg(against, currency, -cents)))
 

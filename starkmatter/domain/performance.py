@@ -105,11 +105,12 @@ def time_weighted(valuations: Sequence[Valuation]) -> Ratio:
     return index if isinstance(index, Unmeasurable) else index[-1] - ONE
 
 
-def price_only(valuations: Sequence[Valuation], earned: Sequence[tuple[datetime, Decimal]]) -> Ratio:
-    """The time-weighted return of prices (and exchange rates) alone, after the price return of an index.
+def without_earned(valuations: Sequence[Valuation], earned: Sequence[tuple[datetime, Decimal]]) -> Ratio:
+    """The time-weighted return as it were without these: income (positive) and costs (negative), in any order.
 
-    `earned`: income (positive) and costs (negative) with their instants, in any order. Income counts as if it were paid
-    in and costs as if they were taken out, each in the sub-period it falls into.
+    Without all of them it is that of prices (and exchange rates) alone, after the price return of an index; without the
+    costs the return before costs. Income counts as if it were paid in and costs as if they were taken out, each in the
+    sub-period it falls into.
     """
     came = sorted(earned, key=lambda one: one[0])
     number, total, adjusted = 0, ZERO, []

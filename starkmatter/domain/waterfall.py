@@ -17,25 +17,35 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from starkmatter.domain.ledger import ADJUSTMENTS, CASH, DEPOSITS, DIVIDENDS, HOLDING, INTEREST, ROUNDING, TRADING
+from starkmatter.domain.ledger import (
+    ADJUSTMENTS,
+    CASH,
+    DEPOSITS,
+    DIVIDENDS,
+    HOLDING,
+    INTEREST,
+    ROUNDING,
+    TRADING,
+    WITHHELD,
+)
 from starkmatter.domain.lots import share
 from starkmatter.domain.money import CENT, ZERO, to_cents
 from starkmatter.domain.symbol_gains import Position, RateAt, SymbolGain, Worth, gain_of, together
 
 StepKey = Literal[
-    "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "other_costs",
-    "adjustments", "other", "splits", "fx", "rounding", "unassigned",
+    "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "taxes",
+    "other_costs", "adjustments", "other", "splits", "fx", "rounding", "unassigned",
 ]  # fmt: skip
 STEP_KEYS: tuple[StepKey, ...] = (
-    "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "other_costs",
-    "adjustments", "other", "splits", "fx", "rounding", "unassigned",
+    "paid_in", "taken_out", "realized", "unrealized", "dividends", "interest", "other_income", "fees", "taxes",
+    "other_costs", "adjustments", "other", "splits", "fx", "rounding", "unassigned",
 )  # fmt: skip
 # Shares that come without money and take no cost of their own: the same position in other shares.
 SPLITS = frozenset({"split", "stock_dividend"})
 RENAMING = "symbol_change"
 FEES_OF = "expenses:fees"
 STEP_OF: dict[str, StepKey] = {
-    DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", ADJUSTMENTS: "adjustments",
+    DIVIDENDS: "dividends", INTEREST: "interest", FEES_OF: "fees", WITHHELD: "taxes", ADJUSTMENTS: "adjustments",
 }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ STEP_NAMES: dict[StepKey, str] = {
     "interest": "Interest",
     "other_income": "Other income",
     "fees": "Fees",
+    "taxes": "Taxes withheld",
     "other_costs": "Other costs",
     "adjustments": "Adjusted to the broker's book",
     "other": "Other bookings",

@@ -18,7 +18,7 @@ from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
 from starkmatter.domain.actions import Dividend
 from starkmatter.domain.income import Coming, coming_dividends, paid_in_a_year
-from starkmatter.domain.ledger import DIVIDENDS
+from starkmatter.domain.ledger import DIVIDENDS, WITHHELD
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.market.actions.reading import load_dividends
@@ -99,7 +99,10 @@ class ComingView:
 
 @dataclass(frozen=True, slots=True)
 class Income:
-    """All of an account's income, in its currency; months and symbols are those that have some, the newest first."""
+    """All of an account's income, in its currency; months and symbols are those that have some, the newest first.
+
+    Income is whole: what was `withheld` of it as tax is told beside it.
+    """
 
     account_id: UUID
     currency: str
@@ -108,6 +111,8 @@ class Income:
     received_12m: Decimal
     expected_12m: Decimal
     yield_on_cost: Decimal | None
+    withheld: Decimal
+    withheld_12m: Decimal
     months: list[MonthIncome]
     symbols: list[SymbolIncome]
     coming: list[ComingView]
@@ -128,7 +133,9 @@ class _Leg:
 async def income_of(b: Backends, caller: Caller, account_id: UUID) -> Income:
     """What the account received and is to receive; NotFound when the caller does not see it."""
     account = await get_account(b, caller, account_id)
-    legs = await b.db.all(_Leg, queries.INCOME, {"account": account_id, "user": caller.user_id})
+    rows = await b.db.all(_Leg, queries.INCOME, {"account": account_id, "user": caller.user_id})
+    legs = [one for one in rows if one.account != WITHHELD]
+    taxes = [one for one in rows if one.account == WITHHELD]
     moves = [one for one in (await folded_lots(b, caller, account_id)).moves if one.account_id == account_id]
     positions = [one for one in await list_positions(b, caller, account_id) if one.qty]
     on = await _today(b, account, legs)
@@ -155,6 +162,8 @@ async def income_of(b: Backends, caller: Caller, account_id: UUID) -> Income:
         received_12m=_of_past_year(entries, on),
         expected_12m=sum((one.value for one in coming), ZERO),
         yield_on_cost=declared / cost if cost > 0 else None,
+        withheld=sum((one.amount for one in taxes), ZERO),
+        withheld_12m=sum((one.amount for one in taxes if on - YEAR < exchange_day(one.venue_at) <= on), ZERO),
         months=_by_month(entries),
         symbols=symbols,
         coming=coming,

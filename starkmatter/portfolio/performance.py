@@ -15,7 +15,7 @@ from uuid import UUID
 from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain import performance as returns
-from starkmatter.domain.ledger import DIVIDENDS
+from starkmatter.domain.ledger import DIVIDENDS, INTEREST, WITHHELD
 from starkmatter.domain.money import ZERO, to_cents
 from starkmatter.domain.performance import Unmeasurable, Valuation
 from starkmatter.domain.quotes import Venue, VenueClock
@@ -112,16 +112,19 @@ def _measure(
     fees = -sum((amount for _, name, amount in earned if name.startswith(EXPENSES)), ZERO)
     dividends = sum((amount for _, name, amount in earned if name == DIVIDENDS), ZERO)
     price_only: Decimal | None
+    gross: Decimal | None
     length = valuations[-1].at - valuations[0].at
     if len(valuations) == 1:
-        twr = mwr = simple = price_only = None
+        twr = mwr = simple = price_only = gross = None
         missing.append("There is only one value yet: a return needs two.")
     else:
         twr = _said("Time-weighted return", returns.time_weighted(valuations), missing)
         mwr = _said("Money-weighted return", returns.money_weighted(valuations), missing)
         simple = _said("Simple return", returns.simple(valuations), missing)
         amounts = [(at, amount) for at, _, amount in earned]
-        price_only = _said("Price return", returns.price_only(valuations, amounts), missing)
+        price_only = _said("Price return", returns.without_earned(valuations, amounts), missing)
+        costs = [(at, amount) for at, name, amount in earned if name.startswith(EXPENSES)]
+        gross = _said("Return before costs", returns.without_earned(valuations, costs), missing)
     index = returns.growth_index(valuations)
     days: list[DayValue] = []
     flow_list: list[FlowView] = []
@@ -162,6 +165,7 @@ def _measure(
         mwr=mwr,
         simple=simple,
         price_only=price_only,
+        gross=gross,
         twr_annual=None if twr is None else returns.annualized(twr, length),
         mwr_annual=None if mwr is None else returns.annualized(mwr, length),
         pl=returns.profit(valuations),
@@ -169,7 +173,9 @@ def _measure(
         deposits=sum((flow for flow in flows if flow > 0), ZERO),
         withdrawals=-sum((flow for flow in flows if flow < 0), ZERO),
         fees=fees,
+        taxes=-sum((amount for _, name, amount in earned if name == WITHHELD), ZERO),
         dividends=dividends,
+        interest=sum((amount for _, name, amount in earned if name == INTEREST), ZERO),
         benchmark=_benchmark_view(benchmark, days),
         drawdown=drawdown,
         days=days,
@@ -239,7 +245,22 @@ def _benchmark_view(benchmark: BenchmarkLine | None, days: Sequence[DayValue]) -
         name=benchmark.name,
         twr=priced[-1][1] - 1 if complete else None,
         drawdown=returns.worst_drawdown([on for on, _ in priced], [growth for _, growth in priced]),
+        same_flows=_on_the_same_flows(days) if complete else None,
     )
+
+
+def _on_the_same_flows(days: Sequence[DayValue]) -> Decimal | None:
+    """The value at the end of as much in the benchmark, each day's flow at that day's close."""
+    value, before = days[0].value, days[0].benchmark_growth
+    for day in days[1:]:
+        if day.benchmark_growth is None:
+            if day.flow:
+                return None
+            continue
+        if not before:
+            return None
+        value, before = value * day.benchmark_growth / before + day.flow, day.benchmark_growth
+    return to_cents(value)
 
 
 def _without_price(benchmark: BenchmarkLine, days: Sequence[DayValue]) -> list[str]:

@@ -324,8 +324,8 @@ INCOME = f"""
 SELECT e.id, e.venue_at, e.kind, e.description, leg.account, leg.amount
   FROM ledger_entry e JOIN account a ON a.id = e.account_id,
        unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
- WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency AND leg.account LIKE 'income:%%'
-   AND {STANDS}
+ WHERE e.account_id = %(account)s AND {MAY_SEE} AND leg.commodity = a.currency
+   AND (leg.account LIKE 'income:%%' OR leg.account = 'expenses:tax withheld') AND {STANDS}
  ORDER BY e.id
 """
 

@@ -192,12 +192,18 @@ class FlowView:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkView:
-    """An instrument's price over the same days. `twr` is its price return, None when the start or end has no price."""
+    """An instrument's price over the same days. `twr` is its price return, None when the start or end has no price.
+
+    `same_flows` is what the book would be worth at the end, had what it was worth at the start, and all that came or
+    went since, been put into (taken from) the benchmark at the closes of their days; None where one of these has no
+    price.
+    """
 
     symbol: str
     name: str
     twr: Decimal | None
     drawdown: Drawdown | None
+    same_flows: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,8 @@ class Performance:
     """A book over a period. Returns are ratios for the whole period; None is explained in `missing`.
 
     `account_id` is None for several accounts together, which are `account_ids`. `price_only` is the time-weighted
-    return without income and costs; `fx` what of `pl` exchange rates brought, None when it could not be told.
+    return without income and costs; `fx` what of `pl` exchange rates brought, None when it could not be told. `fees`
+    are all costs, `taxes` those of them that were withheld; `twr` is after them, `gross` before them.
 
     `start_value` is the value at the close before the period, or at the opening of the account when it was opened
     later (`since_opening`). The yearly rates are None for less than a year. `pl` = end - start - `flows`.
@@ -245,6 +252,9 @@ class Performance:
     flow_list: list[FlowView]
     missing: list[str]
     price_only: Decimal | None = None
+    gross: Decimal | None = None
+    taxes: Decimal = ZERO
+    interest: Decimal = ZERO
     fx: Decimal | None = ZERO
     rates: list[RateUsed] = field(default_factory=list)
     account_ids: list[UUID] = field(default_factory=list)

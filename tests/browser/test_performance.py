@@ -106,6 +106,10 @@ def test_a_person_walks_the_page(window: Walk, tmp_path: Path) -> None:
     page.get_by_label("Last day").fill("2020-12-31")
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page.get_by_role("region", name="Monthly returns").locator("tbody tr")).to_have_count(1, timeout=10 * SECS)
+    page.get_by_label("A blend of symbols, in percent").fill("60 ^GSPC, 40 AAPL")
+    page.keyboard.press("Enter")
+    expect(page.locator(".return").last).to_contain_text("With the same money on the same days", timeout=10 * SECS)
+    expect(page.get_by_role("heading", name="60 % S&P 500, 40 % Apple Inc.")).to_be_visible()
     page.get_by_label("Against").select_option("")
     expect(page.locator(".return")).to_have_count(3, timeout=10 * SECS)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starkmatter.domain.combining import Flow, Member, combine
 from starkmatter.domain.fx import RateTable
 from starkmatter.domain.money import to_cents
-from starkmatter.domain.performance import Valuation, money_weighted, price_only, time_weighted
+from starkmatter.domain.performance import Valuation, money_weighted, time_weighted, without_earned
 
 FIRST = date(2024, 2, 28)
 ZERO = Decimal(0)
@@ -122,6 +122,6 @@ def test_rates_are_those_of_the_last_day_that_has_both_and_never_old_ones() -> N
 def test_the_price_return_leaves_income_and_costs_out() -> None:
     """1,000.00 grow by 100.00, of which 30.00 are a dividend, less 5.00 of fees: 25.00 count as if paid in."""
     line = [value(0, "1000", "1000"), value(1, "1100", "1000")]
-    found = price_only(line, [(at(1, 18), Decimal(30)), (at(1, 19), Decimal(-5)), (at(0), Decimal(99))])
+    found = without_earned(line, [(at(1, 18), Decimal(30)), (at(1, 19), Decimal(-5)), (at(0), Decimal(99))])
     assert found == Decimal(1100) / Decimal(1025) - 1
-    assert price_only(line, []) == time_weighted(line) == money_weighted(line) == Decimal("0.1")
+    assert without_earned(line, []) == time_weighted(line) == money_weighted(line) == Decimal("0.1")

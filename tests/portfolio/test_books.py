@@ -134,7 +134,7 @@ async def test_two_accounts_of_two_currencies_are_one_book_at_the_rates_of_each_
     grown = (1000 + Decimal("1180")) / (1000 + Decimal("1100"))
     assert found.twr is not None
     assert abs(found.twr - (grown - 1)) < Decimal("1e-9")
-    assert found.price_only == found.twr
+    assert found.price_only == found.twr == found.gross
 
 
 async def test_a_share_in_another_currency_is_valued_at_the_days_rate_and_told_apart(family: Family) -> None:
@@ -409,3 +409,42 @@ async def open_today(database: Database) -> datetime:
     await database.run(RATE, (exchange_day(now), "USD", Decimal("1.20")))
     clocks._kept.clear()
     return opens_at
+
+
+async def test_a_blend_is_a_benchmark_and_the_same_money_in_it_has_its_worth(
+    family: Family, database: Database
+) -> None:
+    before = START - timedelta(days=3)
+    await put_closes(database, "KO", before, "59")
+    await put_closes(database, "PEP", before, "100", "110", "110", "99", "99", "99", "99", "99", "108.90")
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,", "2024-02-29,deposit,,,,500.00,,,"))
+    asked = {"account_id": family.dollars.account_id, "benchmark": "50 ko, 50% PEP", "end": date(2024, 3, 6)}
+    found = await measure_performance(family.dollars.b, family.dollars.caller, **asked)
+    assert found.benchmark is not None
+    assert (found.benchmark.symbol, found.benchmark.name) == ("50 KO, 50 PEP", "50 % KO, 50 % PEP")
+    ko = [Decimal(close) for close in ("59", "60", "61", "62", "63", "60", "59", "58", "66")]
+    pep = [Decimal(close) for close in ("100", "110", "110", "99", "99", "99", "99", "99", "108.90")]
+    growth = [Decimal(1)]
+    for day in range(1, 9):
+        growth.append(growth[-1] * (ko[day] / ko[day - 1] + pep[day] / pep[day - 1]) / 2)
+    assert abs(found.benchmark.twr - (growth[-1] - 1)) < Decimal("1e-18")
+    # The second deposit came on the fourth day, and counts from that day's close.
+    worth = 1000 * growth[-1] + 500 * growth[-1] / growth[4]
+    assert found.benchmark.same_flows == to_cents(worth)
+    for wrong in ("50 KO, 40 PEP", "50 KO, 50 KO", "0 KO, 100 PEP"):
+        with pytest.raises(InvalidInput, match="percentages that add up to 100"):
+            await measure_performance(family.dollars.b, family.dollars.caller, **asked | {"benchmark": wrong})
+    with pytest.raises(NotFound):
+        await measure_performance(family.dollars.b, family.dollars.caller, **asked | {"benchmark": "50 KO, 50 NONE"})
+
+
+async def test_a_flow_on_a_day_without_a_benchmarks_price_has_no_same_worth(family: Family, database: Database) -> None:
+    await put_closes(database, "KO", START - timedelta(days=3), "59")
+    await database.run("DELETE FROM bar WHERE symbol = 'KO' AND starts_at::date = '2024-02-29'")
+    await family.dollars.book(table("2024-02-26,deposit,,,,1000.00,,,", "2024-02-29,deposit,,,,500.00,,,"))
+    asked = {"account_id": family.dollars.account_id, "benchmark": "KO", "end": date(2024, 3, 6)}
+    found = await measure_performance(family.dollars.b, family.dollars.caller, **asked)
+    assert found.benchmark is not None
+    assert found.benchmark.twr == Decimal(66) / 59 - 1
+    assert found.benchmark.same_flows is None
+    assert any("KO has no price on 2024-02-29" in note for note in found.missing)

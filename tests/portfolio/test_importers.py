@@ -286,7 +286,7 @@ def test_what_a_dry_run_says_of_each_kind() -> None:
 def test_a_dividend_with_tax_is_booked_whole_with_the_tax_beside_it() -> None:
     plan = plan_import(read("portfolio_performance.csv"), "EUR")
     [dividend] = [p for p in plan.booked if p.record.kind == "dividend"]
-    assert [(b.kind, b.cash) for b in dividend.bookings] == [("dividend", Decimal("68.00")), ("fee", Decimal("-17.97"))]
+    assert [(b.kind, b.cash) for b in dividend.bookings] == [("dividend", Decimal("68.00")), ("tax", Decimal("-17.97"))]
 
 
 def test_shares_that_were_delivered_are_brought_in_at_their_worth() -> None:

@@ -77,7 +77,7 @@ def reports(draw: st.DrawFn) -> Report:
         parts=_parts(symbols, end),
         activity=activity_of(booked, "USD"),
         income=[IncomeLine(one.venue_at, account, "", -amount, "") for one, account, amount in legs],
-        costs=costs_of(booked, "USD", -step["fees"] - step["other_costs"]),
+        costs=costs_of(booked, "USD", -step["fees"] - step["taxes"] - step["other_costs"]),
         gains=PeriodGains(lines, tax_totals(lines, "short"), tax_totals(lines, "long")), risk=None, missing=[],
     )  # fmt: skip
     return Report("Any", parse_period("2026-11"), NOW, "Ada", frozenset(SECTIONS), True, [chapter], [], [])

@@ -43,6 +43,7 @@ ROWS = (
     "2024-02-28,dividend,KO,,,17.77,,,",
     "2024-02-29,sell,KO,11,63.01,692.01,1.10,,",
     "2024-03-01,fee,,,,-3.33,,,Custody",
+    "2024-03-01,tax,KO,,,-2.67,,,Withheld",
     "2024-03-04,interest,,,,0.41,,,",
     "2024-03-05,sell,KO,7,58.50,408.17,1.33,,",
 )
@@ -94,8 +95,12 @@ async def test_each_sum_is_that_of_the_accounts_at_the_rates_of_their_days(famil
     assert len(whole.gains.lines) == sum(len(one.gains.lines) for one in report.chapters) == 4
     costs, cash = await legs_at_rates(family)
     assert {line.name: line.value for line in whole.costs} == costs
-    assert {line.name: line.count for line in whole.costs} == {"Fees": 8}
-    assert sum(costs.values()) == -whole.step("fees", "other_costs") == whole.performance.fees
+    assert {line.name: line.count for line in whole.costs} == {"Fees": 8, "Tax withheld": 2}
+    assert whole.step("taxes") == -whole.performance.taxes == -costs["Tax withheld"]
+    assert whole.performance.interest == whole.step("interest")
+    # Before costs it did better, and without income and costs the prices alone did worse.
+    assert whole.performance.gross > whole.performance.twr > whole.performance.price_only
+    assert sum(costs.values()) == -whole.step("fees", "taxes", "other_costs") == whole.performance.fees
     assert whole.activity.cash == cash
     assert {one.kind: one.count for one in whole.activity.kinds} == {
         kind.kind: 2 * kind.count for kind in report.chapters[0].activity.kinds
@@ -155,7 +160,8 @@ async def test_what_is_shown_names_accounts_and_adds_up_and_percentages_say_no_a
     shown = html_of(document)
     (whole,) = report.combined
     text = pdf_text(await pdf_of(document))
-    for figure in (whole.step("dividends", "interest"), -whole.step("fees", "other_costs"), whole.gains.short.proceeds):
+    costs = -whole.step("fees", "taxes", "other_costs")
+    for figure in (whole.step("dividends", "interest"), costs, whole.gains.short.proceeds):
         assert f"{figure:,.2f}" in shown
         assert f"{figure:,.2f}" in text
     bare = layout(replace(report, amounts=False))

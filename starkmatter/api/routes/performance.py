@@ -31,6 +31,7 @@ from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.exporting import beancount_text, json_lines, ledger_hash, whole_journal
 from starkmatter.portfolio.ledger import MAX_LIMIT, list_entries
 from starkmatter.portfolio.performance import measure_performance
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS
 from starkmatter.portfolio.risk import WINDOW_DAYS, measure_risk
 from starkmatter.portfolio.transfers.telling import sides_of
 
@@ -41,7 +42,10 @@ router = APIRouter(tags=["Portfolio"])
 
 Symbol = Annotated[
     str | None,
-    Query(max_length=20, description="A symbol with daily bars; the venue's index unless given; empty: none"),
+    Query(
+        max_length=MAX_BENCHMARK_CHARS,
+        description="A symbol with daily bars, or a blend: 60 SPY, 40 AGG; the venue's index unless given; empty: none",
+    ),
 ]
 
 

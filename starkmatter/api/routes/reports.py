@@ -25,7 +25,7 @@ from starkmatter.portfolio.reporting.layout import layout
 from starkmatter.portfolio.reporting.pdf import pdf_of
 from starkmatter.portfolio.reporting.records import Wish
 from starkmatter.portfolio.reporting.tax_layout import layout_tax_year
-from starkmatter.portfolio.reporting.wishes import read_wish
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS, read_wish
 
 PDF = "application/pdf"
 OF_REPORTS = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
@@ -41,7 +41,10 @@ SectionNames = Annotated[
     Query(max_length=100, description="Of summary,performance,allocation,activity,income,gains,fees,risk; all of them"),
 ]
 Benchmark = Annotated[
-    str | None, Query(max_length=20, description="A symbol; the market's index unless given; empty: none")
+    str | None,
+    Query(
+        max_length=MAX_BENCHMARK_CHARS, description="A symbol or blend; the market's index unless given; empty: none"
+    ),
 ]
 Amounts = Annotated[bool, Query(description="false: percentages only")]
 

@@ -21,13 +21,12 @@ from starkmatter.domain.corporate.terms import (
     action_words,
 )
 from starkmatter.domain.holdings import HoldingState, after_fill
-from starkmatter.domain.ledger import CASH, DIVIDENDS, HOLDING, ROUNDING, TRADING, Booking, Leg
+from starkmatter.domain.ledger import CASH, DIVIDENDS, HOLDING, ROUNDING, TRADING, WITHHELD, Booking, Leg
 from starkmatter.domain.lots import QTY_STEP, LotTrade
 from starkmatter.domain.money import MICRO, ZERO, money_text, plain, to_cents, to_micros
 from starkmatter.domain.order_rules import WHOLE
 from starkmatter.domain.orders import Side
 
-WITHHELD = "expenses:tax withheld"
 DIVIDENDS_OWED = "expenses:dividends on borrowed shares"
 # What the database's quantities have room for.
 MOST_SHARES = Decimal(10) ** 15

@@ -150,12 +150,12 @@ def _activity(record: Record, cents: Decimal) -> tuple[Booking, ...]:
     words = record.text or record.kind.capitalize()
     text = f"{record.symbol}: {words}" if record.symbol else words
     if record.kind == "tax":
-        return (book_activity("fee", f"Tax: {text}", cents, record.currency),)
+        return (book_activity("tax", f"Tax: {text}", cents, record.currency),)
     withheld = to_cents(record.tax)
     costs = to_cents(record.fees)
     made = [book_activity(record.kind, text, cents + withheld + costs, record.currency)]
     if withheld:
-        made.append(book_activity("fee", f"Tax: {text}", -withheld, record.currency))
+        made.append(book_activity("tax", f"Tax: {text}", -withheld, record.currency))
     if costs:
         made.append(book_activity("fee", f"Fee: {text}", -costs, record.currency))
     return tuple(made)

@@ -109,7 +109,9 @@ async def below_zero(
     brought.
     """
     asked = {"import": import_id, "account": account_id, "takes": takes, "adds": adds, "symbol": symbol}
-    return await (await connection.execute(queries.BELOW_ZERO, asked)).fetchall()
+    return await (
+        await connection.execute(queries.BELOW_ZERO if symbol is None else queries.BELOW_ZERO_OF, asked)
+    ).fetchall()
 
 
 async def refold(
@@ -161,7 +163,8 @@ async def standing(connection: Connection, account_id: UUID, symbol: str | None 
     """
     entries: list[Standing] = []
     async with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        await cursor.execute(queries.STANDING, {"account": account_id, "symbol": symbol})
+        statement = queries.STANDING if symbol is None else queries.STANDING_OF
+        await cursor.execute(statement, {"account": account_id, "symbol": symbol})
         while part := await cursor.fetchmany(AT_ONCE):
             entries += part
             await asyncio.sleep(0)

@@ -227,7 +227,6 @@ WITH moves AS (
     SELECT leg.commodity AS symbol, e.venue_at AS at, leg.amount
       FROM ledger_entry e, unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
      WHERE e.account_id = %(account)s AND leg.account = 'assets:holding' AND e.reverses IS NULL
-       AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities) AND %(symbol)s = leg.commodity)
        AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
        AND (NOT %(takes)s OR NOT EXISTS (
             SELECT FROM import_booking b WHERE b.import_id = %(import)s AND b.entry_id = e.id))
@@ -246,8 +245,7 @@ SELECT symbol, min(qty) AS least, min(at) FILTER (WHERE qty < 0) AS since
 
 # --- folding what stands ---------------------------------------------------------------------------------------------
 
-# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved. With a
-# symbol those that moved it.
+# Every entry of the account that stands, in the order of time: cash, what was paid in, and the shares it moved.
 STANDING = """
 SELECT e.id, e.kind, e.venue_at,
        coalesce(sum(leg.amount) FILTER (WHERE leg.account = 'assets:cash'), 0) AS cash,
@@ -261,9 +259,13 @@ SELECT e.id, e.kind, e.venue_at,
  CROSS JOIN LATERAL unnest(e.accounts, e.commodities, e.amounts) AS leg (account, commodity, amount)
  WHERE e.account_id = %(account)s AND e.reverses IS NULL
    AND NOT EXISTS (SELECT FROM ledger_entry r WHERE r.reverses = e.id)
-   AND (%(symbol)s::text IS NULL OR %(symbol)s = ANY (e.commodities))
  GROUP BY e.id, t.cost ORDER BY e.venue_at, e.id
 """
+
+# Of one symbol alone: statements of their own, so that neither is planned with the other in mind.
+OF_SYMBOL = "AND e.reverses IS NULL AND %(symbol)s = ANY (e.commodities)"
+STANDING_OF = STANDING.replace("AND e.reverses IS NULL", OF_SYMBOL)
+BELOW_ZERO_OF = BELOW_ZERO.replace("AND e.reverses IS NULL", f"{OF_SYMBOL} AND leg.commodity = %(symbol)s")
 
 CASH_OF_JOURNAL = """
 SELECT coalesce(sum(leg.amount), 0)

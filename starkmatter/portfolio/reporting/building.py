@@ -104,7 +104,7 @@ async def _chapter(b: Backends, caller: Caller, account: AccountView, wish: Wish
     income = await _income(b, caller, account.id, told.booked) if "income" in wish.sections else []
     risk = await _risk(b, account, performance) if "risk" in wish.sections else None
     step = {one.key: one.value for one in told.steps}
-    charged = -step["fees"] - step["other_costs"]
+    charged = -step["fees"] - step["taxes"] - step["other_costs"]
     # Ten thousand entries are a good part of a tenth of a second: not on the loop that serves everybody.
     activity = await asyncio.to_thread(activity_of, told.booked, account.currency)
     costs = await asyncio.to_thread(costs_of, told.booked, account.currency, charged)

@@ -69,7 +69,7 @@ async def _combined(
     risk = await asyncio.to_thread(risk_of, performance, period.clock) if "risk" in wish.sections else None
     sums = AtRates(period, chapters, told.booked)
     step = {one.key: one.value for one in told.steps}
-    charged = -step["fees"] - step["other_costs"]
+    charged = -step["fees"] - step["taxes"] - step["other_costs"]
     notes = [*performance.missing, *told.notes, *sums.notes(), *(risk.notes if risk else [])]
     modes = {one.mode for one in accounts}
     return Chapter(

@@ -38,7 +38,7 @@ font:14px/1.5 Inter,"Noto Sans",system-ui,-apple-system,"Segoe UI",sans-serif;fo
 main{max-width:60rem;margin:0 auto;padding:2rem 1rem 3rem}
 a{color:var(--own)}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem}
 h2{font-size:1.25rem;margin:2.4rem 0 .3rem;padding-top:1rem;border-top:1px solid var(--rule)}
-h3{font-size:1rem;margin:1.8rem 0 .5rem}h1,h2,h3,p,td,th,dt,dd,li{overflow-wrap:anywhere}
+h3{font-size:1rem;margin:1.8rem 0 .5rem}h1,h2,h3,p,dt,dd,li{overflow-wrap:anywhere}td,th{overflow-wrap:break-word}
 p{margin:.4rem 0}.muted,caption,dt,footer{color:var(--soft)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.8rem 1.2rem;margin:.6rem 0 1rem}
 dt{font-size:.86rem}dd{margin:0;font-size:1.15rem;font-weight:600}.up{color:var(--up)}.down{color:var(--down)}

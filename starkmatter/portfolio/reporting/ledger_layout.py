@@ -151,6 +151,6 @@ def fees_blocks(one: Chapter, amounts: bool) -> list[Block]:
             [Column("Kind", wide=True), Column("Entries", num=True), Column(one.currency, num=True)],
             [[Cell(line.name), Cell(f"{line.count:,}" if line.count else ""), Cell(money(line.value))]
              for line in one.costs],
-            [Cell("Together"), Cell(""), Cell(money(-one.step("fees", "other_costs")))],
+            [Cell("Together"), Cell(""), Cell(money(-one.step("fees", "taxes", "other_costs")))],
         )
     ]  # fmt: skip

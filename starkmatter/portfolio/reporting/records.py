@@ -122,7 +122,7 @@ class Chapter:
     """One account over the period, or several as one book: then without an id, and everything in the book's currency.
 
     `steps` lead from `start_value` to `end_value` exactly; `income` sums to their
-    dividends, interest and other income within a cent, `costs` to their fees and other costs exactly.
+    dividends, interest and other income within a cent, `costs` to their fees, taxes and other costs exactly.
 
     A section that was not wished for is None or empty.
     """

@@ -11,14 +11,14 @@ from starkmatter.domain.periods import Period, parse_period
 from starkmatter.domain.quotes import Venue
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import InvalidInput, NotFound, Unavailable
-from starkmatter.market.service import get_instrument
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.benchmark import check_benchmark, read_blend
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.reporting import queries
 from starkmatter.portfolio.reporting.records import MAX_ACCOUNTS, SECTIONS, Section, Wish
 from starkmatter.portfolio.valuation import clock_or_none
 
-MAX_BENCHMARK_CHARS = 20
+MAX_BENCHMARK_CHARS = 240
 
 
 def read_wish(
@@ -54,9 +54,11 @@ def read_sections(names: Sequence[str] | None) -> frozenset[Section]:
 
 
 def read_benchmark(symbol: str | None) -> str | None:
-    """A symbol; None is the market's index, empty is none."""
+    """A symbol or a blend; None is the market's index, empty is none."""
     if symbol is not None and len(symbol) > MAX_BENCHMARK_CHARS:
-        raise InvalidInput("benchmark: a symbol.")
+        raise InvalidInput("benchmark: a symbol, or a blend such as 60 SPY, 40 AGG.")
+    if symbol:
+        read_blend(symbol)
     return symbol
 
 
@@ -68,7 +70,7 @@ async def check_accounts(
     if len({one.venue for one in accounts}) > 1:
         raise InvalidInput("The accounts must be of one market: each has days of its own.")
     if benchmark:
-        await get_instrument(b.db, benchmark, venue=accounts[0].venue)
+        await check_benchmark(b, accounts[0].venue, benchmark)
     return accounts
 
 

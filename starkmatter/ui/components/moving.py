@@ -29,7 +29,7 @@ def moves_panel(class_name: str) -> rx.Component:
             rx.cond(state.said != "", rx.el.div(state.said, class_name="note good", role="status")),
             rx.cond(
                 state.moves.length() > 0,
-                rx.fragment(_moves(), rx.cond(state.may, _rule())),
+                rx.fragment(_moves(), rx.cond(state.may, rx.el.div(_rule(), class_name="body"))),
                 empty(
                     "Nothing was moved", "Shares can go to another account of yours with their lots: that is no sale."
                 ),

@@ -34,6 +34,7 @@ def income() -> rx.Component:
                 figure("In the past 12 months", figures["received_12m"]),
                 figure("Expected in the next 12", figures["expected_12m"]),
                 figure("Yield on cost", figures["yield"]),
+                rx.cond(figures["withheld"] != "", figure("Of it withheld as tax", figures["withheld"])),
                 class_name="head",
             ),
             rx.foreach(state.notes, lambda one: rx.el.div(one, class_name="note")),

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from starkmatter.domain.fx import BOOK_CURRENCIES
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS
 from starkmatter.portfolio.risk import WINDOW_DAYS
 from starkmatter.ui.components.attribution import attribution_panel, currency_panel
 from starkmatter.ui.components.explaining import explain_button, explain_drawer
@@ -80,6 +81,9 @@ def _question() -> rx.Component:
                     PerformanceState.benchmarks,
                     lambda one: rx.el.option(one["name"] + " (" + one["symbol"] + ")", value=one["symbol"]),
                 ),
+                rx.cond(
+                    asked["benchmark"].to(str).contains(","), rx.el.option("A blend", value=asked["benchmark"])
+                ),
                 rx.el.option("No benchmark", value=""),
                 value=asked["benchmark"],
                 on_change=PerformanceState.choose_benchmark,
@@ -88,6 +92,18 @@ def _question() -> rx.Component:
             ),
             html_for="benchmark",
             class_name="against",
+        ),
+        rx.el.form(
+            rx.el.input(
+                name="blend",
+                placeholder="or a blend: 60 SPY, 40 AGG",
+                aria_label="A blend of symbols, in percent",
+                max_length=MAX_BENCHMARK_CHARS,
+                auto_complete="off",
+                class_name="input",
+            ),
+            on_submit=PerformanceState.choose_blend,
+            class_name="dates",
         ),
         download(PerformanceState.figures["csv"], "Download these days as CSV"),
         class_name="question",
@@ -169,7 +185,8 @@ def _returns() -> rx.Component:
         rx.cond(
             figures["benchmark_name"] != "",
             _return(figures["benchmark_name"], figures["benchmark"], figures["benchmark_dir"], "",
-                    "Its price over the same days, from the last close at or before the start. No dividends added."),
+                    "Its price over the same days, from the last close at or before the start. No dividends added. "
+                    + figures["same_flows"]),
         ),
     )  # fmt: skip
 
@@ -229,9 +246,12 @@ def _sums() -> rx.Component:
                 row("Exchange rates, in the result", rx.el.span(figures["fx"], class_name=figures["fx_dir"])),
             ),
             rx.cond(figures["rates"] != "", rx.el.p(figures["rates"], class_name="muted small")),
+            row("Return before fees and taxes", figures["gross"]),
             row("Return of prices alone", figures["price_only"]),
-            row("Fees paid, in the result", figures["fees"]),
+            row("Fees and taxes paid, in the result", figures["fees"]),
+            row("Of these taxes withheld", figures["taxes"]),
             row("Dividends, in the result", figures["dividends"]),
+            row("Interest, in the result", figures["interest"]),
             row("Deepest drawdown", figures["depth"]),
             rx.el.p(figures["depth_when"], class_name="muted small"),
             class_name="rows",

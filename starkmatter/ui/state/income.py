@@ -14,7 +14,10 @@ from starkmatter.ui.state.returns import MONTHS
 from starkmatter.ui.state.rows import Row
 
 SHOWN_MONTHS = 36
-NO_INCOME: Row = dict.fromkeys(("received", "received_12m", "expected_12m", "yield"), show.NOTHING) | {"csv": ""}
+NO_INCOME: Row = dict.fromkeys(("received", "received_12m", "expected_12m", "yield"), show.NOTHING) | {
+    "csv": "",
+    "withheld": "",
+}
 
 
 class IncomeState(rx.State):
@@ -52,6 +55,7 @@ def income_row(found: Income) -> Row:
         "received_12m": show.money(found.received_12m),
         "expected_12m": show.money(found.expected_12m),
         "yield": _yield(found.yield_on_cost),
+        "withheld": show.money(found.withheld) if found.withheld else "",
         "csv": f"/api/v1/portfolio/income.csv?account_id={found.account_id}",
     }
 

@@ -19,6 +19,7 @@ from starkmatter.portfolio.allocation import allocate
 from starkmatter.portfolio.benchmark import list_benchmarks
 from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.records import Performance
+from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS
 from starkmatter.portfolio.risk import Risk, risk_of
 from starkmatter.portfolio.valuation import clock_or_none
 from starkmatter.ui.figures import return_figure, value_figure, windows_figure
@@ -89,6 +90,15 @@ class PerformanceState(rx.State):
             return
         self.asked = {**self.asked, "period": "Custom" if start or end else "All", "start": start, "end": end}
         await self._read()
+
+    @rx.event
+    @allow("user")
+    async def choose_blend(self, form: dict[str, str]) -> None:
+        """Hold the account against several instruments, written as 60 SPY, 40 AGG."""
+        text = str(form.get("blend", "")).strip()[:MAX_BENCHMARK_CHARS]
+        if text:
+            self.asked = {**self.asked, "benchmark": text}
+            await self._read()
 
     @rx.event
     @allow("user")

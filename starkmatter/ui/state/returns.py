@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 from urllib.parse import urlencode
 
 from starkmatter.domain.performance import Drawdown, MonthReturn, link
-from starkmatter.portfolio.records import Allocation, Performance, RateUsed, Slice
+from starkmatter.portfolio.records import Allocation, BenchmarkView, Performance, RateUsed, Slice
 from starkmatter.ui import format as show
 from starkmatter.ui.state.rows import Row
 
@@ -18,15 +18,31 @@ SHOWN_RATE = Context(prec=6)
 CSV_ADDRESS = "/api/v1/portfolio/performance.csv"
 
 NO_RETURNS: Row = dict.fromkeys(
-    ("twr", "mwr", "simple", "pl", "start_value", "end_value", "deposits", "withdrawals", "fees", "dividends",
-     "benchmark", "depth", "price_only", "fx"),
+    ("twr", "mwr", "simple", "pl", "start_value", "end_value", "deposits", "withdrawals", "fees", "taxes",
+     "dividends", "interest", "benchmark", "depth", "price_only", "gross", "fx"),
     show.NOTHING,
 ) | dict.fromkeys(
     ("twr_dir", "mwr_dir", "simple_dir", "pl_dir", "benchmark_dir", "twr_year", "mwr_year", "benchmark_name",
      "depth_when", "start", "end", "from", "first_close", "value_label", "return_label", "windows_label", "csv",
-     "currency", "name", "foreign", "fx_dir", "rates"),
+     "same_flows", "currency", "name", "foreign", "fx_dir", "rates"),
     "",
 )  # fmt: skip
+
+
+def _name_of(against: BenchmarkView | None) -> str:
+    if against is None:
+        return ""
+    return against.name if "," in against.symbol else f"{against.name} ({against.symbol})"
+
+
+def _same_flows(found: Performance) -> str:
+    against = found.benchmark
+    if against is None or against.same_flows is None:
+        return ""
+    return (
+        f"With the same money on the same days it would be worth {show.money(against.same_flows)} {found.currency}, "
+        f"yours is {show.money(found.end_value)}."
+    )
 
 
 def returns_row(found: Performance, first_close: datetime | None) -> Row:
@@ -48,8 +64,11 @@ def returns_row(found: Performance, first_close: datetime | None) -> Row:
         "deposits": show.change(found.deposits),
         "withdrawals": show.change(-found.withdrawals),
         "fees": show.money(found.fees),
+        "taxes": show.money(found.taxes),
         "dividends": show.money(found.dividends),
+        "interest": show.money(found.interest),
         "price_only": _percent(found.price_only),
+        "gross": _percent(found.gross),
         "currency": found.currency,
         "name": found.name,
         "foreign": "yes" if found.rates or found.fx != 0 else "",
@@ -58,7 +77,8 @@ def returns_row(found: Performance, first_close: datetime | None) -> Row:
         "rates": "; ".join(_rate_words(one, found.currency) for one in found.rates),
         "benchmark": _percent(against.twr) if against else show.NOTHING,
         "benchmark_dir": _direction(against.twr) if against else "",
-        "benchmark_name": f"{against.name} ({against.symbol})" if against else "",
+        "benchmark_name": _name_of(against),
+        "same_flows": _same_flows(found),
         "depth": _percent(found.drawdown.depth) if found.drawdown else show.percent(Decimal(0)),
         "depth_when": _drawdown_words(found.drawdown),
         "start": _minute(found.start_at),
