@@ -67,7 +67,10 @@ SHARED = """
 INSERT INTO account_share (account_id, user_id, level, shared_by, created_at)
 SELECT id, %s, %s, user_id, now() FROM account WHERE id = %s
 """
-STOPPED = "INSERT INTO trading_stop (id, account_id, allows_reducing, reason, set_by, set_at) VALUES (gen_random_uuid(), %s, false, '', %s, now())"
+STOPPED = """
+INSERT INTO trading_stop (id, account_id, allows_reducing, reason, set_by, set_at)
+VALUES (gen_random_uuid(), %s, false, '', %s, now())
+"""
 
 
 async def _as_it_is(desk: Desk) -> None:
