@@ -89,6 +89,7 @@ AT_ONCE = "The market is closed: an order that is to fill at once would end at o
         ("sell 10 AAPL @ 79.99", TOUCH, OPEN, [HIGH.format("79.99", "below", "100")]),
         ("buy 10 AAPL @ 120.03", ALONE, OPEN, []),
         ("buy 10 AAPL @ 120.04", ALONE, OPEN, [HIGH.format("120.04", "above", "100.02")]),
+        ("buy 10 AAPL @ 0", TOUCH, OPEN, ["The limit price must be more than zero."]),
         ("buy 10 AAPL @ 500.00", None, OPEN, ["There is no quote for AAPL right now."]),
         ("buy 10 AAPL @ 100.00 gtc tp=110 sl=90", TOUCH, OPEN, []),
         ("sell 10 AAPL @ 100.00 gtc tp=90 sl=110", TOUCH, OPEN, [NO_SHORT]),

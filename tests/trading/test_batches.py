@@ -1,6 +1,8 @@
 """Orders that come together are judged and stored exactly as each of them alone would be."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -59,3 +61,78 @@ async def test_one_key_twice_in_a_batch_is_one_order_and_the_others_are_taken(da
     stored = await desk.stored()
     assert [row[2] for row in stored[:-1]] == [1, 2, 3]
     assert sum(stored[-1]) == sum(row[5] for row in stored[:-1])
+
+
+SHARED = """
+INSERT INTO account_share (account_id, user_id, level, shared_by, created_at)
+SELECT id, %s, %s, user_id, now() FROM account WHERE id = %s
+"""
+STOPPED = """
+INSERT INTO trading_stop (id, account_id, allows_reducing, reason, set_by, set_at)
+VALUES (gen_random_uuid(), %s, false, '', %s, now())
+"""
+
+
+async def _as_it_is(desk: Desk) -> None:
+    """Nothing special about the account."""
+
+
+def _now(assignment: str) -> Callable[[Desk], Awaitable[None]]:
+    async def change(desk: Desk) -> None:
+        await desk.db.run(f"UPDATE account SET {assignment} WHERE id = %s", (desk.accounts[0],))  # type: ignore[arg-type]
+
+    return change
+
+
+async def _stopped(desk: Desk) -> None:
+    await desk.db.run(STOPPED, (desk.accounts[0], desk.caller.user_id))
+    await _now("guarded = true")(desk)
+
+
+def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
+    async def share(desk: Desk) -> None:
+        desk.accounts[0], desk.accounts[3] = desk.accounts[3], desk.accounts[0]
+        await desk.db.run(SHARED, (desk.caller.user_id, level, desk.accounts[0]))
+
+    return share
+
+
+@pytest.mark.parametrize(
+    ("changes", "prepare", "outcome"),
+    [
+        ({}, _as_it_is, "taken"),
+        ({"side": "sell"}, _as_it_is, "refused"),
+        ({"refusal": "No."}, _as_it_is, "refused"),
+        ({"venue": "market"}, _as_it_is, "refused"),
+        ({"reserve": "100000"}, _as_it_is, "taken"),
+        ({"reserve": "100000.01"}, _as_it_is, "refused"),
+        ({"reserve": "60000"}, _now("reserved = 50000"), "refused"),
+        ({}, _now("closed_at = now()"), "refused"),
+        ({}, _now("frozen_reason = 'Books differ.'"), "refused"),
+        ({}, _stopped, "refused"),
+        ({"price": "100", "marks": {}, "reserve": "90000"}, _now("kind = 'margin'"), "taken"),
+        ({"price": "100", "marks": {}, "reserve": "210000"}, _now("kind = 'margin'"), "refused"),
+        ({}, _shared("trade"), "taken"),
+        ({}, _shared("view"), "no_account"),
+        ({"cautions": True}, _as_it_is, "taken"),
+        ({"cautions": True}, _now("last_order_at = now()"), "needs_cautions"),
+        ({"cautions": False}, _now("last_order_at = now()"), "taken"),
+        ({"group": True}, _as_it_is, "taken"),
+    ],
+)
+async def test_what_is_not_plain_is_judged_the_same_when_it_leads_its_account_in_a_batch(
+    database: Database, changes: Item, prepare: Callable[[Desk], Awaitable[None]], outcome: str
+) -> None:
+    await make_market(database)
+    found = []
+    for together in (True, False):
+        desk = await make_seat(database)
+        await prepare(desk)
+        one, other = item(desk, 0, "5", **changes), item(desk, 1, "6", reserve="1")
+        if one.pop("group", False):
+            leg = {"id": uuid4(), "role": "stop", "side": "sell", "type": "stop", "qty": "5", "stop_price": "90"}
+            one |= {"role": "entry", "legs": [leg | {"time_in_force": "gtc", "held": True}]}
+        told = await desk.send([one, other]) if together else await desk.send([one], [other])
+        assert [told[0][0], told[1]] == [outcome, ("taken", None)]
+        found.append((told, await desk.stored(), await desk.send([one, other])))
+    assert found[0] == found[1]
