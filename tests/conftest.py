@@ -24,9 +24,9 @@ settings.load_profile("untimed")
 HERE = Path(__file__).parent
 # Files of the browser's room that look at another product than the run's: one of the market of today, or one alone.
 MARKET = {"test_market_venue.py", "test_pairs.py"}
-ALONE = {"test_whole_product.py"}
+ALONE = {"test_whole_product.py", "test_brokers.py"}
 # The files of the browser's room with the other half of its time: a process of their own looks at a product of its own.
-OTHER_HALF = {"test_brokers.py", "test_order_kinds.py", "test_pages.py", "test_chart.py", "test_importing.py"}
+OTHER_HALF = {f"test_{name}.py" for name in ("chart", "importing", "lots", "order_kinds", "pages", "reports")}
 # The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
 LONG_FILES = {"test_trading_machine.py", "test_named_kills.py", "test_openapi_fuzz.py", "test_golden_days.py"}
