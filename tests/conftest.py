@@ -3,6 +3,8 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +26,9 @@ settings.load_profile("untimed")
 HERE = Path(__file__).parent
 # Files of the browser's room that look at another product than the run's: one of the market of today, or one alone.
 MARKET = {"test_market_venue.py", "test_pairs.py"}
-ALONE = {"test_whole_product.py"}
+ALONE = {"test_whole_product.py", "test_brokers.py"}
 # The files of the browser's room with the other half of its time: a process of their own looks at a product of its own.
-OTHER_HALF = {"test_brokers.py", "test_order_kinds.py", "test_pages.py", "test_chart.py", "test_importing.py"}
+OTHER_HALF = {f"test_{name}.py" for name in ("chart", "importing", "lots", "order_kinds", "pages", "reports")}
 # The rooms whose tests take longest begin first, so that all processes end at about the same time.
 LONG = ("browser", "security", "ops", "process")
 LONG_FILES = {"test_trading_machine.py", "test_named_kills.py", "test_openapi_fuzz.py", "test_golden_days.py"}
@@ -53,11 +55,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
+def _load_share(config: pytest.Config) -> None:
+    """A process begins with its own part of the files: what pytest compiles of them the others find done."""
+    process = getattr(config, "workerinput", None)
+    if process is None or [Path(one).resolve() for one in config.args] != [HERE]:
+        return
+    number = int(process["workerid"].removeprefix("gw"))
+    for path in sorted(HERE.rglob("test_*.py"))[number :: process["workercount"]]:
+        with suppress(Exception):  # pytest meets it again and says where
+            import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Loading all tests leaves a million objects that stay: no look for garbage need go through them, now or later."""
     gc.disable()
     try:
+        _load_share(session.config)
         return (yield)
     finally:
         gc.freeze()

@@ -16,15 +16,14 @@ def line_points(values: Sequence[Decimal], width: int, height: int) -> str:
         return ""
     if len(values) == 1:
         values = [values[0], values[0]]
-    step = Decimal(width) / (len(values) - 1)
+    step, low, high = Decimal(width) / (len(values) - 1), min(values), max(values)
     return " ".join(
-        f"{float(step * number):.1f},{float(_height_of(value, values, height)):.1f}"
+        f"{float(step * number):.1f},{float(_height_of(value, low, high, height)):.1f}"
         for number, value in enumerate(values)
     )
 
 
-def _height_of(value: Decimal, values: Sequence[Decimal], height: int) -> Decimal:
-    low, high = min(values), max(values)
+def _height_of(value: Decimal, low: Decimal, high: Decimal, height: int) -> Decimal:
     if high == low:
         return Decimal(height) / 2
     pad = Decimal(height) * PAD_RATIO
@@ -42,7 +41,7 @@ def value_chart(points: Sequence[EquityPoint]) -> dict[str, str]:
     return {
         "line": line,
         "area": f"0,{AREA_HEIGHT} {line} {AREA_WIDTH},{AREA_HEIGHT}",
-        "start_y": f"{float(_height_of(values[0], values, AREA_HEIGHT)):.1f}",
+        "start_y": f"{float(_height_of(values[0], low, high, AREA_HEIGHT)):.1f}",
         "high": show.money(high),
         "low": show.money(low),
         "middle": show.money((high + low) / 2),

@@ -21,11 +21,19 @@ def instance(product: Product) -> Instance:
     return product.instance
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Closed at the end of a module: while it is open, no asynchronous test can run in this process."""
+@pytest.fixture(scope="package")
+def started_browser() -> Iterator[Browser]:
+    """Closed with the last test of this room: while it is open, no asynchronous test can run in this process."""
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser(started_browser: Browser) -> Iterator[Browser]:
+    """For a module, which finds it without windows: one that is left open goes on drawing prices."""
+    yield started_browser
+    for context in started_browser.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,13 @@ from tests.browser.axe import THEMES, violations
 from tests.browser.market import show_account
 from tests.browser.names import NAMELESS
 from tests.browser.walk import DESKTOP, PHONE, SECS, Walk
+from tests.security.product import Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 SYMBOL = "PG"
 TRIES = 5
+LIVELY_SPEED = 10
 PICTURES = os.environ.get("STARKMATTER_PICTURES")
 
 
@@ -32,6 +34,13 @@ def window(owner: Walk, browser: Browser) -> Iterator[Walk]:
     yield opened
     assert opened.complaints == []
     opened.context.close()
+
+
+@pytest.fixture
+def lively(product: Product) -> Iterator[None]:
+    """Prices that reach a stop soon."""
+    with product.at_speed(LIVELY_SPEED):
+        yield
 
 
 def ticket(window: Walk) -> Locator:
@@ -124,6 +133,7 @@ def set_a_stop(window: Walk, side: str) -> None:
             return
 
 
+@pytest.mark.usefixtures("lively")
 def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
     """A price may leave one stop behind for an hour, but not one on either side of it."""
     begin(window, "Buy", "Stop")
@@ -144,6 +154,7 @@ def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
         take_back(open_ones.first)
 
 
+@pytest.mark.usefixtures("lively")
 def test_a_trail_follows_and_its_receipt_tells_the_best_trade(window: Walk) -> None:
     begin(window, "Sell", "Trailing")
     choose(window, "Trail measured in", "Money")

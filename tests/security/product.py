@@ -24,6 +24,8 @@ from tests.standins.feeds import Feeds, feed_server
 from tests.standins.oidc_provider import OidcProvider, oidc_provider
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=([\w-]+)")
+# An open page draws every price: at the usual 10x that takes a quarter of a core, which the other tests need.
+CALM_SPEED = 2
 METRICS_TOKEN = "canary-metrics-token-5b1f0e"
 COOKIE = "starkmatter_session"
 # Written by the worker all the time, whoever calls what.
@@ -233,12 +235,27 @@ class Product:
                 found[name] = (row[0], row[1])
         return found
 
+    @contextmanager
+    def at_speed(self, speed: int) -> Iterator[None]:
+        """The replay that fast for the block: where a test waits for prices to move far enough."""
+        with self.client(self.person("admin")) as http:
+            _turn_to(http, speed)
+            try:
+                yield
+            finally:
+                _turn_to(http, CALM_SPEED)
+
     def log_since(self, mark: int) -> str:
         return self.instance.text[mark:]
 
     @property
     def log_mark(self) -> int:
         return len(self.instance.text)
+
+
+def _turn_to(http: httpx.Client, speed: int) -> None:
+    answer = http.post("/api/v1/replay", json={"speed": speed})
+    assert answer.status_code == 200, answer.text
 
 
 def tracebacks(log: str) -> list[str]:
@@ -269,6 +286,7 @@ def product_of(config: pytest.Config) -> Product:
         elsewhere = stack.enter_context(oidc_provider())
         more = {
             "STARKMATTER_METRICS_TOKEN": METRICS_TOKEN,
+            "STARKMATTER_REPLAY_SPEED": str(CALM_SPEED),
             "STARKMATTER_VENDOR_URLS": json.dumps(vendor_urls() | {"claude": claude.url}),
             "STARKMATTER_EGRESS_ALLOW": f"{feeds.allow},{elsewhere.allow}",
             # All tests are one machine, and call every handler as fast as they can.
