@@ -24,7 +24,14 @@ PICTURES = os.environ.get("STARKMATTER_PICTURES")
 
 
 @pytest.fixture(scope="module")
-def window(owner: Walk, browser: Browser) -> Iterator[Walk]:
+def lively(product: Product) -> Iterator[None]:
+    """Prices that reach a stop soon."""
+    with product.at_speed(LIVELY_SPEED):
+        yield
+
+
+@pytest.fixture(scope="module")
+def window(owner: Walk, browser: Browser, lively: None) -> Iterator[Walk]:
     """One window for all of these, at a symbol nobody else here trades, with shares of it to sell."""
     opened = Walk.begin(browser, owner.url, state=owner.context.storage_state())
     show_account(opened, "Practice")
@@ -34,13 +41,6 @@ def window(owner: Walk, browser: Browser) -> Iterator[Walk]:
     yield opened
     assert opened.complaints == []
     opened.context.close()
-
-
-@pytest.fixture
-def lively(product: Product) -> Iterator[None]:
-    """Prices that reach a stop soon."""
-    with product.at_speed(LIVELY_SPEED):
-        yield
 
 
 def ticket(window: Walk) -> Locator:
@@ -133,7 +133,6 @@ def set_a_stop(window: Walk, side: str) -> None:
             return
 
 
-@pytest.mark.usefixtures("lively")
 def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
     """A price may leave one stop behind for an hour, but not one on either side of it."""
     begin(window, "Buy", "Stop")
@@ -154,7 +153,6 @@ def test_a_stop_is_reached_and_its_receipt_tells_by_what(window: Walk) -> None:
         take_back(open_ones.first)
 
 
-@pytest.mark.usefixtures("lively")
 def test_a_trail_follows_and_its_receipt_tells_the_best_trade(window: Walk) -> None:
     begin(window, "Sell", "Trailing")
     choose(window, "Trail measured in", "Money")
