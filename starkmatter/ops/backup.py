@@ -6,6 +6,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 
-from starkmatter.clock import utc_now
+from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.errors import ConfigError, Conflict, InvalidInput
 from starkmatter.ops.home import prepare_home, private_folder, running_instance
 from starkmatter.ops.oneoff import reachable_database
@@ -28,6 +29,11 @@ MANIFEST_NAME = "manifest.json"
 FORMAT = 1
 CHUNK_BYTES = 1 << 20
 ASIDE: Final = "before_restore"
+LEAVING_SECS, LOOK_SECS = 2.0, 0.05
+OTHERS: Final = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid()"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +147,7 @@ def _unpack(source: Path, folder: Path) -> Manifest:
 def _replacing_schema(url: str, *, replace: bool) -> Iterator[None]:
     """An empty schema `public` for the block; what was there returns if the block fails and goes if it succeeds."""
     with psycopg.connect(url, autocommit=True) as connection:
-        others = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ).fetchone()
-        if others and others[0]:
+        if not _is_alone(connection):
             raise Conflict("Other programs are connected to the database: stop them before restoring.")
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         if tables and tables[0] and not replace:
@@ -161,6 +164,16 @@ def _replacing_schema(url: str, *, replace: bool) -> Iterator[None]:
                 connection.execute(f"ALTER SCHEMA {ASIDE} RENAME TO public")
             raise
         connection.execute(f"DROP SCHEMA {ASIDE} CASCADE")
+
+
+def _is_alone(connection: psycopg.Connection) -> bool:
+    """Whether nobody else is connected. Who has just gone is listed a moment longer; vacuum has no user."""
+    ends_at = monotonic_secs() + LEAVING_SECS
+    while connection.execute(OTHERS).fetchone() != (0,):
+        if monotonic_secs() > ends_at:
+            return False
+        time.sleep(LOOK_SECS)
+    return True
 
 
 def _schema_and_server(url: str) -> tuple[str | None, str]:

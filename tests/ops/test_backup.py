@@ -5,6 +5,7 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -105,6 +106,19 @@ def test_restore_refuses_while_a_program_is_connected(settings: Settings, tmp_pa
         pytest.raises(Conflict, match="connected"),
     ):
         bring_back(settings, tmp_path / "b.tar", replace=True)
+
+
+def test_restore_waits_for_a_program_that_is_leaving(settings: Settings, tmp_path: Path) -> None:
+    """As what made the backup just before: its connection ends at the server after it has ended itself."""
+    assert settings.database_url is not None
+    before = notes(settings)
+    back_up(settings, tmp_path / "backup.tar")
+    leaving = psycopg.connect(settings.database_url.get_secret_value())
+    leaver = Timer(0.3, leaving.close)
+    leaver.start()
+    bring_back(settings, tmp_path / "backup.tar", replace=True)
+    leaver.join()
+    assert notes(settings) == before
 
 
 def test_damaged_backup_is_refused_before_anything_changes(settings: Settings, tmp_path: Path) -> None:
