@@ -257,11 +257,11 @@ def test_a_source_that_goes_away_is_seen_as_old_prices_and_nothing_breaks(market
 def test_the_other_market_is_one_click_away_and_knows_its_own_symbols(first: Walk) -> None:
     page = first.page
     first.open("/settings/accounts")
-    page.get_by_role("region", name="Your accounts").locator("tr").filter(has_text="Practice").get_by_role(
-        "button", name="Show"
-    ).click()
+    row = page.get_by_role("region", name="Your accounts").locator("tr").filter(has_text="Practice")
+    with page.expect_navigation(timeout=20 * SECS):  # the page of another market starts anew
+        row.get_by_role("button", name="Show").click()
+    first.settle()
     expect(page.locator(".badge.replay")).to_contain_text("REPLAY", timeout=20 * SECS)
-    first.settle()  # Showing another account ends in a navigation of its own.
     first.open("/trade/BRK.B")
     expect(page.locator(".note.bad")).to_contain_text("There is no symbol BRK.B on this market")
     assert first.complaints == []
