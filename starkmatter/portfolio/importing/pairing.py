@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from starkmatter.db.database import Connection
 from starkmatter.domain.money import ZERO
-from starkmatter.portfolio.importing import queries
+from starkmatter.portfolio.importing import pair_queries
 from starkmatter.portfolio.transfers.telling import PIECE, picked_of
 
 # Brokers take days to hand shares over, and each books its own side when it sees it.
@@ -25,7 +25,7 @@ async def pair_sides(connection: Connection, account_id: UUID, now: datetime) ->
     touched = await _pair_marked(connection, account_id, now)
     taken: set[int] = set()
     for gone, come, from_id, to_id, symbol, qty, worth, at, mark in await (
-        await connection.execute(queries.UNPAIRED, asked)
+        await connection.execute(pair_queries.UNPAIRED, asked)
     ).fetchall():
         if {gone, come} & taken:
             continue
@@ -33,13 +33,13 @@ async def pair_sides(connection: Connection, account_id: UUID, now: datetime) ->
         touched |= {from_id, to_id}
         pair = {"id": uuid4(), "from": from_id, "to": to_id, "symbol": symbol, "qty": qty, "worth": worth, "cost": ZERO}
         pair |= {"method": None, "lots": [], "lot_qtys": [], "origin": "matched", "out": gone, "in": come}
-        await connection.execute(queries.PUT_PAIR, pair | {"venue_at": at, "now": now, "mark": mark})
+        await connection.execute(pair_queries.PUT_PAIR, pair | {"venue_at": at, "now": now, "mark": mark})
     return touched
 
 
 async def _pair_marked(connection: Connection, account_id: UUID, now: datetime) -> set[UUID]:
     """Pairs that files of our own name, with what they say of the lots that went; the accounts of both sides."""
-    rows = await (await connection.execute(queries.MARKED, {"account": account_id})).fetchall()
+    rows = await (await connection.execute(pair_queries.MARKED, {"account": account_id})).fetchall()
     taken: set[int] = set()
     touched: set[UUID] = set()
     for gone, come, from_id, to_id, symbol, qty, worth, at, moved in rows:
@@ -51,7 +51,7 @@ async def _pair_marked(connection: Connection, account_id: UUID, now: datetime) 
         pair = {"id": uuid4(), "from": from_id, "to": to_id, "symbol": symbol, "qty": qty, "worth": worth, "cost": ZERO}
         pair |= {"method": moved["method"], "lots": lots, "lot_qtys": qtys, "origin": "matched", "out": gone}
         pair |= {"in": come, "venue_at": at, "now": now, "mark": UUID(moved["move"])}
-        await connection.execute(queries.PUT_PAIR, pair)
+        await connection.execute(pair_queries.PUT_PAIR, pair)
     return touched
 
 
@@ -61,10 +61,10 @@ async def _numbers(connection: Connection, from_id: UUID, to_id: UUID, moved: di
     if not ids:
         return {}
     asked = {"account": from_id, "ids": ids, "accounts": [from_id, to_id]}
-    return dict(await (await connection.execute(queries.SAID_IDS, asked)).fetchall())
+    return dict(await (await connection.execute(pair_queries.SAID_IDS, asked)).fetchall())
 
 
 async def part_sides(connection: Connection, account_id: UUID, now: datetime) -> set[UUID]:
     """End the pairs of the account one side of which was taken back; the accounts that shares had come to."""
-    ended = await connection.execute(queries.END_PAIRS, {"account": account_id, "now": now})
+    ended = await connection.execute(pair_queries.END_PAIRS, {"account": account_id, "now": now})
     return {row[0] for row in await ended.fetchall()}

@@ -18,7 +18,7 @@ from starkmatter.domain.quotes import Venue
 from starkmatter.errors import InvalidInput
 from starkmatter.ops.outside import finds_our_code
 from starkmatter.portfolio.importers.bounds import too_large, unreadable
-from starkmatter.portfolio.importing import queries
+from starkmatter.portfolio.importing import pair_queries, queries
 from starkmatter.portfolio.importing.booking import Overtaken, below_zero, json_text
 from starkmatter.portfolio.importing.dry_run import Said
 from starkmatter.portfolio.importing.files import kept_file
@@ -115,7 +115,7 @@ async def read_import(b: Backends, due: Due, claim: UUID, told: Told) -> str:
             for symbol, least, since in lacking
             if least < before.get(symbol, ZERO)
         ]
-        alone = await (await connection.execute(queries.ALONE, {"import": due.id})).fetchall()
+        alone = await (await connection.execute(pair_queries.ALONE, {"import": due.id})).fetchall()
         summary["moves_alone"] = [[name, count] for name, count in alone]
         await _finish(connection, due.id, claim, "read", "", columns, summary)
     return "read"

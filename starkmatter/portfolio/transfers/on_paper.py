@@ -19,7 +19,7 @@ from starkmatter.domain.margin import REG_T, Position, margin_state
 from starkmatter.domain.money import ZERO, money_text, plain, to_cents
 from starkmatter.errors import Conflict, InvalidInput
 from starkmatter.portfolio import queries as points
-from starkmatter.portfolio.importing import queries as importing
+from starkmatter.portfolio.importing import pair_queries
 from starkmatter.portfolio.records import AccountView
 from starkmatter.portfolio.snapshots import rates_text
 from starkmatter.portfolio.transfers import queries
@@ -69,7 +69,7 @@ async def move_on_paper(
             booking = book_moved(symbol, sign * qty, worth, giver.currency)
             entries[name] = await write_booking(connection, account.id, booking, venue_at=at, now=now)
             await _hold(connection, account.id, symbol, after, at)
-        await connection.execute(importing.PUT_PAIR, pair | entries | {"worth": worth, "cost": cost})
+        await connection.execute(pair_queries.PUT_PAIR, pair | entries | {"worth": worth, "cost": cost})
         await _points(b, connection, giver, both, at, prices)
         about = {"symbol": symbol, "qty": qty, "worth": worth, "cost": cost, "to": taker.id}
         await note(connection, caller, "shares.moved", ("account", giver.id), after=about)

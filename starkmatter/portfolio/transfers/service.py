@@ -21,6 +21,7 @@ from starkmatter.domain.money import ZERO, plain, to_cents
 from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.importing import pair_queries
 from starkmatter.portfolio.importing import queries as importing
 from starkmatter.portfolio.importing.booking import below_zero, refold
 from starkmatter.portfolio.lots.book import fold, folded_lots
@@ -252,7 +253,7 @@ async def _move_tracked(
                 f"Later entries of {giver.name} sold {symbol} that would be gone then: {plain(-after)} would be "
                 "missing."
             )
-        await connection.execute(importing.PUT_PAIR, pair | entries | {"worth": worth, "cost": ZERO})
+        await connection.execute(pair_queries.PUT_PAIR, pair | entries | {"worth": worth, "cost": ZERO})
         await refold(connection, giver.id, now, [taker.id], symbol=symbol)
         about = {"symbol": symbol, "qty": qty, "worth": worth, "to": taker.id, "at": at.isoformat()}
         await note(connection, caller, "shares.moved", ("account", giver.id), after=about)
