@@ -83,10 +83,13 @@ class AccountDesk:
         self._wake.set()
 
     async def run(self) -> None:
-        """Listen and work side by side."""
-        async with asyncio.TaskGroup() as parts:
-            parts.create_task(self._listen())
-            parts.create_task(self._work())
+        """Listen and work side by side; whatever ends it, the broker's place is free again afterwards."""
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._listen())
+                parts.create_task(self._work())
+        finally:
+            await self._broker.close()
 
     async def _listen(self) -> None:
         wait_secs, longest = self._pace.reconnect_secs

@@ -191,6 +191,10 @@ class Broker(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of every connection to the broker, so that whoever comes next finds its place free."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:

@@ -168,10 +168,14 @@ class _Session:
             return None
         return fault is not None
 
-    def on_71(self, fields: list[str]) -> None:
+    def on_71(self, fields: list[str]) -> bool | None:
         self.client = fields[2]
+        if any(other.client == self.client for other in self.there.sessions - {self}):
+            self.say(4, 2, -1, 326, "Unable to connect as the client id is already in use.", "")
+            return False
         self.say(9, 1, 100 + len(self.there.orders))
         self.say(15, 1, self.there.number)
+        return None
 
     def on_61(self, _: list[str]) -> bool | None:
         spoiled = self._spoiled("positions")

@@ -41,6 +41,7 @@ async def side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         for module in (schwab, etrade):
             monkeypatch.setattr(module, "POLL_SECS", 0.02)
         yield opened
+        await opened.broker.close()
 
 
 async def test_the_book_has_cash_positions_and_open_orders(side: Side) -> None:
@@ -133,6 +134,14 @@ async def test_the_same_id_twice_is_one_order_where_orders_may_be_repeated(side:
     if side.broker.repeatable:
         assert (await side.submit("sm-3", order("buy 10 AAPL"))).broker_order_id == first.broker_order_id
     assert len(side.there.orders) == 1
+
+
+async def test_who_let_go_of_its_connections_may_ask_again(side: Side) -> None:
+    await side.broker.close()  # there are none yet
+    assert (await side.broker.read_book()).open_orders == ()
+    await side.broker.close()
+    await side.broker.close()
+    assert (await side.broker.read_book()).open_orders == ()
 
 
 @pytest.mark.parametrize("status", [400, 403, 422])

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -36,10 +36,15 @@ SEED = 20261126
 ORDERS = 16
 
 
+OPENED: list[IbBroker] = []
+
+
 @pytest.fixture
-def there() -> Iterator[Tws]:
+async def there() -> AsyncIterator[Tws]:
     with tws() as broker:
         yield broker
+        while OPENED:
+            await OPENED.pop().close()
 
 
 @pytest.fixture
@@ -58,7 +63,8 @@ def number_at(there: Tws, placed: OrderView) -> str:
 
 
 def broker_at(there: Tws, **changes: str) -> IbBroker:
-    return IbBroker(load_settings({}), Secrets(there.keys | changes), InMemory(), tries=1)
+    OPENED.append(IbBroker(load_settings({}), Secrets(there.keys | changes), InMemory(), tries=1))
+    return OPENED[-1]
 
 
 async def same_books(seat: BrokerSeat) -> None:
@@ -156,6 +162,21 @@ async def test_events_that_repeat_come_late_or_lack_book_nothing_twice_and_miss_
     fills = await list_fills(seat.b, seat.caller, account_id=seat.account_id, limit=500)
     assert sum(one.qty for one in fills) == sum(range(2, ORDERS + 2))
     assert len(there.posts) == len(there.orders) == ORDERS
+
+
+async def test_the_place_at_tws_is_free_as_soon_as_nobody_works_there(there: Tws, seat: BrokerSeat) -> None:
+    """TWS lets one program in under a client id: a place that is still taken would lock out the next start."""
+    async with seat.house():
+        await seat.until_state("ready")
+        assert [one.client for one in there.sessions] == [there.keys["client"]]
+        with pytest.raises(VendorFailure):
+            await broker_at(there).read_book()
+
+    async def free() -> bool:
+        return not there.sessions
+
+    await eventually(free, "nobody at TWS")
+    await broker_at(there).read_book()
 
 
 async def test_a_correction_takes_the_place_of_what_it_corrects(there: Tws) -> None:

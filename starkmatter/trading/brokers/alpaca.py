@@ -208,6 +208,12 @@ class AlpacaBroker:
         finally:
             await _close(stream)
 
+    async def close(self) -> None:
+        """See the port."""
+        client, self._client = self._client, None
+        if client is not None:
+            client._session.close()
+
     async def _get(self, path: str, asked: dict[str, Any] | None = None) -> Any:
         client = await self._ready()
         return await self._line.read(lambda: self._in_thread(lambda: client.get(path, asked)))

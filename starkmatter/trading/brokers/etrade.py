@@ -255,6 +255,12 @@ class ETradeBroker:
         response = await translated(lambda: client.get(f"{ORIGIN}/oauth/renew_access_token"))
         return bool(response.status_code == 200)
 
+    async def close(self) -> None:
+        """See the port."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
     async def _ready(self) -> str:
         """The account's place."""
         async with self._opening:

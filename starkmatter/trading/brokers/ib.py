@@ -278,6 +278,10 @@ class IbBroker:
             ib.disconnectedEvent -= on_end
         raise self._unreachable()
 
+    async def close(self) -> None:
+        """See the port: TWS has one program at a time under a client id."""
+        self._drop()
+
     async def _corrected_today(self) -> list[BrokerOrder]:
         """Orders of which an execution was corrected: of one that has ended nobody else would ask again."""
         async with self._session() as ib:

@@ -246,6 +246,12 @@ class SchwabBroker:
 
         return await self._line.read(read)
 
+    async def close(self) -> None:
+        """See the port."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close_async_session()
+
     async def _ready(self) -> "tuple[AsyncClient, str]":
         """The SDK's client, and under which name Schwab wants the account to be asked for."""
         async with self._opening:
