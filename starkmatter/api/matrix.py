@@ -209,6 +209,8 @@ RULES: dict[str, Rule] = {
     "PUT /accounts/{account_id}/lot-method": Rule("trader", "trade", "own"),
     "GET /accounts/{account_id}/sales/{entry}/lots": Rule("user", "read", "view"),
     "PUT /accounts/{account_id}/sales/{entry}/lots": Rule("trader", "trade", "own"),
+    "GET /orders/{order_id}/lots": Rule("user", "read", "view"),
+    "PUT /orders/{order_id}/lots": Rule("trader", "trade", "own"),
     "GET /accounts/{account_id}/transfers": Rule("user", "read", "view"),
     "POST /accounts/{account_id}/transfers": Rule("trader", "trade", "own"),
     "POST /transfers/{transfer_id}/take-back": Rule("trader", "trade", "own"),

@@ -9,7 +9,7 @@ from starkmatter.api.schemas import Answer, Figure, Instant, Money, Qty, Ratio, 
 from starkmatter.domain.lots import LotMethod
 from starkmatter.domain.tax_report import Term
 from starkmatter.portfolio.lots.picking import MAX_PICKS
-from starkmatter.portfolio.lots.records import AccountMethod
+from starkmatter.portfolio.lots.records import AccountMethod, OrderMethod
 
 
 class NewLotMethod(Request):
@@ -19,6 +19,24 @@ class NewLotMethod(Request):
 class MethodOut(Answer):
     account_id: UUID
     method: AccountMethod
+
+
+class NewOrderLots(Request):
+    method: OrderMethod | None = Field(
+        description="How what it sells from today on finds its lots; null: the account's"
+    )
+
+
+class OrderLotsOut(Answer):
+    """`closes`: whether the order takes lots at all. `why_not` says why nothing can be chosen any more."""
+
+    order_id: UUID
+    account_id: UUID
+    account_method: AccountMethod
+    chosen: OrderMethod | None
+    closes: bool
+    may_choose: bool
+    why_not: str
 
 
 class MethodChoiceOut(Answer):

@@ -30,6 +30,7 @@ from starkmatter.errors import Conflict, InvalidInput, NotAllowed
 from starkmatter.market.clocks import EXCHANGE
 from starkmatter.portfolio import queries
 from starkmatter.portfolio.accounts import get_account
+from starkmatter.portfolio.lots.queries import TAKE_METHOD
 from starkmatter.portfolio.opening import FIRST_CASH, MAX_ACCOUNTS, MAX_CASH, PAPER, replay_now, title_of
 from starkmatter.portfolio.records import AccountView
 from starkmatter.trading.corporate.records import Acting
@@ -113,7 +114,7 @@ async def reset_account(
         await connection.execute(queries.INSERT_SNAPSHOT, first)
         links = {"account": new_id, "parent": account_id, "now": now}
         await connection.execute(queries.SET_PARENT, links | {"branch": "reset", "as_of": None})
-        for statement in queries.TAKE_ALONG:
+        for statement in (*queries.TAKE_ALONG, TAKE_METHOD):
             await connection.execute(statement, links)
         about = {"name": plan.name, "equity": before.equity, "orders": len(orders), "followed_by": new_id}
         await note(connection, caller, "account.reset", ("account", account_id), after=about)
@@ -160,8 +161,9 @@ async def fork_account(
             booking = book_opening(symbol, state.qty, worth, state.cost_basis, plan.currency)
             await write_booking(connection, new_id, booking, venue_at=venue_at, now=now)
         await connection.execute(queries.LAST_POINT, {"account": new_id, "at": venue_at, "equity": equity})
-        links = {"account": new_id, "parent": account_id, "branch": "fork", "as_of": as_of}
+        links = {"account": new_id, "parent": account_id, "branch": "fork", "as_of": as_of, "now": now}
         await connection.execute(queries.SET_PARENT, links)
+        await connection.execute(TAKE_METHOD, links)
         about = {"name": title, "of": account_id, "as_of": as_of, "equity": equity, "preset": PRESETS[rules].stamp}
         await note(connection, caller, "account.forked", ("account", new_id), after=about)
     return await get_account(b, caller, new_id)

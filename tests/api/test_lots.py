@@ -91,6 +91,25 @@ async def test_a_method_is_put_and_counts_from_then_on(traded: Api) -> None:
     assert (await get(traded, "/portfolio/gains")).json()["lines"] == before["lines"]
 
 
+async def test_an_order_is_given_a_method_of_its_own_and_goes_back_to_the_accounts(traded: Api) -> None:
+    orders = (await get(traded, "/orders")).json()["items"]
+    [sale] = [one["id"] for one in orders if one["side"] == "sell"]
+    at = f"/api/v1/orders/{sale}/lots"
+    before = (await traded.http.get(at)).json()
+    told = {"account_method": "fifo", "chosen": None, "closes": True, "may_choose": True, "why_not": ""}
+    assert {name: before[name] for name in told} == told
+    for method in ("lifo", None):
+        answer = await traded.http.put(at, json={"method": method})
+        assert (answer.status_code, answer.json()) == (200, before | {"chosen": method})
+        [found] = (await get(traded, "/portfolio/gains")).json()["sales"]
+        assert found["method"] == (method or "fifo")
+    for wrong in ({"method": "average"}, {"method": ""}, {}):
+        assert (await traded.http.put(at, json=wrong)).status_code == 422
+    stranger = await traded.as_person(await traded.desk.person())
+    for answer in (await stranger.http.get(at), await stranger.http.put(at, json={"method": "lifo"})):
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_somebody_elses_account_is_not_there(traded: Api, anonymous, path: str) -> None:
     stranger = await traded.as_person(await traded.desk.person())

@@ -1,6 +1,7 @@
 """Lots, realized gains, income and the explanation of a change, as somebody who traded finds them in a browser."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -103,6 +104,32 @@ def test_lots_and_gains_are_found_and_the_method_is_changed(window: Walk) -> Non
     window.settle()
     expect(page.get_by_role("region", name="Sales of the year").locator("tbody tr")).to_have_count(2)
     expect(page.get_by_text("Form 8949")).to_be_visible()
+
+
+def test_one_order_takes_other_lots_than_its_account(window: Walk) -> None:
+    page = window.page
+    window.open("/orders")
+    page.get_by_role("row", name=re.compile("Sell.*4.*AAPL|AAPL.*Sell.*4")).get_by_role("button", name="AAPL").click()
+    drawer = page.get_by_role("dialog", name="Order")
+    choice = drawer.get_by_role("combobox", name="How it finds its lots")
+    expect(choice).to_be_visible(timeout=10 * SECS)
+    assert choice.evaluate("(one) => [...one.options].map((option) => option.value)") == ["", "fifo", "lifo", "hifo"]
+    choice.select_option("lifo")
+    expect(choice).to_have_value("lifo", timeout=10 * SECS)
+    choice.scroll_into_view_if_needed()
+    for theme in THEMES:
+        assert violations(page, theme) == []
+        _look(window, f"order-{theme}")
+    page.set_viewport_size(PHONE)
+    assert drawer.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    _look(window, "order-phone")
+    page.set_viewport_size(DESKTOP)
+    drawer.get_by_role("button", name="Close").click()
+    page.get_by_role("row", name=re.compile("Buy.*7.*MSFT|MSFT.*Buy.*7")).get_by_role("button", name="MSFT").click()
+    expect(drawer.get_by_role("region", name="Receipt")).to_be_visible(timeout=10 * SECS)
+    expect(drawer.get_by_role("region", name="Tax lots")).to_have_count(0)
+    window.open("/portfolio/gains")
+    expect(page.get_by_role("region", name="Sales of today")).to_contain_text("last in, first out", timeout=10 * SECS)
 
 
 def test_the_lots_of_a_sale_of_today_are_chosen(window: Walk) -> None:

@@ -86,6 +86,7 @@ FILLED = (
     "mail_choice",
     "margin_call",
     "order_event",
+    "order_lots",
     "outbox",
     "portfolio_import",
     "portfolio_optimization",
@@ -124,6 +125,10 @@ INSERT INTO lot_transfer (id, from_account_id, to_account_id, symbol, qty, worth
                           out_entry_id, in_entry_id, venue_at, booked_at)
 SELECT gen_random_uuid(), %(account)s, %(other)s, 'AAPL', 1, 100, 100, '{}', '{}', 'moved', min(id), max(id), now(),
        now() FROM ledger_entry WHERE account_id = %(account)s
+"""
+ORDER_LOTS = """
+INSERT INTO order_lots (account_id, order_id, method, venue_at, chosen_at)
+SELECT account_id, id, 'hifo', now(), now() FROM trade_order WHERE account_id = %(of)s LIMIT 1
 """
 METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at) VALUES (%s, 'hifo', 0, now(), now())
@@ -205,6 +210,7 @@ async def house(database: Database, cache: Redis, database_url: str) -> AsyncIte
     await record_values(b.db, "replay", OPENS_AT, "[]", with_positions=True)
     await choose_method(b, caller, alice.account_id, "lifo")
     await b.db.run(PICK, (alice.account_id,))
+    await b.db.run(ORDER_LOTS, {"of": alice.account_id})
     await b.db.run(IMPORT, {"account": alice.account_id, "user": caller.user_id})
     await put_targets(b, caller, alice.account_id, "symbol", {"AAPL": Decimal(100)})
     await put_tags(b, caller, "AAPL", ["Core"])
@@ -308,6 +314,7 @@ OF_THE_ACCOUNT = (
     "lot_pick",
     "lot_transfer",
     "order_event",
+    "order_lots",
     "tracked_account",
     "trade_order",
     "trading_rule",

@@ -12,13 +12,16 @@ from starkmatter.api.schemas_lots import (
     IncomeOut,
     MethodOut,
     NewLotMethod,
+    NewOrderLots,
     NewPicks,
     OpenLotsOut,
+    OrderLotsOut,
     SaleLotsOut,
 )
 from starkmatter.api.security import B, Signed
 from starkmatter.domain.lots import LotPick
 from starkmatter.portfolio.income import income_of
+from starkmatter.portfolio.lots.ordering import choose_for_order, order_lots
 from starkmatter.portfolio.lots.picking import pick_lots, sale_lots
 from starkmatter.portfolio.lots.service import choose_method, open_lots, realized_gains
 
@@ -116,3 +119,15 @@ async def pick_lots_of_sale(account_id: UUID, entry: Entry, body: NewPicks, call
     """Pick the lots a sale takes, on the day of the sale; an empty list goes back to the account's method."""
     picks = [LotPick(one.lot_id, one.qty) for one in body.lots]
     return SaleLotsOut.model_validate(await pick_lots(b, caller, account_id, entry, picks))
+
+
+@router.get("/orders/{order_id}/lots")
+async def lots_of_order(order_id: UUID, caller: Signed, b: B) -> OrderLotsOut:
+    """How an order finds its lots: by a method of its own or by the account's, and whether that can still be chosen."""
+    return OrderLotsOut.model_validate(await order_lots(b, caller, order_id))
+
+
+@router.put("/orders/{order_id}/lots")
+async def lot_method_of_order(order_id: UUID, body: NewOrderLots, caller: Signed, b: B) -> OrderLotsOut:
+    """Choose how what the order sells from today on finds its lots; null goes back to the account's method."""
+    return OrderLotsOut.model_validate(await choose_for_order(b, caller, order_id, body.method))

@@ -44,3 +44,20 @@ class LotPickChoice(SQLModel, table=True):
     qtys: list[Decimal] = Field(sa_column=Column(ARRAY(QTY), nullable=False))
     venue_at: datetime = instant_column()
     chosen_at: datetime = instant_column()
+
+
+class OrderLotsChoice(SQLModel, table=True):
+    """From the exchange's day of `venue_at` on, sales by the order take their lots by `method`; None: the account's."""
+
+    __tablename__ = "order_lots"
+    __table_args__ = (
+        CheckConstraint("method IN ('fifo', 'lifo', 'hifo')", name="order_lots_method_known"),
+        Index("order_lots_account", "account_id", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    account_id: UUID = reference_column("account.id")
+    order_id: UUID = reference_column("trade_order.id")
+    method: str | None = None
+    venue_at: datetime = instant_column()
+    chosen_at: datetime = instant_column()

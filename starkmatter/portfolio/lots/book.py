@@ -4,7 +4,7 @@ A book is kept under the very accounts it was made of, which are asked for with 
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,6 +13,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends
 from starkmatter.domain.lot_book import LotBook
 from starkmatter.domain.lots import Lot, LotPick, RealizedLot
+from starkmatter.domain.sessions import exchange_day
 from starkmatter.errors import NotFound
 from starkmatter.portfolio.lots import queries
 from starkmatter.portfolio.lots.actions import booked_actions
@@ -25,7 +26,7 @@ from starkmatter.portfolio.lots.events import (
     tell,
     without_taken_back,
 )
-from starkmatter.portfolio.lots.records import MethodChoice
+from starkmatter.portfolio.lots.records import MethodChoice, OrderChoice
 
 KEPT_BOOKS = 16
 
@@ -41,13 +42,14 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far the ledger, the choices and the actions had come: how many entries, the newest one, how many choices, and
-    how many entries take others back, and how many pairs of accounts shares moved between."""
+    """How far the ledger, the choices and the actions had come: how many entries, the newest one, how many choices of
+    each kind, how many entries take others back, and how many pairs of accounts shares moved between."""
 
     entries: int
     newest: int
     methods: int
     picks: int
+    orders: int
     reversals: int
     transfers: int
     actions: int
@@ -55,7 +57,7 @@ class _Position:
     @property
     def said(self) -> tuple[int, ...]:
         """What has to stay as it was for the fold to go on where it stands."""
-        return self.methods, self.picks, self.reversals, self.transfers, self.actions
+        return self.methods, self.picks, self.orders, self.reversals, self.transfers, self.actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ async def _bring_up(
             for entry, lots, qtys in await b.db.tuples(queries.PICKS, asked)
             if lots
         },
+        await _of_orders(b, accounts),
     )
     # Thousands of trades take a good part of a second of arithmetic: not on the loop that serves everybody.
     actions = await booked_actions(b.db, accounts)
@@ -154,6 +157,13 @@ async def _bring_up(
         fold, moves, choices, own=own, wash_sales=wash_sales, actions=actions
     )
     kept.position = position
+
+
+async def _of_orders(b: Backends, accounts: Sequence[UUID]) -> dict[UUID, list[OrderChoice]]:
+    found: dict[UUID, list[OrderChoice]] = defaultdict(list)
+    for order_id, method, venue_at in await b.db.tuples(queries.ORDER_CHOICES, {"accounts": list(accounts)}):
+        found[order_id].append(OrderChoice(order_id, method, exchange_day(venue_at)))
+    return dict(found)
 
 
 def _follow(former: Folded, new: Sequence[Move]) -> bool:

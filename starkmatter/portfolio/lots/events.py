@@ -7,7 +7,7 @@ what else an action did comes as an event of its own, before the trades of its d
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -28,7 +28,7 @@ from starkmatter.domain.lots import (
 )
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.sessions import exchange_day
-from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice
+from starkmatter.portfolio.lots.records import AccountMethod, MethodChoice, OrderChoice
 
 DEFAULT_METHOD: AccountMethod = "fifo"
 OUTSIDE = "outside"
@@ -91,14 +91,24 @@ class ActionOn:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was said about lots: the methods of accounts, oldest first, and picks by ledger entry."""
+    """What was said about lots, oldest first: methods of accounts, picks by ledger entry, and methods of orders."""
 
     methods: Sequence[MethodChoice]
     picks: Mapping[int, tuple[LotPick, ...]]
+    orders: Mapping[UUID, Sequence[OrderChoice]] = field(default_factory=dict)
 
-    def method_of(self, account_id: UUID, entry_id: int) -> AccountMethod:
-        """How a sale of that entry finds its lots, unless they were picked."""
-        said = [one.method for one in self.methods if one.account_id == account_id and one.after_entry_id < entry_id]
+    def method_of(self, move: Move) -> AccountMethod:
+        """How that sale finds its lots, unless they were picked: by what was said of its order, else of its account.
+
+        What was said of an order counts from that day on, all of the day: as lots may be picked while it lasts.
+        """
+        if move.order_id is not None and move.order_id in self.orders:
+            of_order = [one.method for one in self.orders[move.order_id] if one.on <= move.on]
+            if of_order and of_order[-1] is not None:
+                return of_order[-1]
+        said = [
+            one.method for one in self.methods if one.account_id == move.account_id and one.after_entry_id < move.id
+        ]
         return said[-1] if said else DEFAULT_METHOD
 
 
@@ -233,7 +243,7 @@ def _carry(book: LotBook, move: Move, choices: Choices, notes: list[str]) -> boo
     """Let the lots of a move go over to the other account; whether they did. Else they leave here and arrive there."""
     account, to = str(move.account_id), str(move.to_account_id)
     picks = tuple(LotPick(*one) for one in zip(move.moved_lots or (), move.moved_qtys or (), strict=True))
-    method = move.moved_by or choices.method_of(move.account_id, move.id)
+    method = move.moved_by or choices.method_of(move)
     qty = -move.signed_qty
     try:
         book.apply(LotTransfer(account, to, move.symbol, qty, picks, method))
@@ -257,7 +267,7 @@ def _act(book: LotBook, action: ActionOn, notes: list[str]) -> None:
 def trade_of(move: Move, choices: Choices) -> LotTrade:
     """A fill as the book takes it."""
     picks = choices.picks.get(move.id, ())
-    method = "specific" if picks else choices.method_of(move.account_id, move.id)
+    method = "specific" if picks else choices.method_of(move)
     account = str(move.account_id)
     return LotTrade(str(move.id), account, move.symbol, move.on, move.signed_qty, move.cash, method, picks)
 
@@ -267,7 +277,7 @@ def _trade(book: LotBook, move: Move, choices: Choices, notes: list[str]) -> Non
         book.apply(trade_of(move, choices))
     except LotError as error:
         notes.append(f"{PICKS_DO_NOT_FIT} for the sale of {move.symbol} on {move.on} do not fit any more: {error}")
-        book.apply(trade_of(move, Choices(choices.methods, {})))
+        book.apply(trade_of(move, replace(choices, picks={})))
 
 
 def _arrive_or_leave(book: LotBook, move: Move, cost: Decimal, notes: list[str]) -> None:

@@ -6,6 +6,7 @@ never made in hindsight. A choice that later facts make impossible gives way to 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -20,7 +21,7 @@ from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.lots import queries
 from starkmatter.portfolio.lots.book import Folded, fold, folded_lots
-from starkmatter.portfolio.lots.events import PICKS_DO_NOT_FIT, Choices
+from starkmatter.portfolio.lots.events import PICKS_DO_NOT_FIT
 from starkmatter.portfolio.lots.records import LotChoice, Sale, SaleLots
 from starkmatter.portfolio.lots.service import may_choose, sales_of, venue_day
 from starkmatter.portfolio.valuation import clock_or_none
@@ -60,7 +61,7 @@ async def pick_lots(b: Backends, caller: Caller, account_id: UUID, entry_id: int
     if picks:
         chosen[entry_id] = tuple(picks)
     _, tried = await asyncio.to_thread(
-        fold, folded.moves, Choices(folded.choices.methods, chosen), actions=folded.actions
+        fold, folded.moves, replace(folded.choices, picks=chosen), actions=folded.actions
     )
     problems = [one for one in tried.notes if one.startswith(PICKS_DO_NOT_FIT) and one not in folded.notes]
     if problems:

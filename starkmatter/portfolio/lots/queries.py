@@ -18,6 +18,7 @@ SELECT (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s))
        (SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_method WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM lot_pick WHERE account_id = ANY (%(accounts)s)),
+       (SELECT count(*) FROM order_lots WHERE account_id = ANY (%(accounts)s)),
        (SELECT count(*) FROM ledger_entry WHERE account_id = ANY (%(accounts)s) AND reverses IS NOT NULL),
        (SELECT count(*) + count(ended_at) FROM lot_transfer
          WHERE from_account_id = ANY (%(accounts)s) OR to_account_id = ANY (%(accounts)s)),
@@ -90,6 +91,10 @@ SELECT DISTINCT ON (entry_id) entry_id, lots, qtys FROM lot_pick
  WHERE account_id = ANY (%(accounts)s) ORDER BY entry_id, id DESC
 """
 
+ORDER_CHOICES = """
+SELECT order_id, method, venue_at FROM order_lots WHERE account_id = ANY (%(accounts)s) ORDER BY id
+"""
+
 LOCK_OWN = "SELECT closed_at IS NOT NULL FROM account WHERE id = %(account)s AND user_id = %(user)s FOR UPDATE"
 
 LAST_ENTRY = "SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = %(account)s"
@@ -97,6 +102,17 @@ LAST_ENTRY = "SELECT coalesce(max(id), 0) FROM ledger_entry WHERE account_id = %
 PUT_METHOD = """
 INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at)
 VALUES (%(account)s, %(method)s, %(after)s, %(venue_at)s, %(now)s)
+"""
+
+PUT_ORDER_METHOD = """
+INSERT INTO order_lots (account_id, order_id, method, venue_at, chosen_at)
+VALUES (%(account)s, %(order)s, %(method)s, %(venue_at)s, %(now)s)
+"""
+
+# A new beginning or a branch goes on by the method of the account it comes from.
+TAKE_METHOD = """
+INSERT INTO lot_method (account_id, method, after_entry_id, venue_at, chosen_at)
+SELECT %(account)s, method, 0, venue_at, %(now)s FROM lot_method WHERE account_id = %(parent)s ORDER BY id DESC LIMIT 1
 """
 
 PUT_PICK = """

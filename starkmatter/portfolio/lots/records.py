@@ -10,6 +10,7 @@ from starkmatter.domain.lots import LotMethod
 from starkmatter.domain.tax_report import TaxLine, TaxTotals, Term
 
 AccountMethod = Literal["fifo", "lifo", "hifo", "average"]
+OrderMethod = Literal["fifo", "lifo", "hifo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,34 @@ class MethodChoice:
     after_entry_id: int
     venue_at: datetime
     chosen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChoice:
+    """What was said of one order: what it sells from the exchange's day `on` on takes its lots by `method`.
+
+    None goes back to the account's method.
+    """
+
+    order_id: UUID
+    method: OrderMethod | None
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLots:
+    """How an order finds its lots: by `chosen`, or (None) by the account's method. `closes`: whether it takes any.
+
+    `may_choose` until the day of its last fill ends; `why_not` says in words why not.
+    """
+
+    order_id: UUID
+    account_id: UUID
+    account_method: AccountMethod
+    chosen: OrderMethod | None
+    closes: bool
+    may_choose: bool
+    why_not: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def sales_of(folded: Folded, account_id: UUID, year: int, on: date, *, may_pick:
             sold_on=move.on,
             qty=closed[str(move.id)],
             cash=cash[str(move.id)],
-            method="specific" if move.id in folded.choices.picks else folded.choices.method_of(account_id, move.id),
+            method="specific" if move.id in folded.choices.picks else folded.choices.method_of(move),
             may_pick=may_pick and move.on == on,
         )
         for move in reversed(folded.moves)

@@ -18,6 +18,7 @@ from starkmatter.ui.components.parts import (
 )
 from starkmatter.ui.pages.tables import orders_table
 from starkmatter.ui.state.frame import FrameState
+from starkmatter.ui.state.lots import METHOD_NAMES, ORDER_METHODS
 from starkmatter.ui.state.pages import OrdersState
 
 
@@ -96,6 +97,7 @@ def _drawer() -> rx.Component:
                 rx.cond(
                     OrdersState.fills.length() > 0, _fills(), rx.el.p("Nothing has filled.", class_name="muted small")
                 ),
+                rx.cond(OrdersState.lots["order"], _lots()),
                 rx.cond(OrdersState.receipt["id"], _receipt()),
                 class_name="body",
             ),
@@ -148,6 +150,37 @@ def _fills() -> rx.Component:
             ),
         ),
         "Fills",
+    )
+
+
+def _lots() -> rx.Component:
+    """Which lots the order takes: for the tax office it matters which shares were sold."""
+    lots = OrdersState.lots
+    return rx.el.section(
+        rx.el.header(rx.el.h2("Tax lots")),
+        rx.el.div(
+            rx.cond(
+                lots["may_choose"],
+                rx.el.div(
+                    rx.el.label("How it finds its lots", html_for="order-lots"),
+                    rx.el.select(
+                        rx.el.option(lots["by_account"], value=""),
+                        *[rx.el.option(METHOD_NAMES[one], value=one) for one in ORDER_METHODS],
+                        id="order-lots",
+                        class_name="input",
+                        value=lots["chosen"],
+                        on_change=OrdersState.choose_lots,
+                    ),
+                    class_name="field",
+                ),
+                rx.el.p(lots["by"]),
+            ),
+            rx.el.p(lots["note"], class_name="muted small"),
+            problem_note(lots["problem"]),
+            class_name="body",
+        ),
+        class_name="panel",
+        aria_label="Tax lots",
     )
 
 

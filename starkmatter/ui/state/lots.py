@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import get_args
 
 import reflex as rx
 
@@ -17,6 +18,8 @@ from starkmatter.portfolio.lots.records import (
     LotView,
     MethodChoice,
     OpenLots,
+    OrderLots,
+    OrderMethod,
     Sale,
     SaleLots,
 )
@@ -38,6 +41,8 @@ METHOD_MEANS: dict[AccountMethod, str] = {
     "hifo": "A sale takes the shares that cost most, so that the least gain shows now.",
     "average": "Every share costs the average of all that are held; the oldest go.",
 }
+ORDER_METHODS: tuple[OrderMethod, ...] = get_args(OrderMethod)
+OF_ITS_DAY = "Can be chosen until the day of its last sale ends; single lots are picked under Realized gains."
 UNKNOWN_DAY = "Not known"
 SHOWN_LOTS, SHOWN_LINES = 500, 500
 QTY_CHARS = 30
@@ -188,6 +193,21 @@ class GainsState(rx.State):
         self.lines = [line_row(one) for one in found.lines[:SHOWN_LINES]]
         self.sales = [sale_row(one) for one in found.sales if one.may_pick]
         self.notes, self.problem = found.notes, ""
+
+
+def order_lots_row(found: OrderLots) -> Row:
+    """How one order finds its lots."""
+    account = METHOD_NAMES[found.account_method].lower()
+    own = METHOD_NAMES[found.chosen] if found.chosen else ""
+    return {
+        "order": str(found.order_id),
+        "chosen": found.chosen or "",
+        "by_account": f"As the account: {account}",
+        "by": f"{own}, for this order alone." if own else f"As the account: {account}.",
+        "may_choose": "yes" if found.may_choose else "",
+        "note": OF_ITS_DAY if found.may_choose else found.why_not,
+        "problem": "",
+    }
 
 
 def lots_row(found: OpenLots) -> Row:

@@ -12,6 +12,7 @@ from starkmatter.errors import StarkMatterError
 from starkmatter.market.watchlists.service import list_watchlists
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.ledger import list_entries
+from starkmatter.portfolio.lots.ordering import choose_for_order, order_lots
 from starkmatter.portfolio.records import EquityPoint
 from starkmatter.portfolio.valuation import clock_or_none, equity_series, list_positions
 from starkmatter.trading.guarding.sweeping import cancel_all
@@ -21,6 +22,7 @@ from starkmatter.ui import format as show
 from starkmatter.ui.lines import value_chart
 from starkmatter.ui.state.frame import FrameState, cancel_words, chosen_account, chosen_venue
 from starkmatter.ui.state.guard import allow, caller_of
+from starkmatter.ui.state.lots import order_lots_row
 from starkmatter.ui.state.markets import watch_rows
 from starkmatter.ui.state.receipts import alternative_rows, fee_rows, receipt_lines, receipt_row
 from starkmatter.ui.state.rows import Row, entry_rows, fill_row, order_row, position_row
@@ -159,6 +161,7 @@ class OrdersState(rx.State):
     lines: list[Row] = []
     fees: list[Row] = []
     alternatives: list[Row] = []
+    lots: Row = {}
     problem: str = ""
 
     @rx.event
@@ -197,7 +200,21 @@ class OrdersState(rx.State):
     @allow("user")
     def close(self) -> None:
         """Back to the list."""
-        self.chosen, self.receipt = {}, {}
+        self.chosen, self.receipt, self.lots = {}, {}, {}
+
+    @rx.event
+    @allow("trader")
+    async def choose_lots(self, method: str) -> None:
+        """Let what the order sells from today on take its lots that way; nothing: the account's way."""
+        asked = self.lots.get("order", "")
+        if not asked:
+            return
+        try:
+            found = await choose_for_order(backends(), await caller_of(self), UUID(asked), method or None)
+        except StarkMatterError as error:
+            self.lots = {**self.lots, "problem": error.text}
+            return
+        self.lots = order_lots_row(found)
 
     @rx.event
     @allow("user")
@@ -248,6 +265,7 @@ class OrdersState(rx.State):
             events = await order_events(b, caller, key)
             fills = await list_fills(b, caller, order_id=key)
             found = [one for one in self.orders if one["id"] == str(key)]
+            lots = await order_lots(b, caller, key)
         except (ValueError, StarkMatterError):
             self.problem = "There is no such order."
             return
@@ -262,6 +280,7 @@ class OrdersState(rx.State):
             for one in events
         ]
         self.fills = [fill_row(one) for one in fills]
+        self.lots = order_lots_row(lots) if lots.closes else {}
         if fills:
             frame = await self.get_state(FrameState)
             frame.saw_receipt = True
