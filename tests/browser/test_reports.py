@@ -127,6 +127,25 @@ def test_a_period_that_says_nothing_is_told_on_the_page(window: Walk) -> None:
     window.complaints[:] = [one for one in window.complaints if "422" not in one]
 
 
+def test_a_report_is_held_against_a_blend(window: Walk) -> None:
+    page = window.page
+    window.open(PAGE)
+    page.get_by_label("Benchmark").select_option("A blend …")
+    for name in ("Preview", "Mail it"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    page.get_by_label("Blend", exact=True).fill("60 AAPL, 30 KO")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("alert")).to_contain_text("percentages that add up to 100", timeout=20 * SECS)
+    page.get_by_label("Blend", exact=True).fill("60 AAPL, 40 KO")
+    for theme in THEMES:
+        assert violations(page, theme) == []
+        _look(window, f"reports-blend-{theme}", theme)
+    page.get_by_role("button", name="Preview").click()
+    shown = page.frame_locator("iframe[title='Preview of the report']")
+    expect(shown.locator("body")).to_contain_text("60 AAPL, 40 KO", timeout=30 * SECS)
+    window.complaints[:] = [one for one in window.complaints if "422" not in one]
+
+
 def _look(window: Walk, name: str, theme: str) -> None:
     """A picture for whoever wants to see it (STARKMATTER_PICTURES=folder)."""
     if PICTURES:

@@ -75,6 +75,20 @@ async def test_what_came_is_told_by_month_and_symbol(desk: Desk, held: UUID) -> 
     assert {one.symbol: (one.received, one.received_12m) for one in found.symbols} == {"AAPL": (49, 25), "": (1, 0)}
 
 
+async def test_what_was_withheld_stands_beside_the_whole_income(desk: Desk, held: UUID) -> None:
+    """A year ago is no longer of the past twelve months; a tax of its own reduces no income."""
+    lately, before = utc_now() - timedelta(days=20), utc_now() - timedelta(days=400)
+    for at, dividend, tax in ((before, "24.00", "-3.60"), (lately, "26.01", "-3.91")):
+        await came(desk, held, "dividend", "AAPL: DIV", dividend, at)
+        await came(desk, held, "tax", "Tax: AAPL: DIV", tax, at)
+    await came(desk, held, "tax", "Tax given back", "0.31", lately)
+    found = await income_of(desk.b, desk.caller, held)
+    assert (found.received, found.received_12m) == (Decimal("50.01"), Decimal("26.01"))
+    assert (found.withheld, found.withheld_12m) == (Decimal("7.20"), Decimal("3.60"))
+    assert {one.kind for one in found.entries} == {"dividends"}
+    assert sum(one.dividends for one in found.months) == found.received
+
+
 async def test_what_is_to_come_and_yields_are_those_of_the_shares_held(desk: Desk, held: UUID) -> None:
     for days, amount, pay in ((-100, "0.50", -80), (-10, "0.60", 5), (30, "0.70", 50), (-20, "9", 10)):
         ex, currency = TODAY + timedelta(days=days), "EUR" if amount == "9" else "USD"

@@ -45,6 +45,7 @@ export function ReportDesk({ accounts, chosen, periods, benchmarks, mailReady, m
   const [period, setPeriod] = useState("");
   const [days, setDays] = useState({ from: "", to: "" });
   const [benchmark, setBenchmark] = useState("^");
+  const [blend, setBlend] = useState("");
   const [amounts, setAmounts] = useState(true);
   const [sections, setSections] = useState(SECTIONS.map(([name]) => name));
   const [busy, setBusy] = useState("");
@@ -57,18 +58,20 @@ export function ReportDesk({ accounts, chosen, periods, benchmarks, mailReady, m
   useEffect(() => { setPicked(chosen ? [chosen] : []); setPage(""); }, [chosen]);
   useEffect(() => () => stopping.current?.abort(), []);
   const written = period === "days" ? `${days.from}..${days.to}` : period || periods[0]?.key || "";
-  const isWhole = picked.length > 0 && sections.length > 0 && (period !== "days" || (days.from && days.to));
+  const against = benchmark === "%" ? blend.trim() : benchmark;
+  const isSaid = picked.length > 0 && sections.length > 0 && (benchmark !== "%" || against !== "");
+  const isWhole = isSaid && (period !== "days" || (days.from && days.to));
   const owns = picked.every((id) => accounts.find((one) => one.id === id)?.own);
 
   const wish = () => ({
-    account_ids: picked, sections, amounts, ...(benchmark === "^" ? {} : { benchmark }),
+    account_ids: picked, sections, amounts, ...(against === "^" ? {} : { benchmark: against }),
   });
   const query = () => {
     const asked = new URLSearchParams(picked.map((id) => ["account_id", id]));
     asked.set("period", written);
     asked.set("sections", sections.join(","));
     asked.set("amounts", String(amounts));
-    if (benchmark !== "^") asked.set("benchmark", benchmark);
+    if (against !== "^") asked.set("benchmark", against);
     return asked;
   };
   const fetched = async (kind) => {
@@ -146,9 +149,17 @@ export function ReportDesk({ accounts, chosen, periods, benchmarks, mailReady, m
           <select id="report-benchmark" className="input" value={benchmark} onChange={(event) => setBenchmark(event.target.value)}>
             <option value="^">The market's index</option>
             {benchmarks.map((one) => <option key={one.symbol} value={one.symbol}>{one.label}</option>)}
+            <option value="%">A blend …</option>
             <option value="">No benchmark</option>
           </select>
         </div>
+        {benchmark === "%" ? (
+          <div className="field">
+            <label htmlFor="report-blend">Blend</label>
+            <input id="report-blend" className="input" value={blend} maxLength={240} autoComplete="off" placeholder="60 SPY, 40 AGG"
+              onChange={(event) => setBlend(event.target.value)} />
+          </div>
+        ) : null}
         <div className="field">
           <label htmlFor="report-amounts">Figures</label>
           <select id="report-amounts" className="input" value={String(amounts)} onChange={(event) => setAmounts(event.target.value === "true")}>
@@ -183,7 +194,7 @@ export function ReportDesk({ accounts, chosen, periods, benchmarks, mailReady, m
             <select name="every" className="input" aria-label="How often" defaultValue="month">
               {EVERY.map(([name, words]) => <option key={name} value={name}>{words}</option>)}
             </select>
-            <button type="submit" className="btn" disabled={!picked.length || !sections.length || busy !== ""}>Mail it</button>
+            <button type="submit" className="btn" disabled={!isSaid || busy !== ""}>Mail it</button>
           </div>
         </form>
         {url ? <Given url={url} onClose={() => setUrl("")} /> : (
