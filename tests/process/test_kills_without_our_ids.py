@@ -17,15 +17,15 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.orders import list_orders
 from starkmatter.trading.records import OrderView
 from tests.process.seats import QUIET_SECS, Seat, seated
-from tests.process.worker import kill_after, until
+from tests.process.worker import every_order, kill_after, until
 from tests.standins.etrade import SIGNED_IN, ETrade, etrade
 
 pytestmark = pytest.mark.process
 
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261126"))
+KILLS_BY_NIGHT = int(os.environ.get("STARKMATTER_KILLS", "300"))
 # Each order is of one share more than the last: none is refused for want of money, or most kills would meet no order.
 ENOUGH = Decimal(1_000_000_000)
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
@@ -51,7 +51,7 @@ class SandboxSeat(Seat):
         found: list[OrderView] = []
 
         async def quiet() -> bool:
-            found[:] = await list_orders(self.b, self.caller, self.account_id, limit=500)
+            found[:] = await every_order(self.b, self.caller, self.account_id)
             return not [one for one in found if one.status in IN_DOUBT]
 
         async def equal() -> bool:
@@ -120,7 +120,7 @@ async def test_a_worker_killed_at_each_step_sends_nothing_twice(seat: SandboxSea
     assert (ours[int(parts.qty)].status, ours[int(parts.qty)].filled_qty) == ("partial", Decimal(3))
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(40, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(KILLS_BY_NIGHT, marks=pytest.mark.nightly)])
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: SandboxSeat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there = seat.there

@@ -26,7 +26,7 @@ from starkmatter.portfolio.opening import ensure_first_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.orders import get_order
+from starkmatter.trading.orders import MAX_LIMIT, get_order, list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, make_caller, order
@@ -92,6 +92,16 @@ def worker_process(
         yield worker
     finally:
         worker.kill()
+
+
+async def every_order(b: Backends, caller: Caller, account_id: UUID) -> list[OrderView]:
+    """All orders of the account, the newest first, however many pages they are."""
+    found: list[OrderView] = []
+    before = None
+    while page := await list_orders(b, caller, account_id, limit=MAX_LIMIT, before=before):
+        found += page
+        before = (page[-1].created_at, page[-1].id)
+    return found
 
 
 @asynccontextmanager
