@@ -9,6 +9,7 @@ Nothing is written into the sources.
 """
 
 import argparse
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -33,7 +34,16 @@ from tests.mutation.python import Mutant
 ROOT = Path(__file__).parent.parent.parent
 SLOW_SECS = 300.0
 MAX_EXAMPLES = 200
-ALONE = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+ALONE = (
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:unraisableexception",
+    "-p",
+    "no:xdist",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 LIVES, SLOW, INVALID = 0, 98, 99
 
 
@@ -143,10 +153,12 @@ def _load(names: list[str], changed: str | None) -> None:
     refusing = _Absent(changed)
     sys.meta_path.insert(0, refusing)
     for name in names:
-        if name.split(".")[0] not in {"tests", "__mp_main__"}:
+        # pytest itself loads what it rewrites.
+        if name != "__mp_main__" and not name.rpartition(".")[2].startswith(("test_", "conftest")):
             with suppress(Exception):
                 importlib.import_module(name)
     sys.meta_path.remove(refusing)
+    gc.freeze()  # or each child would look through all of this several times
 
 
 class _Absent(importlib.abc.MetaPathFinder):
