@@ -139,6 +139,41 @@ def test_what_may_be_sold_short(text: str, lends: bool, borrowable: bool, words:
     assert [one[: len(begin)] for one, begin in zip(found, words, strict=True)] == words
 
 
+PENNY = replace(SHARE, tick_size=D("0.0001"))
+CHEAP = replace(TOUCH, bid=D("0.0030"), ask=D("0.0040"), last=D("0.0035"))
+LITTLE = "An amount, or a part of a share, is worth at least 1.00 USD."
+NOTHING_WORTH = "An order is worth at least 0.01 USD."
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("buy 0.01 AAPL", TOUCH, []),
+        ("buy 0.009 AAPL", TOUCH, [LITTLE]),
+        ("buy 0.01 AAPL @ 99.99", TOUCH, [LITTLE]),  # by its own price, where it has one
+        ("buy 0.01 AAPL @ 100.00", TOUCH, []),
+        ("buy 1.001 AAPL", TOUCH, []),
+        ("buy 0 AAPL usd=0.99", TOUCH, [LITTLE]),
+        ("sell 0 AAPL usd=0.99", TOUCH, [LITTLE]),
+        ("buy 0 AAPL usd=1", TOUCH, []),
+        ("sell 0.009 AAPL", TOUCH, []),  # what is left of a holding can be sold
+        ("buy 2 AAPL", CHEAP, [NOTHING_WORTH]),
+        ("buy 3 AAPL", CHEAP, []),
+        ("buy 100 AAPL @ 0.0001", CHEAP, []),
+        ("buy 99 AAPL @ 0.0001", CHEAP, [NOTHING_WORTH]),
+        ("sell 1 AAPL", CHEAP, []),
+    ],
+)
+def test_what_is_bought_has_a_least_worth_and_what_is_left_can_be_sold(text: str, at: Quote, words: list[str]) -> None:
+    assert refusals(order(text), PENNY, at, OPEN) == words
+
+
+def test_what_nobody_knows_the_price_of_is_not_called_worth_little() -> None:
+    unpriced = "There is no quote for AAPL right now."
+    assert refusals(order("buy 0.009 AAPL"), PENNY, None, OPEN) == [unpriced]
+    assert refusals(order("buy 0.009 AAPL @ 1.00"), PENNY, None, OPEN) == [LITTLE, unpriced]
+
+
 WAITS = "The market is closed: the order waits for the open and may meet another price there."
 AUCTION = "An auction has one price, which nobody knows before; what it does not fill ends with it."
 STOP = "A stop trades at the market once it is reached: in a gap the price may be far from it."
