@@ -289,7 +289,8 @@ def test_what_costs_less_than_a_dollar_is_set_aside_too_and_what_costs_nothing_i
     assert reserve(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
     assert reserve_margin(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
     for reckon in (reserve, reserve_margin):
-        assert reckon(order("buy 10 AAPL @ 0"), TOUCH, SHARE, FRICTIONLESS) == Reservation(ZERO, ZERO)
+        for text in ("buy 10 AAPL @ 0", "buy 0 AAPL @ 0 usd=5"):
+            assert reckon(order(text), TOUCH, SHARE, FRICTIONLESS) == Reservation(ZERO, ZERO)
 
 
 def test_parts_are_traded_of_what_is_traded_and_sold_singly() -> None:
