@@ -312,3 +312,14 @@ async def kill_after(worker: Worker, secs: float) -> None:
     """SIGKILL it in so many seconds."""
     await asyncio.sleep(secs)
     worker.kill()
+
+
+async def kill_at_work(worker: Worker, heard: Callable[[], int], secs: float) -> None:
+    """SIGKILL it so many seconds after its broker has heard of one more order: on a busy machine it would die idle."""
+    before = heard()
+
+    async def hears() -> bool:
+        return heard() > before
+
+    await until(hears, READY_SECS, "the broker hears of an order")
+    await kill_after(worker, secs)
