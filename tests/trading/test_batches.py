@@ -103,6 +103,7 @@ def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
         ({"price": "100", "marks": {}, "reserve": "150000"}, now_is("kind = 'margin'"), "taken"),
         ({"price": "100", "marks": {}, "reserve": "210000"}, now_is("kind = 'margin'"), "refused"),
         ({}, _shared("trade"), "taken"),
+        ({"reserve": "100001"}, _shared("trade"), "refused"),
         ({}, _shared("view"), "no_account"),
         ({"cautions": True}, as_it_is, "taken"),
         ({"cautions": True}, now_is("last_order_at = now()"), "needs_cautions"),

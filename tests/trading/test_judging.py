@@ -86,10 +86,10 @@ MARKED = {"price": "100", "marks": {"AAPL": "100"}}
     [
         ({"reserve": "60000"}, as_it_is, (60000, None)),
         ({"side": "sell", "qty": "6"}, _holds, (0, 10)),
-        ({"reserve": "60000"} | MARKED, _ruled, (60000, None)),
+        ({"reserve": "1000"} | MARKED, _ruled, (1000, None)),
         ({"reserve": "60000"} | MARKED, _lends, (60000, 4)),
         ({"side": "sell", "qty": "16", "reserve": "60000", "allow_short": True} | MARKED, _lends, (60000, 20)),
-        ({"reserve": "60000", "cautions": True}, as_it_is, (60000, None)),
+        ({"reserve": "1000", "cautions": True}, as_it_is, (1000, None)),
     ],
 )
 async def test_an_order_that_is_there_is_not_judged_again(
