@@ -114,7 +114,8 @@ async def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(seat:
 
 
 async def test_an_order_in_doubt_that_is_too_old_is_not_sent_again(seat: BrokerSeat) -> None:
-    late = replace(QUICK, market_valid=timedelta(seconds=0.2), look_after_secs=(0.2, 0.2, 0.2, 0.2))
+    # Long enough to be sent on a busy machine, and over before all looks are.
+    late = replace(QUICK, market_valid=timedelta(seconds=2), look_after_secs=(0.6, 0.6, 0.6, 0.6))
     async with seat.house(late):
         await seat.until_state("ready")
         seat.there.fault("submit", 500)

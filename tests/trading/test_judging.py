@@ -88,6 +88,7 @@ MARKED = {"price": "100", "marks": {"AAPL": "100"}}
         ({"side": "sell", "qty": "6"}, _holds, (0, 10)),
         ({"reserve": "1000"} | MARKED, _ruled, (1000, None)),
         ({"reserve": "60000"} | MARKED, _lends, (60000, 4)),
+        ({"side": "sell", "qty": "6", "reserve": "600"} | MARKED, _lends, (0, 10)),  # it closes, and takes no money
         ({"side": "sell", "qty": "16", "reserve": "60000", "allow_short": True} | MARKED, _lends, (60000, 20)),
         ({"reserve": "1000", "cautions": True}, as_it_is, (1000, None)),
     ],
