@@ -108,6 +108,8 @@ def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
         ({"cautions": True}, as_it_is, "taken"),
         ({"cautions": True}, now_is("last_order_at = now()"), "needs_cautions"),
         ({"cautions": False}, now_is("last_order_at = now()"), "taken"),
+        ({"cautions": True, "refusal": "No."}, now_is("last_order_at = now()"), "refused"),
+        ({"cautions": True, "price": "100", "marks": {}}, now_is("kind = 'margin'"), "taken"),
         ({"group": True}, as_it_is, "taken"),
     ],
 )
