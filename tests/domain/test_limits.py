@@ -126,5 +126,10 @@ def test_a_figure_that_makes_no_rule_is_refused_in_words(kind: LimitKind, value:
     assert words in (problem_of(kind, Decimal(value)) or "")
 
 
+def test_no_orders_and_no_real_money_at_all_are_rules_too() -> None:
+    zero = [kind for kind in LIMIT_KINDS if problem_of(kind, Decimal(0)) is None]
+    assert zero == ["trades_per_day", "live_per_day"]
+
+
 def test_every_rule_takes_its_most_and_none() -> None:
     assert all(problem_of(kind, value) is None for kind, most in MOST.items() for value in (most, None))

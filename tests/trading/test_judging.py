@@ -132,3 +132,21 @@ async def test_what_needs_prices_is_neither_taken_nor_refused_without_them(
     assert await desk.send([one]) == [("needs_marks", None)]
     assert await desk.db.value("SELECT count(*) FROM trade_order") == 0
     assert await desk.send([one | MARKED]) == [("taken", None)]
+
+
+async def test_a_short_sale_sets_shares_and_money_aside_when_it_is_taken_and_nothing_else(database: Database) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    await now_is("kind = 'margin'")(desk)
+    short = {"side": "sell", "allow_short": True, "symbol": "MSFT"} | MARKED
+    holding = "SELECT signed_qty, cost_basis, realized_pl, reserved_qty FROM holding WHERE account_id = %s"
+    reserved = "SELECT reserved FROM account WHERE id = %s"
+    [(outcome, _)] = await desk.send([item(desk, 0, "5", reserve="200001", **short)])
+    assert outcome == "refused"
+    assert await desk.db.tuples(holding, (desk.accounts[0],)) == []
+    assert await desk.db.value(reserved, (desk.accounts[0],)) == 0
+    assert await desk.send([item(desk, 0, "5", reserve="2000", **short)]) == [("taken", None)]
+    [(outcome, _)] = await desk.send([item(desk, 0, "6", reserve="200001", **short)])
+    assert outcome == "refused"
+    assert await desk.db.tuples(holding, (desk.accounts[0],)) == [(0, 0, 0, 5)]
+    assert await desk.db.value(reserved, (desk.accounts[0],)) == 2000
