@@ -54,9 +54,12 @@ async def test_a_refusal_says_the_first_reason_with_its_figures_and_sets_nothing
     one = item(desk, 0, **({"qty": "5"} | changes))
     aside = "SELECT reserved, (SELECT reserved_qty FROM holding WHERE account_id = a.id) FROM account a WHERE id = %s"
     before = await desk.db.tuples(aside, (desk.accounts[0],))
+    assert await desk.send([item(desk, 1, "1", reserve="1")]) == [("taken", None)]  # it is not the only order there is
     assert await desk.send([one]) == [("refused", words) if words else ("taken", None)]
     after = await desk.db.tuples(aside, (desk.accounts[0],))
     assert after == (before if words else [(0, 10)])
+    begins = "SELECT filled_qty, filled_value, sequence FROM trade_order WHERE id = %s"
+    assert await desk.db.tuples(begins, (one["id"],)) == [(0, 0, 1)]
     events = await desk.db.tuples("SELECT status, reason FROM order_event WHERE order_id = %s", (one["id"],))
     assert events == [("risk_rejected", words) if words else ("pending_submit", None)]
 
