@@ -58,10 +58,12 @@ async def test_a_refusal_says_the_first_reason_with_its_figures_and_sets_nothing
     assert await desk.send([one]) == [("refused", words) if words else ("taken", None)]
     after = await desk.db.tuples(aside, (desk.accounts[0],))
     assert after == (before if words else [(0, 10)])
-    begins = "SELECT filled_qty, filled_value, sequence FROM trade_order WHERE id = %s"
-    assert await desk.db.tuples(begins, (one["id"],)) == [(0, 0, 1)]
+    begins = "SELECT status, reject_reason, filled_qty, filled_value, sequence FROM trade_order WHERE id = %s"
+    status = "risk_rejected" if words else "pending_submit"
+    assert await desk.db.tuples(begins, (one["id"],)) == [(status, words, 0, 0, 1)]
+    assert await desk.db.value("SELECT count(*) FROM outbox WHERE order_id = %s", (one["id"],)) == (not words)
     events = await desk.db.tuples("SELECT status, reason FROM order_event WHERE order_id = %s", (one["id"],))
-    assert events == [("risk_rejected", words) if words else ("pending_submit", None)]
+    assert events == [(status, words)]
 
 
 RULE = """
