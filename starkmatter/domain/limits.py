@@ -74,7 +74,7 @@ def problem_of(kind: LimitKind, value: Decimal | None) -> str | None:
 
 def is_looser(kind: LimitKind, wanted: Decimal | None, current: Decimal | None) -> bool:
     """Whether `wanted` leaves more room than `current`; None leaves all of it."""
-    if current is None or wanted == current:
+    if current is None:
         return False
     if wanted is None:
         return True

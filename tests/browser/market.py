@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from starkmatter.domain.sessions import exchange_day
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, SECS, Walk
@@ -126,8 +126,21 @@ def open_alpacas_account(walk: Walk) -> None:
 def show_account(walk: Walk, name: str) -> None:
     """Choose one of the person's accounts, if it is not the one that is shown."""
     walk.open("/settings/accounts")
-    if name in walk.page.locator(".account-menu .account").inner_text():
+    page = walk.page
+    if name in page.locator(".account-menu .account").inner_text():
         return
-    accounts = walk.page.get_by_role("region", name="Your accounts")
-    accounts.locator("tr").filter(has_text=name).get_by_role("button", name="Show").click()
-    expect(walk.page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)
+    rows = page.get_by_role("region", name="Your accounts").locator("tr")
+    shown, wanted = rows.filter(has_text="Shown"), rows.filter(has_text=name)
+    show = wanted.get_by_role("button", name="Show")
+    if _market_of(shown) == _market_of(wanted):
+        show.click()
+    else:
+        with page.expect_navigation(timeout=20 * SECS):  # the page of another market starts anew
+            show.click()
+        walk.settle()
+    expect(page.locator(".account-menu .account")).to_contain_text(name, timeout=10 * SECS)
+
+
+def _market_of(account: Locator) -> str:
+    """What a row of the list of accounts says of its market."""
+    return account.locator("td").nth(1).inner_text()

@@ -37,7 +37,10 @@ def window(owner: Walk, browser: Browser, lively: None) -> Iterator[Walk]:
     show_account(opened, "Practice")
     opened.open(f"/trade/{SYMBOL}")
     opened.trade("Buy", "30", SYMBOL)
-    expect(ticket(opened).get_by_role("link", name="Read its receipt")).to_be_visible(timeout=60 * SECS)
+    position = opened.page.locator("section").filter(
+        has=opened.page.get_by_role("heading", name="Position", exact=True)
+    )
+    expect(position).to_contain_text(re.compile(r"Shares30(?!\d)"), timeout=60 * SECS)  # all parts of it, to sell
     yield opened
     assert opened.complaints == []
     opened.context.close()

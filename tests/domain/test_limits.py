@@ -38,6 +38,8 @@ STEPS = st.lists(
         ("no_averaging_down", None, "1", False),
         ("position_pct", "20", "20", False),
         ("position_pct", None, None, False),
+        ("cooldown_mins", "30", "30", False),
+        ("cooldown_mins", "30", None, True),
     ],
 )
 def test_what_leaves_more_room_is_looser(
@@ -84,6 +86,14 @@ def test_a_tightening_withdraws_the_loosening_that_waits() -> None:
     assert three == Limit("trades_per_day", Decimal(3))
 
 
+def test_a_loosening_waits_until_it_counts() -> None:
+    five = change(Limit("trades_per_day"), Decimal(5), NOW)
+    waits = change(five, Decimal(6), NOW)
+    assert not five.is_loosening(NOW)
+    assert waits.is_loosening(NOW + LOOSENS_AFTER - timedelta(seconds=1))
+    assert not waits.is_loosening(NOW + LOOSENS_AFTER)
+
+
 def test_asking_again_for_something_looser_waits_a_day_from_then() -> None:
     five = change(Limit("trades_per_day"), Decimal(5), NOW)
     ten = change(five, Decimal(10), NOW)
@@ -98,6 +108,14 @@ def test_asking_again_for_something_looser_waits_a_day_from_then() -> None:
         ("trades_per_day", "-1", "from 0"),
         ("trades_per_day", "NaN", "from 0"),
         ("trades_per_day", "2.5", "whole number"),
+        ("cooldown_mins", "2.5", "whole number"),
+        ("trades_per_day", "10001", "to 10,000"),
+        ("loss_per_day", "1000000000.01", "to 1,000,000,000"),
+        ("cooldown_mins", "10081", "to 10,080"),
+        ("position_value", "1000000000.01", "to 1,000,000,000"),
+        ("live_per_day", "1000000000.01", "to 1,000,000,000"),
+        ("live_per_day", "-0.01", "from 0"),
+        ("cooldown_mins", "0", "from 1"),
         ("loss_per_day", "0", "from 0.01"),
         ("loss_per_day", "1.005", "two decimals"),
         ("no_averaging_down", "2", "from 1 to 1"),
@@ -106,6 +124,11 @@ def test_asking_again_for_something_looser_waits_a_day_from_then() -> None:
 )
 def test_a_figure_that_makes_no_rule_is_refused_in_words(kind: LimitKind, value: str, words: str) -> None:
     assert words in (problem_of(kind, Decimal(value)) or "")
+
+
+def test_no_orders_and_no_real_money_at_all_are_rules_too() -> None:
+    zero = [kind for kind in LIMIT_KINDS if problem_of(kind, Decimal(0)) is None]
+    assert zero == ["trades_per_day", "live_per_day"]
 
 
 def test_every_rule_takes_its_most_and_none() -> None:

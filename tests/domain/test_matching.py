@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from starkmatter.domain.matching import PRESETS, REALISTIC, collar_price, match
-from starkmatter.domain.orders import OPEN, TERMINAL, TRANSITIONS, OrderStatus, WorkingOrder, may_move, steps_to
+from starkmatter.domain.orders import WorkingOrder
 from starkmatter.domain.quotes import Quote
 
 NOW = datetime(2021, 3, 1, 15, 0, tzinfo=UTC)
@@ -149,53 +149,3 @@ def test_the_collar_is_the_reference_moved_by_its_ratio(side, reference: str, wo
 
 def test_every_preset_carries_its_version() -> None:
     assert {preset.stamp for preset in PRESETS.values()} == {"frictionless/1", "alpaca/1", "realistic/2", "harsh/1"}
-
-
-def test_no_state_leads_out_of_an_end_but_a_late_fill() -> None:
-    late = {OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REPLACED}
-    for status in TERMINAL:
-        assert TRANSITIONS[status] == (frozenset({OrderStatus.FILLED}) if status in late else frozenset())
-    assert set(TRANSITIONS) == set(OrderStatus)
-    assert frozenset(OrderStatus) == OPEN | TERMINAL
-
-
-@pytest.mark.parametrize(
-    ("current", "following", "allowed"),
-    [
-        ("pending_submit", "submitting", True),
-        ("pending_submit", "filled", False),
-        ("submitting", "unknown", True),
-        ("unknown", "submitting", True),
-        ("working", "pending_cancel", True),
-        ("pending_cancel", "filled", True),
-        ("filled", "canceled", False),
-        ("risk_rejected", "pending_submit", False),
-        ("partial", "rejected", False),
-        ("working", "rejected", True),
-    ],
-)
-def test_the_moves_are_those_of_the_table(current: str, following: str, allowed: bool) -> None:
-    assert may_move(OrderStatus(current), OrderStatus(following)) is allowed
-
-
-@pytest.mark.parametrize(
-    ("current", "target", "steps"),
-    [
-        ("working", "working", ""),
-        ("working", "partial", "partial"),
-        ("partial", "partial", ""),
-        ("partial", "working", ""),
-        ("pending_cancel", "working", ""),
-        ("pending_cancel", "accepted", ""),
-        ("pending_cancel", "canceled", "canceled"),
-        ("pending_replace", "working", "working"),
-        ("submitting", "expired", "working expired"),
-        ("unknown", "done_for_day", "working done_for_day"),
-        ("accepted", "done_for_day", "working done_for_day"),
-        ("accepted", "expired", "expired"),
-        ("filled", "working", ""),
-        ("pending_submit", "filled", ""),
-    ],
-)
-def test_a_report_leads_there_by_the_moves_of_the_table(current: str, target: str, steps: str) -> None:
-    assert " ".join(steps_to(OrderStatus(current), OrderStatus(target))) == steps

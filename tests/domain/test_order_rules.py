@@ -189,6 +189,8 @@ def test_what_is_not_known_is_not_judged() -> None:
 
 
 def test_money_buys_whole_steps_and_never_more_than_was_said() -> None:
+    assert qty_for(Decimal(10), Decimal(1), Decimal(1)) == 10
+    assert qty_for(Decimal(10), Decimal("0.50"), Decimal(1)) == 20
     assert qty_for(Decimal(100), Decimal(3), Decimal("0.001")) == Decimal("33.333")
     assert qty_for(Decimal(100), Decimal(101), Decimal(1)) == 0
     assert qty_for(Decimal(100), Decimal(0), Decimal(1)) == 0

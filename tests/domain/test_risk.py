@@ -90,6 +90,8 @@ AT_ONCE = "The market is closed: an order that is to fill at once would end at o
         ("buy 10 AAPL @ 120.03", ALONE, OPEN, []),
         ("buy 10 AAPL @ 120.04", ALONE, OPEN, [HIGH.format("120.04", "above", "100.02")]),
         ("buy 10 AAPL @ 0", TOUCH, OPEN, ["The limit price must be more than zero."]),
+        ("sell 10 AAPL @ 0", TOUCH, OPEN, ["The limit price must be more than zero."]),
+        ("buy 10 AAPL above=MSFT:200", TOUCH, OPEN, []),
         ("buy 10 AAPL @ 500.00", None, OPEN, ["There is no quote for AAPL right now."]),
         ("buy 10 AAPL @ 100.00 gtc tp=110 sl=90", TOUCH, OPEN, []),
         ("sell 10 AAPL @ 100.00 gtc tp=90 sl=110", TOUCH, OPEN, [NO_SHORT]),
@@ -139,6 +141,41 @@ def test_what_may_be_sold_short(text: str, lends: bool, borrowable: bool, words:
     assert [one[: len(begin)] for one, begin in zip(found, words, strict=True)] == words
 
 
+PENNY = replace(SHARE, tick_size=D("0.0001"))
+CHEAP = replace(TOUCH, bid=D("0.0030"), ask=D("0.0040"), last=D("0.0035"))
+LITTLE = "An amount, or a part of a share, is worth at least 1.00 USD."
+NOTHING_WORTH = "An order is worth at least 0.01 USD."
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("buy 0.01 AAPL", TOUCH, []),
+        ("buy 0.009 AAPL", TOUCH, [LITTLE]),
+        ("buy 0.01 AAPL @ 99.99", TOUCH, [LITTLE]),  # by its own price, where it has one
+        ("buy 0.01 AAPL @ 100.00", TOUCH, []),
+        ("buy 1.001 AAPL", TOUCH, []),
+        ("buy 0 AAPL usd=0.99", TOUCH, [LITTLE]),
+        ("sell 0 AAPL usd=0.99", TOUCH, [LITTLE]),
+        ("buy 0 AAPL usd=1", TOUCH, []),
+        ("sell 0.009 AAPL", TOUCH, []),  # what is left of a holding can be sold
+        ("buy 2 AAPL", CHEAP, [NOTHING_WORTH]),
+        ("buy 3 AAPL", CHEAP, []),
+        ("buy 100 AAPL @ 0.0001", CHEAP, []),
+        ("buy 99 AAPL @ 0.0001", CHEAP, [NOTHING_WORTH]),
+        ("sell 1 AAPL", CHEAP, []),
+    ],
+)
+def test_what_is_bought_has_a_least_worth_and_what_is_left_can_be_sold(text: str, at: Quote, words: list[str]) -> None:
+    assert refusals(order(text), PENNY, at, OPEN) == words
+
+
+def test_what_nobody_knows_the_price_of_is_not_called_worth_little() -> None:
+    unpriced = "There is no quote for AAPL right now."
+    assert refusals(order("buy 0.009 AAPL"), PENNY, None, OPEN) == [unpriced]
+    assert refusals(order("buy 0.009 AAPL @ 1.00"), PENNY, None, OPEN) == [LITTLE, unpriced]
+
+
 WAITS = "The market is closed: the order waits for the open and may meet another price there."
 AUCTION = "An auction has one price, which nobody knows before; what it does not fill ends with it."
 STOP = "A stop trades at the market once it is reached: in a gap the price may be far from it."
@@ -153,6 +190,7 @@ EARLY = "The replay has no early and late trading: the order fills in regular ho
         ("buy 10 AAPL", TOUCH, CLOSED, [WAITS]),
         ("buy 10 AAPL", TOUCH, replace(CLOSED, state="pre"), [WAITS]),
         ("buy 10 AAPL", None, None, []),
+        ("buy 10 AAPL", None, OPEN, []),
         ("buy 10 AAPL opg", TOUCH, CLOSED, [AUCTION]),
         ("buy 10 AAPL cls", TOUCH, OPEN, [AUCTION]),
         ("buy 10 AAPL stp=101", TOUCH, OPEN, [STOP]),
@@ -254,7 +292,8 @@ def test_what_costs_less_than_a_dollar_is_set_aside_too_and_what_costs_nothing_i
     assert reserve(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
     assert reserve_margin(order("buy 10 AAPL @ 0.50"), TOUCH, SHARE, FRICTIONLESS) == Reservation(D(5), D("0.50"))
     for reckon in (reserve, reserve_margin):
-        assert reckon(order("buy 10 AAPL @ 0"), TOUCH, SHARE, FRICTIONLESS) == Reservation(ZERO, ZERO)
+        for text in ("buy 10 AAPL @ 0", "buy 0 AAPL @ 0 usd=5"):
+            assert reckon(order(text), TOUCH, SHARE, FRICTIONLESS) == Reservation(ZERO, ZERO)
 
 
 def test_parts_are_traded_of_what_is_traded_and_sold_singly() -> None:

@@ -9,7 +9,9 @@ Nothing is written into the sources.
 """
 
 import argparse
+import gc
 import importlib
+import importlib.abc
 import importlib.machinery
 import os
 import random
@@ -32,7 +34,16 @@ from tests.mutation.python import Mutant
 ROOT = Path(__file__).parent.parent.parent
 SLOW_SECS = 300.0
 MAX_EXAMPLES = 200
-ALONE = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+ALONE = (
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:unraisableexception",
+    "-p",
+    "no:xdist",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 LIVES, SLOW, INVALID = 0, 98, 99
 
 
@@ -48,7 +59,7 @@ class Servers:
 
 @contextmanager
 def _servers() -> Iterator[Servers]:
-    """Started by a child, so that nothing of the product is loaded in this process: its children load it changed."""
+    """Started by a child, so that what is changed, and whatever needs it, is not loaded in this process."""
     (told, tell), (ends, end) = os.pipe(), os.pipe()
     pid = os.fork()
     if not pid:
@@ -107,7 +118,7 @@ def _chosen(every: list[Mutant], asked: argparse.Namespace) -> list[Mutant]:
 def _try(servers: Servers, path: str, every: list[Mutant], to_pytest: list[str], *, in_database: bool) -> None:
     loaded = servers.home / "loaded"
     assert _in_child(lambda: _noting(loaded, _run(servers, to_pytest))) == LIVES, "the tests fail without a mutant"
-    _load(loaded.read_text().split())
+    _load(loaded.read_text().split(), None if in_database else _module_of(path))
     began = time.monotonic()
     assert _in_child(lambda: _run(servers, to_pytest)) == LIVES, "the tests do not pass twice"
     print(f"{path}: {len(every)} mutants, {time.monotonic() - began:.0f} s for all tests", flush=True)
@@ -137,12 +148,32 @@ def _noting(loaded: Path, result: int) -> int:
     return result
 
 
-def _load(names: list[str]) -> None:
-    """What the tests need besides the product, loaded once for all children."""
+def _load(names: list[str], changed: str | None) -> None:
+    """What the tests need and what does not need the changed module, loaded once for all children."""
+    refusing = _Absent(changed)
+    sys.meta_path.insert(0, refusing)
     for name in names:
-        if name.split(".")[0] not in {"starkmatter", "tests", "__mp_main__"}:
+        # pytest itself loads what it rewrites.
+        if name != "__mp_main__" and not name.rpartition(".")[2].startswith(("test_", "conftest")):
             with suppress(Exception):
                 importlib.import_module(name)
+    sys.meta_path.remove(refusing)
+    gc.freeze()  # or each child would look through all of this several times
+
+
+class _Absent(importlib.abc.MetaPathFinder):
+    """Lets nobody import one module: whoever needs it is not loaded either."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == self._name:
+            raise ImportError(name)
+
+
+def _module_of(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def _fewer_examples() -> None:
@@ -226,7 +257,7 @@ class _Changed(importlib.machinery.SourceFileLoader):
     """Finds and loads the one module, changed; the others are found as always."""
 
     def __init__(self, path: str, source: str) -> None:
-        super().__init__(path.removesuffix(".py").replace("/", "."), str(ROOT / path))
+        super().__init__(_module_of(path), str(ROOT / path))
         self._source = source
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -28,23 +29,25 @@ from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.orders import list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
-from tests.process.worker import Worker, broker_worker, kill_after, until
+from tests.process.worker import Worker, broker_worker, every_order, kill_after, kill_at_work, until
 from tests.standins.alpaca_trading import KEY_ID, SECRET, AlpacaTrading, alpaca_trading
 
 pytestmark = pytest.mark.process
 
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261125"))
+JUDGED_EVERY = 50  # kills
+KILLS_BY_NIGHT = int(os.environ.get("STARKMATTER_KILLS", "400"))
+ENOUGH = Decimal(1_000_000_000)  # none is refused for want of money, or most kills would meet no order
 QUIET_SECS = 100.0
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 
 
 @pytest.fixture
 def there() -> Iterator[AlpacaTrading]:
-    with alpaca_trading() as broker:
+    with alpaca_trading(cash=ENOUGH) as broker:
         yield broker
 
 
@@ -73,14 +76,14 @@ class Seat:
         found: list[OrderView] = []
 
         async def none_in_doubt() -> bool:
-            found[:] = await list_orders(self.b, self.caller, self.account_id, limit=500)
+            found[:] = await every_order(self.b, self.caller, self.account_id)
             return not [one for one in found if one.status in IN_DOUBT]
 
         await until(none_in_doubt, QUIET_SECS, "no order in doubt")
         return found
 
-    async def same_as_there(self) -> None:
-        """Broker's book == ours, order by order, share by share, cent by cent."""
+    async def same_as_there(self) -> list[OrderView]:
+        """Every order; broker's book == ours, order by order, share by share, cent by cent."""
         orders = await self.quiet()
         ours = {one.client_order_id: one for one in orders}
         assert set(self.there.orders) <= set(ours)
@@ -100,6 +103,7 @@ class Seat:
             name: qty for name, (qty, _) in self.there.positions.items()
         }
         assert await check_books(self.b.db) == []
+        return orders
 
 
 @pytest.fixture
@@ -154,7 +158,7 @@ async def test_a_worker_killed_while_it_sends_a_group_leaves_exactly_one_group(s
         return placed
 
     async def group(first: OrderView) -> dict[str, OrderView]:
-        found = await list_orders(seat.b, seat.caller, seat.account_id)
+        found = await every_order(seat.b, seat.caller, seat.account_id)
         return {str(one.role): one for one in found if one.group_id == first.id}
 
     never = await send_and_die("buy 1 AAPL @ 100.00 gtc tp=110 sl=90", "drop")
@@ -240,7 +244,7 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
     async with seat.start("cancel") as worker:
 
         async def adopted() -> list[str]:
-            found = await list_orders(seat.b, seat.caller, seat.account_id)
+            found = await every_order(seat.b, seat.caller, seat.account_id)
             return [f"{one.status}: {one.reject_reason}" for one in found if one.id == taken.id]
 
         async def working() -> bool:
@@ -256,7 +260,7 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
         await cancel_order(seat.b, seat.caller, taken.id)
     async with seat.start("last"):
         await seat.same_as_there()
-    found = {one.id: one for one in await list_orders(seat.b, seat.caller, seat.account_id)}
+    found = {one.id: one for one in await every_order(seat.b, seat.caller, seat.account_id)}
     assert found[lost.id].status in {"not_sent", "working", "accepted"}
     assert found[taken.id].status == "canceled"
     assert found[filled.id].status == "filled"
@@ -267,27 +271,37 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
     )
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(60, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(KILLS_BY_NIGHT, marks=pytest.mark.nightly)])
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: Seat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
-    there = seat.there
+    there, refused = seat.there, Counter[str]()
     for number in range(rounds):
         there.fills_at_once = rng.random() < 0.5
         there.prices["AAPL"] = Decimal(9_990 + rng.randrange(20)) / 100
         async with seat.start(f"round-{number}") as worker:
-            killing = asyncio.create_task(kill_after(worker, rng.random() * 1.2))
-            while worker.process.poll() is None:
+            # Every other one dies at any instant, the rest while orders are on their way.
+            secs = rng.random() * 1.2
+            ending = kill_at_work(worker, lambda: len(there.posts), secs) if number % 2 else kill_after(worker, secs)
+            killing = asyncio.create_task(ending)
+            while not killing.done():
                 if rng.random() < 0.2:
                     there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
                 try:
                     placed = await seat.send(f"buy {rng.randrange(1, 5)} AAPL @ 100.05 gtc")
                     if rng.random() < 0.3:
                         await cancel_order(seat.b, seat.caller, placed.id)
-                except (StarkMatterError, AssertionError):
-                    pass  # It ended before it was asked back, or the account pauses.
+                except (StarkMatterError, AssertionError) as why:
+                    refused[f"{why}".partition("\n")[0]] += (
+                        1  # It ended before it was asked back, or the account pauses.
+                    )
                 await asyncio.sleep(rng.random() * 0.1)
             await killing
-    there.faults.clear()
-    async with seat.start("last"):
-        await seat.same_as_there()
-    assert len(there.orders) >= rounds
+        if (number + 1) % JUDGED_EVERY and number + 1 < rounds:
+            continue
+        there.faults.clear()
+        async with seat.start(f"quiet-{number}"):
+            orders = await seat.same_as_there()
+        print(f"after {number + 1} kills, seed {SEED}, both books are one", flush=True)
+    print(f"{rounds} kills, seed {SEED}: {dict(Counter(str(one.status) for one in orders))}")
+    print(f"{len(there.posts)} times the broker was asked, {dict(refused)}")
+    assert len(there.posts) >= rounds // 2

@@ -26,7 +26,7 @@ from starkmatter.portfolio.opening import ensure_first_account
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.settings import load_settings
 from starkmatter.trading.cancel import cancel_order
-from starkmatter.trading.orders import get_order
+from starkmatter.trading.orders import MAX_LIMIT, get_order, list_orders
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, make_caller, order
@@ -92,6 +92,16 @@ def worker_process(
         yield worker
     finally:
         worker.kill()
+
+
+async def every_order(b: Backends, caller: Caller, account_id: UUID) -> list[OrderView]:
+    """All orders of the account, the newest first, however many pages they are."""
+    found: list[OrderView] = []
+    before = None
+    while page := await list_orders(b, caller, account_id, limit=MAX_LIMIT, before=before):
+        found += page
+        before = (page[-1].created_at, page[-1].id)
+    return found
 
 
 @asynccontextmanager
@@ -302,3 +312,14 @@ async def kill_after(worker: Worker, secs: float) -> None:
     """SIGKILL it in so many seconds."""
     await asyncio.sleep(secs)
     worker.kill()
+
+
+async def kill_at_work(worker: Worker, heard: Callable[[], int], secs: float) -> None:
+    """SIGKILL it so many seconds after its broker has heard of one more order: on a busy machine it would die idle."""
+    before = heard()
+
+    async def hears() -> bool:
+        return heard() > before
+
+    await until(hears, READY_SECS, "the broker hears of an order")
+    await kill_after(worker, secs)

@@ -1,5 +1,6 @@
 """Orders as the gate hands them to the database, and the accounts that they are for."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -71,3 +72,14 @@ def item(desk: Desk, account: int, qty: str, **changes: Any) -> Item:
         "venue_at": OPENS_AT + timedelta(minutes=10),
         **changes,
     }
+
+
+async def as_it_is(desk: Desk) -> None:
+    """Nothing special about the account."""
+
+
+def now_is(assignment: str) -> Callable[[Desk], Awaitable[None]]:
+    async def change(desk: Desk) -> None:
+        await desk.db.run(f"UPDATE account SET {assignment} WHERE id = %s", (desk.accounts[0],))  # type: ignore[arg-type]
+
+    return change

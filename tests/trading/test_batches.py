@@ -13,7 +13,7 @@ from starkmatter.db.database import Database
 from starkmatter.trading import queries
 from starkmatter.trading.gate import gate_of
 from tests.builders import make_market
-from tests.trading.batch_desk import Desk, Item, item, make_seat
+from tests.trading.batch_desk import Desk, Item, as_it_is, item, make_seat, now_is
 
 
 def mixed(desk: Desk) -> list[Item]:
@@ -73,20 +73,9 @@ VALUES (gen_random_uuid(), %s, false, '', %s, now())
 """
 
 
-async def _as_it_is(desk: Desk) -> None:
-    """Nothing special about the account."""
-
-
-def _now(assignment: str) -> Callable[[Desk], Awaitable[None]]:
-    async def change(desk: Desk) -> None:
-        await desk.db.run(f"UPDATE account SET {assignment} WHERE id = %s", (desk.accounts[0],))  # type: ignore[arg-type]
-
-    return change
-
-
 async def _stopped(desk: Desk) -> None:
     await desk.db.run(STOPPED, (desk.accounts[0], desk.caller.user_id))
-    await _now("guarded = true")(desk)
+    await now_is("guarded = true")(desk)
 
 
 def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
@@ -100,24 +89,28 @@ def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
 @pytest.mark.parametrize(
     ("changes", "prepare", "outcome"),
     [
-        ({}, _as_it_is, "taken"),
-        ({"side": "sell"}, _as_it_is, "refused"),
-        ({"refusal": "No."}, _as_it_is, "refused"),
-        ({"venue": "market"}, _as_it_is, "refused"),
-        ({"reserve": "100000"}, _as_it_is, "taken"),
-        ({"reserve": "100000.01"}, _as_it_is, "refused"),
-        ({"reserve": "60000"}, _now("reserved = 50000"), "refused"),
-        ({}, _now("closed_at = now()"), "refused"),
-        ({}, _now("frozen_reason = 'Books differ.'"), "refused"),
+        ({}, as_it_is, "taken"),
+        ({"side": "sell"}, as_it_is, "refused"),
+        ({"refusal": "No."}, as_it_is, "refused"),
+        ({"venue": "market"}, as_it_is, "refused"),
+        ({"reserve": "100000"}, as_it_is, "taken"),
+        ({"reserve": "100000.01"}, as_it_is, "refused"),
+        ({"reserve": "60000"}, now_is("reserved = 50000"), "refused"),
+        ({}, now_is("closed_at = now()"), "refused"),
+        ({}, now_is("frozen_reason = 'Books differ.'"), "refused"),
         ({}, _stopped, "refused"),
-        ({"price": "100", "marks": {}, "reserve": "90000"}, _now("kind = 'margin'"), "taken"),
-        ({"price": "100", "marks": {}, "reserve": "210000"}, _now("kind = 'margin'"), "refused"),
+        ({"price": "100", "marks": {}, "reserve": "90000"}, now_is("kind = 'margin'"), "taken"),
+        ({"price": "100", "marks": {}, "reserve": "150000"}, now_is("kind = 'margin'"), "taken"),
+        ({"price": "100", "marks": {}, "reserve": "210000"}, now_is("kind = 'margin'"), "refused"),
         ({}, _shared("trade"), "taken"),
+        ({"reserve": "100001"}, _shared("trade"), "refused"),
         ({}, _shared("view"), "no_account"),
-        ({"cautions": True}, _as_it_is, "taken"),
-        ({"cautions": True}, _now("last_order_at = now()"), "needs_cautions"),
-        ({"cautions": False}, _now("last_order_at = now()"), "taken"),
-        ({"group": True}, _as_it_is, "taken"),
+        ({"cautions": True}, as_it_is, "taken"),
+        ({"cautions": True}, now_is("last_order_at = now()"), "needs_cautions"),
+        ({"cautions": False}, now_is("last_order_at = now()"), "taken"),
+        ({"cautions": True, "refusal": "No."}, now_is("last_order_at = now()"), "refused"),
+        ({"cautions": True, "price": "100", "marks": {}}, now_is("kind = 'margin'"), "taken"),
+        ({"group": True}, as_it_is, "taken"),
     ],
 )
 async def test_what_is_not_plain_is_judged_the_same_when_it_leads_its_account_in_a_batch(

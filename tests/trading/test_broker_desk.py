@@ -114,7 +114,8 @@ async def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(seat:
 
 
 async def test_an_order_in_doubt_that_is_too_old_is_not_sent_again(seat: BrokerSeat) -> None:
-    late = replace(QUICK, market_valid=timedelta(seconds=0.2), look_after_secs=(0.2, 0.2, 0.2, 0.2))
+    # Long enough to be sent on a busy machine, and over before all looks are.
+    late = replace(QUICK, market_valid=timedelta(seconds=2), look_after_secs=(0.6, 0.6, 0.6, 0.6))
     async with seat.house(late):
         await seat.until_state("ready")
         seat.there.fault("submit", 500)
@@ -281,6 +282,29 @@ async def test_a_fill_after_the_end_is_booked_and_the_order_stays_ended(seat: Br
         await eventually(booked, "the late fill")
     assert (await seat.now(placed)).status == "canceled"
     await seat.books_add_up()
+
+
+async def test_a_sale_that_fills_after_its_end_leaves_others_the_shares_they_wait_to_sell(seat: BrokerSeat) -> None:
+    seat.there.positions["AAPL"] = (Decimal(20), Decimal(2000))
+    seat.there.prices["AAPL"] = Decimal(100)
+    async with seat.house():
+        await seat.until_state("ready")
+        other = await seat.order("sell 8 AAPL @ 110.00 gtc")
+        placed = await seat.order("sell 10 AAPL @ 101.00 gtc")
+        for one in (other, placed):
+            await seat.until(one, "working", "accepted")
+        await cancel_order(seat.b, seat.caller, placed.id)
+        await seat.until(placed, "canceled")
+        seat.there.fill(placed.client_order_id, "4", "101.00")
+
+        async def booked() -> bool:
+            return (await seat.now(placed)).filled_qty == 4
+
+        await eventually(booked, "the late fill")
+        refused = await seat.order("sell 9 AAPL @ 110.00 gtc")
+        assert refused.reject_reason == "You can sell 8 AAPL at most: short selling is not offered on this account."
+        assert (await seat.order("sell 8 AAPL @ 110.00 gtc")).status != "risk_rejected"
+        await seat.books_add_up()
 
 
 async def test_fees_and_dividends_are_booked_once_each(seat: BrokerSeat) -> None:

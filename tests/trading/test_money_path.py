@@ -54,6 +54,7 @@ async def test_a_market_order_fills_at_the_ask_and_cash_moves_to_the_cent(desk: 
     done = await get_order(desk.b, desk.caller, placed.id)
     assert (done.status, done.filled_qty, done.avg_price, done.reserved) == ("filled", 10, Decimal("100.05"), 0)
     assert await states(desk, placed.id) == ["pending_submit", "submitting", "filled"]
+    assert await desk.b.db.value("SELECT count(*) FROM outbox") == 0
     now = await account(desk)
     assert (now.cash, now.reserved) == (Decimal("98999.50"), 0)
     assert now.equity == Decimal("98999.50") + 10 * Decimal("100.00")

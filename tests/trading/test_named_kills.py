@@ -20,12 +20,12 @@ from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.corporate.desk import ActionDesk
-from starkmatter.trading.orders import list_fills, list_orders
+from starkmatter.trading.orders import list_fills
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, make_desk, open_clock, order, quote
 from tests.ops.instance import environment
 from tests.process.doomed import POINTS, day_after
-from tests.process.worker import nursery, until
+from tests.process.worker import every_order, nursery, until
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.trading.broker_desk import BrokerSeat, make_seat
 
@@ -84,19 +84,19 @@ async def come_to_rest(seat: BrokerSeat) -> None:
         await seat.until_state("ready")
 
         async def quiet() -> bool:
-            found = await list_orders(seat.b, seat.caller, seat.account_id, limit=500)
+            found = await every_order(seat.b, seat.caller, seat.account_id)
             return not [one for one in found if one.status in IN_DOUBT]
 
         await until(quiet, QUIET_SECS, "no order in doubt")
     there: AlpacaTrading = seat.there
-    for one in await list_orders(seat.b, seat.caller, seat.account_id, limit=500):
+    for one in await every_order(seat.b, seat.caller, seat.account_id):
         at_broker = there.orders.get(one.client_order_id)
         if at_broker is None:
             assert one.status in {"not_sent", "rejected"}, one
             continue
         assert one.filled_qty == Decimal(at_broker["filled_qty"])
         assert (one.status in TERMINAL) == (at_broker["status"] in {"filled", "canceled"}), (one, at_broker)
-    ours = {one.client_order_id for one in await list_orders(seat.b, seat.caller, seat.account_id, limit=500)}
+    ours = {one.client_order_id for one in await every_order(seat.b, seat.caller, seat.account_id)}
     assert set(there.orders) <= ours
     account = await get_account(seat.b, seat.caller, seat.account_id)
     assert account.cash == there.cash
@@ -123,7 +123,7 @@ async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: 
         await doom.meet(point)
     there.faults.clear()
     await come_to_rest(seat)
-    assert len(await list_orders(seat.b, seat.caller, seat.account_id, limit=500)) == rounds
+    assert len(await every_order(seat.b, seat.caller, seat.account_id)) == rounds
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
@@ -138,7 +138,7 @@ async def test_a_cancel_on_its_way_to_the_broker(point: str, rounds: int, seat: 
         await cancel_order(seat.b, seat.caller, placed.id)
         await doom.meet(point)
     await come_to_rest(seat)
-    found = await list_orders(seat.b, seat.caller, seat.account_id, limit=500)
+    found = await every_order(seat.b, seat.caller, seat.account_id)
     assert [one.status for one in found] == ["canceled"] * rounds
 
 
@@ -158,7 +158,7 @@ async def test_an_order_on_the_paper_market(
     for minute in (80, 81):
         await desk.tell(quote("AAPL 100.00/100.05"), clock=open_clock(minute))
         await desk.broker.drain()
-    found = await list_orders(desk.b, desk.caller, desk.account_id, limit=500)
+    found = await every_order(desk.b, desk.caller, desk.account_id)
     fills = await list_fills(desk.b, desk.caller, account_id=desk.account_id, limit=500)
     expected = "filled" if POINTS[point].text == "buy 1 AAPL" else "working"
     assert [one.status for one in found] == [expected] * rounds
@@ -188,7 +188,7 @@ async def test_a_corporate_action_on_an_account(
         assert await check_books(database) == []
         await ActionDesk(desk.b, "replay").on_quotes(clock, {})
         held = (await list_positions(desk.b, desk.caller, desk.account_id))[0].qty
-        resting = (await list_orders(desk.b, desk.caller, desk.account_id))[0]
+        resting = (await every_order(desk.b, desk.caller, desk.account_id))[0]
         assert (held, resting.qty, resting.limit_price) == ((20, 20, 20) if number % 2 == 0 else (10, 10, 40))
     entries = await list_entries(desk.b, desk.caller, desk.account_id, limit=500)
     assert [one.kind for one in entries].count("split") == rounds
@@ -211,6 +211,6 @@ async def test_an_order_being_taken(
         again = await submit_order(desk.b, desk.caller, desk.account_id, request, key, acknowledged=ALL_READ)
         assert again.status == "pending_submit"
         ids.add(again.id)
-    assert {one.id for one in await list_orders(desk.b, desk.caller, desk.account_id, limit=500)} == ids
+    assert {one.id for one in await every_order(desk.b, desk.caller, desk.account_id)} == ids
     assert len(ids) == rounds
     assert await check_books(database) == []
