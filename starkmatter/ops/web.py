@@ -24,7 +24,7 @@ def serve(settings: Settings) -> None:
     die_with_parent()
     os.environ.update(serving_env(build_frontend(settings)))
     os.chdir(ROOT_DIR)
-    root = _composition_root()
+    root = composition_root()
     wait_until_let_go()
     uvicorn.run(
         root.app,
@@ -50,7 +50,7 @@ def serve(settings: Settings) -> None:
     )
 
 
-def _composition_root() -> ModuleType:
+def composition_root() -> ModuleType:
     """Loaded with one look for garbage at its end instead of hundreds in between, which took a fifth of it.
 
     What is left then stays: no later look goes through it.
