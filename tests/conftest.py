@@ -1,6 +1,7 @@
 """The fixtures every room's tests share: real engines, one fresh database and one empty cache per test."""
 
 import asyncio
+import atexit
 import gc
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
@@ -76,11 +77,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     finally:
         gc.freeze()
         gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """What was frozen is cleared away in its order, before the modules that it needs for that."""
-    gc.unfreeze()
+        # It is cleared away in its order, before the modules that it needs for that, but after pytest's last looks.
+        atexit.register(gc.unfreeze)
 
 
 class Rooms(LoadScopeScheduling):

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +25,8 @@ from tests.api.conftest import ORIGIN, Api
 from tests.builders import Desk
 from tests.standins.all import vendor_urls
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its own, of libraries it supports
-    import schemathesis
-    from schemathesis.core import NOT_SET
-    from schemathesis.generation import GenerationMode
-
-SCHEMA = schemathesis.openapi.from_dict(build_api().openapi())
-OPERATIONS = {one.ok().label: one.ok() for one in SCHEMA.get_all_operations()}
-MODES = {"fits": GenerationMode.POSITIVE, "breaks": GenerationMode.NEGATIVE}
+MODES = ("fits", "breaks")
+NOTHING = object()
 # What answers a person's browser with a page.
 PAGES = {"GET /api/v1/auth/oidc/{provider}/start", "GET /api/v1/auth/oidc/{provider}/callback"}
 LIMITS = {f"STARKMATTER_{name}_PER_MIN": 1_000_000 for name in ("REQUESTS", "READS", "WRITES")}
@@ -52,7 +46,7 @@ INJECTIONS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """One request; `body` is NOT_SET, bytes, or what becomes JSON."""
+    """One request; `body` is NOTHING, bytes, or what becomes JSON."""
 
     label: str
     method: str
@@ -73,6 +67,21 @@ class Asked:
         return replace(self, **{place: {**getattr(self, place), name: text}})
 
 
+@cache
+def schema() -> Any:
+    """The server's own description, read when a test asks for it: loading it takes a second in every process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own, of libraries it supports
+        import schemathesis
+    return schemathesis.openapi.from_dict(build_api().openapi())
+
+
+@cache
+def operations() -> dict[str, Any]:
+    """Every route by its name."""
+    return {one.ok().label: one.ok() for one in schema().get_all_operations()}
+
+
 @pytest.fixture
 def front(desk: Desk, tmp_path: Path) -> httpx.ASGITransport:
     """The server without limits on how often, for somebody whose vendors do not answer."""
@@ -91,7 +100,11 @@ async def somebody(desk: Desk, front: httpx.ASGITransport) -> Api:
 
 def requests_for(label: str, mode: str, enough: int) -> list[Asked]:
     """So many requests for a route; none where nothing can be broken."""
+    from schemathesis.core import NOT_SET
+    from schemathesis.generation import GenerationMode
+
     found: list[Asked] = []
+    modes = {"fits": GenerationMode.POSITIVE, "breaks": GenerationMode.NEGATIVE}
 
     @settings(
         max_examples=enough,
@@ -101,9 +114,10 @@ def requests_for(label: str, mode: str, enough: int) -> list[Asked]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(OPERATIONS[label].as_strategy(generation_mode=MODES[mode]))
+    @given(operations()[label].as_strategy(generation_mode=modes[mode]))
     def collect(case: Any) -> None:
-        found.append(Asked(label, case.method, case.path, dict(case.path_parameters), dict(case.query), case.body))
+        body = NOTHING if case.body is NOT_SET else case.body
+        found.append(Asked(label, case.method, case.path, dict(case.path_parameters), dict(case.query), body))
 
     try:
         collect()
@@ -120,7 +134,7 @@ async def answer(api: Api, asked: Asked) -> httpx.Response:
     options: dict[str, Any] = {}
     if isinstance(asked.body, bytes):
         options = {"content": asked.body, "headers": {"content-type": "application/json"}}
-    elif asked.body is not NOT_SET:
+    elif asked.body is not NOTHING:
         named = isinstance(asked.body, dict) and isinstance(asked.body.get("account_id"), str)
         options = {"json": {**asked.body, "account_id": ours} if named else asked.body}
     return await api.http.request(asked.method, path, params=asked.query, **options)
@@ -141,7 +155,7 @@ async def test_no_request_is_a_server_error_and_every_refusal_is_a_problem(
 ) -> None:
     found: list[str] = []
     seen: Counter[int] = Counter()
-    for label in OPERATIONS:
+    for label in operations():
         api = await somebody(desk, front)
         for mode in MODES:
             for asked in requests_for(label, mode, enough):
@@ -151,19 +165,19 @@ async def test_no_request_is_a_server_error_and_every_refusal_is_a_problem(
                 seen[got.status_code] += 1
                 found += wrong(asked, got)
     assert found == []
-    assert seen[200] > len(OPERATIONS) * 0.3, seen
-    assert seen[422] > len(OPERATIONS) * 0.5, seen
+    assert seen[200] > len(operations()) * 0.3, seen
+    assert seen[422] > len(operations()) * 0.5, seen
 
 
 def test_no_two_forms_share_a_name() -> None:
     """Else both are called by the module they are in, for programs that are generated from the description."""
-    assert [name for name in SCHEMA.raw_schema["components"]["schemas"] if "__" in name] == []
+    assert [name for name in schema().raw_schema["components"]["schemas"] if "__" in name] == []
 
 
 def test_no_body_may_have_a_field_that_is_not_described() -> None:
-    schemas = SCHEMA.raw_schema["components"]["schemas"]
+    schemas = schema().raw_schema["components"]["schemas"]
     open_ended = []
-    for path, methods in SCHEMA.raw_schema["paths"].items():
+    for path, methods in schema().raw_schema["paths"].items():
         for method, operation in methods.items():
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             name = content.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
@@ -178,7 +192,7 @@ async def test_a_text_that_would_be_code_elsewhere_is_a_text_like_any_other(
     """Wherever a text goes: it is refused, or the answer is of the same kind as for a harmless one of its length."""
     different, sent = [], 0
     api = await somebody(desk, front)
-    for label in OPERATIONS:
+    for label in operations():
         if "/auth/" in label:
             continue  # their texts are addresses, passphrases and codes, each with tests of its own
         for asked in requests_for(label, "fits", 1):

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyxirr import xirr
-from scipy.optimize import brentq
 
 from starkmatter.domain.performance import (
     Unmeasurable,
@@ -296,6 +295,8 @@ FLOAT_EPSILON = 2.0**-52
 @given(account=accounts(apart=(60, 400)))
 def test_money_weighted_is_the_xirr_of_pyxirr_and_the_root_that_scipy_finds(account: list[Valuation]) -> None:
     """At 1e-9 of the whole period's growth, on any flows whose rate is one; dates are whole days, as XIRR has them."""
+    from scipy.optimize import brentq  # which no other process of a run needs
+
     ours = money_weighted(account)
     assume(isinstance(ours, Decimal) and ours > -1)
     length = account[-1].at - account[0].at

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
-from scipy.optimize import minimize
 
 from starkmatter.accounts.sharing.service import share_account
 from starkmatter.db.database import Database
@@ -27,7 +28,6 @@ from starkmatter.portfolio.optimizing.service import (
     list_optimizations,
     take_as_targets,
 )
-from starkmatter.portfolio.optimizing.solving import NotSolvedError, Problem, estimate, solve
 from starkmatter.portfolio.optimizing.work import MOST_TRIES, optimize_once, shared_out
 from starkmatter.trading.submit import submit_order
 from tests.builders import OPENS_AT, Desk, make_caller, make_desk, order, quote
@@ -44,6 +44,11 @@ VALUES ('replay', %s, '1d', 0, %s, %s, %s, %s, %s, %s, NULL, 'test')
 # --- the sums ---------------------------------------------------------------------------------------------------------
 
 
+def solving() -> ModuleType:
+    """Loaded when a test runs: skfolio takes a tenth of the time of loading all tests, in each process."""
+    return import_module("starkmatter.portfolio.optimizing.solving")
+
+
 def returns_like(covariance: Sequence[Sequence[float]], mean: Sequence[float], days: int = 400) -> np.ndarray:
     """Days whose sample mean and covariance are exactly these."""
     chance = np.random.default_rng(7)
@@ -54,48 +59,50 @@ def returns_like(covariance: Sequence[Sequence[float]], mean: Sequence[float], d
     return drawn @ np.linalg.inv(own).T @ wanted.T + np.array(mean)
 
 
-def problem(goal: str, returns: np.ndarray, **given: Any) -> Problem:
+def problem(goal: str, returns: np.ndarray, **given: Any) -> Any:
     count = returns.shape[1]
     fields = {"groups": [""] * count, "least": 0.0, "most": 1.0, "bounds": [], "risk_free": 0.0} | given
-    return Problem(goal, returns, **fields)
+    return solving().Problem(goal, returns, **fields)
 
 
 def test_the_least_risk_of_two_is_that_of_the_textbook() -> None:
     a, b, both = 0.0002, 0.0008, 0.0001
-    found = solve(problem("least_risk", returns_like([[a, both], [both, b]], [0.001, 0.0005])))
+    found = solving().solve(problem("least_risk", returns_like([[a, both], [both, b]], [0.001, 0.0005])))
     assert found.weights[0] == pytest.approx((b - both) / (a + b - 2 * both), abs=CLOSE)
     assert found.weights.sum() == pytest.approx(1)
 
 
 def test_equal_risk_has_equal_parts_in_the_variance_and_without_correlation_weighs_by_one_over_deviation() -> None:
     covariance = [[4e-4, 1e-4, 0], [1e-4, 1e-4, 2e-5], [0, 2e-5, 9e-4]]
-    found = solve(problem("equal_risk", returns_like(covariance, [0, 0.001, 0])))
+    found = solving().solve(problem("equal_risk", returns_like(covariance, [0, 0.001, 0])))
     assert found.risk_shares == pytest.approx([1 / 3] * 3, abs=CLOSE)
-    apart = solve(problem("equal_risk", returns_like(np.diag([4e-4, 1e-4, 16e-4]), [0, 0, 0])))
+    apart = solving().solve(problem("equal_risk", returns_like(np.diag([4e-4, 1e-4, 16e-4]), [0, 0, 0])))
     inverse = np.array([1 / 2, 1, 1 / 4])
     assert apart.weights == pytest.approx(inverse / inverse.sum(), abs=CLOSE)
 
 
 def test_the_best_ratio_of_what_moves_apart_is_mean_over_variance() -> None:
     mean, variance = np.array([1e-3, 5e-4, 8e-4]), np.array([4e-4, 1e-4, 9e-4])
-    found = solve(problem("best_ratio", returns_like(np.diag(variance), mean)))
+    found = solving().solve(problem("best_ratio", returns_like(np.diag(variance), mean)))
     assert found.weights == pytest.approx(mean / variance / (mean / variance).sum(), abs=CLOSE)
     free = 1.0001**252 - 1
     excess = (mean - 0.0001) / variance
-    found = solve(problem("best_ratio", returns_like(np.diag(variance), mean), risk_free=free))
+    found = solving().solve(problem("best_ratio", returns_like(np.diag(variance), mean), risk_free=free))
     assert found.weights == pytest.approx(excess / excess.sum(), abs=CLOSE)
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("goal", ["least_risk", "best_ratio"])
 def test_no_mix_within_the_bounds_is_better_by_scipy(goal: str, seed: int) -> None:
+    from scipy.optimize import minimize
+
     chance = np.random.default_rng(seed)
     returns = chance.normal(0.0006, 0.01, (300, 6)) * np.array([1, 1.5, 0.8, 2, 1.2, 0.6]) + chance.normal(
         0.0, 0.006, (300, 1)
     )
     groups = ["Oil & Gas", "Tech", "Tech", "Oil & Gas", "Health Care", "Health Care"]
     bounds = [("Tech", 0.10, 0.30), ("Health Care", 0.0, 0.45)]
-    found = solve(problem(goal, returns, groups=groups, least=0.02, most=0.40, bounds=bounds))
+    found = solving().solve(problem(goal, returns, groups=groups, least=0.02, most=0.40, bounds=bounds))
 
     def worse(weights: np.ndarray) -> float:
         days = returns @ weights
@@ -123,23 +130,23 @@ def test_what_has_no_answer_says_so_in_words() -> None:
         (problem("least_risk", falling, most=0.3), "No weights fulfill"),
         (problem("least_risk", np.where(falling > 0.02, np.nan, falling)), "missing"),
     ):
-        with pytest.raises(NotSolvedError, match=words):
-            solve(asked)
+        with pytest.raises(solving().NotSolvedError, match=words):
+            solving().solve(asked)
 
 
 def test_two_that_move_exactly_alike_still_have_weights() -> None:
     one = returns_like(np.diag([1e-4, 1e-4]), [1e-3, 0])[:, :1]
-    found = solve(problem("least_risk", np.column_stack([one, one, 2 * one])))
+    found = solving().solve(problem("least_risk", np.column_stack([one, one, 2 * one])))
     assert np.isfinite(found.weights).all()
     assert found.weights[2] == pytest.approx(0, abs=CLOSE)
 
 
 def test_an_estimate_is_the_years_of_its_days() -> None:
     returns = returns_like(np.diag([1e-4, 4e-4]), [1e-3, 0])
-    expected, volatility, sharpe = estimate(returns, np.array([1.0, 0.0]), 0.0)
+    expected, volatility, sharpe = solving().estimate(returns, np.array([1.0, 0.0]), 0.0)
     assert (expected, volatility) == (pytest.approx(0.252), pytest.approx(0.01 * 252**0.5))
     assert sharpe == pytest.approx(0.252 / (0.01 * 252**0.5))
-    assert estimate(np.zeros((9, 2)), np.array([0.5, 0.5]), 0.0)[2] is None
+    assert solving().estimate(np.zeros((9, 2)), np.array([0.5, 0.5]), 0.0)[2] is None
 
 
 @given(

@@ -269,12 +269,16 @@ async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back
         async with backends_on(seen["DATABASE_URL"], seen["REDIS_URL"]) as b:
             await until_open(b)
             people = await make_people(b, 3, SEED + 3)
+
+            async def are_at_it() -> bool:
+                return sum(len(person.answered) for person in people) > 10
+
             async with trading(people):
                 await asyncio.sleep(2.0)
+                await until(are_at_it, RECOVERY_SECS, "ten orders that were answered")
                 postmaster = instance.child("postgres")
                 assert postmaster is not None
                 acknowledged = [one for person in people for one in person.answered.values()]
-                assert len(acknowledged) > 10
                 postmaster.kill()
                 killed_at = time.monotonic()
 

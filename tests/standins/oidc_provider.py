@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,8 +29,18 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 
 CLIENT_ID, CLIENT_SECRET = "starkmatter-at-home", "oidc-canary-client-secret-5e1d"
-KEY = RSAKey.generate_key(2048, {"kid": "first", "use": "sig", "alg": "RS256"}, private=True)
-OTHER_KEY = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, private=True)
+
+
+@cache
+def provider_key() -> RSAKey:
+    """What it signs with. Made when a provider starts: a key takes a fifth of a second, which few processes need."""
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig", "alg": "RS256"}, private=True)
+
+
+@cache
+def other_key() -> RSAKey:
+    """Somebody else's of the same name."""
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, private=True)
 
 
 @dataclass
@@ -177,18 +188,18 @@ class OidcProvider:
     def signed(self, claims: dict[str, Any]) -> str:
         """The id token, or the one lie about it."""
         claims = {name: value for name, value in self.claims_changed(claims).items() if value is not None}
-        header, key = {"alg": "RS256", "kid": "first"}, KEY
+        header, key = {"alg": "RS256", "kid": "first"}, provider_key()
         if self.wrong == "none":
             return f"{_part({'alg': 'none'})}.{_part(claims)}."
         if self.wrong == "hs256":  # the public key, which everybody has, taken for a shared secret
             body = f"{_part({'alg': 'HS256', 'kid': 'first'})}.{_part(claims)}"
-            return f"{body}.{_b64(hmac.digest(KEY.as_pem(private=False), body.encode(), 'sha256'))}"
+            return f"{body}.{_b64(hmac.digest(provider_key().as_pem(private=False), body.encode(), 'sha256'))}"
         if self.wrong == "other-key":
-            key = OTHER_KEY
+            key = other_key()
         elif self.wrong == "other-kid":
             header = {"alg": "RS256", "kid": "second"}
         elif self.wrong == "own-key":
-            header, key = {"alg": "RS256", "jwk": OTHER_KEY.as_dict(private=False)}, OTHER_KEY
+            header, key = {"alg": "RS256", "jwk": other_key().as_dict(private=False)}, other_key()
         text = jwt.encode(header, claims, key, algorithms=["RS256"])
         if self.wrong == "altered":
             head, body, signature = text.split(".")
@@ -233,7 +244,7 @@ def _app(provider: OidcProvider) -> Flask:
             return any(one.nonce == nonce for one in provider.codes.values())
 
         def resolve_client_private_key(self, client: Client) -> KeySet:
-            return KeySet([KEY])
+            return KeySet([provider_key()])
 
         def get_client_claims(self, client: Client) -> dict[str, Any]:
             return {"iss": provider.url, "aud": CLIENT_ID}
@@ -249,7 +260,7 @@ def _app(provider: OidcProvider) -> Flask:
 
         def process_token(self, grant: Any, response: Any) -> Any:
             token = super().process_token(grant, response)
-            honest = jwt.decode(token["id_token"], KEY, algorithms=["RS256"])
+            honest = jwt.decode(token["id_token"], provider_key(), algorithms=["RS256"])
             token["id_token"] = provider.signed(honest.claims)
             provider.seen.append(token["id_token"])
             if provider.wrong == "no-id-token":
@@ -304,7 +315,7 @@ def _app(provider: OidcProvider) -> Flask:
     @app.get("/jwks")
     def keys() -> Any:
         encrypting = ECKey.generate_key("P-256", {"use": "enc"}, private=False).as_dict(private=False)
-        return misbehaved("jwks") or jsonify({"keys": [encrypting, KEY.as_dict(private=False)]})
+        return misbehaved("jwks") or jsonify({"keys": [encrypting, provider_key().as_dict(private=False)]})
 
     @app.get("/authorize")
     def authorize() -> Any:
@@ -373,6 +384,7 @@ def _github_user(provider: OidcProvider) -> Subject | None:
 def oidc_provider() -> Iterator[OidcProvider]:
     """The provider, until the block ends."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    provider_key(), other_key()  # not by two requests at once
     provider = OidcProvider("")
     server = make_server("127.0.0.1", 0, _app(provider), threaded=True)
     provider.url = f"http://127.0.0.1:{server.server_port}"
