@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +67,18 @@ class DayPath:
 
 
 @dataclass(frozen=True, slots=True)
+class DayTrades:
+    """One symbol's day of trades alone, held from second to second; `volume` as that of a path."""
+
+    last: Ints
+    volume: Ints | None
+
+    @property
+    def steps(self) -> int:
+        return len(self.last)
+
+
+@dataclass(frozen=True, slots=True)
 class PathBars:
     """Bars of one path in ticks: row i covers seconds [first_step[i], end_step[i]); `volume` None when unknown."""
 
@@ -92,6 +105,19 @@ def _random_bytes(key: str, count: int) -> bytes:
     return hashlib.shake_256(key.encode()).digest(count)
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What of a path comes before its quotes, second by second; `held` is the second whose trade stands."""
+
+    raw: NDArray[np.uint8]
+    increments: Ints
+    busy: Floats
+    last: Ints
+    ticked: NDArray[np.bool_]
+    held: Ints
+    volume: Ints | None
+
+
 def build_path(
     seed: int, symbol: str, session_on: date, figures: DayFigures, steps: int, *, quoted: bool = True
 ) -> DayPath:
@@ -100,43 +126,57 @@ def build_path(
     It opens at `figures.open`, ends at `figures.close`, touches high and low and never leaves them: Brownian bridges
     between these four points (Karatzas and Shreve, 5.6.B), reflected at high and low.
     """
-    if steps < 60:
-        raise ValueError("a session has at least 60 seconds")
-    key = f"{seed}|{symbol}|{session_on.isoformat()}"
-    raw = np.frombuffer(_random_bytes(key, steps * _BYTES_PER_STEP), dtype=np.uint8).reshape(steps, _BYTES_PER_STEP)
-    dice = _random_bytes(f"{key}|shape", 6)
-    busy = _u_shape(steps)
-    increments = raw[:, :8].copy().view("<u2").astype(np.int64).sum(axis=1) - 2 * 65535
-    marks = _waypoints(figures, steps, dice)
-    last = _bridges(figures, increments, busy, marks)
-    ticked = raw[:, 8] >= _QUIET_BELOW
-    ticked[[step for step, _ in marks]] = True
-    held = np.maximum.accumulate(np.where(ticked, np.arange(steps), 0))
-    spread = _spreads(last, busy, raw[:, 9].astype(np.int64))
-    buyer = increments > 0
+    drawn = _draw(seed, symbol, session_on, figures, steps)
+    last, held, raw = drawn.last, drawn.held, drawn.raw
+    spread = _spreads(last, drawn.busy, raw[:, 9].astype(np.int64))
+    buyer = drawn.increments > 0
     bid = np.maximum(np.where(buyer, last - spread, last), 1)
     ask = np.maximum(np.where(buyer, last, last + spread), bid + 1)
     draws = raw[:, 10:14].astype(np.int64)
-    volume = None
-    if figures.volume is not None:
-        weights = np.where(ticked, busy * (1 + raw[:, 14].astype(np.int64)) * (1 + raw[:, 15].astype(np.int64)), 0.0)
-        volume = _cumulative_volume(figures.volume, weights)[held]
     return DayPath(
         last=last[held],
         bid=bid[held],
         ask=ask[held],
         bid_size=((1 + (draws[:, 0] * draws[:, 1] >> 12)) * ROUND_LOT)[held],
         ask_size=((1 + (draws[:, 2] * draws[:, 3] >> 12)) * ROUND_LOT)[held],
-        volume=volume,
-        ticked=ticked,
+        volume=drawn.volume,
+        ticked=drawn.ticked,
         quoted=quoted,
     )
 
 
+def build_trades(seed: int, symbol: str, session_on: date, figures: DayFigures, steps: int) -> DayTrades:
+    """What was traded on the path that `build_path` draws, without its quotes: half of the work, all that bars need."""
+    drawn = _draw(seed, symbol, session_on, figures, steps)
+    return DayTrades(drawn.last[drawn.held], drawn.volume)
+
+
+def _draw(seed: int, symbol: str, session_on: date, figures: DayFigures, steps: int) -> _Drawn:
+    if steps < 60:
+        raise ValueError("a session has at least 60 seconds")
+    key = f"{seed}|{symbol}|{session_on.isoformat()}"
+    raw = np.frombuffer(_random_bytes(key, steps * _BYTES_PER_STEP), dtype=np.uint8).reshape(steps, _BYTES_PER_STEP)
+    busy = _u_shape(steps)
+    parts = raw.view("<u2")
+    increments = parts[:, 0].astype(np.int64) + parts[:, 1] + parts[:, 2] + parts[:, 3] - 2 * 65535
+    marks = _waypoints(figures, steps, _random_bytes(f"{key}|shape", 6))
+    last = _bridges(figures, increments, busy, marks)
+    ticked = raw[:, 8] >= _QUIET_BELOW
+    ticked[[step for step, _ in marks]] = True
+    held = np.maximum.accumulate(np.where(ticked, np.arange(steps), 0))
+    volume = None
+    if figures.volume is not None:
+        weights = np.where(ticked, busy * (1 + raw[:, 14].astype(np.int64)) * (1 + raw[:, 15].astype(np.int64)), 0.0)
+        volume = _cumulative_volume(figures.volume, weights)[held]
+    return _Drawn(raw, increments, busy, last, ticked, held, volume)
+
+
+@lru_cache(maxsize=4)
 def _u_shape(steps: int) -> Floats:
     """How busy each second is: about three times as much at both ends as at noon."""
     x = (2.0 * np.arange(steps) - (steps - 1)) / (steps - 1)
     result: Floats = 1.0 + 2.0 * x * x * x * x
+    result.flags.writeable = False
     return result
 
 
@@ -192,7 +232,7 @@ def _cumulative_volume(total: int, weights: Floats) -> Ints:
     return result
 
 
-def path_bars(path: DayPath, bar_secs: int, until_step: int, *, after_step: int = 0) -> PathBars:
+def path_bars(path: DayPath | DayTrades, bar_secs: int, until_step: int, *, after_step: int = 0) -> PathBars:
     """Bars of `bar_secs` of the first `until_step` seconds, counted from the open; the last one may be unfinished.
 
     Those that were finished at `after_step` are left out.

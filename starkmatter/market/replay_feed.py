@@ -349,14 +349,16 @@ class Replay:
         run, day, until_step, after_step = self._run, self._day, self._step + 1, self._stored_step
         for entry in tuple(self._unstored):
             left, left_after = entry
-            rows = bars.closed_bar_rows(left, run.seed, after_step=left_after, until_step=left.last_step + 1)
+            rows = bars.closed_bar_rows(
+                left.session, left.paths, run.seed, after_step=left_after, until_step=left.last_step + 1
+            )
             await bars.merge_bars(self._db, rows)
             await self._on_bars(bars.bars_of(rows), [])
             if entry in self._unstored:
                 self._unstored.remove(entry)
         if day is None or until_step == after_step:
             return
-        rows = bars.closed_bar_rows(day, run.seed, after_step=after_step, until_step=until_step)
+        rows = bars.closed_bar_rows(day.session, day.paths, run.seed, after_step=after_step, until_step=until_step)
         await bars.merge_bars(self._db, rows)
         growing = bars.forming_bars(day, until_step)
         await bars.store_forming(self._db, growing)

@@ -13,6 +13,7 @@ from starkmatter.domain.replay import (
     DayFigures,
     DayPath,
     build_path,
+    build_trades,
     path_bars,
     price_of,
     synthesize_figures,
@@ -156,6 +157,17 @@ def test_a_seed_has_the_same_bytes_on_every_machine_and_each_argument_matters():
         build_path(7, "AAPL", date(2021, 3, 2), figures, FULL_DAY_SECS),
     ]
     assert usual not in {fingerprint(other) for other in others}
+
+
+@pytest.mark.parametrize("volume", [None, 90_000_000])
+@pytest.mark.parametrize("steps", [HALF_DAY_SECS, FULL_DAY_SECS])
+def test_trades_alone_are_those_of_the_path(volume: int | None, steps: int):
+    figures = DayFigures(12_000, 12_345, 11_850, 12_200, volume)
+    path, traded = (build(7, "AAPL", DAY, figures, steps) for build in (build_path, build_trades))
+    assert (traded.last == path.last).all()
+    assert (volume is None and traded.volume is path.volume is None) or (traded.volume == path.volume).all()
+    for bars in (path_bars(one, 300, steps) for one in (path, traded)):
+        assert bars.close[-1] == figures.close
 
 
 def test_a_flat_day_stays_flat_and_still_has_a_spread():

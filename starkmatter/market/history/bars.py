@@ -3,7 +3,7 @@
 Bars inside a day are a cache of the seed's paths: every write may be repeated, and what was lost is built again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from psycopg.errors import UniqueViolation
 from starkmatter.db.copying import copy_rows
 from starkmatter.db.database import Connection, Database
 from starkmatter.domain.quotes import INTERVALS, Bar, Interval
-from starkmatter.domain.replay import STEP_SECS, PathBars, path_bars, price_of
+from starkmatter.domain.replay import STEP_SECS, DayPath, DayTrades, PathBars, path_bars, price_of
 from starkmatter.domain.sessions import Session, SessionCalendar
 from starkmatter.market import queries as market_queries
 from starkmatter.market.history import queries
@@ -28,7 +28,7 @@ from starkmatter.market.providers.replay import (
     PROVIDER,
     ReplayDay,
     ReplayHistory,
-    build_day,
+    day_trades,
 )
 
 VENUE = "replay"
@@ -120,12 +120,18 @@ def bars_of(rows: Iterable[BarTuple]) -> list[Bar]:
 
 
 def closed_bar_rows(
-    day: ReplayDay, seed: int, *, after_step: int, until_step: int, intervals: Iterable[Interval] = INTRADAY
+    session: Session,
+    paths: Mapping[str, DayPath | DayTrades],
+    seed: int,
+    *,
+    after_step: int,
+    until_step: int,
+    intervals: Iterable[Interval] = INTRADAY,
 ) -> list[BarTuple]:
     """Bars that finished in (after_step, until_step], both counted in seconds from the open."""
     rows: list[BarTuple] = []
-    opens_at, steps = day.session.opens_at, day.last_step + 1
-    for symbol, path in day.paths.items():
+    opens_at, steps = session.opens_at, session.length_secs // STEP_SECS
+    for symbol, path in paths.items():
         for interval in intervals:
             bar_steps = int(INTERVALS[interval].total_seconds()) // STEP_SECS
             if until_step // bar_steps == after_step // bar_steps and not after_step < path.steps <= until_step:
@@ -142,9 +148,10 @@ def closed_bar_rows(
 
 
 def session_rows(history: ReplayHistory, seed: int, session: Session, intervals: Iterable[Interval]) -> list[BarTuple]:
-    """All bars inside one day of the replay. Builds its paths: some tenths of a second."""
-    day = build_day(history, seed, session)
-    return closed_bar_rows(day, seed, after_step=0, until_step=day.last_step + 1, intervals=intervals)
+    """All bars inside one day of the replay. Draws its trades: some hundredths of a second."""
+    steps = session.length_secs // STEP_SECS
+    traded = day_trades(history, seed, session)
+    return closed_bar_rows(session, traded, seed, after_step=0, until_step=steps, intervals=intervals)
 
 
 def _figures(bars: PathBars, i: int) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal | None]:

@@ -21,7 +21,9 @@ from starkmatter.domain.replay import (
     TICK_SIZE,
     DayFigures,
     DayPath,
+    DayTrades,
     build_path,
+    build_trades,
     price_of,
     synthesize_figures,
     ticks_of,
@@ -208,6 +210,17 @@ def build_day(history: ReplayHistory, seed: int, session: Session) -> ReplayDay:
         elif before is not None:
             halted[symbol] = (before[0], price_of(before[1].close))
     return ReplayDay(session, paths, prev_closes, halted)
+
+
+def day_trades(history: ReplayHistory, seed: int, session: Session) -> dict[str, DayTrades]:
+    """What `build_day` draws of the same session, without quotes, by symbol."""
+    steps = session.length_secs // STEP_SECS
+    found = {}
+    for symbol in sorted(history.symbols):
+        figures = history.symbols[symbol].on(session.session_on)
+        if figures is not None:
+            found[symbol] = build_trades(seed, symbol, session.session_on, figures, steps)
+    return found
 
 
 def tick_stream(
