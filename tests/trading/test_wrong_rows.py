@@ -92,7 +92,7 @@ async def _book(db: Database, account_id: UUID, *entries: tuple[str, ...]) -> No
     statement = sql.SQL(
         "INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts)"
         " VALUES "
-    ) + sql.SQL(", ").join(map(sql.SQL, values))  # type: ignore[arg-type]
+    ) + sql.SQL(", ").join(map(sql.SQL, values))
     async with db.connection() as connection:
         await connection.execute(statement, params)
 
