@@ -124,6 +124,8 @@ class FeeSchedule:
         `before_qty` and `before_value` are what the same order had filled already, `month_qty` what the account traded
         in this month before the order. Lines of nothing are left out.
         """
+        if side == "buy" and self.commission is None and not self.per_share:
+            return ()
         value = qty * price
         found = self._commission(qty, value, before_qty, before_value, month_qty)
         for fee in self.per_share:
@@ -220,7 +222,7 @@ def _commission_words(terms: Commission, month_qty: Decimal) -> str:
 
 def total(lines: Sequence[FeeLine]) -> Decimal:
     """The sum of the lines."""
-    return sum((line.charged for line in lines), ZERO)
+    return ZERO if not lines else sum((line.charged for line in lines), ZERO)
 
 
 # SEC, Fee Rate Advisories and orders on section 31: 27.80 USD per million from 2024-05-22 (89 FR 29402), nothing from

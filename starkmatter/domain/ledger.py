@@ -83,7 +83,7 @@ def book_fill(
     """
     sign = 1 if side == "buy" else -1
     exact = to_micros(qty * price)
-    paid = to_cents(before_value + exact) - to_cents(before_value)
+    paid = _paid(exact, before_value)
     legs = [
         Leg(CASH, currency, -sign * paid - fees),
         Leg(TRADING, currency, sign * exact),
@@ -96,6 +96,16 @@ def book_fill(
         legs.append(Leg(ROUNDING, currency, sign * (paid - exact)))
     verb = "Bought" if side == "buy" else "Sold"
     return Booking("fill", f"{verb} {plain(qty)} {symbol} at {money_text(price)} {currency}", tuple(legs))
+
+
+def spent_on(qty: Decimal, price: Decimal, fees: Decimal, *, before_value: Decimal = ZERO) -> Decimal:
+    """What a purchase takes of the cash, positive: the cash leg that `book_fill` would write."""
+    return _paid(to_micros(qty * price), before_value) + fees
+
+
+def _paid(exact: Decimal, before_value: Decimal) -> Decimal:
+    """What a trade of this value moves in whole cents, after what the same order had traded before."""
+    return to_cents(before_value + exact) - to_cents(before_value)
 
 
 def book_taken_back(

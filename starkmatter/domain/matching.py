@@ -12,10 +12,9 @@ An order trades against the newest quote only, by the rules of a preset (`preset
 Whatever is left to chance is drawn from the order's id and the quote's time, so the same question has one answer.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from starkmatter.domain import receipts
 from starkmatter.domain.fees import FeeLine, total
@@ -42,8 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """One fill to book: `qty` shares at `price`, the fee lines, and the receipt that explains both."""
 
     qty: Decimal
@@ -56,8 +54,7 @@ class Execution:
         return total(self.fee_lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a price did to an order: a fill or in `why` why none, what its stop remembers, and whether that was all.
 
     `ends` says why what is left of the order ends now; None while it goes on.
@@ -69,8 +66,7 @@ class Outcome:
     ends: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One quote and the market around it.
 
     `traded_qty`: shares the market traded since the quote before (None when the source has no volume). `taken_qty`:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from starkmatter.domain.money import ZERO, plain
 from starkmatter.domain.quotes import Venue
@@ -199,8 +199,7 @@ class OrderRequest:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingOrder:
+class WorkingOrder(NamedTuple):
     """What matching needs to know of one open order.
 
     `filled_qty` and `filled_value` (shares times price) are what it already got: fees with a minimum per order count

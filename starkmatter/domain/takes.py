@@ -11,9 +11,8 @@ Square-root law: Toth et al., Anomalous price impact and the critical nature of 
 """
 
 import hashlib
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from starkmatter.domain.money import ZERO, money_text
 from starkmatter.domain.orders import Side
@@ -23,8 +22,7 @@ How = Literal["at_touch", "at_mid", "resting", "at_auction", "at_open", "at_stop
 _CHANCES = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """What can be had on the order's side: `touch` is the other side's price, `shown` what it shows.
 
     `spread` is the whole one. `traded_qty`: what the market traded since the quote before, `day_qty`: on the day so
@@ -41,8 +39,7 @@ class Market:
     lot_size: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """What the order still wants. `limit` None: any price. `max_price`: what a purchase has money for, per share.
 
     `whole`: all of it or nothing. `seed` decides whatever is left to chance.
@@ -57,8 +54,7 @@ class Want:
     seed: str
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """What it gets: price = start + moved (signed). `available_qty` is the most anybody could have had."""
 
     qty: Decimal

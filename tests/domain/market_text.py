@@ -28,7 +28,7 @@ def order(text: str, **changes) -> WorkingOrder:
             fields["extended_hours"] = True
         else:
             fields["type" if name in TYPES else "time_in_force"] = name
-    return replace(found, **(fields | changes))
+    return found._replace(**(fields | changes))
 
 
 def quote(text: str, *, size: str = "500", volume: str | None = None, at: datetime = NOW) -> Quote:
@@ -42,7 +42,7 @@ def quote(text: str, *, size: str = "500", volume: str | None = None, at: dateti
 
 def view(text: str = "100.00/100.05", *, size: str = "500", volume: str | None = None, **changes) -> View:
     """The market around one quote."""
-    return replace(View(quote(text, size=size, volume=volume), NOW, TICK, LOT), **changes)
+    return View(quote(text, size=size, volume=volume), NOW, TICK, LOT)._replace(**changes)
 
 
 def bar(text: str, **changes) -> BarView:

@@ -202,7 +202,7 @@ def test_an_order_fills_over_many_quotes_no_more_than_it_asked_for(case, preset,
         limit = limit_of(case)
         text = f"{case['side']} {left}" + ("" if limit is None else f" limit lmt={cents(limit)}")
         done = case["qty"] - left
-        one = replace(order(text), filled_qty=Decimal(done), filled_value=value)
+        one = order(text)._replace(filled_qty=Decimal(done), filled_value=value)
         at = view(f"{cents(case['bid'])}/{cents(case['bid'] + case['spread'])}", size=str(case["size"]))
         got = match_quote(one, at, preset, resting=number > 0).execution
         if got is None:

@@ -167,17 +167,17 @@ def test_outside_regular_hours_only_limits_that_asked_for_it_trade(text, phase, 
 @pytest.mark.parametrize("text", ["buy 10", "buy 10 ioc", "sell 10 stop stp=150", "sell 10 trailing_stop trl=0.01"])
 def test_what_cannot_be_used_puts_everything_off_and_triggers_nothing(text, change, why) -> None:
     at = view()
-    got = run(text, replace(at, quote=replace(at.quote, **change)), watch=Watch(False, Decimal(100), Decimal(99)))
+    got = run(text, at._replace(quote=replace(at.quote, **change)), watch=Watch(False, Decimal(100), Decimal(99)))
     assert (got.execution, got.ends, got.why) == (None, None, why)
     assert got.watch == Watch(False, Decimal(100), Decimal(99))
 
 
 def test_a_quote_of_exactly_the_oldest_age_is_used() -> None:
     at = view()
-    old = replace(at, quote=replace(at.quote, received_at=NOW - timedelta(seconds=5)))
+    old = at._replace(quote=replace(at.quote, received_at=NOW - timedelta(seconds=5)))
     assert run("buy 10", old).execution.receipt["quote"]["age_ms"] == 5000
     assert run("buy 10").execution.receipt["quote"]["age_ms"] == 0
-    ahead = replace(at, quote=replace(at.quote, received_at=NOW + timedelta(seconds=1)))
+    ahead = at._replace(quote=replace(at.quote, received_at=NOW + timedelta(seconds=1)))
     assert run("buy 10", ahead).execution.receipt["quote"]["age_ms"] == 0
 
 
@@ -224,7 +224,7 @@ def test_a_resting_limit_of_the_harsh_market_has_to_be_traded_through(preset, as
 
 def test_one_time_in_ten_alpaca_gives_a_part_and_always_the_same_one() -> None:
     def qty(number: int) -> Decimal:
-        one = replace(order("buy 1000"), id=f"order-{number}")
+        one = order("buy 1000")._replace(id=f"order-{number}")
         got = match_quote(one, view(), ALPACA, resting=False)
         assert got == match_quote(one, view(), ALPACA, resting=False)
         assert got.execution.receipt["cap"]["by_chance"] == (got.execution.qty < 1000)

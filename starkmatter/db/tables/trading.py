@@ -101,27 +101,10 @@ class TradeOrder(SQLModel, table=True):
 
     __tablename__ = "trade_order"
     __table_args__ = (
-        CheckConstraint("qty > 0 OR status = 'risk_rejected'", name="trade_order_qty_positive"),
-        CheckConstraint("filled_qty >= 0 AND filled_qty <= qty", name="trade_order_filled_within_qty"),
         CheckConstraint(
-            "(type IN ('limit', 'stop_limit')) = (limit_price IS NOT NULL) OR status = 'risk_rejected'",
-            name="trade_order_limit_price_fits_type",
-        ),
-        CheckConstraint(
-            "type = 'trailing_stop' OR (type IN ('stop', 'stop_limit')) = (stop_price IS NOT NULL) "
-            "OR status = 'risk_rejected'",
-            name="trade_order_stop_price_fits_type",
-        ),
-        CheckConstraint(
-            "(type = 'trailing_stop') = (num_nonnulls(trail_amount, trail_percent) = 1) OR status = 'risk_rejected'",
-            name="trade_order_trail_fits_type",
-        ),
-        CheckConstraint(
-            "(group_id IS NULL) = (role IS NULL) AND (role IS NULL OR role IN ('entry', 'target', 'stop'))",
-            name="trade_order_group_has_roles",
-        ),
-        CheckConstraint(
-            "num_nonnulls(cond_symbol, cond_relation, cond_price) IN (0, 3)", name="trade_order_condition_is_whole"
+            "order_is_sound(status, qty, filled_qty, type, limit_price, stop_price, trail_amount, trail_percent, "
+            "group_id, role, cond_symbol, cond_relation, cond_price)",
+            name="trade_order_is_sound",
         ),
         Index("trade_order_group", "group_id", postgresql_where=text("group_id IS NOT NULL")),
         Index("trade_order_account_created", "account_id", text("created_at DESC")),

@@ -204,7 +204,7 @@ class PaperBroker:
             news = moved(work, clock, steps, ["pending_submit"] if work.fresh else RESTING, words)
         else:
             return None
-        return replace(news, work=seen)
+        return news if seen is work else replace(news, work=seen)
 
     def _timed(self, clock: VenueClock) -> Iterable[News]:
         """Orders whose auction was held or whose time is over, and everything when the venue's history has ended."""

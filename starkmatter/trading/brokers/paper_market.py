@@ -14,7 +14,7 @@ from starkmatter.clock import utc_now
 from starkmatter.domain.auctions import Auction, AuctionKind, match_auction
 from starkmatter.domain.freshness import STALE, is_stale, with_touch
 from starkmatter.domain.instruments import Instrument
-from starkmatter.domain.ledger import book_fill
+from starkmatter.domain.ledger import spent_on
 from starkmatter.domain.matching import PRESETS, Execution, Outcome, Preset, View, match_quote
 from starkmatter.domain.money import CENT, ZERO, is_multiple
 from starkmatter.domain.order_groups import is_met
@@ -198,7 +198,7 @@ class PaperMarket:
             sized = _sized(work, left - over - CENT, outcome.execution.price)
             outcome = _ask(sized, self._venue, view, preset, resting=False)
         found = _found(outcome, OrderStatus.CANCELED)
-        return found if found.execution is None else replace(found, whole_qty=work.filled_qty + sized.leaves_qty)
+        return found if found.execution is None else found._replace(whole_qty=work.filled_qty + sized.leaves_qty)
 
     def _at_auction(self, work: Work, clock: VenueClock, tape: _Tape | None, instrument: Instrument) -> Found | None:
         """What the auction of the order's own session gives it, once that was held and its price is known."""
@@ -264,15 +264,12 @@ def _over_reserve(work: Work, got: Execution | None) -> Decimal:
     """By how much a purchase would cost more than is set aside for it; zero or less when it does not."""
     if got is None or work.side == "sell" or work.lends:
         return ZERO
-    spent = book_fill(
-        "buy", work.symbol, got.qty, got.price, got.fees, work.currency, before_value=work.filled_value
-    ).cash
-    return -spent - work.reserved
+    return spent_on(got.qty, got.price, got.fees, before_value=work.filled_value) - work.reserved
 
 
 def _sized(work: Work, amount: Decimal, price: Decimal) -> Work:
     qty = qty_for(amount, price, SHARE_STEP)
-    return replace(work, leaves_qty=min(qty, work.leaves_qty) if work.side == "sell" else qty)
+    return work._replace(leaves_qty=min(qty, work.leaves_qty) if work.side == "sell" else qty)
 
 
 def _found(outcome: Outcome, end: OrderStatus) -> Found:

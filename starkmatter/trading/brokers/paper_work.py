@@ -1,9 +1,9 @@
 """What the paper broker knows of one order, and the news about it that goes to the database."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from starkmatter.domain.ledger import book_fill
@@ -17,8 +17,7 @@ from starkmatter.domain.triggers import STOPS, Watch
 RESTING = ["working", "partial", "accepted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One open paper order as the broker sees it; `outbox` is the row that brought it, if any.
 
     `stopped`: why a switch that was turned on meanwhile keeps a new order from the market.
@@ -92,14 +91,13 @@ class Work:
         if self.type not in STOPS or watch == self.watch:
             return self
         since = self.triggered_at or (at if watch.triggered else None)
-        return replace(self, water=watch.water, stop_price=watch.stop_price, triggered_at=since)
+        return self._replace(water=watch.water, stop_price=watch.stop_price, triggered_at=since)
 
     def remembering(self, seen: "Work | None") -> "Work":
         """As it was read, with what was seen of its stop and could not be stored yet."""
         if seen is None or seen.revision != self.revision:
             return self
-        return replace(
-            self,
+        return self._replace(
             water=seen.water,
             stop_price=seen.stop_price,
             triggered_at=self.triggered_at or seen.triggered_at,
@@ -108,12 +106,11 @@ class Work:
     def after(self, news: "News", booked: bool, status: str) -> "Work":
         """As it is once its news are through; `status` is what the database says."""
         if not booked:
-            return replace(self, outbox=None, kind="rest", status=status)
+            return self._replace(outbox=None, kind="rest", status=status)
         got = news.execution
         filled_qty = self.filled_qty + (got.qty if got else ZERO)
         whole_qty = Decimal(news.item["whole"]) if "whole" in news.item else self.qty
-        return replace(
-            self,
+        return self._replace(
             outbox=None,
             kind="rest",
             status=status,
@@ -156,8 +153,7 @@ class Work:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What the market has for an order: perhaps a fill, what its stop remembers now, and how the rest ends, if it does.
 
     `whole_qty`: what the price makes of an order by amount. `ends_as` is the state and `why` the sentence.

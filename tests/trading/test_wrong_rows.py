@@ -1,0 +1,173 @@
+"""What the database refuses, whoever writes it: rows that no function of ours writes, alone and among sound ones."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from starkmatter.clock import utc_now
+from starkmatter.db.database import Database
+from tests.builders import OPENS_AT, make_account, make_caller, make_market
+
+SOUND = ("assets:cash:USD:2", "equity:trading:USD:-2")
+NOTHING = (
+    *("limit_price", "stop_price", "trail_amount", "trail_percent", "group_id", "role"),
+    *("cond_symbol", "cond_relation", "cond_price"),
+)
+UNSOUND: list[tuple[dict[str, Any], str]] = [
+    ({"qty": 0}, "trade_order_qty_positive"),
+    ({"filled_qty": -1}, "trade_order_filled_within_qty"),
+    ({"filled_qty": 11}, "trade_order_filled_within_qty"),
+    ({"limit_price": 5}, "trade_order_limit_price_fits_type"),
+    ({"type": "limit"}, "trade_order_limit_price_fits_type"),
+    ({"type": "stop_limit", "stop_price": 5}, "trade_order_limit_price_fits_type"),
+    ({"stop_price": 5}, "trade_order_stop_price_fits_type"),
+    ({"type": "stop"}, "trade_order_stop_price_fits_type"),
+    ({"type": "trailing_stop"}, "trade_order_trail_fits_type"),
+    ({"type": "trailing_stop", "trail_amount": 1, "trail_percent": 1}, "trade_order_trail_fits_type"),
+    ({"trail_amount": 1}, "trade_order_trail_fits_type"),
+    ({"group_id": UUID(int=1)}, "trade_order_group_has_roles"),
+    ({"role": "entry"}, "trade_order_group_has_roles"),
+    ({"group_id": UUID(int=1), "role": "third"}, "trade_order_group_has_roles"),
+    ({"cond_symbol": "MSFT"}, "trade_order_condition_is_whole"),
+    ({"cond_symbol": "MSFT", "cond_price": 1}, "trade_order_condition_is_whole"),
+]
+
+
+@pytest.fixture
+async def account(database: Database) -> UUID:
+    """An account with money."""
+    await make_market(database)
+    return await make_account(database, await make_caller(database, "trader"), "100000")
+
+
+async def _store(db: Database, *orders: dict[str, Any]) -> None:
+    """One statement for all of them."""
+    names = list(orders[0])
+    row = sql.SQL("({})").format(sql.SQL(", ").join(sql.Placeholder() for _ in names))
+    statement = sql.SQL("INSERT INTO trade_order ({}) VALUES {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(row for _ in orders)
+    )
+    async with db.connection() as connection:
+        await connection.execute(statement, [one[name] for one in orders for name in names])
+
+
+def _order(account_id: UUID, **changes: Any) -> dict[str, Any]:
+    order = {
+        "id": uuid4(),
+        "account_id": account_id,
+        "venue": "replay",
+        "symbol": "AAPL",
+        "side": "buy",
+        "type": "market",
+        "qty": 10,
+        "time_in_force": "day",
+        "session_on": OPENS_AT.date(),
+        "status": "pending_submit",
+        "sequence": 1,
+        "filled_qty": 0,
+        "filled_value": 0,
+        "reserved": 0,
+        "reserve_per_share": 0,
+        "request_hash": b"",
+        "risk": Jsonb({}),
+        "submitted_venue_at": OPENS_AT,
+        "created_at": utc_now(),
+        "updated_at": utc_now(),
+    }
+    extra = dict.fromkeys(NOTHING)
+    return order | extra | changes
+
+
+async def _book(db: Database, account_id: UUID, *entries: tuple[str, ...]) -> None:
+    """One statement; a leg is `account:commodity:amount`, the account with its own colon."""
+    values, params = [], []
+    for entry in entries:
+        legs = [leg.rsplit(":", 2) for leg in entry]
+        values.append("(%s, 'x', 'x', now(), now(), %s, %s, %s::numeric[])")
+        params += [account_id, *(list(part) for part in zip(*legs, strict=True))]
+    statement = sql.SQL(
+        "INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts)"
+        " VALUES "
+    ) + sql.SQL(", ").join(map(sql.SQL, values))
+    async with db.connection() as connection:
+        await connection.execute(statement, params)
+
+
+async def test_entries_that_only_balance_together_are_refused(account: UUID, database: Database) -> None:
+    await _book(database, account, SOUND, SOUND)
+    more = ("assets:cash:USD:3", "equity:trading:USD:-2")
+    less = ("assets:cash:USD:1", "equity:trading:USD:-2")
+    with pytest.raises(psycopg.errors.CheckViolation, match="USD is off by"):
+        await _book(database, account, more, less)
+    with pytest.raises(psycopg.errors.CheckViolation, match="USD is off by 1"):
+        await _book(database, account, SOUND, more, SOUND)
+    with pytest.raises(psycopg.errors.CheckViolation, match="is off by"):
+        await _book(database, account, SOUND, ("assets:cash:USD:2", "equity:trading:EUR:-2"))
+    assert await database.value("SELECT count(*) FROM ledger_entry WHERE kind = 'x'") == 2
+
+
+async def test_an_entry_with_one_leg_among_whole_ones_is_refused(account: UUID, database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="two complete legs"):
+        await _book(database, account, SOUND, ("assets:cash:USD:0",))
+
+
+async def test_legs_of_unequal_number_are_refused(account: UUID, database: Database) -> None:
+    for accounts, commodities, amounts in (
+        ("{a,b,c}", "{USD,USD}", "{2,-2}"),
+        ("{a,b}", "{USD,USD,USD}", "{2,-2}"),
+        ("{a,b}", "{USD,USD}", "{2,-2,0}"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation, match="two complete legs"):
+            await database.run(
+                "INSERT INTO ledger_entry (account_id, kind, description, venue_at, booked_at, accounts, commodities,"
+                " amounts) VALUES (%s, 'x', 'x', now(), now(), %s, %s, %s)",
+                (account, accounts, commodities, amounts),
+            )
+
+
+@pytest.mark.parametrize(("changes", "rule"), UNSOUND)
+async def test_an_order_that_is_not_sound_is_refused_by_name(
+    account: UUID, database: Database, changes: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match=rule) as refused:
+        await _store(database, _order(account), _order(account, **changes))
+    assert refused.value.diag.constraint_name == rule
+    await _store(database, _order(account))
+    changed = sql.SQL("UPDATE trade_order SET {}").format(
+        sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(changes[key])) for key in changes)
+    )
+    with pytest.raises(psycopg.errors.CheckViolation, match=rule):
+        async with database.connection() as connection:
+            await connection.execute(changed)
+
+
+async def test_a_refused_order_may_be_as_wrong_as_it_was_asked_for(account: UUID, database: Database) -> None:
+    refused = {"status": "risk_rejected", "qty": 0, "type": "limit", "stop_price": 5, "trail_amount": 1}
+    await _store(database, _order(account, **refused))
+    with pytest.raises(psycopg.errors.CheckViolation, match="trade_order_qty_positive"):
+        await database.run("UPDATE trade_order SET status = 'pending_submit'")
+
+
+async def test_one_order_of_several_for_an_account_held_elsewhere_is_refused(account: UUID, database: Database) -> None:
+    elsewhere = await make_account(database, await make_caller(database, "trader"), "1000")
+    await database.run("UPDATE account SET broker = 'tracked' WHERE id = %s", (elsewhere,))
+    with pytest.raises(psycopg.errors.RestrictViolation, match="held elsewhere"):
+        await _store(database, _order(account), _order(elsewhere), _order(account))
+    assert await database.value("SELECT count(*) FROM trade_order") == 0
+    await _store(database, _order(elsewhere, status="risk_rejected"))
+
+
+async def test_one_order_of_several_for_real_money_is_refused(account: UUID, database: Database) -> None:
+    live = await make_account(database, await make_caller(database, "trader"), "1000")
+    async with database.transaction() as connection:
+        await connection.execute("ALTER TABLE account DISABLE TRIGGER account_mode_is_fixed")
+        await connection.execute("UPDATE account SET mode = 'live' WHERE id = %s", (live,))
+        await connection.execute("ALTER TABLE account ENABLE TRIGGER account_mode_is_fixed")
+    with pytest.raises(psycopg.Error, match="Live trading is off") as refused:
+        await _store(database, _order(account), _order(live), _order(account))
+    assert refused.value.sqlstate == "SM001"
+    assert await database.value("SELECT count(*) FROM trade_order") == 0
