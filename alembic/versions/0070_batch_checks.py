@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0070_batch_checks"
-down_revision = "0065_batch_locks"
+down_revision = "0066_order_lots"
 branch_labels = None
 depends_on = None
 

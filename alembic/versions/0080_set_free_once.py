@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0080_set_free_once"
-down_revision = "0066_order_lots"
+down_revision = "0073_take_at_once"
 branch_labels = None
 depends_on = None
 
