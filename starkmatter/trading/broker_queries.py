@@ -131,10 +131,20 @@ DROP_GROUP = "DELETE FROM outbox WHERE order_id = %s AND kind = 'group'"
 DROP_CANCEL = "DELETE FROM outbox WHERE order_id = %s AND kind = 'cancel'"
 
 # What the worker has to do for one account at a broker, oldest first.
+# In the order of the outbox, but what came too late to be sent at all comes last and in small portions: a crowd of such
+# orders would else keep every new one waiting until it is too late as well.
 BROKER_WORK = """
-SELECT b.kind, b.order_id, coalesce(o.group_id, o.id) AS first_id, o.status, k.broker_order_id, k.look_at
-  FROM outbox b JOIN trade_order o ON o.id = b.order_id LEFT JOIN broker_order k ON k.order_id = b.order_id
- WHERE o.account_id = %s ORDER BY b.id LIMIT 100
+SELECT w.kind, w.order_id, w.first_id, w.status, w.broker_order_id, w.look_at
+  FROM (SELECT told.*, row_number() OVER (PARTITION BY told.late ORDER BY told.id) AS place
+          FROM (SELECT b.id, b.kind, b.order_id, coalesce(o.group_id, o.id) AS first_id, o.status, k.broker_order_id,
+                       k.look_at,
+                       o.status = 'pending_submit' AND o.id = coalesce(o.group_id, o.id) AND b.kind = 'submit'
+                       AND o.created_at < CASE o.type WHEN 'market' THEN %(market_since)s ELSE %(other_since)s END
+                       AS late
+                  FROM outbox b JOIN trade_order o ON o.id = b.order_id
+                  LEFT JOIN broker_order k ON k.order_id = b.order_id
+                 WHERE o.account_id = %(account)s) AS told) AS w
+ WHERE w.place <= CASE WHEN w.late THEN 20 ELSE 100 END ORDER BY w.late, w.id
 """
 
 CLAIM = """

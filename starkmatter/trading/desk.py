@@ -79,11 +79,13 @@ class OrderDesk:
         self._pace = pace
 
     async def drain(self, *, sending: bool) -> None:
-        """Do what the outbox asks for, in its order.
+        """Do what the outbox asks for, in its order; what is too late to be sent comes last.
 
         Without `sending` only cancels go out, and what has waited too long ends unsent.
         """
-        for work in await self._b.db.all(Work, broker_queries.BROKER_WORK, (self._account_id,)):
+        now = utc_now()
+        since = {"market_since": now - self._pace.market_valid, "other_since": now - self._pace.other_valid}
+        for work in await self._b.db.all(Work, broker_queries.BROKER_WORK, since | {"account": self._account_id}):
             await self._confirm()
             if work.kind == "cancel":
                 await self._cancel(work)

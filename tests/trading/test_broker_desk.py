@@ -129,6 +129,26 @@ async def test_an_order_in_doubt_that_is_too_old_is_not_sent_again(seat: BrokerS
     await seat.books_add_up()
 
 
+async def test_orders_that_came_too_late_do_not_make_the_next_ones_late(seat: BrokerSeat) -> None:
+    """A worker that was away finds a crowd of them: what is still in time goes out before they have all ended."""
+    async with seat.house():
+        await seat.until_state("ready")
+    late = [await seat.order(f"buy 1 AAPL @ {80 + number}.00 gtc") for number in range(30)]
+    await seat.b.db.run("UPDATE trade_order SET created_at = created_at - interval '10 minutes'")
+    fresh = await seat.order("buy 10 AAPL @ 99.00 gtc")
+    async with seat.house():
+        await seat.until(fresh, "working", "accepted")
+        for one in late:
+            await seat.until(one, "not_sent")
+    assert [post["client_order_id"] for post in seat.there.posts] == [fresh.client_order_id]
+    told = "SELECT order_id, booked_at FROM order_event WHERE status = %s"
+    [(_, sent_at)] = await seat.b.db.tuples(told, ("submitting",))
+    ended = [at for _, at in await seat.b.db.tuples(told, ("not_sent",))]
+    assert len(ended) == len(late)
+    assert sum(at < sent_at for at in ended) <= len(late) // 2
+    await seat.books_add_up()
+
+
 async def test_a_refused_order_gives_the_money_back_with_the_brokers_reason(seat: BrokerSeat) -> None:
     async with seat.house():
         await seat.until_state("ready")
