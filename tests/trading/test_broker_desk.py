@@ -133,7 +133,7 @@ async def test_orders_that_came_too_late_do_not_make_the_next_ones_late(seat: Br
     """A worker that was away finds a crowd of them: what is still in time goes out before they have all ended."""
     async with seat.house():
         await seat.until_state("ready")
-    late = [await seat.order(f"buy 1 AAPL @ {80 + number}.00 gtc") for number in range(30)]
+    late = [await seat.order(f"buy 1 AAPL @ {50 + number / 4} gtc") for number in range(100)]
     await seat.b.db.run("UPDATE trade_order SET created_at = created_at - interval '10 minutes'")
     fresh = await seat.order("buy 10 AAPL @ 99.00 gtc")
     async with seat.house():
