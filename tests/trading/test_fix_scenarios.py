@@ -5,6 +5,7 @@ come in Alpaca's words. Each is told for a purchase and for a sale. After each l
 and so much filled; cash, shares, and the money or shares set aside follow from the trades that stand.
 """
 
+import runpy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,7 @@ from tests.standins.alpaca_trading import AlpacaTrading
 from tests.trading.broker_desk import QUICK, BrokerSeat, always, make_seat
 
 MONEY, SHARES, QTY, LIMIT = Decimal(2_000_000), Decimal(20_000), Decimal(10_000), Decimal(100)
+MIGRATION = Path(__file__).parents[2] / "alembic" / "versions" / "0085_ends_set_free.py"
 ZERO, PRICE = Decimal(0), Decimal(50)
 
 # what is said | the state and what is filled. `fill A 2000`, `bust C of A`, `correct D of A 900 @ 51` name executions;
@@ -628,6 +630,19 @@ async def test_each_line_leaves_the_books_as_fix_has_it(seat: BrokerSeat, side: 
             wrong.append(f"{name}, all told again backward: {found} and not {must}")
     assert await check_books(seat.b.db) == []  # of all scenarios: each has an account of its own
     assert not wrong, "\n".join(wrong)
+
+
+async def test_what_ends_of_before_left_set_aside_is_put_right(seat: BrokerSeat) -> None:
+    for side in ("buy", "sell"):
+        for status in ("replaced", "working"):
+            telling = await begin(seat, side)
+            await telling.say("fill A 4000", 1)
+            await seat.b.db.run("UPDATE trade_order SET status = %s WHERE id = %s", (status, telling.order_id))
+    assert {one.rule for one in await check_books(seat.b.db)} == {"I5"}
+    await seat.b.db.run(runpy.run_path(str(MIGRATION))["PUT_RIGHT"])
+    assert await check_books(seat.b.db) == []
+    found = await seat.b.db.tuples("SELECT status, reserved FROM trade_order WHERE side = 'buy' ORDER BY status")
+    assert found == [("replaced", 0), ("working", 600_000)]
 
 
 def test_there_are_enough_scenarios() -> None:
