@@ -628,8 +628,8 @@ async def test_each_line_leaves_the_books_as_fix_has_it(seat: BrokerSeat, side: 
         await telling.all_again()
         if (found := await telling.stands()) != must:
             wrong.append(f"{name}, all told again backward: {found} and not {must}")
-    assert await check_books(seat.b.db) == []  # of all scenarios: each has an account of its own
     assert not wrong, "\n".join(wrong)
+    assert await check_books(seat.b.db) == []  # of all scenarios: each has an account of its own
 
 
 async def test_what_ends_of_before_left_set_aside_is_put_right(seat: BrokerSeat) -> None:
