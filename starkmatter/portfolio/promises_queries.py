@@ -79,7 +79,8 @@ SELECT 'I5', 'account ' || h.account_id, h.symbol || ' set aside ' || h.reserved
 UNION ALL
 SELECT 'I5', 'order ' || id, 'ended as ' || status || ' but still holds ' || reserved
   FROM trade_order
- WHERE reserved <> 0 AND status IN ('risk_rejected', 'filled', 'canceled', 'expired', 'rejected', 'not_sent')
+ WHERE reserved <> 0
+   AND status IN ('risk_rejected', 'filled', 'canceled', 'expired', 'replaced', 'rejected', 'not_sent')
 UNION ALL
 SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
   FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0

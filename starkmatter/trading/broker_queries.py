@@ -94,7 +94,8 @@ SELECT coalesce((SELECT sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, 
                   AND f.booked_at >= (SELECT min(booked_at) FROM fill WHERE order_id = %(order)s))
 """
 
-COUNT_CHANGES = "SELECT count(*) FROM fill_change WHERE order_id = %s"
+# How many trades of an order were taken back or corrected, and when the newest.
+CHANGES = "SELECT count(*), max(happened_at) FROM fill_change WHERE order_id = %s"
 
 CHANGE_HOLDING = """
 UPDATE holding SET signed_qty = signed_qty + %(qty)s, cost_basis = cost_basis + %(cost)s,

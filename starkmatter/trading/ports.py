@@ -50,6 +50,7 @@ class BrokerOrder:
     `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
     that the broker cancels or corrects by this report: only then may it have filled less than was told before.
+    `cancel_refused`: the report is the broker's answer that the order goes on although it was asked back.
     """
 
     broker_order_id: str
@@ -63,6 +64,7 @@ class BrokerOrder:
     happened_at: datetime
     reason: str | None = None
     takes_back: str = ""
+    cancel_refused: bool = False
     legs: tuple["BrokerOrder", ...] = ()
 
 

@@ -2,10 +2,11 @@
 
 What filled is the difference between the broker's cumulative quantity and ours, so a report that comes twice, late or
 out of order books nothing twice, and one that got lost is made good by the next. A fill is booked even when we thought
-that the order had ended. Only a report that says so takes something back (`busts`).
+that the order had ended. Only a report that says so takes something back (`busts`): what was told before that and comes
+again counts no more. More than was ordered is not booked; the comparison of the books shows it to a person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid5
@@ -64,14 +65,21 @@ async def apply_report(
         if report.takes_back:
             status = await take_back(connection, order, report, now)
             return Applied(order, status, ZERO, None)
+        busts, busted_at = await _changes(connection, order)
+        if busted_at is not None and report.happened_at < busted_at:
+            return Applied(order, order.status, ZERO, None)
+        if order.notional is None and report.filled_qty > order.qty:
+            log.warning("more filled than was ordered", order_id=str(order.id), qty=plain(report.filled_qty))
+            report = replace(report, filled_qty=order.qty)
         filled = report.filled_qty - order.filled_qty
         price = None
         if filled > 0 and await _sells_too_much(connection, order, filled):
             return Applied(order, order.status, ZERO, None, early=True)
         if filled > 0:
             price = _price(order, report, filled)
-            await _book_fill(connection, order, report, filled, price, now)
-        status = await _move(connection, order, report, filled > 0, cancel_refused, now)
+            await _book_fill(connection, order, report, filled, price, busts, now)
+        refused = cancel_refused or report.cancel_refused
+        status = await _move(connection, order, report, filled > 0, refused, now)
         await connection.execute(
             broker_queries.NOTE_REPORT,
             {
@@ -105,8 +113,20 @@ def _price(order: BrokeredOrder, report: BrokerOrder, filled: Decimal) -> Decima
     return price if price > 0 else to_micros(average)
 
 
+async def _changes(connection: Connection, order: BrokeredOrder) -> tuple[int, datetime | None]:
+    """How many of its trades were taken back or corrected, and the broker's instant of the newest."""
+    row = await (await connection.execute(broker_queries.CHANGES, (order.id,))).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
+
+
 async def _book_fill(
-    connection: Connection, order: BrokeredOrder, report: BrokerOrder, filled: Decimal, price: Decimal, now: datetime
+    connection: Connection,
+    order: BrokeredOrder,
+    report: BrokerOrder,
+    filled: Decimal,
+    price: Decimal,
+    busts: int,
+    now: datetime,
 ) -> None:
     booking = book_fill(order.side, order.symbol, filled, price, ZERO, order.currency)
     over = order.status in TERMINAL
@@ -147,7 +167,6 @@ async def _book_fill(
         },
     )
     # After a bust the same sum is reached again, by other trades.
-    [busts] = await (await connection.execute(broker_queries.COUNT_CHANGES, (order.id,))).fetchone() or (0,)
     fill_id = uuid5(order.id, f"cumulative-{plain(report.filled_qty)}{f'-{busts}' if busts else ''}")
     await write_booking(
         connection,

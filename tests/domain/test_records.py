@@ -12,7 +12,6 @@ MODULES = [
     "financing",
     "margin",
     "matching",
-    "order_fold",
     "order_groups",
     "orders",
     "presets",

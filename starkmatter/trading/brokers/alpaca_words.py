@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KIND = "alpaca"
 VENDOR = "Alpaca"
 TAKING_BACK = frozenset({"trade_bust", "trade_correct"})
+CANCEL_REFUSED = "order_cancel_rejected"
 
 # Alpaca's 18 words for the state of an order (its documentation of orders, 2026). `done_for_day`, `stopped` and
 # `calculated` are not the end of one.
@@ -147,7 +148,7 @@ def update_of(message: Mapping[str, Any]) -> BrokerOrder:
     order = order_of(object_of(data.get("order")), happened if isinstance(happened, str) else None)
     if data.get("event") in TAKING_BACK:
         return replace(order, takes_back=text_of(data, "execution_id"))
-    return order
+    return replace(order, cancel_refused=True) if data.get("event") == CANCEL_REFUSED else order
 
 
 def order_of(fields: Mapping[str, Any], happened: str | None = None) -> BrokerOrder:
