@@ -19,12 +19,11 @@ from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.lots import queries
 from starkmatter.portfolio.lots.book import Folded, folded_lots
 from starkmatter.portfolio.lots.records import OrderLots, OrderMethod
-from starkmatter.portfolio.lots.service import may_choose, method_now, venue_day
+from starkmatter.portfolio.lots.service import NOT_YOURS, may_choose, method_now, venue_day
 from starkmatter.portfolio.valuation import clock_or_none
 from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 
-NOT_YOURS = "Only its owner, with a role that may trade, chooses how an account's sales find their lots."
 IS_OVER = "The lots of a sale are chosen on its day. This order sold for the last time on {}."
 NEVER_SOLD = "This order has ended and sold nothing."
 

@@ -30,6 +30,7 @@ NOT_ALL = (
 AVERAGE_IS_FOR_FUNDS = (
     "Average cost is how positions are shown. US tax law knows it for shares of funds, not of companies."
 )
+NOT_YOURS = "Only its owner, with a role that may trade, chooses how an account's sales find their lots."
 UNPRICED = "{} has no quote now and stands at its cost."
 
 
@@ -129,7 +130,7 @@ async def choose_method(b: Backends, caller: Caller, account_id: UUID, method: s
         raise InvalidInput(f"The method must be one of: {', '.join(known)}.")
     account = await get_account(b, caller, account_id)
     if not may_choose(caller, account):
-        raise NotAllowed("Only its owner, with a role that may trade, chooses how an account's sales find their lots.")
+        raise NotAllowed(NOT_YOURS)
     clock = await clock_or_none(b, account.venue)
     now = utc_now()
     asked = {"account": account_id, "user": caller.user_id}
