@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from tests.engines import TestEngines, engines_for_tests, fresh_database
+from tests.prepared import share_folder
 from tests.security.product import end_product
 
 # How long an example takes says more about the machine than about the code.
@@ -43,15 +44,30 @@ def _product(path: Path) -> str | None:
     return "market" if path.name in MARKET else "replay"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first; the tests that share a product follow each other."""
+def pytest_configure(config: pytest.Config) -> None:
+    """What the processes of a run share is made by the first of them."""
+    if not hasattr(config, "workerinput"):
+        share_folder()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first; the tests that share a product follow each other.
+
+    Of several processes one starts a product first, and with it builds the front end and prepares a home: meanwhile
+    the others have long files that need neither.
+    """
+    several = hasattr(config, "workerinput")
 
     def turn(item: pytest.Item) -> tuple[int, int]:
         room = item.path.relative_to(HERE).parts[0]
-        shared = {"replay": 0, "market": 1, None: 2}[_product(item.path)]
+        if several and item.path.name in LONG_FILES:
+            return 1, 0
+        shared = {"replay": 0, "market": 3, None: 4}[_product(item.path)]
+        if several and not shared and (room != LONG[0] or item.path.name in OTHER_HALF):
+            shared = 2
         if room in LONG:
             return shared, LONG.index(room)
-        return shared, len(LONG) if item.path.name in LONG_FILES else len(LONG) + 1
+        return shared, len(LONG)
 
     items.sort(key=turn)
 

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from starkmatter.db.migrate import alembic_config, migrate
 from starkmatter.ops import children
 from starkmatter.ops.engines import engines_of, running
 from starkmatter.ops.valkey import Valkey
 from starkmatter.settings import Settings
+from tests.prepared import lay_out
 from tests.ram import fast_folder
 
 TEMPLATE = "starkmatter_template"
@@ -45,7 +45,9 @@ class TestEngines:
 @contextmanager
 def engines_for_tests() -> Iterator[TestEngines]:
     """Both engines in a throw-away home, with a migrated template database."""
-    home = Path(tempfile.mkdtemp(prefix="sm-", dir=fast_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="sm-", dir=fast_folder()))
+    home = folder / "home"
+    lay_out(home, with_market=False)
     environment = {"STARKMATTER_HOME": str(home)}
     settings = Settings(**environment, DATABASE_URL=None, REDIS_URL=None, _env_file=None)
     try:
@@ -54,12 +56,10 @@ def engines_for_tests() -> Iterator[TestEngines]:
             superuser_url = engines.postgres.superuser_url
             template_url = urlunsplit(urlsplit(engines.database_url)._replace(path=f"/{TEMPLATE}"))
             with psycopg.connect(superuser_url, autocommit=True) as admin:
-                admin.execute(f"CREATE DATABASE {TEMPLATE} OWNER starkmatter")
-                if list((Path(alembic_config().get_main_option("script_location") or "") / "versions").glob("*.py")):
-                    migrate(template_url)
+                admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE starkmatter OWNER starkmatter STRATEGY FILE_COPY")
                 yield TestEngines(superuser_url, template_url, engines.redis_url, home, admin)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _numbers = itertools.count(1)

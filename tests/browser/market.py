@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, expect
 from starkmatter.domain.sessions import exchange_day
 from tests.browser.walk import EMAIL, NAME, PASSPHRASE, SECS, Walk
 from tests.ops.instance import Instance, running_instance
+from tests.prepared import lay_out
 from tests.ram import home_folder
 from tests.security.product import SETUP_LINK
 from tests.standins.all import Standins, all_standins, vendor_urls
@@ -71,6 +72,7 @@ def market_today() -> Iterator[MarketToday]:
             "STARKMATTER_EGRESS_ALLOW": vendors.feeds.allow,
             "STARKMATTER_REPLAY_SPEED": "1",  # nobody looks at that market here
         }
+        lay_out(folder / "home", with_market=True)
         with running_instance(folder / "home", folder / "run.log", more=more) as instance:
             instance.wait_for_page()
             instance.wait_until_ready()
@@ -98,9 +100,12 @@ def market_of(config: pytest.Config) -> MarketToday:
 
 
 def end_market(config: pytest.Config) -> None:
-    """Stop it, if it was started."""
+    """Stop it, if it was started; the next test that needs one starts another."""
     if _STACK in config.stash:
         config.stash[_STACK].close()
+        del config.stash[_STACK]
+    if _KEY in config.stash:
+        del config.stash[_KEY]
 
 
 def first_window(walk: Walk, market: MarketToday) -> None:

@@ -86,6 +86,7 @@ def test_targets_are_tried_on_a_branch_that_stands_beside_its_original(window: W
             look(window, f"beside-{name}-{theme}")
 
 
+@pytest.mark.nightly
 def test_both_pages_are_for_everybody_in_every_size_and_theme(window: Walk) -> None:
     page = window.page
     for path in PAGES:

@@ -107,6 +107,7 @@ def looked_at(walk: Walk, browser: Browser, path: str, name: str, ready: str = "
         other.context.close()
 
 
+@pytest.mark.nightly
 def test_a_schwab_account_is_signed_in_shown_and_its_orders_refused(
     market: MarketToday, first: Walk, browser: Browser
 ) -> None:
@@ -232,6 +233,7 @@ def a_passkey_confirms_the_next_one(market: MarketToday, first: Walk, code: str)
     first.complaints[:] = [one for one in first.complaints if not ("403" in one and "/passkeys" in one)]
 
 
+@pytest.mark.nightly
 def test_a_sign_in_that_ended_is_seen_and_says_what_to_do(market: MarketToday, first: Walk, browser: Browser) -> None:
     market.vendors.schwab.end_sign_in()
     broker = at_the_broker(first)
@@ -283,6 +285,7 @@ def test_an_order_goes_to_etrades_sandbox_and_fills(market: MarketToday, first: 
     assert first.complaints == []
 
 
+@pytest.mark.nightly
 def test_an_account_at_interactive_brokers_trades_and_a_restart_of_tws_is_seen(
     market: MarketToday, first: Walk, browser: Browser
 ) -> None:

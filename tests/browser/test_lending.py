@@ -124,6 +124,7 @@ def test_a_margin_call_is_shown_on_every_page(lent: Walk, product) -> None:
             connection.execute("DROP RULE held ON margin_call")
 
 
+@pytest.mark.nightly
 def test_the_phone_has_room_for_a_short_sale(lent: Walk, browser: Browser) -> None:
     window = Walk.begin(browser, lent.url, size=PHONE, state=lent.context.storage_state())
     window.open(f"/trade/{SYMBOL}")

@@ -187,6 +187,7 @@ def test_what_a_split_did_is_read_before_and_after(window: Walk) -> None:
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], indirect=True, ids=["desk", "phone"])
 @pytest.mark.parametrize("path", PAGES)
 def test_the_pages_fit_can_be_read_and_stand_named(window: Walk, path: str) -> None:

@@ -60,6 +60,7 @@ def test_from_a_question_over_weights_to_a_basket(window: Walk) -> None:
     page.wait_for_url("**/baskets*", timeout=15 * SECS)
 
 
+@pytest.mark.nightly
 def test_the_page_is_for_everybody_in_every_size_and_theme(window: Walk) -> None:
     page = window.page
     for name, size in SIZES:

@@ -166,6 +166,7 @@ def test_a_watchlist_holds_them_and_the_symbols_page_shows_no_nonsense(market: M
     picture(first, "pair-page")
 
 
+@pytest.mark.nightly
 def test_pages_of_pairs_are_fit_for_everybody(first: Walk, browser: Browser) -> None:
     found = []
     for path in ("/trade/EUR-USD", "/markets/BTC-USD", "/markets", "/markets/sessions", "/markets/screener"):

@@ -116,6 +116,7 @@ def test_a_passkey_is_added_proves_who_it_is_and_signs_in(grace: Walk, product: 
     assert [one for one in grace.complaints if not any(words in one for words in expected)] == []
 
 
+@pytest.mark.nightly
 def test_under_a_bare_number_it_is_said_where_passkeys_work(grace: Walk) -> None:
     right, grace.url = grace.url, grace.url.replace("localhost", "127.0.0.1")
     grace.page.goto(grace.url + "/login")

@@ -150,6 +150,7 @@ def test_a_day_is_read_off_a_chart_with_its_sign(window: Walk) -> None:
     assert window.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("window", [PHONE], indirect=True, ids=["phone"])
 def test_the_page_fits_a_phone_and_stands_named(window: Walk) -> None:
     window.open(PATH)
@@ -159,6 +160,7 @@ def test_the_page_fits_a_phone_and_stands_named(window: Walk) -> None:
     assert window.page.evaluate(NAMELESS) == []
 
 
+@pytest.mark.nightly
 def test_the_library_is_loaded_here_and_nowhere_else(window: Walk) -> None:
     here = weights(window, PATH)
     library = max(here, key=lambda name: here[name])

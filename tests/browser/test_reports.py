@@ -96,6 +96,7 @@ def test_a_report_is_looked_at_saved_and_shared_with_somebody_who_reads_it(
     assert url.rpartition("/")[2] not in product.instance.text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], indirect=True, ids=["desk", "phone"])
 def test_the_page_fits_is_named_and_mails(window: Walk) -> None:
     page = window.page

@@ -82,7 +82,7 @@ def fresh_checkout(tmp_path: Path) -> Path:
     return tmp_path / "checkout"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.nightly)])
 def test_a_signal_while_the_front_end_is_built_leaves_no_process(
     home: Path, tmp_path: Path, fresh_checkout: Path, number: signal.Signals
 ) -> None:

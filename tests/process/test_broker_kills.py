@@ -136,6 +136,7 @@ async def seat(
     await close_backends(b)
 
 
+@pytest.mark.nightly
 async def test_a_worker_killed_while_it_sends_a_group_leaves_exactly_one_group(seat: Seat) -> None:
     there = seat.there
 
@@ -271,7 +272,8 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
     )
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(KILLS_BY_NIGHT, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("rounds", [KILLS_BY_NIGHT])
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: Seat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there, refused = seat.there, Counter[str]()

@@ -37,6 +37,7 @@ async def seat(database_url: str, redis_url: str, cache: Redis, tmp_path: Path, 
         yield made
 
 
+@pytest.mark.nightly
 async def test_a_worker_killed_while_it_sends_real_money_doubles_and_loses_nothing(seat: Seat) -> None:
     there = seat.there
     taken = await seat.killed_while_it_sends("taken", None)

@@ -121,7 +121,8 @@ async def test_a_worker_killed_at_each_step_sends_nothing_twice(seat: SandboxSea
     assert (ours[int(parts.qty)].status, ours[int(parts.qty)].filled_qty) == ("partial", Decimal(3))
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(KILLS_BY_NIGHT, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("rounds", [KILLS_BY_NIGHT])
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: SandboxSeat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there, refused = seat.there, Counter[str]()

@@ -20,6 +20,7 @@ from starkmatter.market.board import QuoteBoard, quotes_key
 from starkmatter.ops import children
 from starkmatter.ops.valkey import Valkey
 from tests.ops.instance import running_instance
+from tests.prepared import lay_out
 from tests.process.worker import (
     LEADER_PID,
     SYMBOLS,
@@ -260,6 +261,7 @@ async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back
     short_folder: Path, tmp_path: Path
 ) -> None:
     speed = {"STARKMATTER_REPLAY_SPEED": "60"}
+    lay_out(short_folder / "home", with_market=True)
     with running_instance(short_folder / "home", tmp_path / "run.log", more=speed) as instance:
         instance.wait_for_page()
         instance.wait_until_ready()

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from starkmatter.accounts.sessions import token_hash
 from tests.ops.instance import Instance, running_instance, starkmatter
+from tests.prepared import lay_out
 from tests.ram import home_folder
 from tests.standins.all import vendor_urls
 from tests.standins.claude import ClaudeStandIn, claude_server
@@ -270,9 +271,12 @@ def web_lines(log: str) -> list[dict[str, Any]]:
 
 
 def end_product(config: pytest.Config) -> None:
-    """Stop it, if it was started."""
+    """Stop it, if it was started; the next test that needs one starts another."""
     if _STACK in config.stash:
         config.stash[_STACK].close()
+        del config.stash[_STACK]
+    if _KEY in config.stash:
+        del config.stash[_KEY]
 
 
 def product_of(config: pytest.Config) -> Product:
@@ -296,6 +300,7 @@ def product_of(config: pytest.Config) -> Product:
             "STARKMATTER_WRITES_PER_MIN": "100000",
             "STARKMATTER_EVENTS_PER_SEC": "5000",
         }
+        lay_out(folder / "home", with_market=True)
         instance = stack.enter_context(running_instance(folder / "home", folder / "run.log", more=more))
         instance.wait_for_page()
         instance.wait_until_ready()
