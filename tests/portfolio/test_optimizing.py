@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +20,10 @@ from starkmatter.accounts.sharing.service import share_account
 from starkmatter.db.database import Database
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Refused
 from starkmatter.market.watchlists.service import make_watchlist
+from starkmatter.ops.outside import Outcome
 from starkmatter.portfolio.allocating.rebalance import make_rebalance_basket
 from starkmatter.portfolio.allocating.targets import get_targets
+from starkmatter.portfolio.optimizing import work
 from starkmatter.portfolio.optimizing.records import Bound, Optimization, OptimizingWish
 from starkmatter.portfolio.optimizing.service import (
     ask_optimization,
@@ -180,6 +183,17 @@ async def desk(database: Database, cache: Redis) -> Desk:
     return made
 
 
+@pytest.fixture
+def answered_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks is not about the process that answers: that one takes seconds to load what it solves with."""
+
+    async def answer(arguments: Sequence[str], given: bytes, **_: Any) -> Outcome:
+        assert arguments == ["-m", work.MODULE]
+        return Outcome(orjson.dumps(solving().answer(orjson.loads(given))), b"", 0)
+
+    monkeypatch.setattr(work, "run_python", answer)
+
+
 async def closes(desk: Desk, days: int, symbols: Sequence[str] = ("AAPL", "MSFT")) -> None:
     chance = np.random.default_rng(3)
     for symbol, deviation in zip(symbols, (0.02, 0.01, 0.015), strict=False):
@@ -277,6 +291,7 @@ async def test_too_little_history_and_none_at_all_are_said(desk: Desk) -> None:
         await take_as_targets(desk.b, desk.caller, none.id)
 
 
+@pytest.mark.usefixtures("answered_here")
 async def test_prices_after_the_venues_now_are_not_looked_at(desk: Desk) -> None:
     before = await done(desk, await ask(desk))
     for number in range(3):
@@ -288,6 +303,7 @@ async def test_prices_after_the_venues_now_are_not_looked_at(desk: Desk) -> None
     assert after.found == before.found
 
 
+@pytest.mark.usefixtures("answered_here")
 async def test_it_is_its_askers_alone(desk: Desk) -> None:
     one = await done(desk, await ask(desk))
     viewer = await make_caller(desk.b.db, "viewer")
@@ -312,6 +328,7 @@ async def test_it_is_its_askers_alone(desk: Desk) -> None:
     assert await get_targets(desk.b, desk.caller, desk.account_id) is not None
 
 
+@pytest.mark.usefixtures("answered_here")
 async def test_three_wait_at_once_and_each_is_answered_in_turn(desk: Desk) -> None:
     asked = [await ask(desk, goal) for goal in ("least_risk", "equal_risk", "best_ratio")]
     with pytest.raises(Refused, match="wait for one"):
@@ -323,6 +340,7 @@ async def test_three_wait_at_once_and_each_is_answered_in_turn(desk: Desk) -> No
     ]
 
 
+@pytest.mark.usefixtures("answered_here")
 async def test_what_a_gone_worker_left_is_done_anew_and_given_up_after_a_few_tries(desk: Desk) -> None:
     left, again = await ask(desk), await ask(desk)
     running = "UPDATE portfolio_optimization SET state = 'running', claim = gen_random_uuid(), tries = %s WHERE id = %s"
@@ -334,6 +352,7 @@ async def test_what_a_gone_worker_left_is_done_anew_and_given_up_after_a_few_tri
     assert given_up.words
 
 
+@pytest.mark.usefixtures("answered_here")
 async def test_who_was_overtaken_writes_nothing(desk: Desk) -> None:
     one = await ask(desk)
 
