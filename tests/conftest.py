@@ -31,9 +31,16 @@ MARKET = {"test_market_venue.py", "test_pairs.py"}
 ALONE = {"test_whole_product.py", "test_brokers.py"}
 # The files of the browser's room with the other half of its time: a process of their own looks at a product of its own.
 OTHER_HALF = {f"test_{name}.py" for name in ("chart", "importing", "lots", "order_kinds", "pages", "reports")}
-# The rooms whose tests take longest begin first, so that all processes end at about the same time.
-LONG = ("browser", "security", "ops", "process")
-LONG_FILES = {"test_trading_machine.py", "test_named_kills.py", "test_openapi_fuzz.py", "test_golden_days.py"}
+# The rooms and files whose tests keep a processor busy; all others mostly wait.
+BUSY = ("browser", "security", "process")
+BUSY_FILES = (
+    "test_trading_machine.py",
+    "test_named_kills.py",
+    "test_supervisor.py",
+    "test_dockerfile.py",
+    "test_golden_days.py",
+    "test_openapi_fuzz.py",
+)
 
 
 def _product(path: Path) -> str | None:
@@ -51,25 +58,52 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest begins first; the tests that share a product follow each other.
+    """The tests that share a product follow each other."""
+    parts: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=_turn):
+        parts.setdefault(part_of(item.nodeid), []).append(item)
+    if hasattr(config, "workerinput"):
+        busy = sorted(filter(_is_busy, parts), key=_begins)
+        parts = {part: parts[part] for part in mixed(busy, [part for part in parts if part not in busy])}
+    items[:] = [item for part in parts.values() for item in part]
 
-    Of several processes one starts a product first, and with it builds the front end and prepares a home: meanwhile
-    the others have long files that need neither.
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    room = item.path.relative_to(HERE).parts[0]
+    shared = {"replay": 0, "market": 1, None: 2}[_product(item.path)]
+    return shared, BUSY.index(room) if room in BUSY else len(BUSY)
+
+
+def part_of(nodeid: str) -> str:
+    """What one process has as a whole: a file, or those of a room that look at one product."""
+    file = nodeid.split("::", 1)[0]
+    path = HERE.parent / file
+    product = _product(path)
+    if product is None:
+        return file
+    return f"{path.relative_to(HERE.parent).parent} with {product}{' (other half)' if path.name in OTHER_HALF else ''}"
+
+
+def _is_busy(part: str) -> bool:
+    path = Path(part.split(" with ")[0]).relative_to(HERE.name)
+    return path.parts[0] in BUSY or path.name in BUSY_FILES
+
+
+def _begins(part: str) -> int:
+    """Long parts begin early, so that all processes end at about the same time."""
+    name = part.split(" with ")[0].rsplit("/", 1)[-1]
+    return BUSY_FILES.index(name) + 1 if name in BUSY_FILES else 0 if " with " in part else len(BUSY_FILES) + 1
+
+
+def mixed(busy: list[str], waiting: list[str]) -> list[str]:
+    """For several processes, dealt out in this order: two long parts, then what keeps busy evenly among what waits.
+
+    All that keeps busy at once would leave the processors idle later, when everybody waits.
     """
-    several = hasattr(config, "workerinput")
-
-    def turn(item: pytest.Item) -> tuple[int, int]:
-        room = item.path.relative_to(HERE).parts[0]
-        if several and item.path.name in LONG_FILES:
-            return 1, 0
-        shared = {"replay": 0, "market": 3, None: 4}[_product(item.path)]
-        if several and not shared and (room != LONG[0] or item.path.name in OTHER_HALF):
-            shared = 2
-        if room in LONG:
-            return shared, LONG.index(room)
-        return shared, len(LONG)
-
-    items.sort(key=turn)
+    first, later = busy[:2], busy[2:]
+    each = -(-len(waiting) // max(len(later), 1))
+    dealt = [one for number, part in enumerate(later) for one in (part, *waiting[number * each : (number + 1) * each])]
+    return [*first, *(dealt if later else waiting)]
 
 
 def _load_share(config: pytest.Config) -> None:
@@ -97,22 +131,17 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         atexit.register(gc.unfreeze)
 
 
-class Rooms(LoadScopeScheduling):
-    """For several processes: a file's tests stay together, and so do those of a room that look at one product."""
+class Parts(LoadScopeScheduling):
+    """For several processes: each has a part as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", 1)[0]
-        path = HERE.parent / file
-        product = _product(path)
-        if product is None:
-            return file
-        return f"{product} {path.relative_to(HERE).parts[0]}{' other half' if path.name in OTHER_HALF else ''}"
+        return part_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Parts:
     """Have the tests dealt out as above."""
-    return Rooms(config, log)
+    return Parts(config, log)
 
 
 @pytest.hookimpl(trylast=True)
