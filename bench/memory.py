@@ -1,9 +1,11 @@
 """Memory of the idle product: `web` against a blank Reflex app served the same way, and all processes together.
 
 Shared pages count in shares (PSS), or as what a process alone uses where the system does not tell. The blank app has
-one page and one state, the same uvicorn settings and the same built files to serve; both have answered pages.
+one page and one state, the same uvicorn settings and the same built files to serve; both have answered pages. The
+modules are compiled beforehand, as from the second start on: a process that compiles them keeps 3 MB of holes.
 """
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -20,6 +22,7 @@ import psutil
 from bench.table import Row
 from starkmatter.ops.frontend import build_frontend, serving_env
 from starkmatter.settings import Settings
+from starkmatter.version import PACKAGE_DIR
 from tests.ops.instance import environment, free_port, running_instance
 
 WEB_TARGET = 1.5
@@ -59,6 +62,7 @@ def run() -> list[Row]:
     """Web against blank, everything against 500 MB, and each process."""
     folder = Path(tempfile.mkdtemp(prefix="sm-bench-"))
     try:
+        compileall.compile_dir(PACKAGE_DIR, quiet=1)
         web = build_frontend(Settings(STARKMATTER_HOME=str(folder / "home"), _env_file=None))
         with _blank(folder / "blank", web) as blank:
             time.sleep(SETTLE_SECS)

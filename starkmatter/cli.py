@@ -35,7 +35,10 @@ def main() -> None:
 
 
 def _settings(process: str) -> Settings:
-    from starkmatter.ops.logging import configure_logging
+    from starkmatter.ops.without import without
+
+    with without("pygments", "attr"):  # structlog would draw coloured tracebacks with them: 2 MB in each process
+        from starkmatter.ops.logging import configure_logging
 
     _take_env_file()
     settings = load_settings()

@@ -4,18 +4,13 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
 
-import aiosmtplib
-
 from starkmatter.accounts.connections import ConnectionField, ConnectionKind
 from starkmatter.accounts.vault import Secrets, open_secret
 from starkmatter.backends import Backends
 from starkmatter.clock import utc_now
-from starkmatter.egress.failures import VendorFailure
-from starkmatter.errors import InvalidInput, NotFound
-from starkmatter.settings import is_loopback
+from starkmatter.errors import NotFound
 
 KIND = "smtp"
-TIMEOUT_SECS = 10.0
 SECURITY = ("starttls", "tls", "none")
 
 
@@ -34,6 +29,8 @@ async def can_mail(b: Backends) -> bool:
 
 async def send_mail(b: Backends, to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
     """Send one plain mail. NotFound when no server is connected, VendorFailure when it did not take the mail."""
+    from starkmatter.accounts.smtp import Connected  # its library is 1 MB, loaded with the first mail
+
     secrets = await open_secret(b, KIND)
     if secrets is None:
         raise NotFound("No mail server is connected.")
@@ -44,69 +41,17 @@ async def send_mail(b: Backends, to: str, subject: str, text: str, attachment: A
     message.set_content(text)
     if attachment is not None:
         message.add_attachment(attachment.content, maintype="application", subtype="pdf", filename=attachment.name)
-    async with _connected(secrets) as server:
+    async with Connected(secrets) as server:
         await server.send(message)
 
 
 async def test_mail(b: Backends, secrets: Secrets) -> str:
     """Connect, encrypt and sign in; nothing is sent."""
-    async with _connected(secrets) as server:
+    from starkmatter.accounts.smtp import Connected  # see above
+
+    async with Connected(secrets) as server:
         await server.noop()
     return f"{secrets['host']} lets us send as {secrets['sender']}."
-
-
-class _connected:
-    """An open, signed-in connection; everything the library or the server says becomes a VendorFailure in words."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        port = secrets["port"]
-        if not port.isdigit() or not 0 < int(port) < 65_536:
-            raise InvalidInput("The port is a number such as 587.")
-        if "@" not in secrets["sender"]:
-            raise InvalidInput("The sender is an address such as alerts@example.org.")
-        security = secrets["security"]
-        if security == "none" and not is_loopback(secrets["host"]):
-            raise InvalidInput("Without encryption mail goes to a server on this machine only.")
-        self._secrets = secrets
-        self._client = aiosmtplib.SMTP(
-            hostname=secrets["host"],
-            port=int(port),
-            timeout=TIMEOUT_SECS,
-            use_tls=security == "tls",
-            start_tls=security == "starttls",
-        )
-
-    async def __aenter__(self) -> "_connected":
-        try:
-            await self._client.connect()
-            if self._secrets["user"]:
-                await self._client.login(self._secrets["user"], self._secrets["password"])
-        except (aiosmtplib.SMTPException, OSError) as error:
-            self._client.close()
-            raise self._failure(error) from None
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._client.close()
-
-    async def noop(self) -> None:
-        await self._client.noop()
-
-    async def send(self, message: EmailMessage) -> None:
-        try:
-            await self._client.send_message(message)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._failure(error) from None
-
-    def _failure(self, error: Exception) -> VendorFailure:
-        host = self._secrets["host"]
-        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            return VendorFailure(host, "refused", f"{host} does not accept this user name and password.")
-        if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPSenderRefused):
-            return VendorFailure(host, "refused", f"{host} does not take mail from or to these addresses.")
-        if isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPTimeoutError | OSError):
-            return VendorFailure(host, "unreachable", f"{host} cannot be reached on port {self._secrets['port']}.")
-        return VendorFailure(host, "broken", f"{host} did not take the mail.")
 
 
 def _one_line(text: str) -> str:

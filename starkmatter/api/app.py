@@ -14,7 +14,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import alive_sessions, caller_of_token, cookie_name
 from starkmatter.api.emergency import router as emergency
 from starkmatter.api.event_wall import EVENT_PATH, EventWall
-from starkmatter.api.matrix import STREAM, check_rule, describe_security
+from starkmatter.api.matrix import API_PREFIX, STREAM, check_rule, describe_security
 from starkmatter.api.pages import add_docs
 from starkmatter.api.pages import router as pages
 from starkmatter.api.problems import add_problem_handlers
@@ -53,7 +53,7 @@ from starkmatter.api.routes import (
 from starkmatter.api.security import bearer_of, client_ip_of
 from starkmatter.api.shared import router as shared
 from starkmatter.api.stream import Stream, make_stream_app
-from starkmatter.api.wall import API_PREFIX, App, Wall
+from starkmatter.api.wall import App, Wall
 from starkmatter.backends import Backends, close_backends, open_backends, set_backends
 from starkmatter.clock import utc_now
 from starkmatter.egress.reports import report_until
@@ -66,7 +66,10 @@ STREAM_PATH = f"{API_PREFIX}/stream"
 
 
 def build_api() -> FastAPI:
-    """The FastAPI application with every route, without backends: `lifespan` opens those."""
+    """The FastAPI application with every route, without backends: `lifespan` opens those.
+
+    Routes are taken as they are: `include_router` would keep a second copy of each, made within the first request.
+    """
     api = FastAPI(
         title="StarkMatter",
         version=VERSION,
@@ -108,12 +111,10 @@ def build_api() -> FastAPI:
         assistant,
         news,
     ):
-        api.include_router(room.router, prefix=API_PREFIX)
-    api.include_router(programs.well_known)
-    api.include_router(pages)
-    api.include_router(emergency)
-    api.include_router(shared)
-    describe_security(api, API_PREFIX)
+        api.router.routes.extend(room.router.routes)
+    for router in (programs.well_known, pages, emergency, shared):
+        api.router.routes.extend(router.routes)
+    describe_security(api)
     add_docs(api)
     return api
 

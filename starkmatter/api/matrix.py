@@ -6,6 +6,7 @@ browser alone: how people sign in, their tokens, vendors' keys, and links that l
 reach: the caller's `own` only, or also those of accounts shared with them to `view` or to `trade` on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ Need = Literal["read", "trade", "admin", "browser", "open"]
 Least = Literal["anyone", "user", "analyst", "trader", "admin"]
 Reach = Literal["", "own", "view", "trade"]
 
+API_PREFIX = "/api/v1"
 STREAM = "WS /stream"
 NOT_FOR: dict[Least, str] = {
     "analyst": "Asking costs, and your role only looks. An admin can give you the role of an analyst.",
@@ -284,8 +286,14 @@ RULES: dict[str, Rule] = {
     "GET /metrics": Rule("anyone", "open"),
     "GET /.well-known/jwks.json": Rule("anyone", "open"),
     "GET /api/docs": Rule("anyone", "open"),
-    "GET /api/v1/openapi.json": Rule("anyone", "open"),
+    "GET /openapi.json": Rule("anyone", "open"),
 }
+
+
+def named_route(scope: Mapping[str, Any]) -> str:
+    """The path of the route that takes this request, as the table writes it; `none` when no route does."""
+    path: str = getattr(scope.get("route"), "path", "none")
+    return path.removeprefix(API_PREFIX)
 
 
 def check_rule(caller: Caller, route: str) -> Rule:
@@ -312,7 +320,7 @@ def has_role(caller: Caller, least: Least) -> bool:
     return allowed is None or caller.role in allowed
 
 
-def describe_security(api: FastAPI, prefix: str) -> None:
+def describe_security(api: FastAPI) -> None:
     """Have the API's own document say how each route is signed in for, from the same table."""
     made = api.openapi
 
@@ -334,7 +342,7 @@ def describe_security(api: FastAPI, prefix: str) -> None:
             }
             for path, operations in spec["paths"].items():
                 for method, operation in operations.items():
-                    operation["security"] = _security(f"{method.upper()} {path.removeprefix(prefix)}")
+                    operation["security"] = _security(f"{method.upper()} {path.removeprefix(API_PREFIX)}")
         assert api.openapi_schema is not None
         return api.openapi_schema
 

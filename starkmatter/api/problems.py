@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from starkmatter.api.matrix import named_route
 from starkmatter.db.actor import current_actor
 from starkmatter.errors import StarkMatterError
 from starkmatter.ops.seldom import Seldom
@@ -43,8 +44,12 @@ def _note_refusal(request: Request, error: StarkMatterError) -> None:
     """Who was refused what, at most once a second; the rest is counted."""
     held_back = _seldom.take()
     if held_back is not None:
-        route = getattr(request.scope.get("route"), "path", "none")
-        more = {"method": request.method, "route": route, "why": error.code, "user_id": current_actor() or None}
+        more = {
+            "method": request.method,
+            "route": named_route(request.scope),
+            "why": error.code,
+            "user_id": current_actor() or None,
+        }
         log.warning("request refused", **more, more_like_it=held_back)
 
 

@@ -54,11 +54,13 @@ class Request(BaseModel):
 class Answer(BaseModel):
     """A record on its way out, read from the service's dataclass."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, defer_build=True)
 
 
 class Page(BaseModel, Generic[T]):
     """A list; `next_cursor` goes into `cursor` to read on, null at the end."""
+
+    model_config = ConfigDict(defer_build=True)
 
     items: list[T]
     next_cursor: str | None = None

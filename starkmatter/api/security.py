@@ -11,7 +11,7 @@ from starkmatter.accounts.programs.records import InvalidToken
 from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, host_cookie
 from starkmatter.accounts.step_up import require_fresh
-from starkmatter.api.matrix import check_rule
+from starkmatter.api.matrix import check_rule, named_route
 from starkmatter.backends import Backends, backends
 from starkmatter.errors import NotAllowed, NotSignedIn
 from starkmatter.settings import Settings
@@ -39,7 +39,7 @@ async def signed_in(request: Request, b: B) -> Caller:
     else:
         caller = await _signed_in_by_cookie(request, b)
     caller = replace(caller, ip=ip, admin_here=b.settings.is_admin_address(ip))
-    route = f"{request.method} {request.scope['route'].path}"
+    route = f"{request.method} {named_route(request.scope)}"
     rule = check_rule(caller, route)
     taken = await request.scope["starkmatter.rates"].admit_caller(caller, route, rule)
     request.scope["starkmatter.headers"] += taken.headers

@@ -7,6 +7,7 @@ from typing import Any
 
 from starkmatter.accounts.throttle import network_of
 from starkmatter.api.content_policy import PagePolicies, content_policy, served_build
+from starkmatter.api.matrix import API_PREFIX, named_route
 from starkmatter.api.problems import problem
 from starkmatter.api.rates import DOORS, Rates, TooOften
 from starkmatter.api.security import client_ip_of
@@ -20,7 +21,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API_PREFIX = "/api/v1"
 # Outside the API, and no mere file either.
 ASKING = frozenset({"/readyz", "/metrics", "/.well-known/jwks.json", "/emergency", "/emergency/sign-in"})
 # What a visitor with a link asks; the token stands in the path.
@@ -106,8 +106,7 @@ class Wall:
                 await problem(413, "too_large", "Too large", text)(scope, receive, marked_send)
         finally:
             if api:
-                route = getattr(scope.get("route"), "path", "none")
-                REQUESTS.labels(scope["method"], route, status).observe(monotonic_secs() - started)
+                REQUESTS.labels(scope["method"], named_route(scope), status).observe(monotonic_secs() - started)
 
     def _policy_for(self, path: str, status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
         """Only a page may have scripts in it. A browser puts the headers of a 304 on the page it has kept."""

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from typing import TypeVar
 from weakref import WeakSet
 
-import stamina
 import structlog
 from aiolimiter import AsyncLimiter
 from purgatory import AsyncCircuitBreakerFactory
@@ -106,6 +105,8 @@ class Line:
 
         `cost` is what the vendor counts it for, `wait_secs` how long it may wait for its turn.
         """
+        import stamina  # 1 MB, loaded with the first question
+
         for attempt in stamina.retry_context(
             on=lambda error: isinstance(error, VendorFailure) and error.retryable,
             attempts=self._tries,

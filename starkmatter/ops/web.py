@@ -8,6 +8,7 @@ from types import ModuleType
 from starkmatter.ops.children import die_with_parent
 from starkmatter.ops.frontend import build_frontend, serving_env
 from starkmatter.ops.held import wait_until_let_go
+from starkmatter.ops.without import without
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR
 
@@ -15,6 +16,8 @@ SOCKET_MESSAGE_MAX_BYTES = 65_536
 GRACEFUL_STOP_SECS = 2
 KEEP_ALIVE_SECS = 20
 SOCKET_PING_SECS = 20.0
+# What socketio takes for its clients and for another cache (6 MB), and httpx and structlog for pretty terminals (2 MB).
+UNUSED = ("requests", "valkey", "pygments", "attr")
 
 
 def serve(settings: Settings) -> None:
@@ -57,7 +60,8 @@ def composition_root() -> ModuleType:
     """
     gc.disable()
     try:
-        root = import_module("starkmatter.starkmatter")
+        with without(*UNUSED):
+            root = import_module("starkmatter.starkmatter")
         gc.collect()
         gc.freeze()
         return root

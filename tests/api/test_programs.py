@@ -5,11 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 from structlog.testing import capture_logs
@@ -24,7 +25,7 @@ from starkmatter.accounts.programs.wording import API_MARK, new_text
 from starkmatter.accounts.records import Scope
 from starkmatter.accounts.sessions import token_hash
 from starkmatter.api.app import build_api, serve_stream
-from starkmatter.api.matrix import RULES, STREAM
+from starkmatter.api.matrix import RULES, STREAM, named_route
 from starkmatter.clock import utc_now
 from tests.api.conftest import ORIGIN, Api
 from tests.api.test_stream import close_code_of, hear, running, say
@@ -35,19 +36,11 @@ PASSPHRASE = "violet harbor counts nine engines"
 
 def routes() -> list[tuple[str, str, str]]:
     """Every route of the application, also those its document leaves out: (method, key, path)."""
-    found = []
-
-    def walk(router: Any, prefix: str) -> None:
-        for route in router.routes:
-            inner = getattr(route, "original_router", None)
-            if inner is not None:
-                walk(inner, prefix + route.include_context.prefix)
-                continue
-            for method in sorted(route.methods - {"HEAD"}):
-                found.append((method, f"{method} {route.path}", prefix + route.path))
-
-    walk(build_api(), "")
-    return found
+    return [
+        (method, f"{method} {named_route({'route': route})}", route.path)
+        for route in cast(list[APIRoute], build_api().routes)
+        for method in sorted(route.methods - {"HEAD"})
+    ]
 
 
 def filled(path: str) -> str:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_actions import (
     AccountActionOut,
@@ -26,7 +27,7 @@ from starkmatter.trading.corporate.reading import (
     problem_of,
 )
 
-router = APIRouter(tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX, tags=["Portfolio"])
 Symbol = Annotated[str, Query(min_length=1, max_length=20)]
 
 

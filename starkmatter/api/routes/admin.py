@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from starkmatter.accounts import people, reset
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_data_health import DataHealthOut, SourceOrder
 from starkmatter.api.schemas_jobs import JobOut, JobRunOut
@@ -13,7 +14,7 @@ from starkmatter.api.security import B, Signed
 from starkmatter.connections import data_health
 from starkmatter.jobs import history
 
-router = APIRouter(tags=["Administration"])
+router = APIRouter(prefix=API_PREFIX, tags=["Administration"])
 
 
 @router.get("/admin/users")

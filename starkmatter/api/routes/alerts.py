@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from starkmatter.alerts import service
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_alerts import AlertChange, AlertEventOut, AlertOut, NewAlert
 from starkmatter.api.security import B, Signed
 from starkmatter.errors import InvalidInput
 
-router = APIRouter(prefix="/alerts", tags=["Alerts"])
+router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["Alerts"])
 
 
 @router.get("")

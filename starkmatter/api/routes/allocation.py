@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from starkmatter.api.books import Asked
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.routes.baskets import basket_out
 from starkmatter.api.schemas_allocation import (
     BreakdownOut,
@@ -28,7 +29,7 @@ from starkmatter.portfolio.allocating.records import Standing
 from starkmatter.portfolio.allocating.targets import drop_targets, put_targets, standing_of
 from starkmatter.portfolio.allocating.trying import compare_branch, try_on_branch
 
-router = APIRouter(tags=["Allocation"])
+router = APIRouter(prefix=API_PREFIX, tags=["Allocation"])
 
 
 def standing_out(found: Standing) -> StandingOut:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_approvals import (
     ApprovalOut,
@@ -23,7 +24,7 @@ from starkmatter.domain.orders import OrderRequest
 from starkmatter.trading.approvals import service
 from starkmatter.trading.approvals.records import ApprovalView
 
-router = APIRouter(tags=["Approvals"])
+router = APIRouter(prefix=API_PREFIX, tags=["Approvals"])
 
 
 def _out(one: ApprovalView) -> ApprovalOut:

@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_assistant import (
     BriefOut,
@@ -29,7 +30,7 @@ from starkmatter.assistant.records import Proposal
 from starkmatter.clock import utc_now
 from starkmatter.domain.quotes import Venue
 
-router = APIRouter(prefix="/assistant", tags=["Assistant"])
+router = APIRouter(prefix=f"{API_PREFIX}/assistant", tags=["Assistant"])
 
 SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 

@@ -13,6 +13,7 @@ from starkmatter.accounts.audit.reading import MAX_LIMIT, list_events
 from starkmatter.accounts.audit.records import AuditView, Filter
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import csv_text
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_audit import AuditOut
 from starkmatter.api.security import B, Signed
@@ -35,7 +36,7 @@ HEAD = (
     "hash",
 )
 
-router = APIRouter(tags=["Audit"])
+router = APIRouter(prefix=API_PREFIX, tags=["Audit"])
 
 
 def which(

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-import segno
 from fastapi import APIRouter, Request, Response
 
 from starkmatter.accounts import factor
@@ -14,6 +13,7 @@ from starkmatter.accounts.records import Caller
 from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session, list_sessions, revoke_session
 from starkmatter.accounts.setup import Newcomer
 from starkmatter.accounts.sign_in import sign_in
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_people import (
     Code,
@@ -44,7 +44,7 @@ from starkmatter.backends import Backends
 from starkmatter.portfolio.onboarding import welcome_newcomer
 from starkmatter.portfolio.opening import ensure_first_account
 
-router = APIRouter(prefix="/auth", tags=["Sign-in"])
+router = APIRouter(prefix=f"{API_PREFIX}/auth", tags=["Sign-in"])
 
 
 @router.post("/register", status_code=201, dependencies=[SameSite])
@@ -162,6 +162,8 @@ async def totp(caller: Signed, b: B) -> FactorOut:
 @router.post("/totp/enroll")
 async def enroll_totp(caller: Signed, b: B) -> EnrollmentOut:
     """A new secret for an authenticator app, shown this once; it counts after `confirm`."""
+    import segno  # half a megabyte, loaded with the first code that is drawn
+
     given = await factor.enroll(b, caller)
     drawn = segno.make(given.otpauth_uri, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
     return EnrollmentOut(secret=given.secret, otpauth_uri=given.otpauth_uri, qr_image=drawn)

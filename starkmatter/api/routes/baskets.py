@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_baskets import (
     BasketLineIn,
@@ -24,7 +25,7 @@ from starkmatter.trading.baskets.records import Basket
 from starkmatter.trading.baskets.reviewing import review_basket
 from starkmatter.trading.baskets.sending import send_basket
 
-router = APIRouter(tags=["Baskets"])
+router = APIRouter(prefix=API_PREFIX, tags=["Baskets"])
 
 
 def basket_out(one: Basket) -> BasketOut:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_chart import (
     ChartEventOut,
@@ -23,7 +24,7 @@ from starkmatter.charts.records import Point
 from starkmatter.domain.quotes import Venue
 from starkmatter.errors import InvalidInput
 
-router = APIRouter(prefix="/chart", tags=["Charts"])
+router = APIRouter(prefix=f"{API_PREFIX}/chart", tags=["Charts"])
 
 Symbol = Annotated[str, Query(min_length=1, max_length=20)]
 

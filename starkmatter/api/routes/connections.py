@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_people import ConnectionOut, ConnectionValues, SignInAnswer, SignInPage, TestOut
 from starkmatter.api.security import B, Signed
@@ -9,7 +10,7 @@ from starkmatter.connections import service
 from starkmatter.connections.catalog import BY_KIND
 from starkmatter.jobs.history import ask_soon
 
-router = APIRouter(prefix="/connections", tags=["Connections"])
+router = APIRouter(prefix=f"{API_PREFIX}/connections", tags=["Connections"])
 
 
 @router.get("")

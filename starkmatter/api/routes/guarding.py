@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_guarding import (
     CancelAll,
@@ -22,7 +23,7 @@ from starkmatter.trading.guarding.rules import list_rules, set_rule, withdraw_lo
 from starkmatter.trading.guarding.stops import find_stop, list_stops, turn_off, turn_on
 from starkmatter.trading.guarding.sweeping import cancel_all
 
-router = APIRouter(tags=["Risk"])
+router = APIRouter(prefix=API_PREFIX, tags=["Risk"])
 
 
 @router.get("/kill-switch")

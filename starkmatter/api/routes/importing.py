@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page, instant_text
 from starkmatter.api.schemas_imports import (
     FormatOut,
@@ -41,7 +42,7 @@ from starkmatter.portfolio.tracked import own_tracked
 BYTES = "application/octet-stream"
 FILE_BODY = {"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
 
-router = APIRouter(tags=["Import"])
+router = APIRouter(prefix=API_PREFIX, tags=["Import"])
 
 
 @router.post("/accounts/{account_id}/imports", status_code=202, openapi_extra=FILE_BODY)

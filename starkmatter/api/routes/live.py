@@ -4,12 +4,13 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas_guarding import LiveConfirmation, LiveLimit, LiveOut
 from starkmatter.api.security import B, Signed
 from starkmatter.trading.live.standing import LiveStanding
 from starkmatter.trading.live.switch import read_live, set_live_limit, turn_off_live, turn_on_live
 
-router = APIRouter(tags=["Risk"])
+router = APIRouter(prefix=API_PREFIX, tags=["Risk"])
 PATH = "/accounts/{account_id}/live-trading"
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas_lots import (
     GainsOut,
     IncomeOut,
@@ -36,7 +37,7 @@ GAIN_HEAD = (
 )  # fmt: skip
 INCOME_HEAD = ("entry", "at", "kind", "symbol", "received", "currency", "description")
 
-router = APIRouter(tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX, tags=["Portfolio"])
 
 Entry = Annotated[int, Path(ge=1, le=2**63 - 1, description="The ledger entry of the sale")]
 Year = Annotated[int | None, Query(description="The venue's present year unless given")]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_actions import ActionsOut, FxRateOut
 from starkmatter.api.schemas_chart import IndicatorOut
@@ -44,7 +45,7 @@ from starkmatter.trading.steering import steer
 MAX_SYMBOLS = 200
 COMPRESS_BYTES = 2_048
 
-router = APIRouter(tags=["Market"])
+router = APIRouter(prefix=API_PREFIX, tags=["Market"])
 _live = LiveIndicators()
 
 

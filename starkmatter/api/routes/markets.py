@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from starkmatter.api.csv_text import Cell, csv_text
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_markets import (
     AskScreen,
@@ -37,7 +38,7 @@ from starkmatter.market.screener.indicators import OF_DAYS
 CSV = "text/csv; charset=utf-8"
 EXPORTED = 500
 
-router = APIRouter(tags=["Markets"])
+router = APIRouter(prefix=API_PREFIX, tags=["Markets"])
 
 
 @router.get("/screener/figures")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_news import FeedChange, FeedOut, NewFeed, NewsOut, NewsSourceOut
 from starkmatter.api.security import B, Signed
@@ -15,7 +16,7 @@ from starkmatter.errors import InvalidInput
 from starkmatter.jobs.history import ask_for_news
 from starkmatter.news import service
 
-router = APIRouter(prefix="/news", tags=["News"])
+router = APIRouter(prefix=f"{API_PREFIX}/news", tags=["News"])
 
 
 @router.get("")

@@ -9,6 +9,7 @@ from starkmatter.accounts.oidc import flows, identities, service
 from starkmatter.accounts.oidc.providers import list_providers
 from starkmatter.accounts.oidc.records import Brought, Departure
 from starkmatter.accounts.sessions import caller_of_cookie_header, cookie_name, host_cookie, leave_session
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.oidc_pages import ENDED, STARTED, refusal_page
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_oidc import DepartureOut, IdentityOut, ProviderOut, RegisterWish, SecondStep
@@ -21,7 +22,7 @@ from starkmatter.settings import Settings, is_loopback
 # On https the prefix of the name takes the whole house as its path.
 COOKIE_PATH = "/api/v1/auth/oidc"
 
-router = APIRouter(prefix="/auth", tags=["Sign-in"])
+router = APIRouter(prefix=f"{API_PREFIX}/auth", tags=["Sign-in"])
 
 
 @router.get("/oidc")

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.routes.allocation import standing_out
 from starkmatter.api.schemas_allocation import StandingOut
 from starkmatter.api.schemas_optimizing import NewOptimization, OptimizationOut, OptimizationsOut, ProposedOut
@@ -18,7 +19,7 @@ from starkmatter.portfolio.optimizing.service import (
     take_as_targets,
 )
 
-router = APIRouter(tags=["Allocation"])
+router = APIRouter(prefix=API_PREFIX, tags=["Allocation"])
 
 
 def _out(one: Optimization) -> OptimizationOut:

@@ -11,12 +11,13 @@ from starkmatter.accounts.passkeys.place import find_place
 from starkmatter.accounts.passkeys.register import begin_registration, finish_registration
 from starkmatter.accounts.passkeys.use import begin_sign_in, sign_in_with_passkey
 from starkmatter.accounts.sessions import cookie_name, host_cookie, leave_session
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas_people import Me
 from starkmatter.api.schemas_step_up import Credential, NewPasskey, PasskeyName, PasskeyOut, PasskeysOut
 from starkmatter.api.security import B, SameSite, Signed, client_ip, set_session_cookie
 from starkmatter.portfolio.opening import ensure_first_account
 
-router = APIRouter(prefix="/auth/passkeys", tags=["Sign-in"])
+router = APIRouter(prefix=f"{API_PREFIX}/auth/passkeys", tags=["Sign-in"])
 
 
 @router.get("")

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starkmatter.accounts.records import Caller
 from starkmatter.api.books import Asked
 from starkmatter.api.csv_text import CSV, Cell, csv_text, download_of, ratio
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas_portfolio import (
     AllocationOut,
     AttributionOut,
@@ -38,7 +39,7 @@ from starkmatter.portfolio.transfers.telling import sides_of
 DAY_HEAD = ("date", "at", "value", "flow", "return", "growth", "below_peak", "benchmark_growth", "currency")
 ENTRY_HEAD = ("entry", "booked_at", "venue_at", "kind", "description", "account", "commodity", "amount")
 
-router = APIRouter(tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX, tags=["Portfolio"])
 
 Symbol = Annotated[
     str | None,

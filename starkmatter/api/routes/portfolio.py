@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from starkmatter.api.books import Asked
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_portfolio import BookOut, EquityPointOut
 from starkmatter.api.schemas_trading import (
@@ -33,7 +34,7 @@ from starkmatter.portfolio.valuation import equity_series, list_positions
 from starkmatter.trading.facts import TRACKED
 from starkmatter.trading.lending.state import margin_of
 
-router = APIRouter(tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX, tags=["Portfolio"])
 _STATE = ("equity", "long_value", "short_value", "debit", "initial", "maintenance", "excess", "call")
 
 

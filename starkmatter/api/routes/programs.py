@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starkmatter.accounts.programs import tokens
 from starkmatter.accounts.programs.grants import begin_family, refresh_family
 from starkmatter.accounts.programs.signing_keys import public_keys
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_programs import GrantOut, GrantWish, NewToken, NewTokenOut, PersonsTokenOut, TokenOut
 from starkmatter.api.security import B, SameSite, Signed, client_ip
@@ -14,7 +15,7 @@ from starkmatter.clock import utc_now
 
 JWKS_KEPT_SECS = 300
 
-router = APIRouter(tags=["Programs"])
+router = APIRouter(prefix=API_PREFIX, tags=["Programs"])
 well_known = APIRouter(include_in_schema=False)
 
 

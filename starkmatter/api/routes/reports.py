@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import download_of
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.routes.lots import Year
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_reports import LinkMade, LinkOut, NewLink, NewSchedule, ScheduleOut
@@ -30,7 +31,7 @@ from starkmatter.portfolio.reporting.wishes import MAX_BENCHMARK_CHARS, read_wis
 PDF = "application/pdf"
 OF_REPORTS = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
 
-router = APIRouter(tags=["Reports"])
+router = APIRouter(prefix=API_PREFIX, tags=["Reports"])
 
 Accounts = Annotated[list[UUID], Query(description="One or more of the caller's accounts")]
 PeriodText = Annotated[

@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from starkmatter.accounts.sharing import service
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_people import Said
 from starkmatter.api.schemas_sharing import ShareOut, ShareWith
 from starkmatter.api.security import B, Signed
 
-router = APIRouter(prefix="/accounts/{account_id}/shares", tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX + "/accounts/{account_id}/shares", tags=["Portfolio"])
 
 
 @router.get("")

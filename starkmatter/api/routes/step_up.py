@@ -5,12 +5,13 @@ from fastapi import APIRouter, Response
 from starkmatter.accounts import step_up
 from starkmatter.accounts.passkeys.use import begin_step_up, step_up_with_passkey
 from starkmatter.accounts.records import Caller
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas_people import Proof
 from starkmatter.api.schemas_step_up import Credential, StepUpOut
 from starkmatter.api.security import B, Signed, set_session_cookie
 from starkmatter.backends import Backends
 
-router = APIRouter(prefix="/auth/step-up", tags=["Sign-in"])
+router = APIRouter(prefix=f"{API_PREFIX}/auth/step-up", tags=["Sign-in"])
 
 
 @router.get("")

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from starkmatter.accounts.records import Caller
 from starkmatter.api.csv_text import Cell, csv_text
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_trading import ChangedOrder, FillOut, NewOrder, OrderEventOut, OrderOut, PreviewOut
 from starkmatter.api.security import B, Signed
@@ -25,7 +26,7 @@ from starkmatter.trading.preview import preview_order
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
 
-router = APIRouter(tags=["Trading"])
+router = APIRouter(prefix=API_PREFIX, tags=["Trading"])
 CSV_HEAD = (
     "id",
     "created_at",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_transfers import NewTransfer, TransferOut
 from starkmatter.api.security import B, Signed
@@ -15,7 +16,7 @@ from starkmatter.domain.sessions import instant_of_day
 from starkmatter.portfolio.transfers.records import Asked
 from starkmatter.portfolio.transfers.service import list_transfers, move_shares, take_back
 
-router = APIRouter(tags=["Portfolio"])
+router = APIRouter(prefix=API_PREFIX, tags=["Portfolio"])
 
 
 @router.get("/accounts/{account_id}/transfers")

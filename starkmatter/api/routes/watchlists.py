@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from starkmatter.api.csv_text import Cell, csv_text, ratio
+from starkmatter.api.matrix import API_PREFIX
 from starkmatter.api.schemas import Page
 from starkmatter.api.schemas_markets import ImportedOut, ImportText, NewWatchlist, WatchlistChange, WatchlistOut
 from starkmatter.api.security import B, Signed
@@ -17,7 +18,7 @@ from starkmatter.market.watchlists import service
 CSV = "text/csv; charset=utf-8"
 HEAD = ("symbol", "name", "last", "change", "bid", "ask", "volume", "currency", "observed_at", "provider")
 
-router = APIRouter(prefix="/watchlists", tags=["Watchlists"])
+router = APIRouter(prefix=f"{API_PREFIX}/watchlists", tags=["Watchlists"])
 
 
 @router.get("")
