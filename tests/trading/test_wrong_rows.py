@@ -1,5 +1,6 @@
 """What the database refuses, whoever writes it: rows that no function of ours writes, alone and among sound ones."""
 
+import itertools
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -129,20 +130,68 @@ async def test_legs_of_unequal_number_are_refused(account: UUID, database: Datab
             )
 
 
-@pytest.mark.parametrize(("changes", "rule"), UNSOUND)
-async def test_an_order_that_is_not_sound_is_refused_by_name(
-    account: UUID, database: Database, changes: dict[str, Any], rule: str
-) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation, match=rule) as refused:
-        await _store(database, _order(account), _order(account, **changes))
-    assert refused.value.diag.constraint_name == rule
+async def test_an_order_that_is_not_sound_is_refused_by_name(account: UUID, database: Database) -> None:
     await _store(database, _order(account))
-    changed = sql.SQL("UPDATE trade_order SET {}").format(
-        sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(changes[key])) for key in changes)
-    )
-    with pytest.raises(psycopg.errors.CheckViolation, match=rule):
-        async with database.connection() as connection:
-            await connection.execute(changed)
+    for changes, rule in UNSOUND:
+        with pytest.raises(psycopg.errors.CheckViolation, match=rule) as refused:
+            await _store(database, _order(account), _order(account, **changes))
+        assert refused.value.diag.constraint_name == rule
+        changed = sql.SQL("UPDATE trade_order SET {}").format(
+            sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(changes[key])) for key in changes
+            )
+        )
+        with pytest.raises(psycopg.errors.CheckViolation, match=rule):
+            async with database.connection() as connection:
+                await connection.execute(changed)
+
+
+def _broken(one: dict[str, Any]) -> str | None:
+    """The first rule that an order breaks, as it is said in words."""
+    has = {name: one[name] is not None for name in NOTHING}
+    kind, trails = one["type"], has["trail_amount"] + has["trail_percent"]
+    rules = {
+        "filled_within_qty": not 0 <= one["filled_qty"] <= one["qty"],
+        "group_has_roles": has["group_id"] != has["role"] or one["role"] not in {None, "entry", "target", "stop"},
+        "condition_is_whole": has["cond_symbol"] + has["cond_relation"] + has["cond_price"] in {1, 2},
+    }
+    if one["status"] != "risk_rejected":
+        rules |= {
+            "qty_positive": one["qty"] <= 0,
+            "limit_price_fits_type": has["limit_price"] != (kind in {"limit", "stop_limit"}),
+            "stop_price_fits_type": kind != "trailing_stop" and has["stop_price"] != (kind in {"stop", "stop_limit"}),
+            "trail_fits_type": (trails == 1) != (kind == "trailing_stop"),
+        }
+    return next((f"trade_order_{name}" for name, broken in rules.items() if broken), None)
+
+
+async def test_which_orders_are_sound_is_as_in_words_for_all_that_can_be_stored(database: Database) -> None:
+    nothing = dict.fromkeys(NOTHING) | {"status": "working", "qty": 10, "filled_qty": 0, "type": "market"}
+    varied: list[dict[str, tuple[Any, ...]]] = [
+        {
+            "type": ("market", "limit", "stop", "stop_limit", "trailing_stop"),
+            **dict.fromkeys(("limit_price", "stop_price", "trail_amount", "trail_percent"), (None, 1)),
+            "status": ("working", "risk_rejected"),
+        },
+        {"qty": (10, 1, 0, -1), "filled_qty": (-1, 0, 1, 10, 11), "status": ("working", "risk_rejected")},
+        {"group_id": (None, UUID(int=1)), "role": (None, "entry", "target", "stop", "third")},
+        {"cond_symbol": (None, "MSFT"), "cond_relation": (None, "at_or_above"), "cond_price": (None, 1)},
+    ]
+    orders = [
+        nothing | dict(zip(one, values, strict=True)) for one in varied for values in itertools.product(*one.values())
+    ]
+    names = ("status", "qty", "filled_qty", "type", *NOTHING)
+    ask = f"SELECT order_is_sound({', '.join(f'%({name})s' for name in names)})"
+    async with database.connection() as connection:
+        await connection.set_autocommit(True)
+        for one in orders:
+            try:
+                found = await (await connection.execute(ask, one)).fetchone()
+            except psycopg.errors.CheckViolation as refused:
+                found = (refused.diag.constraint_name, refused.diag.table_name)
+            broken = _broken(one)
+            assert found == ((broken, "trade_order") if broken else (True,)), one
+        await connection.set_autocommit(False)
 
 
 async def test_a_refused_order_may_be_as_wrong_as_it_was_asked_for(account: UUID, database: Database) -> None:
