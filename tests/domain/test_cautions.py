@@ -45,6 +45,13 @@ def test_a_loss_is_washed_by_a_purchase_within_thirty_days(days: int, warned: bo
     found = wash_sale(order("buy 5 AAPL"), sold, MONDAY + timedelta(days=days))
     assert (found is not None) is warned
     assert found is None or "up to 30.50 " in found.text
+    gains = [fill("sell 5 AAPL", "500", "20"), fill("sell 5 AAPL", "500", "0")]
+    assert wash_sale(order("buy 5 AAPL"), gains, MONDAY) is None
+    sold = [*gains, fill("sell 5 AAPL", "500", "-0.40"), fill("sell 5 AAPL", "500", "-1", days=1)]
+    seen = wash_sale(order("buy 5 AAPL"), [*sold, fill("sell 1 AAPL", "9", "9", days=2)], MONDAY + timedelta(days=3))
+    assert seen is not None
+    assert "at a loss on 2026-11-24:" in seen.text
+    assert "up to 1.40 " in seen.text
     assert wash_sale(order("buy 5 MSFT"), sold, MONDAY) is None
     assert wash_sale(order("sell 5 AAPL"), sold, MONDAY) is None
 
@@ -122,13 +129,15 @@ def test_a_purchase_is_concentrated_only_when_large_and_in_one_symbol() -> None:
         (["sell 5 AAPL 500", "buy 5 AAPL -500", "sell 1 MSFT 9"], 9, 5, 5, 0, 5),
         (["sell 5 AAPL 500", "buy 5 AAPL -500", "sell 5 AAPL 500"], 500, 1, 1, 0, 1),
         (["sell 5 AAPL 500", "buy 5 AAPL -500", "sell 5 AAPL 500"], 500, 6, 1, 0, 0),
+        (["buy 5 IBM -1", "buy 2 AAPL -1", "sell 1 MSFT 500", "buy 5 AAPL -500", "sell 2 AAPL 9"], 9, 5, 1, 0, 1),
+        (["sell 1 MSFT 500", "buy 10 AAPL -500"], 0, 10.5, 10.5, 0, 10),
         # another symbol's trades say nothing of what was there before
         (["sell 7 MSFT 500", "buy 4 IBM -1", "buy 1 AAPL -499"], 0, 3, 2, 0, 0),
         (["sell 7 MSFT 500", "buy 4 IBM -1", "buy 1 AAPL -499"], 0, 3, 3, 0, 1),
     ],
 )
 def test_how_many_shares_are_sold_before_their_money_settles(
-    filled: list[str], cash: int, held: int, sold: int, days: int, early: int
+    filled: list[str], cash: int, held: float, sold: float, days: int, early: int
 ) -> None:
     fills = []
     for text in filled:
