@@ -2,22 +2,17 @@
 
 import itertools
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
-from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
-from tests.builders import OPENS_AT, make_account, make_caller, make_market
+from tests.builders import make_account, make_caller, make_market
+from tests.trading.stored_orders import NOTHING, order_row, store_orders
 
 SOUND = ("assets:cash:USD:2", "equity:trading:USD:-2")
-NOTHING = (
-    *("limit_price", "stop_price", "trail_amount", "trail_percent", "group_id", "role"),
-    *("cond_symbol", "cond_relation", "cond_price"),
-)
 UNSOUND: list[tuple[dict[str, Any], str]] = [
     ({"qty": 0}, "trade_order_qty_positive"),
     ({"filled_qty": -1}, "trade_order_filled_within_qty"),
@@ -43,44 +38,6 @@ async def account(database: Database) -> UUID:
     """An account with money."""
     await make_market(database)
     return await make_account(database, await make_caller(database, "trader"), "100000")
-
-
-async def _store(db: Database, *orders: dict[str, Any]) -> None:
-    """One statement for all of them."""
-    names = list(orders[0])
-    row = sql.SQL("({})").format(sql.SQL(", ").join(sql.Placeholder() for _ in names))
-    statement = sql.SQL("INSERT INTO trade_order ({}) VALUES {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(row for _ in orders)
-    )
-    async with db.connection() as connection:
-        await connection.execute(statement, [one[name] for one in orders for name in names])
-
-
-def _order(account_id: UUID, **changes: Any) -> dict[str, Any]:
-    order = {
-        "id": uuid4(),
-        "account_id": account_id,
-        "venue": "replay",
-        "symbol": "AAPL",
-        "side": "buy",
-        "type": "market",
-        "qty": 10,
-        "time_in_force": "day",
-        "session_on": OPENS_AT.date(),
-        "status": "pending_submit",
-        "sequence": 1,
-        "filled_qty": 0,
-        "filled_value": 0,
-        "reserved": 0,
-        "reserve_per_share": 0,
-        "request_hash": b"",
-        "risk": Jsonb({}),
-        "submitted_venue_at": OPENS_AT,
-        "created_at": utc_now(),
-        "updated_at": utc_now(),
-    }
-    extra = dict.fromkeys(NOTHING)
-    return order | extra | changes
 
 
 async def _book(db: Database, account_id: UUID, *entries: tuple[str, ...]) -> None:
@@ -131,10 +88,10 @@ async def test_legs_of_unequal_number_are_refused(account: UUID, database: Datab
 
 
 async def test_an_order_that_is_not_sound_is_refused_by_name(account: UUID, database: Database) -> None:
-    await _store(database, _order(account))
+    await store_orders(database, order_row(account))
     for changes, rule in UNSOUND:
         with pytest.raises(psycopg.errors.CheckViolation, match=rule) as refused:
-            await _store(database, _order(account), _order(account, **changes))
+            await store_orders(database, order_row(account), order_row(account, **changes))
         assert refused.value.diag.constraint_name == rule
         changed = sql.SQL("UPDATE trade_order SET {}").format(
             sql.SQL(", ").join(
@@ -196,7 +153,7 @@ async def test_which_orders_are_sound_is_as_in_words_for_all_that_can_be_stored(
 
 async def test_a_refused_order_may_be_as_wrong_as_it_was_asked_for(account: UUID, database: Database) -> None:
     refused = {"status": "risk_rejected", "qty": 0, "type": "limit", "stop_price": 5, "trail_amount": 1}
-    await _store(database, _order(account, **refused))
+    await store_orders(database, order_row(account, **refused))
     with pytest.raises(psycopg.errors.CheckViolation, match="trade_order_qty_positive"):
         await database.run("UPDATE trade_order SET status = 'pending_submit'")
 
@@ -205,9 +162,9 @@ async def test_one_order_of_several_for_an_account_held_elsewhere_is_refused(acc
     elsewhere = await make_account(database, await make_caller(database, "trader"), "1000")
     await database.run("UPDATE account SET broker = 'tracked' WHERE id = %s", (elsewhere,))
     with pytest.raises(psycopg.errors.RestrictViolation, match="held elsewhere"):
-        await _store(database, _order(account), _order(elsewhere), _order(account))
+        await store_orders(database, order_row(account), order_row(elsewhere), order_row(account))
     assert await database.value("SELECT count(*) FROM trade_order") == 0
-    await _store(database, _order(elsewhere, status="risk_rejected"))
+    await store_orders(database, order_row(elsewhere, status="risk_rejected"))
 
 
 async def test_one_order_of_several_for_real_money_is_refused(account: UUID, database: Database) -> None:
@@ -217,6 +174,6 @@ async def test_one_order_of_several_for_real_money_is_refused(account: UUID, dat
         await connection.execute("UPDATE account SET mode = 'live' WHERE id = %s", (live,))
         await connection.execute("ALTER TABLE account ENABLE TRIGGER account_mode_is_fixed")
     with pytest.raises(psycopg.Error, match="Live trading is off") as refused:
-        await _store(database, _order(account), _order(live), _order(account))
+        await store_orders(database, order_row(account), order_row(live), order_row(account))
     assert refused.value.sqlstate == "SM001"
     assert await database.value("SELECT count(*) FROM trade_order") == 0
