@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -18,55 +17,19 @@ from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.orders import TERMINAL, OrderStatus
-from tests.builders import OPENS_AT, make_account, make_caller, make_market
-from tests.trading.stored_orders import insert_of, order_row
+from tests.builders import OPENS_AT
+from tests.trading.stored_orders import Row, Seat, make_people, order_row
 
 NOW, AT = utc_now(), OPENS_AT + timedelta(minutes=7)
-HELD = """
-INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
-VALUES (%s, 'AAPL', 100, 10000, 0, 50, now(), now()), (%s, 'MSFT', 100, 10000, 0, 50, now(), now())
-"""
-SHARED = "INSERT INTO account_share (account_id, user_id, level, shared_by, created_at) VALUES (%s, %s, %s, %s, %s)"
-ASIDE = """
-SELECT a.reserved, h.reserved_qty, (SELECT reserved_qty FROM holding m WHERE m.account_id = a.id AND m.symbol = 'MSFT')
-  FROM account a JOIN holding h ON h.account_id = a.id AND h.symbol = 'AAPL' WHERE a.id = %s
-"""
 ORDER = "SELECT status, sequence, reserved, reject_reason, updated_at FROM trade_order WHERE id = %s"
 EVENTS = "SELECT sequence, status, reason, venue_at, booked_at FROM order_event WHERE order_id = %s ORDER BY sequence"
 OUTBOX = "SELECT kind, order_id, venue FROM outbox ORDER BY id"
 ENDS = {str(status) for status in TERMINAL}
-Row = dict[str, Any]
-
-
-class Seat:
-    """A person with three accounts (the last of margin); who may trade on the first, who may look, and a stranger."""
-
-    def __init__(self, look: psycopg.Connection[Any], people: list[Caller], accounts: list[UUID]) -> None:
-        self.look, self.people, self.accounts = look, people, accounts
-
-    def write(self, *orders: Row) -> None:
-        statement, values = insert_of(*orders)
-        self.look.execute(statement, values)
-
-    def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        return self.look.execute(sql, params).fetchall()  # type: ignore[arg-type]
-
-    def aside(self) -> list[Decimal]:
-        """Money, and shares of either symbol, that are set aside on the first account."""
-        [found] = self.rows(ASIDE, self.accounts[0])
-        return list(found)
 
 
 @pytest.fixture
 async def people(database: Database) -> tuple[list[Caller], list[UUID]]:
-    await make_market(database)
-    found = [await make_caller(database, "trader") for _ in range(4)]
-    accounts = [await make_account(database, found[0], kind=kind) for kind in ("cash", "cash", "margin")]
-    for one, level in ((found[1], "trade"), (found[2], "view")):
-        await database.run(SHARED, (accounts[0], one.user_id, level, found[0].user_id, NOW))
-    await database.run("UPDATE account SET reserved = 5000")
-    await database.run(HELD, (accounts[0], accounts[0]))
-    return found, accounts
+    return await make_people(database)
 
 
 @pytest.fixture
@@ -229,12 +192,16 @@ RULE = "INSERT INTO trading_rule (id, user_id, account_id, kind, value, updated_
 RULE += " gen_random_uuid(), a.user_id, NULL, 'cooldown_mins', 5, now() FROM account a WHERE a.id = %(account)s"
 GUARDED = "UPDATE account SET guarded = true WHERE id = %(account)s"
 SHORT = "UPDATE holding SET account_id = %(account)s, signed_qty = -20, cost_basis = -2000 WHERE symbol = 'AAPL'"
-MARKS = {"marks": {"AAPL": "100"}}
+MARKS = {"marks": {"AAPL": "100", "MSFT": "0"}}
 STOPPED = "The kill switch of this account is on: no new orders are taken."
 RULED = "With rules of your own an order cannot grow in its place: cancel it and send a new one."
 FROZEN, CLOSED = "This account is frozen: Books differ.", "This account is closed and can only be read."
 SOLD_OUT = "You can sell {} at most: short selling is not offered on this account."
 POOR = "Buying power is {} USD and the change needs {} USD more."
+MORE_HELD = """
+INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
+VALUES (%s, %s, 900, 9000, 0, 0, now(), now()), (%s, %s, 900, 9000, 0, 0, now(), now())
+"""
 
 
 def account_is(columns: str) -> str:
@@ -249,6 +216,7 @@ CHANGES: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]] =
     (BUY | {"status": "accepted"}, {"qty": 12, "reserve": 1200}, [], ("working", 12, 200, 0)),
     (BUY | {"filled_qty": 4, "status": "partial"}, {"qty": 8, "reserve": 400.02}, [], ("partial", 8, -599.98, 0)),
     (BUY | {"filled_qty": 4, "status": "partial"}, {"qty": 4, "reserve": 1}, [], ("filled", 4, -1000, 0)),
+    (BUY | {"filled_qty": 0.5, "status": "partial"}, {"qty": 8, "reserve": 750}, [], ("partial", 8, -250, 0)),
     (BUY | {"filled_qty": 4, "status": "partial"}, {"qty": 3, "reserve": 1}, [], ("filled", 4, -1000, 0)),
     (BUY, {"reserve": 96_000}, [], ("working", 10, 95_000, 0)),
     (BUY, {"reserve": 96_000.01}, [], POOR.format("95,000.00", "95,000.01")),
@@ -279,6 +247,7 @@ CHANGES: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]] =
 ON_MARGIN: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]] = [
     (BUY | {"opens": True}, {"qty": 11, "reserve": 1100} | MARKS, [SHORT], ("working", 11, 100, 0)),
     (BUY | {"opens": True}, {"qty": 11, "reserve": 1100}, [SHORT], "needs_marks"),
+    (BUY | {"opens": True}, {"reserve": 1000.5}, [SHORT], "needs_marks"),
     (BUY | {"opens": True}, {"qty": 9, "reserve": 900}, [SHORT], ("working", 9, -100, 0)),
     (BUY | {"opens": True}, {"qty": 11, "reserve": 1000}, [SHORT], ("working", 11, 0, 0)),
     # (100,000 - 2,000 - half of 2,000) / 0.50, of which 5,000 are set aside
@@ -304,17 +273,23 @@ def test_other_terms_take_what_is_free_and_say_what_is_not(
     seat: Seat, account: int, cases: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]]
 ) -> None:
     aside = "SELECT reserved, (SELECT sum(reserved_qty) FROM holding) FROM account WHERE id = %s"
+    others = "SELECT sum(reserved) FROM account WHERE id <> %s"
     shown = "SELECT status, qty, reserved, limit_price, reserve_per_share, revision, sequence, updated_at"
     for changes, terms, before, expected in cases:
         one = order_row(seat.accounts[account], **changes)
+        for _ in range(2):
+            seat.write(order_row(seat.accounts[account], **(BUY | {"status": "canceled", "symbol": "MSFT"})))
         seat.write(one)
         for statement in before:
             seat.look.execute(statement, {"account": seat.accounts[account]})  # type: ignore[arg-type]
+        seat.look.execute(MORE_HELD, (seat.accounts[1], "AAPL", seat.accounts[2], "MSFT"))
         [was] = seat.rows(aside, seat.accounts[account])
         figures = {"revision": 1, "qty": 10, "limit_price": 99, "per_share": 100, "reserve": 1000, "words": "Less."}
         told = Jsonb({name: value if name == "marks" else str(value) for name, value in (figures | terms).items()})
         [answer] = seat.rows(REPLACE, one["id"], seat.people[0].user_id, told, AT, NOW)
         [is_now] = seat.rows(aside, seat.accounts[account])
+        assert seat.rows("SELECT count(*) FROM trade_order WHERE revision > 1 AND status = 'canceled'") == [(0,)]
+        assert seat.rows(others, seat.accounts[account]) == [(10_000,)]
         [order] = seat.rows(f"{shown} FROM trade_order WHERE id = %s", one["id"])
         case = (changes, terms, before)
         if isinstance(expected, str):
