@@ -81,6 +81,7 @@ def test_a_move_is_told_step_by_step_and_an_end_sets_free_what_was_held_once(sea
         before = seat.aside()
         move = "SELECT move_order(%s, %s, %s, 'Why.', %s, %s)"
         assert seat.rows(move, one["id"], ["partial", str(last)], [current, "unknown"], AT, NOW) == [(True,)]
+        assert seat.rows("SELECT id FROM trade_order WHERE updated_at = %s", NOW) == [(one["id"],)]
         ends = last in ENDS and current not in ENDS and not ("way out" in kind and last == "filled")
         freed = [money, *((0, shares) if one["symbol"] == "MSFT" else (shares, 0))] if ends else [0, 0, 0]
         assert [was - now for was, now in zip(before, seat.aside(), strict=True)] == freed, (kind, current, last)
