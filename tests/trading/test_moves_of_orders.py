@@ -124,6 +124,7 @@ def test_asking_back_ends_what_was_not_sent_asks_for_what_rests_and_waits_for_th
         [(outcome, stored, asked_at)] = seat.rows(ASK, one["id"], seat.people[0].user_id, AT, NOW)
         [(now, sequence, *_)], told = seat.rows(ORDER, one["id"]), seat.rows(OUTBOX)
         case = (grouped, status, asked_before)
+        assert seat.rows("SELECT cancel_requested_at FROM trade_order WHERE id = %s", other["id"]) == [(None,)], case
         assert (stored, outcome) == (now, "too_late" if status in ENDS else "asked"), case
         events = [(event[0], event[1], event[2], *event[3:]) for event in seat.rows(EVENTS, one["id"])]
         if status == "pending_submit":
