@@ -21,6 +21,14 @@ from tests.builders import OPENS_AT
 from tests.trading.stored_orders import Row, Seat, make_people, order_row
 
 NOW, AT = utc_now(), OPENS_AT + timedelta(minutes=7)
+OTHERS = """
+SELECT (SELECT sum(reserved) FROM account WHERE id <> %(account)s),
+       (SELECT sum(reserved_qty) FROM holding WHERE account_id <> %(account)s)
+"""
+MORE_HELD = """
+INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
+VALUES (%s, %s, 900, 9000, 0, 0, now(), now()), (%s, %s, 900, 9000, 0, 0, now(), now())
+"""
 ORDER = "SELECT status, sequence, reserved, reject_reason, updated_at FROM trade_order WHERE id = %s"
 EVENTS = "SELECT sequence, status, reason, venue_at, booked_at FROM order_event WHERE order_id = %s ORDER BY sequence"
 OUTBOX = "SELECT kind, order_id, venue FROM outbox ORDER BY id"
@@ -43,8 +51,9 @@ PART = {"qty": 10, "filled_qty": 4, "filled_value": 400, "sequence": 3}
 BOUGHT = PART | {"side": "buy", "reserved": 600, "group_id": None, "role": None}
 SOLD = PART | {"side": "sell", "reserved": 0, "group_id": None, "role": None}
 # An order, those that are with it, and what the first sets free when it ends: money, shares.
-KINDS: dict[str, tuple[Row, list[Row], int, int]] = {
+KINDS: dict[str, tuple[Row, list[Row], float, int]] = {
     "purchase": (BOUGHT, [], 600, 0),
+    "purchase that is nearly through": (BOUGHT | {"reserved": 0.5}, [], 0.5, 0),
     "sale": (SOLD, [], 0, 6),
     "sale of another symbol": (SOLD | {"symbol": "MSFT"}, [], 0, 6),
     "sale that borrows": (SOLD | {"reserved": 70}, [], 70, 6),
@@ -78,9 +87,11 @@ def test_a_move_is_told_step_by_step_and_an_end_sets_free_what_was_held_once(sea
             for row in (changes | {"status": current}, *others)
         ]
         seat.write(one, *more)
+        seat.look.execute(MORE_HELD, (seat.accounts[1], "AAPL", seat.accounts[2], "MSFT"))
         before = seat.aside()
         move = "SELECT move_order(%s, %s, %s, 'Why.', %s, %s)"
         assert seat.rows(move, one["id"], ["partial", str(last)], [current, "unknown"], AT, NOW) == [(True,)]
+        assert seat.look.execute(OTHERS, {"account": seat.accounts[0]}).fetchall() == [(10_000, 0)]
         assert seat.rows("SELECT id FROM trade_order WHERE updated_at = %s", NOW) == [(one["id"],)]
         ends = last in ENDS and current not in ENDS and not ("way out" in kind and last == "filled")
         freed = [money, *((0, shares) if one["symbol"] == "MSFT" else (shares, 0))] if ends else [0, 0, 0]
@@ -200,10 +211,6 @@ RULED = "With rules of your own an order cannot grow in its place: cancel it and
 FROZEN, CLOSED = "This account is frozen: Books differ.", "This account is closed and can only be read."
 SOLD_OUT = "You can sell {} at most: short selling is not offered on this account."
 POOR = "Buying power is {} USD and the change needs {} USD more."
-MORE_HELD = """
-INSERT INTO holding (account_id, symbol, signed_qty, cost_basis, realized_pl, reserved_qty, opened_at, updated_at)
-VALUES (%s, %s, 900, 9000, 0, 0, now(), now()), (%s, %s, 900, 9000, 0, 0, now(), now())
-"""
 
 
 def account_is(columns: str) -> str:
