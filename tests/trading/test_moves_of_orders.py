@@ -184,7 +184,7 @@ def test_everything_open_of_the_accounts_is_asked_back_once_as_many_as_are_wante
     clocks = f'{{"replay": "{AT.isoformat()}"}}'
     became = {"pending_submit": "not_sent", **dict.fromkeys(IN_BOOK, "pending_cancel")}
     statuses = {one["id"]: became.get(one["status"], str(one["status"])) for one in mine}
-    first = seat.rows(ask, [seat.accounts[0]], clocks, 3, NOW)
+    first = seat.rows(ask, [seat.accounts[0], seat.accounts[2]], clocks, 3, NOW)
     rest = seat.rows(ask, [seat.accounts[0]], "{}", 200, NOW)
     owner = seat.people[0].user_id
     asked = [(one, owner, seat.accounts[0], "replay", "AAPL", statuses[one]) for one in left]
