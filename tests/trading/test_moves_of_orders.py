@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -333,3 +334,34 @@ def test_only_what_rests_is_changed_and_only_by_whoever_may_trade_on_it(seat: Se
         expected = ("replaced", None) if status in IN_BOOK else ("early" if status in early else "ended", status)
         assert found == [[expected], [], []], status
         seat.look.rollback()
+
+
+def test_whoever_judges_an_order_holds_it_and_its_account_meanwhile(seat: Seat, database_url: str) -> None:
+    one = order_row(seat.accounts[0], **(BUY | {"status": "working"}))
+    seat.write(one)
+    seat.look.execute(account_is("frozen_reason = 'Books differ.'"), {"account": seat.accounts[0]})  # type: ignore[arg-type]
+    seat.look.commit()
+    owner, terms = seat.people[0].user_id, Jsonb({"revision": "2"})
+    asked: list[tuple[str, tuple[Any, ...], bool]] = [
+        ("SELECT move_order(%s, '{canceled}', '{partial}', '', now(), now())", (one["id"],), False),
+        (REPLACE, (one["id"], owner, terms, AT, NOW), False),
+        (REPLACE, (one["id"], owner, Jsonb({"revision": "1"}), AT, NOW), True),
+        ("UPDATE trade_order SET status = 'filled' WHERE id = %s", (one["id"],), False),
+        (ASK, (one["id"], owner, AT, NOW), False),
+    ]
+    with psycopg.connect(database_url) as other:
+        for statement, params, account_too in asked:
+            if statement.startswith("UPDATE"):
+                seat.look.execute(statement, params)  # type: ignore[arg-type]
+                seat.look.commit()
+                continue
+            seat.rows(statement, *params)
+            free = [
+                other.execute("SELECT id FROM trade_order FOR UPDATE SKIP LOCKED").fetchall(),
+                other.execute(
+                    "SELECT id FROM account WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", (seat.accounts[0],)
+                ).fetchall(),
+            ]
+            assert free == [[], [] if account_too else [(seat.accounts[0],)]], statement
+            other.rollback()
+            seat.look.rollback()
