@@ -34,6 +34,7 @@ def item(order: Row, qty: object, price: object, **more: Any) -> Row:
     return {
         "order": str(order["id"]),
         "steps": ["partial"],
+        "from": ["working"],
         "reason": "In the book.",
         "venue_at": AT.isoformat(),
         "execution": 2,

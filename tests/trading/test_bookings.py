@@ -117,7 +117,7 @@ def test_an_execution_is_booked_to_order_money_shares_journal_and_history(
 
 def test_a_move_without_a_trade_is_told_and_an_end_sets_free_what_was_held(seat: Seat) -> None:
     for changes, steps, known, booked, freed in (
-        (BUY | {"status": "pending_submit"}, ["accepted", "working"], ["pending_submit"], True, 0),
+        (BUY | {"status": "pending_submit"}, ["accepted", "working"], ["pending_submit", "working"], True, 0),
         (BUY | {"status": "partial"}, ["working"], ["pending_submit", "accepted"], False, 0),
         (BUY, ["canceled"], ["working"], True, 1000),
         (BUY, ["canceled"], ["partial"], False, 0),
