@@ -232,6 +232,13 @@ ON_MARGIN: list[Case] = [
         ("filled", 10, 10, 0, -1500, -1000, 10, 1500, 0, 0, True, "filled"),
     ),
     (
+        BUY | {"opens": True},
+        [],
+        (10, 90, {}),
+        [SHORT],
+        ("filled", 10, 10, 0, -900, -1000, 10, 1000, 100, 0, False, "filled"),
+    ),
+    (
         SELL | {"opens": True, "reserved": 200},
         [],
         (4, 110, {"keep": 120}),

@@ -170,3 +170,20 @@ def test_a_batch_of_many_books_each_in_its_turn_and_takes_its_work_from_the_outb
     assert seat.rows(ORDER, first["id"])[0][:5] == ("filled", 10, 10, 940, 0)
     assert seat.rows(EVENTS, first["id"], AT, NOW) == [(2, "partial", None), (3, "filled", None)]
     assert _stands(seat, seat.accounts[0])[2:6] == [103, 10_000 - 1000 + 1240, 100, 40]
+
+
+def test_whoever_books_holds_the_orders_and_with_a_sale_their_accounts_from_the_start(
+    seat: Seat, database_url: str
+) -> None:
+    bought, sold = order_row(seat.accounts[0], **BUY), order_row(seat.accounts[1], **SELL)
+    seat.write(bought, sold)
+    seat.look.commit()
+    late = [item(one, 4, 100, revision=2) for one in (bought, sold)]  # Neither is booked.
+    with psycopg.connect(database_url) as other:
+        for batch, orders, accounts in ((late[:1], 1, 0), (late, 2, 2)):
+            assert [booked for _, booked, _ in seat.rows(BOOK, Jsonb(batch), NOW)] == [False] * len(batch)
+            free = other.execute("SELECT id FROM trade_order FOR UPDATE SKIP LOCKED").fetchall()
+            free_accounts = other.execute("SELECT id FROM account FOR NO KEY UPDATE SKIP LOCKED").fetchall()
+            assert (len(free), len(free_accounts)) == (2 - orders, 3 - accounts)
+            other.rollback()
+            seat.look.rollback()
