@@ -126,6 +126,7 @@ FILLS: list[Case] = [
     (BUY | PART, [], (7, 1, {}), [], None),
     (BUY, [], (9, 1, {"whole": 8}), [], None),
     (BUY | {"status": "canceled", "reserved": 0}, [], (4, 0, {}), [], None),
+    (BUY | {"status": "canceled"}, [], (10, 90, {}), [], None),
     (BUY | {"status": "submitting"}, [], (4, 100, {}), [], None),
     # --- sales: what is sold is no longer set aside; an end sets the rest free
     (SELL, [], (4, 110, {}), [], ("partial", 10, 4, 0, 440, 0, -4, -400, 40, -4, False, "partial")),

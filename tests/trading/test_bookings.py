@@ -172,6 +172,16 @@ def test_a_batch_of_many_books_each_in_its_turn_and_takes_its_work_from_the_outb
     assert _stands(seat, seat.accounts[0])[2:6] == [103, 10_000 - 1000 + 1240, 100, 40]
 
 
+def test_an_execution_that_is_booked_is_no_other_orders(seat: Seat) -> None:
+    first, second = (order_row(seat.accounts[0], **BUY) for _ in range(2))
+    seat.write(first, second)
+    told = item(first, 10, 90)
+    assert seat.rows(BOOK, Jsonb([told]), NOW) == [(first["id"], True, "filled")]
+    for qty in (10, 4):
+        again = item(second, qty, 90, keep=640, fill=told["fill"])
+        assert seat.rows(BOOK, Jsonb([again]), NOW) == [(second["id"], False, "working")]
+
+
 def test_whoever_books_holds_the_orders_and_with_a_sale_their_accounts_from_the_start(
     seat: Seat, database_url: str
 ) -> None:
