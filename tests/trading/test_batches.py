@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import orjson
+import psycopg
 import pytest
 from psycopg import DatabaseError
 
@@ -133,3 +134,22 @@ async def _leads(database: Database, changes: Item, prepare: Callable[[Desk], Aw
         assert [told[0][0], told[1]] == [outcome, ("taken", None)], (changes, outcome)
         found.append((told, await desk.stored(), await desk.send([one, other])))
     assert found[0] == found[1], (changes, outcome)
+
+
+async def test_accounts_are_held_while_their_orders_are_judged_and_no_strangers(
+    database: Database, database_url: str
+) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    shared = (desk.caller.user_id, "trade", desk.accounts[3])
+    sales = [item(desk, account, "1", side="sell") for account in (0, 1, 3)]  # Nothing of it is taken at once.
+    free = "SELECT id FROM account WHERE id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED"
+    with psycopg.connect(database_url) as judging, psycopg.connect(database_url) as other:
+        for share, held in ((False, {0, 1}), (True, {0, 1, 3})):
+            if share:
+                await desk.db.run(SHARED, shared)
+            taken = judging.execute("SELECT take_plain_orders(%s, now())", (orjson.dumps(sales).decode(),)).fetchall()
+            left = {one for (one,) in other.execute(free, (desk.accounts,)).fetchall()}
+            assert (taken, set(desk.accounts) - left) == ([([],)], {desk.accounts[place] for place in held})
+            judging.rollback()
+            other.rollback()
