@@ -6,6 +6,7 @@ first leaves behind is the same. Every case is a transaction that is taken back,
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from psycopg.types.json import Jsonb
 from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
-from tests.trading.booking_cases import AT, BUY, FILLS, ON_MARGIN, SELL, Case, item
+from tests.trading.booking_cases import AT, BUY, FILLS, ON_MARGIN, SELL, item
 from tests.trading.stored_orders import Seat, make_people, order_row
 
 NOW = utc_now()
@@ -56,12 +57,10 @@ def _stands(seat: Seat, account: UUID) -> list[Any]:
     return [*money, *(held[0] if held else (0, 0, 0, 0, False))]
 
 
-@pytest.mark.parametrize("beside", ["nothing", "a purchase", "a sale"])
-@pytest.mark.parametrize(("account", "cases"), [(0, FILLS), (2, ON_MARGIN)])
-def test_an_execution_is_booked_to_order_money_shares_journal_and_history(
-    seat: Seat, account: int, cases: list[Case], beside: str
-) -> None:
-    for changes, others, (qty, price, more), before, expected in cases:
+def test_an_execution_is_booked_to_order_money_shares_journal_and_history(seat: Seat) -> None:
+    every = [*((0, one) for one in FILLS), *((2, one) for one in ON_MARGIN)]
+    for (account, told_of), beside in product(every, ("nothing", "a purchase", "a sale")):
+        changes, others, (qty, price, more), before, expected = told_of
         group = uuid4() if changes["role"] else None
         mine = seat.accounts[account]
         one, *rest = [order_row(mine, **({"type": "market"} | row | {"group_id": group})) for row in (changes, *others)]
@@ -77,7 +76,7 @@ def test_an_execution_is_booked_to_order_money_shares_journal_and_history(
             )
         told = item(one, qty, price, **more)
         batch = [told, *([] if beside == "nothing" else [item(neighbor, 1, 100, keep=900)])]
-        was, case = _stands(seat, mine), (changes, others, qty, price, more, before)
+        was, case = _stands(seat, mine), (told_of, beside)
         if isinstance(expected, str):
             with pytest.raises(psycopg.errors.RaiseException, match=expected):
                 seat.rows(BOOK, Jsonb(batch), NOW)

@@ -6,7 +6,7 @@ Every case is a transaction that is taken back, on rows that no other function w
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import product, repeat
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -280,14 +280,11 @@ ON_MARGIN: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]]
 ]
 
 
-@pytest.mark.parametrize(("account", "cases"), [(0, CHANGES), (2, ON_MARGIN)])
-def test_other_terms_take_what_is_free_and_say_what_is_not(
-    seat: Seat, account: int, cases: list[tuple[Row, Row, list[str], str | tuple[str, int, float, float]]]
-) -> None:
+def test_other_terms_take_what_is_free_and_say_what_is_not(seat: Seat) -> None:
     aside = "SELECT reserved, (SELECT sum(reserved_qty) FROM holding) FROM account WHERE id = %s"
     others = "SELECT sum(reserved) FROM account WHERE id <> %s"
     shown = "SELECT status, qty, reserved, limit_price, reserve_per_share, revision, sequence, updated_at"
-    for changes, terms, before, expected in cases:
+    for account, (changes, terms, before, expected) in (*zip(repeat(0), CHANGES), *zip(repeat(2), ON_MARGIN)):
         one = order_row(seat.accounts[account], **changes)
         for _ in range(2):
             seat.write(order_row(seat.accounts[account], **(BUY | {"status": "canceled", "symbol": "MSFT"})))
