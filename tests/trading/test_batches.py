@@ -153,3 +153,16 @@ async def test_accounts_are_held_while_their_orders_are_judged_and_no_strangers(
             assert (taken, set(desk.accounts) - left) == ([([],)], {desk.accounts[place] for place in held})
             judging.rollback()
             other.rollback()
+
+
+async def test_what_is_plain_is_taken_at_once(database: Database) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    assert await desk.send([item(desk, 3, "1"), item(desk, 1, "1", reserve="1")]) == [
+        ("no_account", None),
+        ("taken", None),
+    ]
+    batch = [item(desk, 0, "1", cautions=True), item(desk, 1, "2", reserve="1"), item(desk, 0, "3")]
+    take = "SELECT take_plain_orders(%s, now())"
+    assert set(await database.value(take, (orjson.dumps(batch).decode(),))) == {batch[0]["id"], batch[1]["id"]}
+    assert await database.value(take, (orjson.dumps(batch).decode(),)) == []
