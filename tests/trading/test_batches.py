@@ -110,6 +110,7 @@ LEADING: list[tuple[Item, Callable[[Desk], Awaitable[None]], str]] = [
     ({"cautions": True, "refusal": "No."}, now_is("last_order_at = now()"), "refused"),
     ({"cautions": True, "price": "100", "marks": {}}, now_is("kind = 'margin'"), "taken"),
     ({"group": True}, as_it_is, "taken"),
+    ({"group": True, "refusal": "No."}, as_it_is, "refused"),
 ]
 
 
