@@ -89,9 +89,10 @@ async def _lends(desk: Desk) -> None:
 MARKED = {"price": "100", "marks": {"AAPL": "100"}}
 
 
-SET_ASIDE: list[tuple[Item, Callable[[Desk], Awaitable[None]], tuple[int, int | None]]] = [
+SET_ASIDE: list[tuple[Item, Callable[[Desk], Awaitable[None]], tuple[float, int | None]]] = [
     ({"reserve": "60000"}, as_it_is, (60000, None)),
     ({"side": "sell", "qty": "6"}, _holds, (0, 10)),
+    ({"reserve": "0.50"}, as_it_is, (0.5, None)),
     ({"reserve": "1000"} | MARKED, _ruled, (1000, None)),
     ({"reserve": "60000"} | MARKED, _lends, (60000, 4)),
     ({"side": "sell", "qty": "6", "reserve": "600"} | MARKED, _lends, (0, 10)),  # it closes, and takes no money
@@ -110,7 +111,7 @@ async def test_an_order_that_is_there_is_not_judged_again(
 
 
 async def _is_repeated(
-    desk: Desk, changes: Item, prepare: Callable[[Desk], Awaitable[None]], set_aside: tuple[int, int | None]
+    desk: Desk, changes: Item, prepare: Callable[[Desk], Awaitable[None]], set_aside: tuple[float, int | None]
 ) -> None:
     await prepare(desk)
     one = item(desk, 0, **({"qty": "5"} | changes))
@@ -163,3 +164,13 @@ async def test_a_short_sale_sets_shares_and_money_aside_when_it_is_taken_and_not
     assert outcome == "refused"
     assert await desk.db.tuples(holding, (desk.accounts[0],)) == [(0, 0, 0, 5)]
     assert await desk.db.value(reserved, (desk.accounts[0],)) == 2000
+
+
+async def test_an_order_that_waits_is_kept_here_and_one_that_is_refused_waits_for_nothing(database: Database) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    waits = {"held": True, "cond_symbol": "MSFT", "cond_relation": "at_or_above", "cond_price": "1", "reserve": "1"}
+    for qty, more in (("1", waits), ("2", waits | {"refusal": "No."}), ("3", waits | {"held": False})):
+        await desk.send([item(desk, 0, qty, **more)])
+    kept = "SELECT o.held, (SELECT b.kind FROM outbox b WHERE b.order_id = o.id) FROM trade_order o ORDER BY o.qty"
+    assert await database.tuples(kept) == [(True, "wait"), (False, None), (False, "submit")]
