@@ -189,10 +189,11 @@ def test_whoever_books_holds_the_orders_and_with_a_sale_their_accounts_from_the_
     seat.look.commit()
     late = [item(one, 4, 100, revision=2) for one in (bought, sold)]  # Neither is booked.
     with psycopg.connect(database_url) as other:
-        for batch, orders, accounts in ((late[:1], 1, 0), (late, 2, 2)):
+        for batch, orders, accounts in ((late[:1], [bought], []), (late, [bought, sold], seat.accounts[:2])):
             assert [booked for _, booked, _ in seat.rows(BOOK, Jsonb(batch), NOW)] == [False] * len(batch)
             free = other.execute("SELECT id FROM trade_order FOR UPDATE SKIP LOCKED").fetchall()
             free_accounts = other.execute("SELECT id FROM account FOR NO KEY UPDATE SKIP LOCKED").fetchall()
-            assert (len(free), len(free_accounts)) == (2 - orders, 3 - accounts)
+            assert {one for (one,) in free} == {bought["id"], sold["id"]} - {one["id"] for one in orders}
+            assert {one for (one,) in free_accounts} == set(seat.accounts) - set(accounts)
             other.rollback()
             seat.look.rollback()
