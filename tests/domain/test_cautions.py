@@ -47,7 +47,12 @@ def test_a_loss_is_washed_by_a_purchase_within_thirty_days(days: int, warned: bo
     assert found is None or "up to 30.50 " in found.text
     gains = [fill("sell 5 AAPL", "500", "20"), fill("sell 5 AAPL", "500", "0")]
     assert wash_sale(order("buy 5 AAPL"), gains, MONDAY) is None
-    sold = [*gains, fill("sell 5 AAPL", "500", "-0.40"), fill("sell 5 AAPL", "500", "-1", days=1)]
+    sold = [
+        *gains,
+        fill("sell 5 AAPL", "500", "-0.20"),
+        fill("sell 5 AAPL", "500", "-0.20"),
+        fill("sell 5 AAPL", "500", "-1", days=1),
+    ]
     seen = wash_sale(order("buy 5 AAPL"), [*sold, fill("sell 1 AAPL", "9", "9", days=2)], MONDAY + timedelta(days=3))
     assert seen is not None
     assert "at a loss on 2026-11-24:" in seen.text
@@ -131,6 +136,7 @@ def test_a_purchase_is_concentrated_only_when_large_and_in_one_symbol() -> None:
         (["sell 5 AAPL 500", "buy 5 AAPL -500", "sell 5 AAPL 500"], 500, 6, 1, 0, 0),
         (["buy 5 IBM -1", "buy 2 AAPL -1", "sell 1 MSFT 500", "buy 5 AAPL -500", "sell 2 AAPL 9"], 9, 5, 1, 0, 1),
         (["sell 1 MSFT 500", "buy 10 AAPL -500"], 0, 10.5, 10.5, 0, 10),
+        (["sell 1 MSFT 500", "buy 10 AAPL -500"], 0, 10.5, 0.5, 0, 0),
         # another symbol's trades say nothing of what was there before
         (["sell 7 MSFT 500", "buy 4 IBM -1", "buy 1 AAPL -499"], 0, 3, 2, 0, 0),
         (["sell 7 MSFT 500", "buy 4 IBM -1", "buy 1 AAPL -499"], 0, 3, 3, 0, 1),
