@@ -94,11 +94,11 @@ def good_faith(
         return None
     today = exchange_day(venue_now)
     moved = sum((one.cash for one in fills), ZERO) + sum((one.cash for one in paid_in), ZERO)
-    moves = [CashMove(cash - moved, min(exchange_day(fills[0].executed_at), today)), *paid_in]
+    first = exchange_day(fills[0].executed_at)
+    moves = [CashMove(cash - moved, first), *paid_in]
     bought = sum((one.qty for one in fills if one.symbol == request.symbol and one.side == "buy"), ZERO)
     sold = sum((one.qty for one in fills if one.symbol == request.symbol and one.side == "sell"), ZERO)
     lots: list[PaidLot] = []
-    first = exchange_day(fills[0].executed_at)
     if (before := held_qty - bought + sold) > 0:
         lots.append(PaidLot(request.symbol, before, first - timedelta(days=1), first - timedelta(days=1)))
     try:

@@ -51,6 +51,7 @@ TERMINAL = frozenset({_S.RISK_REJECTED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.R
 OPEN = frozenset(_S) - TERMINAL
 
 _IN_BOOK = frozenset({_S.ACCEPTED, _S.WORKING, _S.PARTIAL})
+_PAUSED = frozenset({_S.SUSPENDED, _S.DONE_FOR_DAY})
 _AT_BROKER = {_S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.PENDING_CANCEL, _S.PENDING_REPLACE}
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PENDING_SUBMIT: frozenset({_S.SUBMITTING, _S.NOT_SENT}),
@@ -83,34 +84,19 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     ),
     _S.WORKING: frozenset(_AT_BROKER | {_S.DONE_FOR_DAY, _S.SUSPENDED, _S.REJECTED}),
     _S.PARTIAL: frozenset(_AT_BROKER | {_S.DONE_FOR_DAY, _S.SUSPENDED}),
+    # Asked for and refused: it is what it was before.
     _S.PENDING_CANCEL: frozenset(
-        {
-            _S.ACCEPTED,
-            _S.WORKING,
-            _S.PARTIAL,
-            _S.PENDING_CANCEL,
-            _S.FILLED,
-            _S.CANCELED,
-            _S.REPLACED,
-            _S.EXPIRED,
-            _S.REJECTED,
-        }
+        _IN_BOOK | _PAUSED | {_S.PENDING_CANCEL, _S.FILLED, _S.CANCELED, _S.REPLACED, _S.EXPIRED, _S.REJECTED}
     ),
     _S.PENDING_REPLACE: frozenset(
-        {
-            _S.ACCEPTED,
-            _S.WORKING,
-            _S.PARTIAL,
-            _S.PENDING_REPLACE,
-            _S.FILLED,
-            _S.CANCELED,
-            _S.REPLACED,
-            _S.EXPIRED,
-            _S.REJECTED,
-        }
+        _IN_BOOK
+        | _PAUSED
+        | {_S.PENDING_REPLACE, _S.PENDING_CANCEL, _S.FILLED, _S.CANCELED, _S.REPLACED, _S.EXPIRED, _S.REJECTED}
     ),
-    _S.DONE_FOR_DAY: frozenset({_S.WORKING, _S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED}),
-    _S.SUSPENDED: frozenset({_S.WORKING, _S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED}),
+    # Overnight and in a halt an order can be asked back, changed and ended like any other (FIX: GTC orders restated and
+    # replaced on the following day; trading halts).
+    _S.DONE_FOR_DAY: frozenset(_AT_BROKER | {_S.WORKING, _S.SUSPENDED}),
+    _S.SUSPENDED: frozenset(_AT_BROKER | {_S.WORKING, _S.DONE_FOR_DAY, _S.REJECTED}),
     # A broker may report a fill after it reported the end: the fill is booked, never thrown away.
     _S.CANCELED: frozenset({_S.FILLED}),
     _S.EXPIRED: frozenset({_S.FILLED}),
@@ -136,7 +122,7 @@ def steps_to(current: OrderStatus, target: OrderStatus) -> list[OrderStatus]:
     None when nothing changed or when the report is older than what is known; a report never takes an order back from
     where it has come. A cancel that is under way stays so until the broker says that the order ended.
     """
-    if target is current or (current is _S.PENDING_CANCEL and target in _IN_BOOK):
+    if target is current or (current is _S.PENDING_CANCEL and target in _IN_BOOK | _PAUSED):
         return []
     if may_move(current, target):
         return [target]

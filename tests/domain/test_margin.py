@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from starkmatter.domain.margin import (
     REG_T,
     Closing,
+    MarginRules,
     Position,
     liquidation,
     maintenance_of,
@@ -36,10 +37,16 @@ def position(text: str) -> Position:
         ("-100 A @ 2.50", "250"),
         ("-100 A @ 2.49", "250"),
         ("0 A @ 40", "0"),
+        ("0.5 A @ 40", "5"),
     ],
 )
 def test_each_position_has_to_be_kept_with(text: str, kept: str) -> None:
     assert maintenance_of(position(text)) == Decimal(kept)
+
+
+def test_a_share_is_cheap_below_what_the_rules_say_and_not_at_it() -> None:
+    rules = MarginRules(cheap_below=Decimal(10))
+    assert [maintenance_of(position(f"-100 A @ {price}"), rules) for price in ("9.99", "10")] == [999, 500]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +71,9 @@ def test_each_position_has_to_be_kept_with(text: str, kept: str) -> None:
         ("-100", "10 A @ 100", "900", "500", "250", "0", "0", "100"),
         ("2000", "", "2000", "0", "0", "4000", "0", "0"),
         ("1999.99", "", "1999.99", "0", "0", "1999.99", "0", "0"),
+        # parts of a share
+        ("10000", "0.5 A @ 100", "10050", "25", "12.5", "20050", "0", "0"),
+        ("10000", "-0.5 A @ 100", "9950", "25", "15", "19850", "0", "0"),
     ],
 )
 def test_an_account_by_the_rules_figures(cash, positions, equity, initial, maintenance, power, call, debit) -> None:
@@ -97,6 +107,9 @@ def test_a_short_needs_half_its_value_and_what_it_has_to_be_kept_with(qty, price
         ("20000", "-100 A @ 160", "buy 17 A"),
         ("-8000", "50 B @ 100, 50 A @ 100", "sell 20 A"),
         ("-8000", "50 B @ 100, 0 Z @ 9, 50 A @ 100", "sell 20 A"),
+        # less than a dollar missing, and a single share
+        ("-8000", "160 A @ 66.66", "sell 1 A"),
+        ("-80", "1 A @ 100", "sell 1 A"),
     ],
 )
 def test_a_call_is_met_with_the_fewest_positions(cash: str, positions: str, closings: str) -> None:

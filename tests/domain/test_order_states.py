@@ -15,7 +15,8 @@ from starkmatter.domain.orders import (
     steps_to,
 )
 
-# Table A.4 of the design; a state with nothing behind it is left by nothing.
+# Table A.4 of the design, with what FIX has of orders that are halted or done for the day; a state with nothing behind
+# it is left by nothing.
 MOVES = """
 pending_submit   submitting not_sent
 submitting       accepted working partial filled rejected canceled unknown
@@ -23,10 +24,12 @@ unknown          accepted working partial filled rejected canceled expired not_s
 accepted         working partial filled rejected canceled expired pending_cancel pending_replace suspended
 working          partial filled canceled expired replaced pending_cancel pending_replace done_for_day suspended rejected
 partial          partial filled canceled expired replaced pending_cancel pending_replace done_for_day suspended
-pending_cancel   accepted working partial pending_cancel filled canceled replaced expired rejected
-pending_replace  accepted working partial pending_replace filled canceled replaced expired rejected
-done_for_day     working partial filled canceled expired
-suspended        working partial filled canceled expired
+pending_cancel   accepted working partial filled canceled replaced expired rejected done_for_day suspended
+pending_cancel   pending_cancel
+pending_replace  accepted working partial filled canceled replaced expired rejected done_for_day suspended
+pending_replace  pending_cancel pending_replace
+done_for_day     working partial filled canceled expired replaced pending_cancel pending_replace suspended
+suspended        working partial filled canceled expired replaced pending_cancel pending_replace done_for_day rejected
 canceled         filled
 expired          filled
 replaced         filled
@@ -35,7 +38,9 @@ rejected
 risk_rejected
 not_sent
 """
-TABLE = {words[0]: set(words[1:]) for words in map(str.split, MOVES.strip().splitlines())}
+TABLE: dict[str, set[str]] = {}
+for _one, *_following in map(str.split, MOVES.strip().splitlines()):
+    TABLE.setdefault(_one, set()).update(_following)
 
 
 def test_an_order_moves_as_the_table_has_it_and_no_other_way() -> None:
@@ -66,7 +71,11 @@ def test_an_order_is_over_when_nothing_but_a_late_fill_can_follow() -> None:
         ("pending_cancel", "filled", "filled"),
         ("pending_cancel", "canceled", "canceled"),
         ("pending_cancel", "done_for_day", ""),
+        ("pending_cancel", "suspended", ""),
+        ("pending_cancel", "pending_replace", ""),
         ("pending_replace", "working", "working"),
+        ("pending_replace", "suspended", "suspended"),
+        ("pending_replace", "pending_cancel", "pending_cancel"),
         ("submitting", "accepted", "accepted"),
         ("submitting", "expired", "working expired"),
         ("submitting", "suspended", "working suspended"),
@@ -78,7 +87,13 @@ def test_an_order_is_over_when_nothing_but_a_late_fill_can_follow() -> None:
         ("accepted", "expired", "expired"),
         ("accepted", "unknown", ""),
         ("suspended", "accepted", ""),
-        ("done_for_day", "replaced", ""),
+        ("suspended", "replaced", "replaced"),
+        ("suspended", "rejected", "rejected"),
+        ("suspended", "done_for_day", "done_for_day"),
+        ("done_for_day", "replaced", "replaced"),
+        ("done_for_day", "pending_replace", "pending_replace"),
+        ("done_for_day", "rejected", ""),
+        ("accepted", "suspended", "suspended"),
         ("canceled", "filled", "filled"),
         ("canceled", "working", ""),
         ("filled", "working", ""),

@@ -123,24 +123,26 @@ def _try(servers: Servers, path: str, every: list[Mutant], to_pytest: list[str],
     assert _in_child(lambda: _run(servers, to_pytest)) == LIVES, "the tests do not pass twice"
     print(f"{path}: {len(every)} mutants, {time.monotonic() - began:.0f} s for all tests", flush=True)
     told = {LIVES: 0, INVALID: 0, SLOW: 0, 1: 0}
-    for one in every:
+    try:
+        for one in every:
 
-        def attempt(one: Mutant = one) -> int:
-            if in_database:
-                return _run(servers, to_pytest, function=one.source)
-            sys.meta_path.insert(0, _Changed(path, one.source))
-            return _run(servers, to_pytest)
+            def attempt(one: Mutant = one) -> int:
+                if in_database:
+                    return _run(servers, to_pytest, function=one.source)
+                sys.meta_path.insert(0, _Changed(path, one.source))
+                return _run(servers, to_pytest)
 
-        result = _in_child(attempt)
-        told[result if result in told else 1] += 1
-        if result in {LIVES, SLOW}:
-            print(f"{'LIVES' if result == LIVES else 'SLOW'}  {path}:{one.line}  {one.what}", flush=True)
-    counted = len(every) - told[INVALID]
-    print(
-        f"{path}: {counted - told[LIVES]} of {counted} noticed ({told[SLOW]} by never ending),"
-        f" {told[INVALID]} that the server does not read, {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
+            result = _in_child(attempt)
+            told[result if result in told else 1] += 1
+            if result in {LIVES, SLOW}:
+                print(f"{'LIVES' if result == LIVES else 'SLOW'}  {path}:{one.line}  {one.what}", flush=True)
+    finally:  # Also of one that is ended before: what was tried until then.
+        counted = sum(told.values()) - told[INVALID]
+        print(
+            f"{path}: {counted - told[LIVES]} of {counted} noticed ({told[SLOW]} by never ending),"
+            f" {told[INVALID]} that the server does not read, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
 
 
 def _noting(loaded: Path, result: int) -> int:

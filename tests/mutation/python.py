@@ -1,9 +1,12 @@
-"""Small changes to a module, one at a time, made on its syntax tree."""
+"""Small changes to a module, one at a time, made on its syntax tree; also to the SQL that it keeps as texts."""
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from tests.mutation import sql
 
 COMPARED: dict[type, tuple[type, ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -26,6 +29,7 @@ CALCULATED: dict[type, type] = {
     ast.Mod: ast.Mult,
 }
 EXTREMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b|.*\b(?:FROM|WHERE)\b", re.DOTALL)
 Change = Callable[[ast.AST], ast.AST | None]
 
 
@@ -56,7 +60,15 @@ def mutants(source: str) -> Iterator[Mutant]:
             if after is not found:
                 changed = _Swap(found, after).visit(changed)
             told = "nothing" if after is None else ast.unparse(after)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                before, told = _where_they_differ(before, told)
             yield Mutant(node.lineno, f"{before}  ->  {told}", ast.unparse(ast.fix_missing_locations(changed)))
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Of two long texts the part that is not the same, with a few words around it."""
+    start = next((at for at, (one, two) in enumerate(zip(before, after, strict=False)) if one != two), 0)
+    return before[max(start - 30, 0) : start + 40], after[max(start - 30, 0) : start + 40]
 
 
 def _nth(tree: ast.AST, place: int) -> ast.AST:
@@ -112,6 +124,8 @@ def _changes(node: ast.AST) -> Iterator[Change]:
             yield from (_without("values", number) for number in range(len(values)))
         case ast.UnaryOp(op=ast.Not() | ast.USub()):
             yield lambda found: found.operand
+        case ast.Constant(value=str() as text) if SQL.match(text):
+            yield from (_set("value", other) for other in sql.changed_texts(text))
         case ast.Constant(value=bool() as value):
             yield _set("value", not value)
         case ast.Constant(value=int() as value):

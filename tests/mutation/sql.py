@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tests.mutation.python import Mutant
+if TYPE_CHECKING:
+    from tests.mutation.python import Mutant
 
 # Strings and comments are left alone; everything else is a candidate, and what the server cannot read is not counted.
 QUIET = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
@@ -41,8 +43,26 @@ SWAPPED = (
 ENDS = re.compile(r"\b(?:AND|OR|THEN|RETURNING|ORDER|GROUP|FOR|ON|LOOP|ELSE|WHEN|WHERE|UNION|LIMIT)\b|[;)]")
 
 
-def mutants(text: str) -> Iterator[Mutant]:
+def changed_texts(text: str) -> list[str]:
+    """A statement that a module keeps as a text, each time with one change that leaves it readable."""
+    quiet = [found.span() for found in QUIET.finditer(text)]
+    return [
+        text[:start] + new + text[end:]
+        for start, end, new in sorted(set(_swaps(text)))
+        if not any(begin <= start < stop for begin, stop in quiet) and not _sets(text, start, new)
+    ]
+
+
+def _sets(text: str, start: int, new: str) -> bool:
+    """Whether it is no comparison that is changed but what a column is set to."""
+    before = re.findall(r"\b(?:SET|SELECT|FROM|WHERE|AND|OR|ON|WHEN|CASE)\b", text[:start])
+    return new == "<>" and before[-1:] == ["SET"]
+
+
+def mutants(text: str) -> "Iterator[Mutant]":
     """Every mutant of the function, in the order of its lines."""
+    from tests.mutation.python import Mutant
+
     quiet = [found.span() for found in QUIET.finditer(text)]
     body = text.index("AS $")
     found = [

@@ -13,7 +13,7 @@ from starkmatter.accounts.sharing.service import share_account
 from starkmatter.db.database import Database
 from starkmatter.domain.lots import LotPick
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from starkmatter.market.board import QuoteBoard
+from starkmatter.market.board import QuoteBoard, quotes_key
 from starkmatter.portfolio.explaining import explain_change
 from starkmatter.portfolio.importing.booking import standing
 from starkmatter.portfolio.importing.folding import holdings
@@ -26,6 +26,7 @@ from starkmatter.portfolio.performance import measure_performance
 from starkmatter.portfolio.transfers.records import Asked, Transfer
 from starkmatter.portfolio.transfers.service import list_transfers, move_shares, take_back
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.cancel import cancel_order
 from tests.builders import Desk, make_account, make_desk, open_clock, quote
 from tests.portfolio.importing import Importer, make_importer, put_closes, put_sessions, table
 from tests.trading.acting import D, filled, look, on_day, say, send, told
@@ -117,6 +118,9 @@ async def test_what_cannot_move_is_refused_in_words(pair: Pair, database: Databa
     await send(pair.desk, "sell 6 AAPL limit 200")
     with pytest.raises(Conflict, match=r"Open orders hold 6 of the 10 AAPL .* move at most 4"):
         await pair.move("5")
+    await pair.desk.b.cache.hdel(quotes_key("replay"), "AAPL")
+    with pytest.raises(Conflict, match="AAPL has no price now"):
+        await pair.move("1")
     for wrong in ("0", "-1", "NaN", "1.0000000001"):
         with pytest.raises(InvalidInput, match="quantity"):
             await pair.move(wrong)
@@ -183,6 +187,10 @@ async def test_a_move_is_taken_back_until_something_rests_on_it(pair: Pair) -> N
     again = await pair.move("4")
     assert (again.stays, again.stays_why, back.stays) == ("", None, "")
     there = Desk(pair.desk.b, pair.desk.broker, pair.desk.caller, pair.other, pair.desk.clock)
+    waits = await send(there, "sell 3 AAPL @ 200.00")
+    with pytest.raises(Conflict, match="Open orders hold 3 AAPL there: cancel them first"):
+        await take_back(pair.desk.b, pair.desk.caller, again.id)
+    await cancel_order(pair.desk.b, pair.desk.caller, waits.id)
     await filled(there, "sell 1 AAPL")
     with pytest.raises(Conflict, match="traded in one of the two"):
         await take_back(pair.desk.b, pair.desk.caller, again.id)

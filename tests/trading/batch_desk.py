@@ -16,8 +16,9 @@ from tests.builders import OPENS_AT, make_account, make_caller
 Item = dict[str, Any]
 SHOWN = (
     "SELECT o.symbol, o.side, o.qty, o.status, o.sequence, o.reserved, o.reserve_per_share, o.reject_reason, o.risk,"
-    " o.held, o.opens, (SELECT array_agg(e.status || coalesce(e.reason, '') ORDER BY e.sequence) FROM order_event e"
-    " WHERE e.order_id = o.id), (SELECT b.kind FROM outbox b WHERE b.order_id = o.id)"
+    " o.held, o.opens, (SELECT array_agg(e.sequence || e.status || coalesce(e.reason, '') ORDER BY e.sequence)"
+    " FROM order_event e WHERE e.order_id = o.id), (SELECT b.kind FROM outbox b WHERE b.order_id = o.id),"
+    " o.filled_qty, o.filled_value, o.extended_hours, o.allow_short"
     " FROM trade_order o WHERE o.account_id = ANY (%s) ORDER BY o.qty, o.side"
 )
 

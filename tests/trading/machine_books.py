@@ -83,6 +83,7 @@ class Known:
 
     seen: Order
     since: int
+    asked: Decimal  # shares, when it was first seen; what its pair sells makes an order of an OCO smaller
     filled: Decimal = ZERO
     value: Decimal = ZERO
 
@@ -141,7 +142,7 @@ class Books:
         for one in orders:
             known = self.orders.get(one.id)
             if known is None:
-                self.orders[one.id] = Known(one, len(self.moments) - 1)
+                self.orders[one.id] = Known(one, len(self.moments) - 1, one.qty)
                 continue
             if known.seen.status in ENDED:
                 was, now = known.seen, one
@@ -171,11 +172,10 @@ class Books:
                 found[known.seen.group_id].append(known.seen)
         return found
 
-    @staticmethod
-    def _check_group(orders: list[Order]) -> None:
+    def _check_group(self, orders: list[Order]) -> None:
         """The ways out never sell more than the way in bought; in an OCO they share one quantity."""
         sold = sum((one.filled_qty for one in orders if one.role != "entry"), ZERO)
-        assert sold <= Books._bought(orders), orders
+        assert sold <= self._bought(orders), orders
 
     # --- fills --------------------------------------------------------------------------------------------------------
 
@@ -307,8 +307,7 @@ class Books:
                 held_back += self._bought(group) - sum((one.filled_qty for one in exits), ZERO)
         return self.held[symbol].qty - held_back
 
-    @staticmethod
-    def _bought(group: list[Order]) -> Decimal:
-        """What the ways out of a group may sell together."""
+    def _bought(self, group: list[Order]) -> Decimal:
+        """What the ways out of a group may sell together: of an OCO what was asked for, whatever is left of each."""
         entry = next((one for one in group if one.role == "entry"), None)
-        return max(one.qty for one in group) if entry is None else entry.filled_qty
+        return self.orders[group[0].id].asked if entry is None else entry.filled_qty

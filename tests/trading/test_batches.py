@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import orjson
+import psycopg
 import pytest
 from psycopg import DatabaseError
 
@@ -86,37 +87,42 @@ def _shared(level: str) -> Callable[[Desk], Awaitable[None]]:
     return share
 
 
-@pytest.mark.parametrize(
-    ("changes", "prepare", "outcome"),
-    [
-        ({}, as_it_is, "taken"),
-        ({"side": "sell"}, as_it_is, "refused"),
-        ({"refusal": "No."}, as_it_is, "refused"),
-        ({"venue": "market"}, as_it_is, "refused"),
-        ({"reserve": "100000"}, as_it_is, "taken"),
-        ({"reserve": "100000.01"}, as_it_is, "refused"),
-        ({"reserve": "60000"}, now_is("reserved = 50000"), "refused"),
-        ({}, now_is("closed_at = now()"), "refused"),
-        ({}, now_is("frozen_reason = 'Books differ.'"), "refused"),
-        ({}, _stopped, "refused"),
-        ({"price": "100", "marks": {}, "reserve": "90000"}, now_is("kind = 'margin'"), "taken"),
-        ({"price": "100", "marks": {}, "reserve": "150000"}, now_is("kind = 'margin'"), "taken"),
-        ({"price": "100", "marks": {}, "reserve": "210000"}, now_is("kind = 'margin'"), "refused"),
-        ({}, _shared("trade"), "taken"),
-        ({"reserve": "100001"}, _shared("trade"), "refused"),
-        ({}, _shared("view"), "no_account"),
-        ({"cautions": True}, as_it_is, "taken"),
-        ({"cautions": True}, now_is("last_order_at = now()"), "needs_cautions"),
-        ({"cautions": False}, now_is("last_order_at = now()"), "taken"),
-        ({"cautions": True, "refusal": "No."}, now_is("last_order_at = now()"), "refused"),
-        ({"cautions": True, "price": "100", "marks": {}}, now_is("kind = 'margin'"), "taken"),
-        ({"group": True}, as_it_is, "taken"),
-    ],
-)
+LEADING: list[tuple[Item, Callable[[Desk], Awaitable[None]], str]] = [
+    ({}, as_it_is, "taken"),
+    ({"side": "sell"}, as_it_is, "refused"),
+    ({"refusal": "No."}, as_it_is, "refused"),
+    ({"venue": "market"}, as_it_is, "refused"),
+    ({"reserve": "100000"}, as_it_is, "taken"),
+    ({"reserve": "100000.01"}, as_it_is, "refused"),
+    ({"reserve": "60000"}, now_is("reserved = 50000"), "refused"),
+    ({}, now_is("closed_at = now()"), "refused"),
+    ({}, now_is("frozen_reason = 'Books differ.'"), "refused"),
+    ({}, _stopped, "refused"),
+    ({"price": "100", "marks": {}, "reserve": "90000"}, now_is("kind = 'margin'"), "taken"),
+    ({"price": "100", "marks": {}, "reserve": "150000"}, now_is("kind = 'margin'"), "taken"),
+    ({"price": "100", "marks": {}, "reserve": "210000"}, now_is("kind = 'margin'"), "refused"),
+    ({}, _shared("trade"), "taken"),
+    ({"reserve": "100001"}, _shared("trade"), "refused"),
+    ({}, _shared("view"), "no_account"),
+    ({"cautions": True}, as_it_is, "taken"),
+    ({"cautions": True}, now_is("last_order_at = now()"), "needs_cautions"),
+    ({"cautions": False}, now_is("last_order_at = now()"), "taken"),
+    ({"cautions": True, "refusal": "No."}, now_is("last_order_at = now()"), "refused"),
+    ({"cautions": True, "price": "100", "marks": {}}, now_is("kind = 'margin'"), "taken"),
+    ({"group": True}, as_it_is, "taken"),
+    ({"group": True, "refusal": "No."}, as_it_is, "refused"),
+]
+
+
 async def test_what_is_not_plain_is_judged_the_same_when_it_leads_its_account_in_a_batch(
-    database: Database, changes: Item, prepare: Callable[[Desk], Awaitable[None]], outcome: str
+    database: Database,
 ) -> None:
     await make_market(database)
+    for changes, prepare, outcome in LEADING:
+        await _leads(database, changes, prepare, outcome)
+
+
+async def _leads(database: Database, changes: Item, prepare: Callable[[Desk], Awaitable[None]], outcome: str) -> None:
     found = []
     for together in (True, False):
         desk = await make_seat(database)
@@ -126,6 +132,38 @@ async def test_what_is_not_plain_is_judged_the_same_when_it_leads_its_account_in
             leg = {"id": uuid4(), "role": "stop", "side": "sell", "type": "stop", "qty": "5", "stop_price": "90"}
             one |= {"role": "entry", "legs": [leg | {"time_in_force": "gtc", "held": True}]}
         told = await desk.send([one, other]) if together else await desk.send([one], [other])
-        assert [told[0][0], told[1]] == [outcome, ("taken", None)]
+        assert [told[0][0], told[1]] == [outcome, ("taken", None)], (changes, outcome)
         found.append((told, await desk.stored(), await desk.send([one, other])))
-    assert found[0] == found[1]
+    assert found[0] == found[1], (changes, outcome)
+
+
+async def test_accounts_are_held_while_their_orders_are_judged_and_no_strangers(
+    database: Database, database_url: str
+) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    shared = (desk.caller.user_id, "trade", desk.accounts[3])
+    sales = [item(desk, account, "1", side="sell") for account in (0, 1, 3)]  # Nothing of it is taken at once.
+    free = "SELECT id FROM account WHERE id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED"
+    with psycopg.connect(database_url) as judging, psycopg.connect(database_url) as other:
+        for share, held in ((False, {0, 1}), (True, {0, 1, 3})):
+            if share:
+                await desk.db.run(SHARED, shared)
+            taken = judging.execute("SELECT take_plain_orders(%s, now())", (orjson.dumps(sales).decode(),)).fetchall()
+            left = {one for (one,) in other.execute(free, (desk.accounts,)).fetchall()}
+            assert (taken, set(desk.accounts) - left) == ([([],)], {desk.accounts[place] for place in held})
+            judging.rollback()
+            other.rollback()
+
+
+async def test_what_is_plain_is_taken_at_once(database: Database) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    assert await desk.send([item(desk, 3, "1"), item(desk, 1, "1", reserve="1")]) == [
+        ("no_account", None),
+        ("taken", None),
+    ]
+    batch = [item(desk, 0, "1", cautions=True), item(desk, 1, "2", reserve="1"), item(desk, 0, "3")]
+    take = "SELECT take_plain_orders(%s, now())"
+    assert set(await database.value(take, (orjson.dumps(batch).decode(),))) == {batch[0]["id"], batch[1]["id"]}
+    assert await database.value(take, (orjson.dumps(batch).decode(),)) == []

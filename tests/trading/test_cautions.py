@@ -2,18 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from redis.asyncio import Redis
 
 from starkmatter.api.schemas_trading import NewOrder
-from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
-from starkmatter.domain.cautions import PastFill, concentration, duplicate, good_faith, wash_sale
-from starkmatter.domain.sessions import Session, SessionCalendar
-from starkmatter.domain.settlement import CashMove
 from starkmatter.errors import InvalidInput
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
@@ -171,88 +167,8 @@ async def test_a_refusal_is_said_before_any_warning(desk: Desk) -> None:
     assert "Buying power" in str(refused.reject_reason)
 
 
-# --- the rules themselves ---------------------------------------------------------------------------------------------
-
-MONDAY = datetime(2026, 11, 23, 15, tzinfo=UTC)
-WEEK = SessionCalendar(
-    [
-        Session((MONDAY + timedelta(days=n)).date(), MONDAY + timedelta(days=n), MONDAY + timedelta(days=n, hours=6))
-        for n in range(5)
-    ]
-)
-
-
-def fill(text: str, cash: str, pl: str = "0", *, days: int = 0) -> PastFill:
-    side, qty, symbol = text.split()
-    which = "buy" if side == "buy" else "sell"
-    return PastFill(symbol, which, Decimal(qty), Decimal(cash), Decimal(pl), MONDAY + timedelta(days=days))
-
-
-def test_a_duplicate_is_one_for_ten_seconds() -> None:
-    request = order("buy 10 AAPL")
-    assert duplicate(request, MONDAY, MONDAY + timedelta(seconds=10)) is not None
-    assert duplicate(request, MONDAY, MONDAY + timedelta(seconds=11)) is None
-    assert duplicate(request, None, MONDAY) is None
-
-
-@pytest.mark.parametrize(("days", "warned"), [(0, True), (29, True), (30, False)])
-def test_a_loss_is_washed_by_a_purchase_within_thirty_days(days: int, warned: bool) -> None:
-    sold = [fill("sell 5 AAPL", "500", "-20"), fill("sell 5 AAPL", "500", "-10.50")]
-    found = wash_sale(order("buy 5 AAPL"), sold, MONDAY + timedelta(days=days))
-    assert (found is not None) is warned
-    assert found is None or "up to 30.50 " in found.text
-    assert wash_sale(order("buy 5 MSFT"), sold, MONDAY) is None
-    assert wash_sale(order("sell 5 AAPL"), sold, MONDAY) is None
-
-
-@pytest.mark.parametrize(("qty", "days", "warned"), [(5, 0, False), (6, 0, True), (15, 0, True), (15, 1, False)])
-def test_the_oldest_shares_go_first_and_proceeds_settle_a_day_later(qty: int, days: int, warned: bool) -> None:
-    """5 shares were there; 10 more were bought today, half of it with the proceeds of today's sale of MSFT."""
-    fills = [fill("sell 1 MSFT", "500"), fill("buy 10 AAPL", "-1000")]
-    found = good_faith(
-        order(f"sell {qty} AAPL"),
-        fills,
-        WEEK,
-        qty=Decimal(qty),
-        cash=Decimal(0),
-        held_qty=Decimal(15),
-        venue_now=MONDAY + timedelta(days=days),
-    )
-    assert (found is not None) is warned
-
-
-@pytest.mark.parametrize(("paid", "warned"), [("0", True), ("499.99", True), ("500", False)])
-def test_what_is_paid_in_pays_for_what_unsettled_money_bought(paid: str, warned: bool) -> None:
-    fills = [fill("sell 1 MSFT", "500"), fill("buy 10 AAPL", "-1000")]
-    found = good_faith(
-        order("sell 10 AAPL"),
-        fills,
-        WEEK,
-        qty=Decimal(10),
-        cash=Decimal(paid),
-        held_qty=Decimal(10),
-        venue_now=MONDAY,
-        paid_in=[CashMove(Decimal(paid), MONDAY.date())],
-    )
-    assert (found is not None) is warned
-
-
-def test_a_purchase_is_concentrated_only_when_large_and_in_one_symbol() -> None:
-    def judged(cost: int, after: int) -> bool:
-        request, figures = order("buy 1 AAPL"), {"cash": Decimal(100), "equity": Decimal(200)}
-        return concentration(request, cost=Decimal(cost), position_after=Decimal(after), **figures) is not None
-
-    assert [judged(26, 101), judged(25, 101), judged(26, 100)] == [True, False, False]
-
-
 def test_the_api_takes_known_codes_alone() -> None:
     body = {"account_id": "7c5e6a4e-2f63-4d9b-9a30-3f6f6d2c4a11", "symbol": "AAPL", "side": "buy", "type": "market"}
     assert NewOrder(**body, qty=Decimal(1), acknowledge=["duplicate"]).acknowledge == ["duplicate"]
     with pytest.raises(ValueError, match="acknowledge"):
         NewOrder(**body, qty=Decimal(1), acknowledge=["everything"])
-
-
-def test_an_amount_of_money_sent_twice_is_named_as_an_amount() -> None:
-    seen = duplicate(order("buy 0 AAPL usd=250"), utc_now(), utc_now())
-    assert seen is not None
-    assert "buy 250.00 of AAPL" in seen.text

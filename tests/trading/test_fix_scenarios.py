@@ -9,6 +9,7 @@ import runpy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise, product
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from redis.asyncio import Redis
 from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.money import plain
-from starkmatter.domain.orders import OPEN, OrderRequest, OrderStatus
+from starkmatter.domain.orders import BUST_LEADS_TO, OPEN, OrderRequest, OrderStatus, may_move
 from starkmatter.egress.capability import Capability
 from starkmatter.egress.failures import VendorFailure
 from starkmatter.errors import Conflict
@@ -30,6 +31,7 @@ from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.alpaca_words import update_of
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.desk import OrderDesk
+from starkmatter.trading.guarding.sweeping import cancel_all
 from starkmatter.trading.ports import BrokerBook, BrokerOrder, BrokerPosition, CashActivity, OnConnected, OnOrder
 from starkmatter.trading.reconcile import Reconciler
 from tests.standins.alpaca_trading import AlpacaTrading
@@ -328,6 +330,82 @@ SCENARIOS = {
         suspended | suspended 1
         resumed | partial 1
     """,
+    "done for the day, another order takes its place overnight": """
+        working | working 0
+        fill A 2000 | partial 2000
+        done_for_day | done_for_day 2000
+        superseded | replaced 2000
+        fill B 500 | replaced 2500
+    """,
+    "done for the day, a change asked for overnight": """
+        working | working 0
+        done_for_day | done_for_day 0
+        replace? Y | pending_replace 0
+        replaced Y 11000 | replaced 0
+    """,
+    "done for the day, a change asked for overnight and refused": """
+        working | working 0
+        fill A 2000 | partial 2000
+        done_for_day | done_for_day 2000
+        replace? Y | pending_replace 2000
+        replace! Y as=done_for_day | done_for_day 2000
+        working | partial 2000
+    """,
+    "done for the day, asked back overnight and refused": """
+        working | working 0
+        done_for_day | done_for_day 0
+        cancel? X | pending_cancel 0
+        cancel! X as=done_for_day | done_for_day 0
+        expired | expired 0
+    """,
+    "done for the day, and canceled by the broker's hand": """
+        working | working 0
+        fill A 2000 | partial 2000
+        done_for_day | done_for_day 2000
+        pending_cancel | pending_cancel 2000
+        canceled | canceled 2000
+    """,
+    "replaced in a halt": """
+        working | working 0
+        fill A 2000 | partial 2000
+        suspended | suspended 2000
+        superseded | replaced 2000
+    """,
+    "a change asked for in a halt, refused, and the halt ends": """
+        working | working 0
+        suspended | suspended 0
+        replace? Y | pending_replace 0
+        replace! Y as=suspended | suspended 0
+        resumed | working 0
+    """,
+    "refused in a halt": """
+        accepted | accepted 0
+        suspended | suspended 0
+        rejected | rejected 0
+    """,
+    "refused in a halt after a fill": """
+        working | working 0
+        fill A 10 | partial 10
+        suspended | suspended 10
+        rejected | rejected 10
+    """,
+    "asked back in a halt, refused": """
+        working | working 0
+        fill A 2000 | partial 2000
+        suspended | suspended 2000
+        cancel? X | pending_cancel 2000
+        suspended | pending_cancel 2000
+        cancel! X as=suspended | suspended 2000
+        resumed | partial 2000
+    """,
+    "halted until the day is done, halted still in the morning": """
+        working | working 0
+        suspended | suspended 0
+        done_for_day | done_for_day 0
+        suspended | suspended 0
+        resumed | working 0
+        fill A 10000 | filled 10000
+    """,
     "canceled in a halt": """
         accepted | accepted 0
         suspended | suspended 0
@@ -560,6 +638,16 @@ class Telling:
         [figures] = await self.seat.b.db.tuples(ACCOUNT, (self.account_id,))
         return f"{status} {plain(filled)}; {[plain(one) for one in (reserved, *figures)]}"
 
+    async def strays(self) -> list[tuple[str, str]]:
+        """Moves that are none of the table; what a bust led to is no report like others."""
+        told = [OrderStatus(status) for (status,) in await self.seat.b.db.tuples(MOVES, (self.order_id,))]
+        busted = {*product([OrderStatus.FILLED], BUST_LEADS_TO), (OrderStatus.PARTIAL, OrderStatus.WORKING)}
+        return [
+            (str(one), str(two))
+            for one, two in pairwise(told)
+            if one is not two and not may_move(one, two) and (one, two) not in busted
+        ]
+
     def must(self, said: str) -> str:
         """The same, from what the scenario says: money follows from the trades that stand."""
         status, filled = said.split()
@@ -586,6 +674,7 @@ WORDS = {
 CLAIM = """
 SELECT move_order(id, ARRAY['submitting'], ARRAY['pending_submit'], NULL, now(), now()) FROM trade_order WHERE id = %s
 """
+MOVES = "SELECT status FROM order_event WHERE order_id = %s ORDER BY sequence"
 ORDER = "SELECT status, filled_qty, reserved FROM trade_order WHERE id = %s"
 ACCOUNT = """
 SELECT a.cash, a.reserved, h.signed_qty, h.reserved_qty
@@ -628,6 +717,7 @@ async def test_each_line_leaves_the_books_as_fix_has_it(seat: BrokerSeat, side: 
         await telling.all_again()
         if (found := await telling.stands()) != must:
             wrong.append(f"{name}, all told again backward: {found} and not {must}")
+        wrong += [f"{name}: no move of the table: {move}" for move in await telling.strays()]
     assert not wrong, "\n".join(wrong)
     assert await check_books(seat.b.db) == []  # of all scenarios: each has an account of its own
 
@@ -646,4 +736,19 @@ async def test_what_ends_of_before_left_set_aside_is_put_right(seat: BrokerSeat)
 
 
 def test_there_are_enough_scenarios() -> None:
-    assert len(SCENARIOS) >= 70
+    assert len(SCENARIOS) >= 80
+
+
+@pytest.mark.parametrize(
+    "lines", [["replace? Y"], ["suspended", "cancel? X", "cancel! X as=suspended"], ["done_for_day"], ["suspended"]]
+)
+async def test_all_orders_asked_back_are_all_that_are_open(seat: BrokerSeat, lines: list[str]) -> None:
+    telling = await begin(seat, "sell")
+    for number, line in enumerate(["working", *lines], start=1):
+        await telling.say(line, number)
+    asked = len(telling.broker.canceled)
+    assert await cancel_all(seat.b, seat.caller) == 1
+    assert await cancel_all(seat.b, seat.caller) == 0, "a wish that is under way is not a second one"
+    await telling.desk.drain(sending=True)
+    assert (await telling.stands()).split()[0] == "pending_cancel"
+    assert len(telling.broker.canceled) == asked + 1

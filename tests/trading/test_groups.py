@@ -24,6 +24,7 @@ from starkmatter.trading.records import OrderView
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, Desk, closed_clock, make_desk, open_clock, order, quote
+from tests.trading.machine_books import Books, Order
 
 
 @pytest.fixture
@@ -158,6 +159,27 @@ async def test_a_pair_shares_what_is_held_and_never_sells_it_twice(desk: Desk) -
     assert await seen(desk, placed) == {"stop": "filled 60/60", "target": "canceled 40/100"}
     [position] = await list_positions(desk.b, desk.caller, desk.account_id)
     assert position.qty == 0
+
+
+async def test_a_pair_of_which_both_fill_in_part_holds_what_is_left_of_all_that_was_asked_for(desk: Desk) -> None:
+    await send(desk, order("buy 100 AAPL"), "key-holding1")
+    placed = await send(desk, pair("sell 100 AAPL @ 110.00 gtc"))
+    books = Books(Decimal(0))
+    pairs = f"SELECT {', '.join(Order._fields)} FROM trade_order WHERE account_id = %s AND group_id = %s"
+    for bid, size, states, left in (
+        ("110.00", "40", {"stop": "working 0/60", "target": "partial 40/100"}, 60),
+        ("94.00", "25", {"stop": "partial 25/60", "target": "partial 40/75"}, 35),
+        ("110.00", "35", {"stop": "filled 60/60", "target": "canceled 40/75"}, 0),
+    ):
+        books.see([Order(*row) for row in await desk.b.db.tuples(pairs, (desk.account_id, placed.id))])
+        await tell(desk, quote(f"AAPL {bid}/{Decimal(bid) + 1}", size=size))
+        assert await seen(desk, placed) == states
+        rows = [Order(*row) for row in await desk.b.db.tuples(pairs, (desk.account_id, placed.id))]
+        books.see(rows)
+        for one in rows:
+            books.orders[one.id].filled = one.filled_qty
+        books.held["AAPL"].qty = Decimal(left)
+        assert (await free_shares(desk), books.free_shares("AAPL")) == (0, 0)
 
 
 async def test_a_pair_that_both_could_trade_on_one_quote_sells_once(desk: Desk) -> None:

@@ -19,37 +19,40 @@ async def _holds(desk: Desk) -> None:
     await desk.db.run(HELD, (desk.accounts[0],))
 
 
-@pytest.mark.parametrize(
-    ("changes", "prepare", "words"),
-    [
-        ({"reserve": "100000.01"}, as_it_is, "Buying power is 100,000.00 USD and this order needs 100,000.01 USD."),
-        (
-            {"reserve": "60000"},
-            now_is("reserved = 50000"),
-            "Buying power is 50,000.00 USD and this order needs 60,000.00 USD.",
-        ),
-        ({"side": "sell", "qty": "6"}, _holds, None),
-        (
-            {"side": "sell", "qty": "7"},
-            _holds,
-            "You can sell 6 AAPL at most: short selling is not offered on this account.",
-        ),
-        (
-            {"side": "sell", "qty": "7", "symbol": "MSFT"},
-            _holds,
-            "You can sell 0 MSFT at most: short selling is not offered on this account.",
-        ),
-        ({"refusal": "No."}, now_is("closed_at = now()"), "No."),
-        ({}, now_is("closed_at = now(), frozen_reason = 'x'"), "This account is closed and can only be read."),
-        ({"venue": "market"}, now_is("frozen_reason = 'Books differ.'"), "This account is frozen: Books differ."),
-        ({"venue": "market", "reserve": "100001"}, as_it_is, "This account belongs to another market."),
-    ],
-)
+REFUSALS: list[tuple[Item, Callable[[Desk], Awaitable[None]], str | None]] = [
+    ({"reserve": "100000.01"}, as_it_is, "Buying power is 100,000.00 USD and this order needs 100,000.01 USD."),
+    (
+        {"reserve": "60000"},
+        now_is("reserved = 50000"),
+        "Buying power is 50,000.00 USD and this order needs 60,000.00 USD.",
+    ),
+    ({"side": "sell", "qty": "6"}, _holds, None),
+    (
+        {"side": "sell", "qty": "7"},
+        _holds,
+        "You can sell 6 AAPL at most: short selling is not offered on this account.",
+    ),
+    (
+        {"side": "sell", "qty": "7", "symbol": "MSFT"},
+        _holds,
+        "You can sell 0 MSFT at most: short selling is not offered on this account.",
+    ),
+    ({"refusal": "No."}, now_is("closed_at = now()"), "No."),
+    ({}, now_is("closed_at = now(), frozen_reason = 'x'"), "This account is closed and can only be read."),
+    ({"venue": "market"}, now_is("frozen_reason = 'Books differ.'"), "This account is frozen: Books differ."),
+    ({"venue": "market", "reserve": "100001"}, as_it_is, "This account belongs to another market."),
+]
+
+
 async def test_a_refusal_says_the_first_reason_with_its_figures_and_sets_nothing_aside(
-    database: Database, changes: Item, prepare: Callable[[Desk], Awaitable[None]], words: str | None
+    database: Database,
 ) -> None:
     await make_market(database)
-    desk = await make_seat(database)
+    for changes, prepare, words in REFUSALS:
+        await _is_refused(await make_seat(database), changes, prepare, words)
+
+
+async def _is_refused(desk: Desk, changes: Item, prepare: Callable[[Desk], Awaitable[None]], words: str | None) -> None:
     await prepare(desk)
     one = item(desk, 0, **({"qty": "5"} | changes))
     aside = "SELECT reserved, (SELECT reserved_qty FROM holding WHERE account_id = a.id) FROM account a WHERE id = %s"
@@ -86,24 +89,30 @@ async def _lends(desk: Desk) -> None:
 MARKED = {"price": "100", "marks": {"AAPL": "100"}}
 
 
-@pytest.mark.parametrize(
-    ("changes", "prepare", "set_aside"),
-    [
-        ({"reserve": "60000"}, as_it_is, (60000, None)),
-        ({"side": "sell", "qty": "6"}, _holds, (0, 10)),
-        ({"reserve": "1000"} | MARKED, _ruled, (1000, None)),
-        ({"reserve": "60000"} | MARKED, _lends, (60000, 4)),
-        ({"side": "sell", "qty": "6", "reserve": "600"} | MARKED, _lends, (0, 10)),  # it closes, and takes no money
-        ({"side": "sell", "qty": "16", "reserve": "60000", "allow_short": True} | MARKED, _lends, (60000, 20)),
-        ({"reserve": "1000", "cautions": True}, as_it_is, (1000, None)),
-    ],
-)
+SET_ASIDE: list[tuple[Item, Callable[[Desk], Awaitable[None]], tuple[float, int | None]]] = [
+    ({"reserve": "60000"}, as_it_is, (60000, None)),
+    ({"side": "sell", "qty": "6"}, _holds, (0, 10)),
+    ({"reserve": "0.50"}, as_it_is, (0.5, None)),
+    ({"reserve": "1000"} | MARKED, _ruled, (1000, None)),
+    ({"reserve": "60000"} | MARKED, _lends, (60000, 4)),
+    ({"side": "sell", "qty": "6", "reserve": "600"} | MARKED, _lends, (0, 10)),  # it closes, and takes no money
+    ({"side": "sell", "qty": "16", "reserve": "60000", "allow_short": True} | MARKED, _lends, (60000, 20)),
+    ({"reserve": "1000", "cautions": True}, as_it_is, (1000, None)),
+]
+
+
 async def test_an_order_that_is_there_is_not_judged_again(
-    database: Database, changes: Item, prepare: Callable[[Desk], Awaitable[None]], set_aside: tuple[int, int | None]
+    database: Database,
 ) -> None:
     """Neither its prices nor what there is to spend counts any more, and nothing is set aside twice."""
     await make_market(database)
-    desk = await make_seat(database)
+    for changes, prepare, set_aside in SET_ASIDE:
+        await _is_repeated(await make_seat(database), changes, prepare, set_aside)
+
+
+async def _is_repeated(
+    desk: Desk, changes: Item, prepare: Callable[[Desk], Awaitable[None]], set_aside: tuple[float, int | None]
+) -> None:
     await prepare(desk)
     one = item(desk, 0, **({"qty": "5"} | changes))
     aside = "SELECT reserved, (SELECT reserved_qty FROM holding WHERE account_id = a.id) FROM account a WHERE id = %s"
@@ -155,3 +164,13 @@ async def test_a_short_sale_sets_shares_and_money_aside_when_it_is_taken_and_not
     assert outcome == "refused"
     assert await desk.db.tuples(holding, (desk.accounts[0],)) == [(0, 0, 0, 5)]
     assert await desk.db.value(reserved, (desk.accounts[0],)) == 2000
+
+
+async def test_an_order_that_waits_is_kept_here_and_one_that_is_refused_waits_for_nothing(database: Database) -> None:
+    await make_market(database)
+    desk = await make_seat(database)
+    waits = {"held": True, "cond_symbol": "MSFT", "cond_relation": "at_or_above", "cond_price": "1", "reserve": "1"}
+    for qty, more in (("1", waits), ("2", waits | {"refusal": "No."}), ("3", waits | {"held": False})):
+        await desk.send([item(desk, 0, qty, **more)])
+    kept = "SELECT o.held, (SELECT b.kind FROM outbox b WHERE b.order_id = o.id) FROM trade_order o ORDER BY o.qty"
+    assert await database.tuples(kept) == [(True, "wait"), (False, None), (False, "submit")]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -230,3 +231,9 @@ async def test_rules_are_the_owners_alone_and_written_down(desk: Desk) -> None:
         ("rule.loosening_withdrawn", "5", None),
     ]
     assert await list_rules(desk.b, other.caller) == []
+    for ask in (set_rule(desk.b, desk.caller, "x", None), withdraw_loosening(desk.b, desk.caller, "x")):  # type: ignore[arg-type]
+        with pytest.raises(NotFound, match="no such rule"):
+            await ask
+    told = await set_rule(desk.b, desk.caller, "trades_per_day", Decimal(4), desk.account_id)
+    [listed] = await list_rules(desk.b, desk.caller)
+    assert replace(told, now=listed.now) == listed

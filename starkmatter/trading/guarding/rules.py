@@ -22,7 +22,7 @@ from starkmatter.trading.guarding.records import RuleView
 async def list_rules(b: Backends, caller: Caller, account_id: UUID | None = None) -> list[RuleView]:
     """The caller's rules, those for all accounts first; with an account only what binds that one."""
     found = await b.db.all(RuleView, queries.RULES, {"user": caller.user_id, "account": account_id})
-    return [one for one in found if one.in_force is not None or one.pending]
+    return [one for one in found if one.in_force is not None]  # One that waits to be loosened binds until then.
 
 
 async def set_rule(
