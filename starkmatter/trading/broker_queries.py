@@ -158,7 +158,9 @@ LOOK_LATER = """
 UPDATE broker_order SET looks = %(looks)s, look_at = %(look_at)s WHERE order_id = %(order)s
 """
 
-LOOKS = "SELECT looks, look_at FROM broker_order WHERE order_id = %s"
+FENCE = "SELECT fence FROM broker_order WHERE order_id = %s"
+
+LOOKS = "SELECT looks, claimed_at FROM broker_order WHERE order_id = %s"
 
 # For brokers that do not keep our ids: how an order was sent, and which of theirs are ours.
 SENT = f"""

@@ -25,6 +25,18 @@ class OrderRefused(StarkMatterError):
     title = "The broker refused the order"
 
 
+class OrderUnsent(StarkMatterError):
+    """The order certainly never left this machine, so there is nothing to look for: `cause` is what was in its way."""
+
+    status = 503
+    code = "order_unsent"
+    title = "The order could not be sent"
+
+    def __init__(self, cause: StarkMatterError) -> None:
+        super().__init__(cause.text)
+        self.cause = cause
+
+
 class CancelRefused(StarkMatterError):
     """The broker said for certain that this order cannot be canceled any more."""
 
@@ -179,7 +191,7 @@ class Broker(Protocol):
         ...
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
-        """Send once. OrderRefused is certain; VendorFailure means that nobody knows whether it arrived."""
+        """Send once. OrderRefused and OrderUnsent are certain; VendorFailure: nobody knows whether it arrived."""
         ...
 
     async def cancel(self, broker_order_id: str) -> None:
