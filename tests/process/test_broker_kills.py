@@ -292,6 +292,7 @@ async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: Seat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there, refused = seat.there, Counter[str]()
+    lately: list[OrderView] = []
     for number in range(rounds):
         there.fills_at_once = rng.random() < 0.5
         there.prices["AAPL"] = Decimal(9_990 + rng.randrange(20)) / 100
@@ -305,10 +306,10 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
                     there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
                 requests = 1
                 try:
-                    placed = await seat.send(f"buy {rng.randrange(1, 5)} AAPL @ 100.05 gtc")
-                    if rng.random() < 0.3:
+                    lately = [*lately[-4:], await seat.send(f"buy {rng.randrange(1, 5)} AAPL @ 100.05 gtc")]
+                    if rng.random() < 0.4:  # one that is on its way, or one that rests there
                         requests = 2
-                        await cancel_order(seat.b, seat.caller, placed.id)
+                        await cancel_order(seat.b, seat.caller, rng.choice(lately).id)
                 except (StarkMatterError, AssertionError) as why:
                     refused[f"{why}".partition("\n")[0]] += (
                         1  # It ended before it was asked back, or the account pauses.
