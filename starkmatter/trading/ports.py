@@ -62,7 +62,9 @@ class BrokerOrder:
     `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
     that the broker cancels or corrects by this report: only then may it have filled less than was told before.
-    `cancel_refused`: the report is the broker's answer that the order goes on although it was asked back.
+    `cancel_refused`: the report is the broker's answer that the order goes on although it was asked back. `in_order`:
+    of two reports the one that happened later knows all that the other told; False where `happened_at` is a trade's
+    instant or ours, which do not say that.
     """
 
     broker_order_id: str
@@ -77,6 +79,7 @@ class BrokerOrder:
     reason: str | None = None
     takes_back: str = ""
     cancel_refused: bool = False
+    in_order: bool = True
     legs: tuple["BrokerOrder", ...] = ()
 
 
