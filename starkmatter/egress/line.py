@@ -184,7 +184,7 @@ class Line:
                 self._count(cost)
                 result = await self._in_time(work)
         except OpenedState as opened:  # Raised where one would enter, so nothing was asked.
-            left_secs = self._pause_secs - (utc_now().timestamp() - opened.opened_at)
+            left_secs = min(self._pause_secs, self._pause_secs - (utc_now().timestamp() - opened.opened_at))
             words = "failed several times in a row; it is asked again shortly"
             raise self._held_back("paused", words, left_secs) from None
         except VendorFailure as failure:

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from starkmatter.backends import Backends
-from starkmatter.clock import utc_now
+from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Connection
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
@@ -82,7 +82,7 @@ class OrderDesk:
         self._broker = broker
         self._confirm = confirm
         self._pace = pace
-        self._closed_until: datetime | None = None
+        self._closed_until_secs = float("-inf")
 
     async def drain(self, *, sending: bool) -> None:
         """Do what the outbox asks for, in its order; what is too late to be sent comes last.
@@ -138,7 +138,7 @@ class OrderDesk:
 
     def _closed(self) -> bool:
         """Whether the line to the broker said that it will take nothing yet."""
-        return self._closed_until is not None and utc_now() < self._closed_until
+        return monotonic_secs() < self._closed_until_secs
 
     async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> Claimed | None:
         """Commit that it is being sent now, with what belongs to it; None when it need not be.
@@ -217,7 +217,8 @@ class OrderDesk:
     async def _put_back(self, claimed: Claimed, unsent: OrderUnsent) -> None:
         """It never left: it is what it was, unless somebody has asked for it back meanwhile, and the line rests."""
         now, order_id, was = utc_now(), claimed.first.id, claimed.was
-        self._closed_until = now + timedelta(seconds=self._rest_secs(unsent.cause))
+        rest_secs = self._rest_secs(unsent.cause)
+        self._closed_until_secs = monotonic_secs() + rest_secs
         async with self._b.db.transaction() as connection:
             members = await lock_members(connection, order_id)
             if not await still_claimed(connection, order_id, claimed.fence):
@@ -233,7 +234,7 @@ class OrderDesk:
                 left and was is OrderStatus.UNKNOWN
             ):  # Of an earlier attempt nobody knows: once more it is asked for, then sent.
                 last = len(self._pace.look_after_secs) - 1
-                asked = {"order": order_id, "looks": last, "look_at": self._closed_until}
+                asked = {"order": order_id, "looks": last, "look_at": now + timedelta(seconds=rest_secs)}
                 await connection.execute(broker_queries.LOOK_LATER, asked)
         announce_all(self._b.cache, left, status)
 
