@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0095_all_asked_back"
-down_revision = "0085_ends_set_free"
+down_revision = "0090_busts_in_any_order"
 branch_labels = None
 depends_on = None
 

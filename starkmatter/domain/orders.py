@@ -50,12 +50,26 @@ _S = OrderStatus
 TERMINAL = frozenset({_S.RISK_REJECTED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.REJECTED, _S.NOT_SENT})
 OPEN = frozenset(_S) - TERMINAL
 
+_BEFORE_IT_LEFT = frozenset({_S.PENDING_SUBMIT, _S.NOT_SENT})
 _IN_BOOK = frozenset({_S.ACCEPTED, _S.WORKING, _S.PARTIAL})
 _PAUSED = frozenset({_S.SUSPENDED, _S.DONE_FOR_DAY})
 _AT_BROKER = {_S.PARTIAL, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED, _S.PENDING_CANCEL, _S.PENDING_REPLACE}
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PENDING_SUBMIT: frozenset({_S.SUBMITTING, _S.NOT_SENT}),
-    _S.SUBMITTING: frozenset({_S.ACCEPTED, _S.WORKING, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELED, _S.UNKNOWN}),
+    # Back in line, or taken back by its owner, only when it certainly never left this machine.
+    _S.SUBMITTING: frozenset(
+        {
+            _S.ACCEPTED,
+            _S.WORKING,
+            _S.PARTIAL,
+            _S.FILLED,
+            _S.REJECTED,
+            _S.CANCELED,
+            _S.UNKNOWN,
+            _S.PENDING_SUBMIT,
+            _S.NOT_SENT,
+        }
+    ),
     _S.UNKNOWN: frozenset(
         {
             _S.ACCEPTED,
@@ -120,9 +134,12 @@ def steps_to(current: OrderStatus, target: OrderStatus) -> list[OrderStatus]:
     """The moves that lead from `current` to what a broker reports: one, two (by way of the book) or none.
 
     None when nothing changed or when the report is older than what is known; a report never takes an order back from
-    where it has come. A cancel that is under way stays so until the broker says that the order ended.
+    where it has come, nor says that it never left. A cancel that is under way stays so until the broker says that the
+    order ended.
     """
-    if target is current or (current is _S.PENDING_CANCEL and target in _IN_BOOK | _PAUSED):
+    if target in _BEFORE_IT_LEFT or target is current:
+        return []
+    if current is _S.PENDING_CANCEL and target in _IN_BOOK | _PAUSED:
         return []
     if may_move(current, target):
         return [target]

@@ -61,4 +61,5 @@ def named(vendor: str, failure: VendorFailure) -> VendorFailure:
         "unreachable": f"{vendor} cannot be reached or did not answer in time.",
         "garbage": f"{vendor} sent something that is not an answer.",
     }
-    return VendorFailure(vendor, failure.kind, words.get(failure.kind, failure.text.replace(failure.vendor, vendor)))
+    text = words.get(failure.kind, failure.text.replace(failure.vendor, vendor))
+    return VendorFailure(vendor, failure.kind, text, unsent=failure.unsent)

@@ -12,6 +12,8 @@ from starkmatter.egress.guard import REDIRECTS, TIMEOUT_SECS, USER_AGENT, Guarde
 from starkmatter.errors import InvalidInput
 
 MAX_BYTES = 200_000
+# No connection was made, so nothing of a request can have gone over it.
+NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # The client's own affair: it connects to the address that was checked, and takes nothing packed.
 OURS = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent"})
 
@@ -35,7 +37,10 @@ async def exchange(
     max_bytes: int = MAX_BYTES,
     timeout_secs: float = TIMEOUT_SECS,
 ) -> Answer:
-    """Send it once. InvalidInput when the address may not be asked, VendorFailure when it cannot or goes elsewhere."""
+    """Send it once. InvalidInput when the address may not be asked, VendorFailure when it cannot or goes elsewhere.
+
+    A failure is `unsent` when no connection could be made for it.
+    """
     vendor = (urlsplit(url).hostname or url)[:80]
     sent = {name: text for name, text in (headers or {}).items() if name.lower() not in OURS}
     sent |= {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -59,5 +64,6 @@ async def exchange(
             return Answer(response.status_code, dict(response.headers), bytes(body))
     except httpx.InvalidURL:
         raise InvalidInput("This is not an address that can be asked.") from None
-    except (httpx.TransportError, TimeoutError, OSError):
-        raise VendorFailure(vendor, "unreachable", f"{vendor} cannot be reached or is too slow.") from None
+    except (httpx.TransportError, TimeoutError, OSError) as error:
+        words, unsent = f"{vendor} cannot be reached or is too slow.", isinstance(error, NEVER_CONNECTED)
+        raise VendorFailure(vendor, "unreachable", words, unsent=unsent) from None

@@ -13,20 +13,29 @@ class VendorFailure(Unavailable):
 
     `rate_limited` too many requests, `refused` the key or plan does not allow it, `unreachable` no connection or too
     late, `broken` it said itself that it failed (5xx), `garbage` an answer that is not what it promised, `paused` we
-    stopped asking after several failures in a row. `retry_after_secs` when the vendor said one.
+    stopped asking after several failures in a row. `retry_after_secs` when the vendor, or our own pause, said one.
+    `unsent`: the request certainly never left this machine; False means that it may have.
     """
 
     code = "vendor_failed"
     title = "A data source did not answer"
 
     def __init__(
-        self, vendor: str, kind: FailureKind, text: str, *, retry_after_secs: float | None = None, excerpt: str = ""
+        self,
+        vendor: str,
+        kind: FailureKind,
+        text: str,
+        *,
+        retry_after_secs: float | None = None,
+        excerpt: str = "",
+        unsent: bool = False,
     ) -> None:
         super().__init__(text)
         self.vendor = vendor
         self.kind: FailureKind = kind
         self.retry_after_secs = retry_after_secs
         self.excerpt = excerpt
+        self.unsent = unsent
 
     @property
     def retryable(self) -> bool:

@@ -79,7 +79,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise VendorFailure(host[:80], "unreachable", f"There is no host called {host[:80]}.") from None
+            words = f"There is no host called {host[:80]}."
+            raise VendorFailure(host[:80], "unreachable", words, unsent=True) from None
         addresses = [str(entry[4][0]) for entry in found]
         if not free and not all(is_public(address) for address in addresses):
             raise InvalidInput("This address leads into a private network and is not fetched.")

@@ -86,6 +86,7 @@ class Line:
         self._used_on: tuple[date | None, int] = (None, 0)
         self._timeout_secs = timeout_secs
         self._tries = tries
+        self._pause_secs = pause_secs
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=BREAKER_THRESHOLD,
             default_ttl=pause_secs,
@@ -159,14 +160,13 @@ class Line:
         used = used if day == now.date() else 0
         if per_day is not None and used + cost > per_day:
             words = f"{self.vendor}: the {per_day:,} requests of this day are used up."
-            raise self._noted(VendorFailure(self.vendor, "rate_limited", words))
+            raise self._noted(VendorFailure(self.vendor, "rate_limited", words, unsent=True))
         try:
             async with asyncio.timeout(WAIT_FOR_TURN_SECS if wait_secs is None else wait_secs):
                 await self._bucket.acquire(min(cost, self._bucket.max_rate))
         except TimeoutError:
-            raise self._noted(
-                VendorFailure(self.vendor, "rate_limited", f"{self.vendor} was asked too often; try again in a minute.")
-            ) from None
+            words = f"{self.vendor} was asked too often; try again in a minute."
+            raise self._noted(VendorFailure(self.vendor, "rate_limited", words, unsent=True)) from None
 
     def _count(self, cost: int) -> None:
         self._asked += 1
@@ -178,16 +178,16 @@ class Line:
     async def _ask(self, work: Callable[[], Awaitable[T]], cost: int = 1, wait_secs: float | None = None) -> T:
         loop_secs = asyncio.get_running_loop().time()
         if loop_secs < self._quiet_until:
-            raise VendorFailure(self.vendor, "rate_limited", f"{self.vendor} asked us to wait; try again shortly.")
+            raise self._held_back("rate_limited", "asked us to wait; try again shortly", self._quiet_until - loop_secs)
         await self._take_turn(cost, wait_secs)
         try:
             async with await self._breakers.get_breaker(self.vendor):
                 self._count(cost)
                 result = await self._in_time(work)
-        except OpenedState:
-            raise VendorFailure(
-                self.vendor, "paused", f"{self.vendor} failed several times in a row; it is asked again shortly."
-            ) from None
+        except OpenedState as opened:  # Raised where one would enter, so nothing was asked.
+            left_secs = min(self._pause_secs, self._pause_secs - (utc_now().timestamp() - opened.opened_at))
+            words = "failed several times in a row; it is asked again shortly"
+            raise self._held_back("paused", words, left_secs) from None
         except VendorFailure as failure:
             if failure.retry_after_secs:
                 self._quiet_until = loop_secs + min(failure.retry_after_secs, 3600.0)
@@ -198,6 +198,11 @@ class Line:
         self._last_ok_at = utc_now()
         self._last = None
         return result
+
+    def _held_back(self, kind: FailureKind, words: str, secs: float) -> VendorFailure:
+        """Nothing was asked, and for so many seconds nothing will be."""
+        text = f"{self.vendor} {words}."
+        return VendorFailure(self.vendor, kind, text, retry_after_secs=max(secs, 0.0), unsent=True)
 
     async def _in_time(self, work: Callable[[], Awaitable[T]]) -> T:
         try:

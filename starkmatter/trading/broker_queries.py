@@ -73,11 +73,21 @@ VALUES (%(id)s, %(order)s, %(execution)s, %(account)s, %(symbol)s, %(side)s, %(q
 MOVE_ORDER = "SELECT move_order(%(order)s, %(steps)s::text[], %(from)s::text[], %(reason)s, %(at)s, %(now)s)"
 
 NOTE_REPORT = """
-INSERT INTO broker_order AS b (order_id, broker_order_id, status_text, fence, claimed_at, reported_at)
-VALUES (%(order)s, %(broker_order_id)s, %(status_text)s, 0, %(now)s, %(at)s)
+INSERT INTO broker_order AS b (order_id, broker_order_id, status_text, fence, claimed_at, reported_at, told_qty,
+                               told_value, told_status)
+VALUES (%(order)s, %(broker_order_id)s, %(status_text)s, 0, %(now)s, %(at)s, %(qty)s, %(value)s, %(status)s)
     ON CONFLICT (order_id) DO UPDATE
    SET broker_order_id = excluded.broker_order_id, status_text = excluded.status_text, look_at = NULL,
-       reported_at = greatest(b.reported_at, excluded.reported_at)
+       reported_at = greatest(b.reported_at, excluded.reported_at),
+       told_qty = CASE WHEN b.reported_at > excluded.reported_at THEN b.told_qty ELSE excluded.told_qty END,
+       told_value = CASE WHEN b.reported_at > excluded.reported_at THEN b.told_value ELSE excluded.told_value END,
+       told_status = CASE WHEN b.reported_at > excluded.reported_at THEN b.told_status ELSE excluded.told_status END
+"""
+
+# What the broker's newest report says of an order in all; no row when none is newer than that instant of the broker's.
+TOLD_LATER = """
+SELECT told_qty, told_value, told_status FROM broker_order
+ WHERE order_id = %(order)s AND reported_at > %(at)s AND told_qty IS NOT NULL
 """
 
 KNOWN_CHANGE = "SELECT 1 FROM fill_change WHERE account_id = %(account)s AND execution_id = %(execution)s"
@@ -158,7 +168,9 @@ LOOK_LATER = """
 UPDATE broker_order SET looks = %(looks)s, look_at = %(look_at)s WHERE order_id = %(order)s
 """
 
-LOOKS = "SELECT looks, look_at FROM broker_order WHERE order_id = %s"
+FENCE = "SELECT fence FROM broker_order WHERE order_id = %s"
+
+LOOKS = "SELECT looks, claimed_at FROM broker_order WHERE order_id = %s"
 
 # For brokers that do not keep our ids: how an order was sent, and which of theirs are ours.
 SENT = f"""

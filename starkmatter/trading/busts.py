@@ -2,10 +2,11 @@
 
 What the broker says an order has filled in all counts; the difference is booked with the other sign, at what was booked
 before. It can be while nothing of the symbol was sold since: then cost and realized result go back exactly. Otherwise
-nothing is booked, the broker's book differs from ours, and a person accepts it where the comparison shows how.
+nothing is booked, the broker's book differs from ours, and a person accepts it where the comparison shows how. One that
+is told before its trade is remembered, and what is older than it says nothing any more: the trade is never booked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -21,6 +22,8 @@ from starkmatter.trading.corporate.queries import SET_ASIDE
 from starkmatter.trading.journal import write_booking
 from starkmatter.trading.ports import BrokerOrder
 
+UNHEARD = "The broker took back a trade before it was told here: it is not booked."
+
 log = structlog.get_logger("broker")
 
 
@@ -34,18 +37,28 @@ class _Change:
     words: str
 
 
-async def take_back(connection: Connection, order: BrokeredOrder, report: BrokerOrder, now: datetime) -> OrderStatus:
+async def take_back(
+    connection: Connection, order: BrokeredOrder, report: BrokerOrder, now: datetime
+) -> OrderStatus | None:
     """Book what the report takes back of a locked order; the order's status afterwards.
 
-    Nothing changes for an execution that was heard of before, for one that takes nothing away, or where shares were
-    sold since.
+    Nothing changes for an execution that was heard of before, or where shares were sold since. None for one that takes
+    nothing of what is booked, which is remembered: the report may tell of trades that were not heard of yet.
     """
     if await _known(connection, order, report):
         return order.status
+    if report.in_order and await _is_older(connection, order, report):
+        await _remember(connection, order, report, now)
+        return order.status
+    if report.in_order:
+        report = await _as_told_since(connection, order, report)
     value_now = to_micros((report.avg_price or ZERO) * report.filled_qty)
     qty, value = report.filled_qty - order.filled_qty, value_now - order.filled_value
-    if qty > 0 or not (qty or value):
+    if (qty > 0 or not (qty or value)) and not report.in_order:
         return order.status
+    if qty > 0 or not (qty or value):
+        await _remember(connection, order, report, now)
+        return None
     await connection.execute(broker_queries.LOCK_ACCOUNT, (order.account_id,))
     held = await (await connection.execute(broker_queries.LOCK_HOLDING, (order.account_id, order.symbol))).fetchone()
     booked, realized, sold_since = await _booked(connection, order)
@@ -63,6 +76,31 @@ async def take_back(connection: Connection, order: BrokeredOrder, report: Broker
 async def _known(connection: Connection, order: BrokeredOrder, report: BrokerOrder) -> bool:
     asked = {"account": order.account_id, "execution": report.takes_back}
     return await (await connection.execute(broker_queries.KNOWN_CHANGE, asked)).fetchone() is not None
+
+
+async def _is_older(connection: Connection, order: BrokeredOrder, report: BrokerOrder) -> bool:
+    """Whether a later bust was told already, whose sums are without this trade."""
+    row = await (await connection.execute(broker_queries.CHANGES, (order.id,))).fetchone()
+    return row is not None and row[1] is not None and report.happened_at < row[1]
+
+
+async def _as_told_since(connection: Connection, order: BrokeredOrder, report: BrokerOrder) -> BrokerOrder:
+    """The same with the sums of the newest report, where that one was told first: they are without this trade."""
+    asked = {"order": order.id, "at": report.happened_at}
+    row = await (await connection.execute(broker_queries.TOLD_LATER, asked)).fetchone()
+    if row is None:
+        return report
+    qty, value, status = row
+    return replace(
+        report, filled_qty=qty, avg_price=value / qty if qty else None, status=OrderStatus(status or report.status)
+    )
+
+
+async def _remember(connection: Connection, order: BrokeredOrder, report: BrokerOrder, now: datetime) -> None:
+    """It was heard of, and moves nothing."""
+    about = {"account": order.account_id, "order": order.id, "execution": report.takes_back, "now": now}
+    nothing = {"qty": ZERO, "value": ZERO, "realized": ZERO, "entry": None, "words": UNHEARD}
+    await connection.execute(broker_queries.PUT_CHANGE, about | nothing | {"at": report.happened_at})
 
 
 async def _booked(connection: Connection, order: BrokeredOrder) -> tuple[Decimal, Decimal, bool]:

@@ -4,6 +4,7 @@ An order is claimed, and the claim committed, before anything is sent; it carrie
 not a certain answer leaves it `unknown`: it is looked for by that id, and only when the broker says four times that it
 has no such order is it sent again, with the same id, if it is still young enough to be what the person wanted. A broker
 that does not keep our ids is never sent an order twice: one that it does not have ends there, and a person decides.
+What certainly never left this machine is in no doubt: it goes back to where it was and waits until the line is open.
 A group goes out as one: its first order is claimed, sent, looked for and given up for all that belong to it.
 An order of a live account is sent only when it was allowed and live trading is still on, asked once more here.
 """
@@ -16,22 +17,22 @@ from uuid import UUID
 import structlog
 
 from starkmatter.backends import Backends
-from starkmatter.clock import utc_now
+from starkmatter.clock import monotonic_secs, utc_now
 from starkmatter.db.database import Connection
-from starkmatter.domain.money import ZERO, money_text, plain
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from starkmatter.egress.failures import VendorFailure
+from starkmatter.errors import StarkMatterError
 from starkmatter.trading import broker_queries
 from starkmatter.trading.brokered import BrokeredOrder, client_order_id, group_request
-from starkmatter.trading.events import announce_orders
 from starkmatter.trading.guarding.checking import stopped
 from starkmatter.trading.halves import ask_back_the_rest
-from starkmatter.trading.listeners import listeners_of
 from starkmatter.trading.live.standing import live_refusal
-from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
-from starkmatter.trading.reports import Applied, apply_report, lock_order
+from starkmatter.trading.order_steps import Claimed, announce, announce_all, claim, lock_members, move, still_claimed
+from starkmatter.trading.ports import Broker, BrokerOrder, CancelRefused, OrderRefused, OrderUnsent, SeveralAlike
+from starkmatter.trading.reports import apply_report, lock_order
 
 PART_GONE = "A part of the group was taken back before it was sent: none of it was ordered."
+TAKEN_BACK = "Canceled before it was sent."
 UNSENT = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
 
 log = structlog.get_logger("broker")
@@ -39,7 +40,11 @@ log = structlog.get_logger("broker")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How patient the desk is. Tests hurry it."""
+    """How patient the desk is. Tests hurry it.
+
+    `look_after_secs`: when an order in doubt is looked for, counted from when it was claimed; the first is also the
+    least time between two looks.
+    """
 
     look_after_secs: tuple[float, ...] = (0.5, 2.0, 8.0, 30.0)
     market_valid: timedelta = timedelta(seconds=15)
@@ -77,11 +82,12 @@ class OrderDesk:
         self._broker = broker
         self._confirm = confirm
         self._pace = pace
+        self._closed_until_secs = float("-inf")
 
     async def drain(self, *, sending: bool) -> None:
         """Do what the outbox asks for, in its order; what is too late to be sent comes last.
 
-        Without `sending` only cancels go out, and what has waited too long ends unsent.
+        Without `sending`, or while the line is closed, only cancels go out, and what has waited too long ends unsent.
         """
         now = utc_now()
         since = {"market_since": now - self._pace.market_valid, "other_since": now - self._pace.other_valid}
@@ -94,7 +100,7 @@ class OrderDesk:
             elif work.first_id != work.order_id:
                 continue  # It goes out with the first of its group.
             elif work.status == OrderStatus.PENDING_SUBMIT:
-                await self._submit(work.order_id, sending=sending)
+                await self._submit(work.order_id, sending=sending and not self._closed())
             elif work.status not in UNSENT:
                 await self._look_for_legs(work)
             elif not sending or work.status == OrderStatus.SUBMITTING:
@@ -122,47 +128,48 @@ class OrderDesk:
     async def _take_in(self, report: BrokerOrder) -> BrokeredOrder | None:
         """The order when its report came too early."""
         applied = await apply_report(self._b.db, self._account_id, report)
-        self._announce(applied)
+        announce(self._b.cache, applied)
         return applied.order if applied is not None and applied.early else None
 
     async def _submit(self, order_id: UUID, *, sending: bool) -> None:
-        members = await self._claim(order_id, OrderStatus.PENDING_SUBMIT, sending=sending)
-        if members:
-            await self._send(members)
+        claimed = await self._claim(order_id, OrderStatus.PENDING_SUBMIT, sending=sending)
+        if claimed is not None:
+            await self._send(claimed)
 
-    async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> list[BrokeredOrder]:
-        """Commit that it is being sent now, with what belongs to it; empty when it need not be.
+    def _closed(self) -> bool:
+        """Whether the line to the broker said that it will take nothing yet."""
+        return monotonic_secs() < self._closed_until_secs
+
+    async def _claim(self, order_id: UUID, expected: OrderStatus, *, sending: bool = True) -> Claimed | None:
+        """Commit that it is being sent now, with what belongs to it; None when it need not be.
 
         What has waited too long, or is stopped by a switch, is not sent at all; nor is a group of which a part is gone.
         """
         now = utc_now()
         async with self._b.db.transaction() as connection:
-            members = await _lock_members(connection, order_id)
+            members = await lock_members(connection, order_id)
             first = next((one for one in members if one.id == order_id), None)
             if first is None or first.status is not expected:
-                return []
+                return None
             if expected is OrderStatus.UNKNOWN and any(one.status is not expected for one in members):
-                return []  # A part of it is known there: it is never sent a second time.
+                return None  # A part of it is known there: it is never sent a second time.
             reason = await self._not_to_send(connection, first, members, expected, now)
             if reason is None and not sending:
-                return []
+                return None
             open_ones = [one for one in members if one.status is expected]
             for one in open_ones:
-                await self._move(
-                    connection, one, [OrderStatus.NOT_SENT if reason else OrderStatus.SUBMITTING], reason, now
-                )
+                await move(connection, one, [OrderStatus.NOT_SENT if reason else OrderStatus.SUBMITTING], reason, now)
             if reason:
                 for one in members:
                     await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
             else:
-                for one in open_ones:
-                    await connection.execute(broker_queries.CLAIM, {"order": one.id, "now": now})
+                fences = {one.id: await claim(connection, one.id, now) for one in open_ones}
                 await connection.execute(broker_queries.SENT_WITH_FIRST, {"first": order_id})
         if reason:
             log.warning("order not sent", order_id=str(order_id), why=reason[:100])
-            self._announce_all(open_ones, OrderStatus.NOT_SENT)
-            return []
-        return members
+            announce_all(self._b.cache, open_ones, OrderStatus.NOT_SENT)
+            return None
+        return Claimed(members, expected, fences[order_id])
 
     async def _not_to_send(
         self,
@@ -180,16 +187,21 @@ class OrderDesk:
             if reason is not None:
                 return reason
         reason = await stopped(connection, first.account_id, first.symbol, first.side, first.qty, first.id)
+        if reason is None and any(one.cancel_requested_at for one in members):
+            reason = TAKEN_BACK
         if reason is None and not self._still_wanted(first, now):
             reason = "It could not be sent in time and was not: nothing was ordered."
         return reason
 
-    async def _send(self, members: list[BrokeredOrder]) -> None:
+    async def _send(self, claimed: Claimed) -> None:
         """One attempt on the wire, and its outcome in the books."""
         await self._confirm()
-        first = next(one for one in members if not one.is_leg)
+        first = claimed.first
         try:
-            report = await self._broker.submit(first.client_order_id, group_request(members))
+            report = await self._broker.submit(first.client_order_id, group_request(claimed.members))
+        except OrderUnsent as unsent:
+            log.info("order waits", order_id=str(first.id), why=unsent.text[:100])
+            await self._put_back(claimed, unsent)
         except OrderRefused as refusal:
             await self._end_sending(first.id, OrderStatus.REJECTED, refusal.text)
         except VendorFailure as failure:
@@ -199,8 +211,36 @@ class OrderDesk:
             await self._end_sending(first.id, OrderStatus.UNKNOWN, words, look_at=look_at)
         else:
             await self.on_order(report)
-            if len(members) > 1:
+            if len(claimed.members) > 1:
                 await self._read_again(first)
+
+    async def _put_back(self, claimed: Claimed, unsent: OrderUnsent) -> None:
+        """It never left: it is what it was, unless somebody has asked for it back meanwhile, and the line rests."""
+        now, order_id, was = utc_now(), claimed.first.id, claimed.was
+        rest_secs = self._rest_secs(unsent.cause)
+        self._closed_until_secs = monotonic_secs() + rest_secs
+        async with self._b.db.transaction() as connection:
+            members = await lock_members(connection, order_id)
+            if not await still_claimed(connection, order_id, claimed.fence):
+                return  # Another worker has it, and may be sending it.
+            left = [one for one in members if one.status is OrderStatus.SUBMITTING]
+            over = was is OrderStatus.PENDING_SUBMIT and any(one.cancel_requested_at for one in members)
+            status, reason = (OrderStatus.NOT_SENT, TAKEN_BACK) if over else (was, f"{unsent.text} It has not left.")
+            for one in left:
+                await move(connection, one, [status], reason, now)
+                if over:
+                    await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
+            if (
+                left and was is OrderStatus.UNKNOWN
+            ):  # Of an earlier attempt nobody knows: once more it is asked for, then sent.
+                last = len(self._pace.look_after_secs) - 1
+                asked = {"order": order_id, "looks": last, "look_at": now + timedelta(seconds=rest_secs)}
+                await connection.execute(broker_queries.LOOK_LATER, asked)
+        announce_all(self._b.cache, left, status)
+
+    def _rest_secs(self, cause: StarkMatterError) -> float:
+        said = cause.retry_after_secs if isinstance(cause, VendorFailure) else None
+        return max(said or 0.0, self._pace.retry_secs)
 
     async def _read_again(self, first: BrokeredOrder) -> None:
         """What happened to a group before its numbers at the broker were known here was told to nobody."""
@@ -217,54 +257,57 @@ class OrderDesk:
         """Leave `submitting`, unless the broker's stream was faster and has told more already."""
         now = utc_now()
         async with self._b.db.transaction() as connection:
-            members = await _lock_members(connection, order_id)
+            members = await lock_members(connection, order_id)
             left = [one for one in members if one.status is OrderStatus.SUBMITTING]
             for one in left:
-                await self._move(connection, one, [status], reason, now)
+                await move(connection, one, [status], reason, now)
                 if status is not OrderStatus.UNKNOWN:
                     await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
                 elif one.id == order_id:
                     await connection.execute(
                         broker_queries.LOOK_LATER, {"order": order_id, "looks": 0, "look_at": look_at}
                     )
-        self._announce_all(left, status)
+        announce_all(self._b.cache, left, status)
 
     async def _end_group(self, work: Work) -> None:
         """A part of a group was taken back before it was sent: none of it is."""
         async with self._b.db.transaction() as connection:
-            members = await _lock_members(connection, work.first_id)
+            members = await lock_members(connection, work.first_id)
             left = [one for one in members if one.status is OrderStatus.PENDING_SUBMIT]
             for one in left:
-                await self._move(connection, one, [OrderStatus.NOT_SENT], PART_GONE, utc_now())
+                await move(connection, one, [OrderStatus.NOT_SENT], PART_GONE, utc_now())
                 await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
             await connection.execute(broker_queries.DROP_GROUP, (work.order_id,))
-        self._announce_all(left, OrderStatus.NOT_SENT)
+        announce_all(self._b.cache, left, OrderStatus.NOT_SENT)
 
     async def _look_for(self, order_id: UUID) -> None:
         """Ask the broker for an order whose fate is unknown. Only its own word that there is none counts as none."""
-        delays = self._pace.look_after_secs
-        ((looks, _),) = await self._b.db.tuples(broker_queries.LOOKS, (order_id,))
+        after = self._pace.look_after_secs
+        ((looks, claimed_at),) = await self._b.db.tuples(broker_queries.LOOKS, (order_id,))
         try:
             found = await self._broker.find(client_order_id(order_id))
-        except VendorFailure:
-            await self._look_later(order_id, looks, delays[min(looks, len(delays) - 1)])
+        except VendorFailure as failure:
+            # What was not asked is asked as soon as it may be; a broker that cannot answer is given a little longer.
+            rest_secs = self._rest_secs(failure) if failure.unsent else after[min(looks, len(after) - 2)]
+            await self._look_later(order_id, looks, rest_secs)
             return
         except SeveralAlike:
-            await self._look_later(order_id, looks, delays[-1])
+            await self._look_later(order_id, looks, after[-1])
             raise
         if found is not None:
             await self.on_order(found)
-        elif looks + 1 < len(delays):
-            await self._look_later(order_id, looks + 1, delays[looks + 1])
+        elif looks + 1 < len(after):
+            since_secs = (utc_now() - claimed_at).total_seconds()
+            await self._look_later(order_id, looks + 1, max(after[looks + 1] - since_secs, after[0]))
         elif not self._broker.repeatable:
             await self._give_up(order_id)
         else:
-            members = await self._claim(order_id, OrderStatus.UNKNOWN)
-            if members:
+            claimed = await self._claim(order_id, OrderStatus.UNKNOWN)
+            if claimed is not None:
                 log.warning("order sent again under the same id", order_id=str(order_id))
-                await self._send(members)
+                await self._send(claimed)
             else:
-                await self._look_later(order_id, looks, delays[-1])
+                await self._look_later(order_id, looks, after[-1])
 
     async def _look_for_legs(self, work: Work) -> None:
         """The first of a group is known there, and not yet all that belong to it: in the end it is taken back."""
@@ -282,7 +325,7 @@ class OrderDesk:
                 await self._give_up(work.order_id, legs_only=True)
             elif looks + 1 >= len(delays):
                 half = await ask_back_the_rest(self._b.db, work.order_id, self._broker.capability.vendor)
-                self._announce_all([] if half is None else [half], OrderStatus.PENDING_CANCEL)
+                announce_all(self._b.cache, [] if half is None else [half], OrderStatus.PENDING_CANCEL)
         await self._look_later(work.order_id, looks + 1, delays[min(looks, len(delays) - 1)])
 
     async def _give_up(self, order_id: UUID, *, legs_only: bool = False) -> None:
@@ -296,16 +339,16 @@ class OrderDesk:
             "second order. Look there before you order anew."
         )
         async with self._b.db.transaction() as connection:
-            members = await _lock_members(connection, order_id)
+            members = await lock_members(connection, order_id)
             first = next((one for one in members if one.id == order_id), None)
             if first is None or (not legs_only and first.status is not OrderStatus.UNKNOWN):
                 return
             left = [one for one in members if one.status is OrderStatus.UNKNOWN]
             for one in left:
-                await self._move(connection, one, [OrderStatus.NOT_SENT], reason, utc_now())
+                await move(connection, one, [OrderStatus.NOT_SENT], reason, utc_now())
                 await connection.execute(broker_queries.DROP_OUTBOX, (one.id,))
         log.warning("order not found at the broker and not sent again", order_id=str(order_id))
-        self._announce_all(left, OrderStatus.NOT_SENT)
+        announce_all(self._b.cache, left, OrderStatus.NOT_SENT)
 
     async def _look_later(self, order_id: UUID, looks: int, secs: float) -> None:
         at = utc_now() + timedelta(seconds=secs)
@@ -325,7 +368,7 @@ class OrderDesk:
             except (VendorFailure, SeveralAlike):
                 return
             if found is not None:
-                self._announce(await apply_report(self._b.db, self._account_id, found, cancel_refused=True))
+                announce(self._b.cache, await apply_report(self._b.db, self._account_id, found, cancel_refused=True))
         except VendorFailure as failure:
             log.debug("cancel postponed", order_id=str(work.order_id), kind=failure.kind)
             return
@@ -339,51 +382,8 @@ class OrderDesk:
             if order is None or order.status in TERMINAL:
                 await connection.execute(broker_queries.DROP_CANCEL, (order_id,))
                 return False
-            return await self._move(connection, order, [OrderStatus.PENDING_CANCEL], None, now)
-
-    async def _move(
-        self, connection: Connection, order: BrokeredOrder, steps: list[OrderStatus], reason: str | None, now: datetime
-    ) -> bool:
-        row = await (
-            await connection.execute(
-                broker_queries.MOVE_ORDER,
-                {
-                    "order": order.id,
-                    "steps": [str(step) for step in steps],
-                    "from": [str(order.status)],
-                    "reason": reason,
-                    "at": now,
-                    "now": now,
-                },
-            )
-        ).fetchone()
-        return bool(row and row[0])
+            return await move(connection, order, [OrderStatus.PENDING_CANCEL], None, now)
 
     def _still_wanted(self, order: BrokeredOrder, now: datetime) -> bool:
         valid = self._pace.market_valid if order.type == "market" else self._pace.other_valid
         return now - order.created_at <= valid
-
-    def _announce_all(self, orders: list[BrokeredOrder], status: OrderStatus) -> None:
-        for one in orders:
-            self._announce(Applied(one, status, ZERO, None))
-
-    def _announce(self, applied: Applied | None) -> None:
-        if applied is None or not applied.changed:
-            return
-        order = applied.order
-        body = {
-            "order_id": order.id,
-            "status": str(applied.status),
-            "symbol": order.symbol,
-            "side": order.side,
-            "filled_qty": plain(applied.filled_qty) if applied.filled_qty else None,
-            "price": money_text(applied.price) if applied.price is not None else None,
-        }
-        audience = (order.user_id, *listeners_of(order.account_id))
-        announce_orders(self._b.cache, [(who, body) for who in audience])
-
-
-async def _lock_members(connection: Connection, order_id: UUID) -> list[BrokeredOrder]:
-    """The order and those that belong to it, under their row locks."""
-    rows = await (await connection.execute(broker_queries.LOCK_MEMBERS, {"order": order_id})).fetchall()
-    return [BrokeredOrder.of_row(row) for row in rows]

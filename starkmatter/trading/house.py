@@ -128,10 +128,7 @@ class AccountDesk:
                 if stranded:
                     await self._desk.strand()
                     stranded = False
-                every_secs = self._pace.check_every_secs if self._agreed else self._pace.apart_every_secs
-                if self._check.is_set() or monotonic_secs() - self._checked_at > every_secs:
-                    await self._reconcile()
-                await self._desk.drain(sending=self._agreed)
+                await self._step()
             except SignInEnded as ended:
                 await self._away(ended.text, state="signed_out")
                 await self._until_asked()
@@ -153,6 +150,18 @@ class AccountDesk:
                 async with asyncio.timeout(self._pace.poll_secs):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _step(self) -> None:
+        """Compare the books when it is time to, then do what the outbox asks for."""
+        every_secs = self._pace.check_every_secs if self._agreed else self._pace.apart_every_secs
+        if self._check.is_set() or monotonic_secs() - self._checked_at > every_secs:
+            try:
+                await self._reconcile()
+            except VendorFailure:
+                # Whoever ordered is told in time that nothing was sent, however long the broker is away.
+                await self._desk.drain(sending=False)
+                raise
+        await self._desk.drain(sending=self._agreed)
 
     async def _reconcile(self) -> None:
         """Nothing is sent from here on until the books agree."""

@@ -25,6 +25,18 @@ class OrderRefused(StarkMatterError):
     title = "The broker refused the order"
 
 
+class OrderUnsent(StarkMatterError):
+    """The order certainly never left this machine, so there is nothing to look for: `cause` is what was in its way."""
+
+    status = 503
+    code = "order_unsent"
+    title = "The order could not be sent"
+
+    def __init__(self, cause: StarkMatterError) -> None:
+        super().__init__(cause.text)
+        self.cause = cause
+
+
 class CancelRefused(StarkMatterError):
     """The broker said for certain that this order cannot be canceled any more."""
 
@@ -50,7 +62,9 @@ class BrokerOrder:
     `status_text`: `unknown` when
     the word is new to us. `happened_at` is the broker's instant of the last change. `takes_back` names an execution
     that the broker cancels or corrects by this report: only then may it have filled less than was told before.
-    `cancel_refused`: the report is the broker's answer that the order goes on although it was asked back.
+    `cancel_refused`: the report is the broker's answer that the order goes on although it was asked back. `in_order`:
+    of two reports the one that happened later knows all that the other told; False where `happened_at` is a trade's
+    instant or ours, which do not say that.
     """
 
     broker_order_id: str
@@ -65,6 +79,7 @@ class BrokerOrder:
     reason: str | None = None
     takes_back: str = ""
     cancel_refused: bool = False
+    in_order: bool = True
     legs: tuple["BrokerOrder", ...] = ()
 
 
@@ -179,7 +194,7 @@ class Broker(Protocol):
         ...
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
-        """Send once. OrderRefused is certain; VendorFailure means that nobody knows whether it arrived."""
+        """Send once. OrderRefused and OrderUnsent are certain; VendorFailure: nobody knows whether it arrived."""
         ...
 
     async def cancel(self, broker_order_id: str) -> None:

@@ -64,7 +64,9 @@ async def apply_report(
             return None
         if report.takes_back:
             status = await take_back(connection, order, report, now)
-            return Applied(order, status, ZERO, None)
+            if status is not None:
+                return Applied(order, status, ZERO, None)
+            report = replace(report, takes_back="")  # Told before its trade was; else it is a report like others.
         busts, busted_at = await _changes(connection, order)
         if busted_at is not None and report.happened_at < busted_at:
             return Applied(order, order.status, ZERO, None)
@@ -87,6 +89,9 @@ async def apply_report(
                 "broker_order_id": report.broker_order_id,
                 "status_text": report.status_text[:40],
                 "at": report.happened_at,
+                "qty": report.filled_qty,
+                "value": to_micros((report.avg_price or ZERO) * report.filled_qty),
+                "status": str(report.status),
                 "now": now,
             },
         )

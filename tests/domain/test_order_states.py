@@ -19,7 +19,7 @@ from starkmatter.domain.orders import (
 # it is left by nothing.
 MOVES = """
 pending_submit   submitting not_sent
-submitting       accepted working partial filled rejected canceled unknown
+submitting       accepted working partial filled rejected canceled unknown pending_submit not_sent
 unknown          accepted working partial filled rejected canceled expired not_sent submitting
 accepted         working partial filled rejected canceled expired pending_cancel pending_replace suspended
 working          partial filled canceled expired replaced pending_cancel pending_replace done_for_day suspended rejected
@@ -80,6 +80,8 @@ def test_an_order_is_over_when_nothing_but_a_late_fill_can_follow() -> None:
         ("submitting", "expired", "working expired"),
         ("submitting", "suspended", "working suspended"),
         ("submitting", "not_sent", ""),
+        ("submitting", "pending_submit", ""),
+        ("unknown", "not_sent", ""),
         ("unknown", "done_for_day", "working done_for_day"),
         ("unknown", "submitting", "submitting"),
         ("accepted", "done_for_day", "working done_for_day"),

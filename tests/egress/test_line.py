@@ -47,6 +47,16 @@ async def test_a_refusal_is_not_asked_again(status: int) -> None:
     assert vendor.asked == 1
 
 
+async def test_what_was_asked_may_have_left_whatever_came_of_it() -> None:
+    for status in (401, 404, 429, 500):
+        with pytest.raises(VendorFailure) as failed:
+            await line().send(Vendor(status))
+        assert not failed.value.unsent
+    with pytest.raises(VendorFailure) as failed:
+        await line(timeout_secs=0.1).send(lambda: asyncio.sleep(30))
+    assert not failed.value.unsent
+
+
 async def test_a_vendor_that_asks_to_wait_is_left_alone() -> None:
     vendor, way = Vendor(429), line()
     for _ in range(3):
@@ -54,6 +64,8 @@ async def test_a_vendor_that_asks_to_wait_is_left_alone() -> None:
             await way.read(vendor)
         assert failed.value.kind == "rate_limited"
     assert vendor.asked == 1
+    assert failed.value.unsent
+    assert 50 < (failed.value.retry_after_secs or 0) <= 60
 
 
 async def test_a_dead_vendor_is_not_asked_until_the_pause_is_over() -> None:
@@ -63,7 +75,8 @@ async def test_a_dead_vendor_is_not_asked_until_the_pause_is_over() -> None:
             await way.send(vendor)
     with pytest.raises(VendorFailure) as failed:
         await way.send(vendor)
-    assert (failed.value.kind, vendor.asked) == ("paused", BREAKER_THRESHOLD)
+    assert (failed.value.kind, vendor.asked, failed.value.unsent) == ("paused", BREAKER_THRESHOLD, True)
+    assert 0 < (failed.value.retry_after_secs or 0) <= 0.3
     await asyncio.sleep(0.35)
     assert await way.send(vendor) == "answer"
     assert way.status.last_failure is None
@@ -91,7 +104,7 @@ async def test_the_bucket_refuses_rather_than_flood(monkeypatch: pytest.MonkeyPa
         await way.read(vendor)
     with pytest.raises(VendorFailure) as failed:
         await way.read(vendor)
-    assert (failed.value.kind, vendor.asked) == ("rate_limited", 3)
+    assert (failed.value.kind, vendor.asked, failed.value.unsent) == ("rate_limited", 3, True)
 
 
 async def test_the_status_counts_and_names_the_last_failure() -> None:

@@ -19,14 +19,17 @@ from starkmatter.accounts.records import Caller
 from starkmatter.backends import Backends, close_backends, open_backends
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.domain.quotes import VenueClock
+from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.line import Line
 from starkmatter.settings import load_settings
-from starkmatter.trading import broker_queries, queries
+from starkmatter.trading import broker_queries, desk, queries
 from starkmatter.trading.brokers.alpaca import AlpacaBroker
 from starkmatter.trading.brokers.paper import PaperBroker
 from starkmatter.trading.corporate import queries as acting
 from starkmatter.trading.corporate.desk import ActionDesk
 from starkmatter.trading.desk import OrderDesk
 from starkmatter.trading.house import BrokerHouse
+from starkmatter.trading.order_steps import Claimed
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, open_clock, order, quote
 from tests.trading.broker_desk import QUICK, always
@@ -60,9 +63,9 @@ def at_statement(sql: str, when: When) -> Callable[[], None]:
 
 
 def at_call(
-    owner: type, name: str, when: When, only: Callable[..., bool] = lambda *_, **__: True
+    owner: object, name: str, when: When, only: Callable[..., bool] = lambda *_, **__: True
 ) -> Callable[[], None]:
-    """Around a coroutine or a plain method of a class, when its arguments are such."""
+    """Around a coroutine or a plain method of a class (or a function of a module), when its arguments are such."""
 
     def put_in() -> None:
         call = getattr(owner, name)
@@ -85,13 +88,25 @@ def at_call(
     return put_in
 
 
-def _doubtful(members: Any, *_: object) -> bool:
-    return bool(members[0].status is OrderStatus.UNKNOWN)
+def _doubtful(claimed: Claimed) -> bool:
+    return claimed.was is OrderStatus.UNKNOWN
+
+
+def close_lines() -> None:
+    """From now on no line takes anything that is sent, as after several failures in a row."""
+
+    async def send(self: Line, _: object) -> None:
+        raise VendorFailure(self.vendor, "paused", f"{self.vendor} is asked again shortly.", unsent=True)
+
+    Line.send = send  # type: ignore[assignment,method-assign]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where it dies, who gets there (`broker`, `cancel`, `paper`, `web`) and what the broker has to do for that."""
+    """Where it dies, who gets there (`broker`, `cancel`, `paper`, `web`) and what the broker has to do for that.
+
+    `closed`: it is our own line that does not let anything go.
+    """
 
     put_in: Callable[[], None]
     who: str
@@ -106,8 +121,11 @@ POINTS = {
     "claimed, not sent": Point(at_call(OrderDesk, "_send", "before"), "broker"),
     "answered, not booked": Point(at_call(OrderDesk, "on_order", "before"), "broker"),
     "report noted, not committed": Point(at_statement(broker_queries.NOTE_REPORT, "after"), "broker"),
-    "report booked, nobody told": Point(at_call(OrderDesk, "_announce", "before"), "broker"),
+    "report booked, nobody told": Point(at_call(desk, "announce", "before"), "broker"),
     "fill booked, not committed": Point(at_statement(broker_queries.FILL_ORDER, "after"), "broker", "fill"),
+    "never left, not written": Point(at_call(OrderDesk, "_put_back", "before"), "broker", "closed"),
+    "never left, not committed": Point(at_statement(broker_queries.FENCE, "after"), "broker", "closed"),
+    "never left, written": Point(at_call(OrderDesk, "_put_back", "after"), "broker", "closed"),
     "in doubt, not written": Point(at_call(OrderDesk, "_end_sending", "before"), "broker", "accept-504"),
     "in doubt, written": Point(at_call(OrderDesk, "_end_sending", "after"), "broker", "accept-504"),
     "in doubt, to be looked for": Point(at_call(OrderDesk, "_look_for", "before"), "broker", "drop"),
@@ -144,6 +162,8 @@ async def _live() -> None:
     point = POINTS[os.environ["DOOMED_POINT"]]
     b = await open_backends(load_settings(), "doomed")
     point.put_in()
+    if point.fault == "closed":
+        close_lines()
     if point.who == "paper":
         await _trade(b)
     elif point.who == "action":

@@ -22,7 +22,7 @@ from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
 from tests.process.worker import Worker, broker_worker, until
 
-# An order that never arrived is looked for during forty seconds before it is given up.
+# An order that never arrived is looked for until half a minute after it was sent before it is given up.
 QUIET_SECS = 150.0
 
 

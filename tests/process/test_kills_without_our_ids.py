@@ -16,6 +16,7 @@ from starkmatter.errors import StarkMatterError
 from starkmatter.portfolio.accounts import get_account
 from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.valuation import list_positions
+from starkmatter.trading.brokers.etrade import PER_MIN
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.records import OrderView
 from tests.process.seats import QUIET_SECS, Seat, seated
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.process
 
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261126"))
 JUDGED_EVERY = 50  # kills
+# What the vendor takes, a preview and the order itself: faster, and most orders would only wait until they are too old.
+EVERY_SECS = 2 * 60 / PER_MIN
 KILLS_BY_NIGHT = int(os.environ.get("STARKMATTER_KILLS", "300"))
 # Each order is of one share more than the last: none is refused for want of money, or most kills would meet no order.
 ENOUGH = Decimal(1_000_000_000)
@@ -126,6 +129,7 @@ async def test_a_worker_killed_at_each_step_sends_nothing_twice(seat: SandboxSea
 async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat: SandboxSeat, rounds: int) -> None:
     rng = random.Random(SEED + rounds)
     there, refused = seat.there, Counter[str]()
+    lately: list[OrderView] = []
     for number in range(rounds):
         there.fills_at_once = rng.random() < 0.5
         there.prices["AAPL"] = Decimal(9_990 + rng.randrange(10)) / 100
@@ -138,14 +142,14 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
                 if rng.random() < 0.2:
                     there.fault("submit", rng.choice(["accept-504", "accept-drop", "drop", 500]))
                 try:
-                    placed = await seat.send()
-                    if rng.random() < 0.3:
-                        await cancel_order(seat.b, seat.caller, placed.id)
+                    lately = [*lately[-4:], await seat.send()]
+                    if rng.random() < 0.4:  # one that is on its way, or one that rests there
+                        await cancel_order(seat.b, seat.caller, rng.choice(lately).id)
                 except (StarkMatterError, AssertionError) as why:
                     refused[f"{why}".partition("\n")[0]] += (
                         1  # It ended before it was asked back, or the account pauses.
                     )
-                await asyncio.sleep(rng.random() * 0.1)
+                await asyncio.sleep(2 * rng.random() * EVERY_SECS)
             await killing
         if (number + 1) % JUDGED_EVERY and number + 1 < rounds:
             continue

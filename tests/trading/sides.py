@@ -23,6 +23,7 @@ from starkmatter.trading.brokers.etrade_words import STATUSES as ETRADE_STATUSES
 from starkmatter.trading.brokers.ib import IbBroker
 from starkmatter.trading.brokers.ib_words import STATUSES as IB_STATUSES
 from starkmatter.trading.brokers.schwab import SchwabBroker
+from starkmatter.trading.brokers.schwab_sign_in import ORIGIN
 from starkmatter.trading.brokers.schwab_words import STATUSES as SCHWAB_STATUSES
 from starkmatter.trading.ports import Attempt, Broker, BrokerOrder
 from tests.standins import etrade as etrade_standin
@@ -32,6 +33,7 @@ from tests.standins.alpaca_trading import KEY_ID, SECRET, alpaca_trading
 
 Wire = dict[str, str]
 HANG_SECS, READ_SECS = 1.2, 0.6
+NOBODY = "http://127.0.0.1:1"
 
 
 @dataclass
@@ -114,6 +116,10 @@ class Side:
 
     def drop_stream(self) -> None:
         self.there.fault("orders", *["drop"] * 5)
+
+    def vanish(self) -> None:
+        """From now on nobody listens where the adapter asks."""
+        raise NotImplementedError
 
     def wrong(self) -> Broker:
         raise NotImplementedError
@@ -204,6 +210,12 @@ class AlpacaSide(Side):
 
     def drop_stream(self) -> None:
         self.there.drop_stream()
+
+    def vanish(self) -> None:
+        broker: Any = self.broker
+        broker._url = NOBODY
+        if broker._client is not None:
+            broker._client._base_url = NOBODY
 
     def wrong(self) -> Broker:
         return AlpacaBroker(
@@ -327,6 +339,12 @@ class SchwabSide(Side):
         ("buy 7 AAPL @ 99 ext", {"orderType": "LIMIT", "price": "99", "session": "SEAMLESS"}),
     ]
 
+    def vanish(self) -> None:
+        broker: Any = self.broker
+        broker._url = NOBODY
+        if broker._client is not None:
+            broker._client.session._transport._ways = {ORIGIN: NOBODY}
+
     def wrong(self) -> Broker:
         settings = load_settings({"STARKMATTER_VENDOR_URLS": self.there.urls})
         return SchwabBroker(settings, Secrets(schwab_standin.SIGNED_IN | {"secret": "no"}), InMemory(), tries=1)
@@ -414,6 +432,12 @@ class ETradeSide(Side):
         ("sell 7 AAPL cls", {"Order.0.priceType": "MARKET_ON_CLOSE", "Order.0.orderTerm": "GOOD_FOR_DAY"}),
         ("buy 7 AAPL @ 99 ext", {"Order.0.marketSession": "EXTENDED", "Order.0.limitPrice": "99"}),
     ]
+
+    def vanish(self) -> None:
+        broker: Any = self.broker
+        broker._settings = load_settings({"STARKMATTER_VENDOR_URLS": {"etrade": NOBODY}})
+        if broker._client is not None:
+            broker._client._transport._ways = {etrade_session.SANDBOX: NOBODY}
 
     def wrong(self) -> Broker:
         settings = load_settings({"STARKMATTER_VENDOR_URLS": self.there.urls})
@@ -549,6 +573,11 @@ class IbSide(Side):
     def say(self, client_id: str, word: str) -> None:
         super().say(client_id, word)
         self.there.tell(self.number(client_id))
+
+    def vanish(self) -> None:
+        broker: Any = self.broker
+        broker._secrets = Secrets(self.there.keys | {"port": NOBODY.rpartition(":")[2]})
+        broker._drop()
 
     def wrong(self) -> Broker:
         return IbBroker(load_settings({}), Secrets(self.there.keys | {"mode": "live"}), InMemory(), tries=1)

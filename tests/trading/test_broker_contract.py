@@ -11,16 +11,27 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiolimiter import AsyncLimiter
 
 from starkmatter.clock import utc_now
 from starkmatter.domain.order_groups import legs_of
 from starkmatter.domain.orders import OrderStatus
 from starkmatter.egress.failures import VendorFailure
+from starkmatter.egress.line import BREAKER_THRESHOLD
 from starkmatter.trading.brokered import leg_id
 from starkmatter.trading.brokers import etrade, schwab
-from starkmatter.trading.ports import BrokerOrder, CancelRefused, OrderRefused, SeveralAlike
+from starkmatter.trading.ports import BrokerOrder, CancelRefused, OrderRefused, OrderUnsent, SeveralAlike
 from tests.builders import order
 from tests.trading.sides import READ_SECS, SIDES, Side, flat
+
+
+async def _fail() -> None:
+    raise VendorFailure("it", "broken", "It has a problem of its own.")
+
+
+async def _wait() -> None:
+    raise VendorFailure("it", "rate_limited", "It limits how often it may be asked.", retry_after_secs=60)
+
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 LOST = [
@@ -178,6 +189,37 @@ async def test_anything_uncertain_leaves_the_order_in_doubt_and_is_sent_once(sid
     assert failure.value.kind == side.kind(kind)
     assert len(side.there.posts) == 1
     assert not [secret for secret in side.secrets if secret in failure.value.text]
+
+
+@pytest.mark.parametrize("how", ["paused", "told to wait", "too often", "nobody there", "nobody there any more"])
+async def test_an_order_that_certainly_never_left_is_in_no_doubt(
+    side: Side, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how != "nobody there":
+        await side.broker.read_book()
+    line = side.broker._line  # type: ignore[attr-defined]
+    kind = {"too often": "rate_limited", "told to wait": "rate_limited"}.get(how, "unreachable")
+    if how == "paused":
+        kind = how
+        for _ in range(BREAKER_THRESHOLD):
+            with pytest.raises(VendorFailure):
+                await line.send(_fail)
+    elif how == "told to wait":
+        with pytest.raises(VendorFailure):
+            await line.send(_wait)
+    elif how == "too often":
+        monkeypatch.setattr("starkmatter.egress.line.WAIT_FOR_TURN_SECS", 0.05)
+        line._bucket = AsyncLimiter(1, 3600)
+        await line._bucket.acquire()
+    else:
+        side.vanish()
+    side.sent.note("sm-6", order("buy 10 AAPL"))
+    with pytest.raises(OrderUnsent) as unsent:
+        await side.broker.submit("sm-6", order("buy 10 AAPL"))
+    assert isinstance(unsent.value.cause, VendorFailure)
+    assert unsent.value.cause.kind == kind
+    assert (side.there.posts, side.there.orders) == ([], {})
+    assert not [secret for secret in side.secrets if secret in unsent.value.text]
 
 
 @pytest.mark.parametrize("fault", ["accept-504", "accept-drop"])

@@ -1,19 +1,19 @@
 """What only E*TRADE does: a preview before each order, a token that sleeps, pages, a sandbox beside the real thing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from starkmatter.accounts.vault import Secrets
-from starkmatter.egress.failures import VendorFailure
 from starkmatter.settings import load_settings
 from starkmatter.trading.brokers import catalog
 from starkmatter.trading.brokers.etrade import ETradeBroker
 from starkmatter.trading.brokers.etrade_session import ORIGIN, SANDBOX, origin_of
 from starkmatter.trading.brokers.etrade_sign_in import next_midnight
 from starkmatter.trading.brokers.etrade_words import client_id
-from starkmatter.trading.ports import OrderRefused
+from starkmatter.trading.ports import OrderRefused, OrderUnsent
 from tests.builders import order
 from tests.standins.etrade import SIGNED_IN, TOKEN, ETrade, etrade
 from tests.trading.sides import InMemory
@@ -35,10 +35,29 @@ async def test_what_the_preview_refuses_is_never_placed(there: ETrade) -> None:
     there.fault("preview", 400)
     with pytest.raises(OrderRefused, match="a fault of the test"):
         await broker.submit("sm-1", order("buy 1 AAPL"))
-    there.fault("preview", 500)
-    with pytest.raises(VendorFailure):
-        await broker.submit("sm-1", order("buy 1 AAPL"))
+    for fault in (500, "drop", "garbage", "html-403"):
+        there.fault("preview", fault)
+        with pytest.raises(OrderUnsent):
+            await broker.submit("sm-1", order("buy 1 AAPL"))
     assert (there.posts, there.orders) == ([], {})
+
+
+async def test_an_order_whose_preview_is_the_last_that_the_line_takes_has_not_left(
+    there: ETrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broker_at(there)
+    await broker.read_book()
+    send = broker._send
+
+    async def send_one(method: str, path: str, body: Mapping[str, Any], *, placing: bool = False) -> Mapping[str, Any]:
+        answer = await send(method, path, body, placing=placing)
+        broker._line._quiet_until = float("inf")
+        return answer
+
+    monkeypatch.setattr(broker, "_send", send_one)
+    with pytest.raises(OrderUnsent):
+        await broker.submit("sm-1", order("buy 1 AAPL"))
+    assert (len(there.previews), there.posts) == (1, [])
 
 
 async def test_preview_and_order_are_the_same_and_carry_one_id_of_twenty_characters(there: ETrade) -> None:

@@ -499,11 +499,12 @@ SCENARIOS = {
         bust B of A cum=0 | canceled 0
         fill C 4000 cum=4000 | canceled 4000
     """,
-    "busted before it is known: booked until the bust is told again": """
+    "busted before it is known: never booked": """
         working | working 0
         bust B of A cum=0 | working 0
-        fill A 5000 at=1 cum=5000 | partial 5000
+        fill A 5000 at=1 cum=5000 | working 0
         again 2 | working 0
+        fill C 3000 cum=3000 | partial 3000
     """,
     "corrected": """
         fill A 4000 @ 50 | partial 4000
@@ -513,7 +514,7 @@ SCENARIOS = {
     """,
     "corrected beyond its quantity": """
         fill A 4000 | partial 4000
-        correct B of A 10001 @ 50 | partial 4000
+        correct B of A 10001 @ 50 | filled 10000
     """,
 }
 

@@ -115,7 +115,7 @@ async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: 
         there.fills_at_once = fault == "fill"
         there.prices["AAPL"] = Decimal("98.50")
         there.faults.clear()
-        if fault and fault != "fill":
+        if fault and fault not in {"fill", "closed"}:
             there.fault("submit", *[fault] * 3)
         await seat.quote(quote("AAPL 100.00/100.05"))
         placed = await seat.order(POINTS[point].text)

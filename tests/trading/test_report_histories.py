@@ -31,6 +31,7 @@ from tests.trading.broker_desk import BrokerSeat, make_seat
 TOGETHER = 50  # orders of one account whose reports are told in one jumble
 PARTS_BY_DAY, JUMBLES_BY_DAY = 10, 4  # 2,000 histories
 PARTS_BY_NIGHT, JUMBLES_BY_NIGHT = 50, 20  # 50,000
+BUSTS_BY_DAY, BUSTS_BY_NIGHT = 2, 10  # parts in which trades are taken back: 400 histories, and 10,000
 MONEY = Decimal(1_000_000_000)
 SHARES = Decimal(1_000_000)
 LIMIT = Decimal(100)
@@ -99,19 +100,23 @@ class History:
         return Ledger(str(self.reports[-1].status), filled, reserved, -sign * value, sign * filled)
 
 
-def drawn_history(drawn: random.Random, order_id: UUID) -> History:
-    """Taken, filled in parts at prices of whole cents, and open, filled or ended; a trade may follow the end."""
-    side, qty = drawn.choice(["buy", "buy", "sell"]), drawn.randint(1, 40)
+def drawn_history(drawn: random.Random, order_id: UUID, *, busts: bool = False) -> History:
+    """Taken, filled in parts at prices of whole cents, and open, filled or ended; a trade may follow the end.
+
+    With `busts` it buys, and trades are taken back or get another price: what was sold since would stand in the way.
+    """
+    side, qty = "buy" if busts else drawn.choice(["buy", "buy", "sell"]), drawn.randint(1, 40)
     trades: list[tuple[int, Decimal]] = []
     reports: list[BrokerOrder] = []
+    began = utc_now()
 
-    def tell(status: OrderStatus) -> None:
+    def tell(status: OrderStatus, takes_back: str = "") -> None:
         filled = sum(shares for shares, _ in trades)
         value = sum((shares * price for shares, price in trades), ZERO)
         reports.append(
             BrokerOrder(
                 f"b-{order_id}", f"{PREFIX}{order_id}", "AAPL", side, status, str(status), Decimal(filled),
-                value / filled if filled else None, utc_now() + timedelta(milliseconds=len(reports)),
+                value / filled if filled else None, began + timedelta(milliseconds=len(reports)), takes_back=takes_back,
             )
         )  # fmt: skip
 
@@ -123,6 +128,14 @@ def drawn_history(drawn: random.Random, order_id: UUID) -> History:
             trades.append((shares := drawn.randint(1, left), Decimal(drawn.randint(9_000, 10_000)) / 100))
             left -= shares
             tell(S.PARTIAL if left else S.FILLED)
+        if busts and trades and drawn.random() < 0.5:
+            shares, price = trades.pop(drawn.randrange(len(trades)))
+            if drawn.random() < 0.3:
+                trades.append((shares, price - Decimal("0.13")))
+            else:
+                left += shares
+            word = S.FILLED if not left else S.PARTIAL if trades else S.WORKING
+            tell(word, f"{order_id}-{len(reports)}")
     if left and drawn.random() < 0.6:
         tell(end := drawn.choice([S.CANCELED, S.EXPIRED]))
         if left > 1 and drawn.random() < 0.3:
@@ -132,11 +145,14 @@ def drawn_history(drawn: random.Random, order_id: UUID) -> History:
 
 
 def heard(drawn: random.Random, histories: list[History]) -> list[BrokerOrder]:
-    """Reports of all of them as they arrive: shuffled, some twice, some never; of each the last one at some time."""
+    """Reports of all of them as they arrive: shuffled, some twice, some never; of each the last one at some time.
+
+    What takes a trade back is told at some time too: nothing else may say that an order has less than was heard.
+    """
     found = []
     for history in histories:
         *others, last = history.reports
-        kept = [one for one in others if drawn.random() > 0.3]
+        kept = [one for one in others if one.takes_back or drawn.random() > 0.3]
         found += [*kept, last, *drawn.sample([*kept, last], k=drawn.randint(0, len(kept)))]
     drawn.shuffle(found)
     return found
@@ -180,11 +196,12 @@ def hash_of(ledgers: dict[UUID, Ledger]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-async def check(seat: BrokerSeat, part: int, jumbles: int) -> None:
+async def check(seat: BrokerSeat, part: int, jumbles: int, *, busts: bool = False) -> None:
     every: list[History] = []
     for number in range(jumbles):
         drawn = random.Random(f"{part} {number}")
-        new = [drawn_history(drawn, uuid5(seat.account_id, f"{number} {place}")) for place in range(TOGETHER)]
+        ids = [uuid5(seat.account_id, f"{number} {place}") for place in range(TOGETHER)]
+        new = [drawn_history(drawn, one, busts=busts) for one in ids]
         await take(seat, new)
         for one in heard(drawn, new):
             await apply_report(seat.b.db, seat.account_id, one)
@@ -206,7 +223,8 @@ async def check(seat: BrokerSeat, part: int, jumbles: int) -> None:
 def told_apart(histories: list[History], found: dict[UUID, Ledger]) -> str:
     """The orders that are not where they must be, with what was reported of them."""
     return "\n".join(
-        f"{found[one.id]} and not {one.ledger}: {one.side} {one.qty}, {[str(said.status) for said in one.reports]}"
+        f"{found[one.id]} and not {one.ledger}: {one.side} {one.qty}, "
+        f"{[(str(said.status), said.filled_qty, said.avg_price, said.takes_back) for said in one.reports]}"
         for one in histories
         if found[one.id] != one.ledger
     )
@@ -215,6 +233,19 @@ def told_apart(histories: list[History], found: dict[UUID, Ledger]) -> str:
 @pytest.mark.parametrize("part", range(PARTS_BY_DAY))
 async def test_jumbled_reports_leave_the_ledger_of_all_in_their_order(seat: BrokerSeat, part: int) -> None:
     await check(seat, part, JUMBLES_BY_DAY)
+
+
+@pytest.mark.parametrize("part", range(100, 100 + BUSTS_BY_DAY))
+async def test_trades_that_are_taken_back_in_a_jumble_leave_the_ledger_of_all_in_their_order(
+    seat: BrokerSeat, part: int
+) -> None:
+    await check(seat, part, JUMBLES_BY_DAY, busts=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(2000, 2000 + BUSTS_BY_NIGHT))
+async def test_trades_that_are_taken_back_in_a_jumble_never_change_the_ledger(seat: BrokerSeat, part: int) -> None:
+    await check(seat, part, JUMBLES_BY_NIGHT, busts=True)
 
 
 @pytest.mark.nightly

@@ -1,6 +1,7 @@
 """What we know of a real broker's side: its account, and how far each order has come there."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, SmallInteger,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from starkmatter.db.columns import instant_column
+from starkmatter.db.columns import instant_column, money_column, qty_column
 
 
 class BrokerAccount(SQLModel, table=True):
@@ -44,7 +45,10 @@ class BrokerAccount(SQLModel, table=True):
 
 
 class BrokerOrder(SQLModel, table=True):
-    """One of our orders on its way to a broker or there. `fence` counts the claims, `looks` the searches for it."""
+    """One of our orders on its way to a broker or there. `fence` counts the claims, `looks` the searches for it.
+
+    `reported_at` is the broker's instant of its newest report, `told_…` what that one said of the order in all.
+    """
 
     __tablename__ = "broker_order"
     __table_args__ = (Index("broker_order_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),)
@@ -57,6 +61,9 @@ class BrokerOrder(SQLModel, table=True):
     claimed_at: datetime = instant_column()
     look_at: datetime | None = instant_column(nullable=True)
     reported_at: datetime | None = instant_column(nullable=True)
+    told_qty: Decimal | None = qty_column(nullable=True)
+    told_value: Decimal | None = money_column(nullable=True)
+    told_status: str | None = None
 
 
 class BrokerActivity(SQLModel, table=True):

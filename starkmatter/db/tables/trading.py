@@ -210,7 +210,8 @@ class Fill(SQLModel, table=True):
 class FillChange(SQLModel, table=True):
     """What a broker took back of an order's fills, or corrected, by the execution that said so. Only added to.
 
-    Changes are signed; the fills stay as they were told first.
+    Changes are signed; the fills stay as they were told first. One that was told before its fill was changes nothing
+    and has no entry: its fill will not be booked.
     """
 
     __tablename__ = "fill_change"
@@ -223,7 +224,7 @@ class FillChange(SQLModel, table=True):
     value_change: Decimal = money_column()
     realized_change: Decimal = money_column()
     words: str
-    entry_id: int = Field(sa_column=Column(BigInteger, ForeignKey("ledger_entry.id"), nullable=False))
+    entry_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("ledger_entry.id")))
     happened_at: datetime = instant_column()
     booked_at: datetime = instant_column()
 

@@ -38,6 +38,7 @@ from starkmatter.trading.brokers.alpaca_words import (
     update_of,
     wire_of,
 )
+from starkmatter.trading.brokers.leaving import leaving
 from starkmatter.trading.ports import (
     BrokerBook,
     BrokerOrder,
@@ -170,7 +171,9 @@ class AlpacaBroker:
         """See the port. An id that Alpaca knows already means that an earlier try had arrived."""
         client = await self._ready()
         try:
-            raw = await self._line.send(lambda: self._in_thread(lambda: _submit(client, client_order_id, request)))
+            with leaving() as way:
+                way.may_have_left = True
+                raw = await self._line.send(lambda: self._in_thread(lambda: _submit(client, client_order_id, request)))
         except _Known:
             found = await self.find(client_order_id)
             if found is None:
@@ -284,7 +287,16 @@ def _translated(work: Callable[[], T], cancel: bool) -> T:
     except RequestException as error:
         late = "Timeout" in type(error).__name__
         words = f"{VENDOR} did not answer in time." if late else f"{VENDOR} cannot be reached."
-        raise VendorFailure(VENDOR, "unreachable", words) from None
+        raise VendorFailure(VENDOR, "unreachable", words, unsent=_never_connected(error)) from None
+
+
+def _never_connected(error: Exception) -> bool:
+    """Whether no connection could be made, so that nothing of the request can have gone over it."""
+    from requests.exceptions import ConnectTimeout
+    from urllib3.exceptions import NewConnectionError
+
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _failure(error: Any, cancel: bool) -> Exception:

@@ -46,6 +46,7 @@ from starkmatter.trading.brokers.etrade_words import (
     refusals,
     terms_asked,
 )
+from starkmatter.trading.brokers.leaving import leaving
 from starkmatter.trading.brokers.polling import follow_by_asking
 from starkmatter.trading.brokers.recognizing import EARLY, LATE, Entered, recognized
 from starkmatter.trading.ports import (
@@ -155,17 +156,22 @@ class ETradeBroker:
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
         """See the port. What the preview refuses was never placed; only placing is in doubt when its answer is lost."""
-        account = await self._ready()
         body = order_body(client_order_id, request)
-        raw = await self._line.send(
-            lambda: self._send("POST", f"{account}/orders/preview.json", {"PreviewOrderRequest": body}, placing=True)
-        )
-        previews = ANSWERS.items(ANSWERS.fields(raw.get("PreviewOrderResponse"), "preview").get("PreviewIds"))
-        ids = [{"previewId": ANSWERS.number(one, "previewId")} for one in previews]
-        if len(ids) != 1:
-            raise ANSWERS.garbage("preview")
-        placed = {"PlaceOrderRequest": body | {"PreviewIds": [{"previewId": int(ids[0]["previewId"])}]}}
-        raw = await self._line.send(lambda: self._send("POST", f"{account}/orders/place.json", placed, placing=True))
+        with leaving() as way:
+            account = await self._ready()
+            asked = {"PreviewOrderRequest": body}
+            raw = await self._line.send(
+                lambda: self._send("POST", f"{account}/orders/preview.json", asked, placing=True)
+            )
+            previews = ANSWERS.items(ANSWERS.fields(raw.get("PreviewOrderResponse"), "preview").get("PreviewIds"))
+            ids = [{"previewId": ANSWERS.number(one, "previewId")} for one in previews]
+            if len(ids) != 1:
+                raise ANSWERS.garbage("preview")
+            placed = {"PlaceOrderRequest": body | {"PreviewIds": [{"previewId": int(ids[0]["previewId"])}]}}
+            way.may_have_left = True
+            raw = await self._line.send(
+                lambda: self._send("POST", f"{account}/orders/place.json", placed, placing=True)
+            )
         orders = ANSWERS.items(ANSWERS.fields(raw.get("PlaceOrderResponse"), "answer").get("OrderIds"))
         if len(orders) != 1:
             raise ANSWERS.garbage("number of the order")

@@ -38,6 +38,7 @@ from starkmatter.trading.brokers.ib_words import (
     refusals,
     whole_group,
 )
+from starkmatter.trading.brokers.leaving import leaving
 from starkmatter.trading.ports import (
     BrokerBook,
     BrokerOrder,
@@ -173,6 +174,7 @@ class IbBroker:
                 orders = orders_of(client_order_id, self._account, request, ib.client.getReqId())
                 if request.condition is not None:
                     orders[0].conditions = [await self._condition(ib, request.condition)]
+                way.may_have_left = True
                 # All in one breath: nothing else is written to the socket in between.
                 trades = [ib.placeOrder(contract, one) for one in orders]
                 await self._taken(ib, trades)
@@ -180,7 +182,8 @@ class IbBroker:
                 told = [brokers_order(one, executed(fills).get(one.order.permId, Filled()), now) for one in trades]
                 return replace(told[0], legs=tuple(told[1:]))
 
-        return await self._line.send(send)
+        with leaving() as way:
+            return await self._line.send(send)
 
     async def _condition(self, ib: "IB", condition: Condition) -> "PriceCondition":
         """Nothing was sent yet: what cannot be found is not waited for."""

@@ -218,6 +218,7 @@ def brokers_order(trade: Any, filled: Filled, now: datetime) -> BrokerOrder:
         filled_qty=qty,
         avg_price=average,
         happened_at=(filled.last_at or now).astimezone(UTC),
+        in_order=False,
     )
 
 

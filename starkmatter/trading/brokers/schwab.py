@@ -26,6 +26,7 @@ from starkmatter.egress.guard import retry_after_secs
 from starkmatter.egress.line import Line
 from starkmatter.egress.sdk import load
 from starkmatter.settings import Settings
+from starkmatter.trading.brokers.leaving import leaving
 from starkmatter.trading.brokers.polling import follow_by_asking
 from starkmatter.trading.brokers.recognizing import EARLY, LATE, recognized
 from starkmatter.trading.brokers.schwab_sign_in import KIND, ORIGIN, chosen_account, number_of, sign_in_ended, url_of
@@ -176,10 +177,12 @@ class SchwabBroker:
 
     async def submit(self, client_order_id: str, request: OrderRequest) -> BrokerOrder:
         """See the port. The answer is the order's number alone; what became of it is asked for soon after."""
-        client, account_hash = await self._ready()
         spec = order_spec(request)
 
         async def send() -> str:
+            # Otherwise it would be asked for within the next call, where nobody could tell which of the two failed.
+            await _translated(lambda: client.session.ensure_active_token(client.session.token))
+            way.may_have_left = True
             response = await _translated(lambda: client.place_order(account_hash, spec))
             if response.status_code not in {200, 201}:
                 raise _failure(response, "POST")
@@ -188,8 +191,11 @@ class SchwabBroker:
                 raise ANSWERS.garbage("number of the order")
             return found[1]
 
+        with leaving() as way:
+            client, account_hash = await self._ready()
+            number = await self._line.send(send)
         return BrokerOrder(
-            broker_order_id=await self._line.send(send),
+            broker_order_id=number,
             client_order_id=client_order_id,
             symbol=request.symbol,
             side=request.side,
