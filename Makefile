@@ -35,6 +35,7 @@ test: requirements-dev chromium check ## Everything CI runs
 
 test-nightly: requirements-dev chromium ## The long tests
 	@$(PY) -m pytest -m nightly --timeout 3600
+	@STARKMATTER_ALL_EXAMPLES=1 $(PY) -m pytest -m "not nightly" $$(grep -rl "tests.examples" tests --include="test_*.py")
 
 check: requirements-dev ## ruff, mypy, the architecture and known weaknesses of dependencies
 	@$(PY) -m ruff check .

@@ -215,7 +215,7 @@ def chunks(total: int, size: int) -> Iterator[range]:
 @pytest.mark.parametrize(
     "transcripts",
     [
-        pytest.param(250, marks=pytest.mark.timeout(600)),
+        pytest.param(100, marks=pytest.mark.timeout(600)),
         pytest.param(2_000, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)]),
     ],
 )

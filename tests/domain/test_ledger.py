@@ -26,6 +26,7 @@ from starkmatter.domain.ledger import (
     imbalance,
 )
 from starkmatter.domain.money import is_multiple, plain, to_cents, up_to_cents
+from tests.examples import examples
 
 prices = st.decimals("0.0001", "100000", places=4)
 whole = st.integers(1, 100_000).map(Decimal)
@@ -34,7 +35,7 @@ quantities = st.one_of(whole, fractional)
 sides = st.sampled_from(["buy", "sell"])
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=examples(2_000))
 @given(side=sides, qty=quantities, price=prices)
 def test_every_fill_balances_per_commodity_and_moves_whole_cents(side, qty: Decimal, price: Decimal) -> None:
     fees = total(US_EQUITIES_2024.lines(side, qty, price))
@@ -156,7 +157,7 @@ def test_both_sides_of_a_move_of_shares_are_no_trades() -> None:
     assert {book_moved("AAPL", D(sign), D(1), "USD").kind for sign in (1, -1)} == MOVES_OF_SHARES
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=examples(2_000))
 @given(trades=st.lists(st.tuples(st.booleans(), st.integers(1, 500), st.decimals("1", "500", places=2)), max_size=25))
 def test_cash_shares_and_profit_are_conserved_over_any_history(trades) -> None:
     state, cash, bought, sold = HoldingState(), Decimal(0), 0, 0

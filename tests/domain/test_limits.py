@@ -19,6 +19,7 @@ from starkmatter.domain.limits import (
     problem_of,
     withdraw,
 )
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 VALUES = st.sampled_from([None, *(Decimal(figure) for figure in (1, 2, 3, 5, 8))])
@@ -51,7 +52,7 @@ def test_what_leaves_more_room_is_looser(
     assert is_looser(kind, figure(to_value), figure(from_value)) is looser
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples(2_000), deadline=None)
 @given(kind=st.sampled_from(LIMIT_KINDS), steps=STEPS, after_mins=st.integers(0, 60 * 60))
 def test_no_changes_and_no_clock_loosen_a_rule_before_a_day_has_passed(
     kind: LimitKind, steps: list[tuple[str, Decimal | None, int]], after_mins: int

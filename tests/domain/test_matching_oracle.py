@@ -15,6 +15,7 @@ from starkmatter.domain.fees import total
 from starkmatter.domain.matching import Outcome, match_quote
 from starkmatter.domain.presets import ALPACA, FRICTIONLESS, HARSH, PRESETS, REALISTIC, REALISTIC_1
 from tests.domain.market_text import bar, order, view
+from tests.examples import examples
 
 CENT = Decimal("0.01")
 # participation, part of what is shown, half-spreads, ticks beyond a resting limit, in the middle, by all that is wanted
@@ -115,13 +116,13 @@ def found_by(case, preset) -> tuple[int, int] | None:
     return None if one is None else (int(one.qty), int(one.price / CENT))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(case=CASES, preset=st.sampled_from([FRICTIONLESS, REALISTIC_1, REALISTIC, HARSH]))
 def test_the_oracle_finds_the_same_quantity_and_price(case, preset) -> None:
     assert found_by(case, preset) == oracle(case, preset.stamp)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(case=CASES, preset=st.sampled_from(list(PRESETS.values())))
 def test_a_fill_keeps_its_bounds_and_its_receipt_adds_up(case, preset) -> None:
     got = given_by(case, preset)
@@ -159,7 +160,7 @@ def test_a_fill_keeps_its_bounds_and_its_receipt_adds_up(case, preset) -> None:
             assert Decimal(other["fees"]) == there.fees
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(case=CASES, more=st.integers(1, 100), preset=st.sampled_from(list(PRESETS.values())))
 def test_a_more_generous_limit_never_gets_less(case, more: int, preset) -> None:
     if case["off"] is None:
@@ -168,7 +169,7 @@ def test_a_more_generous_limit_never_gets_less(case, more: int, preset) -> None:
     assert strict is None or (generous is not None and generous.qty >= strict.qty)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(case=CASES)
 def test_an_easier_market_is_never_worse(case) -> None:
     easy, usual, hard = (given_by(case, preset).execution for preset in (FRICTIONLESS, REALISTIC, HARSH))
@@ -183,7 +184,7 @@ def test_an_easier_market_is_never_worse(case) -> None:
             assert better.price * better.qty * sign + better.fees <= worse.price * worse.qty * sign + worse.fees
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(case=CASES, sizes=st.lists(st.integers(1, 2_000), min_size=1, max_size=6))
 def test_orders_share_one_quote_and_never_get_more_than_it_gives(case, sizes) -> None:
     taken = case["taken"]
@@ -194,7 +195,7 @@ def test_orders_share_one_quote_and_never_get_more_than_it_gives(case, sizes) ->
     assert taken <= max(cap, case["taken"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(case=CASES, preset=st.sampled_from(list(PRESETS.values())), quotes=st.integers(1, 8))
 def test_an_order_fills_over_many_quotes_no_more_than_it_asked_for(case, preset, quotes: int) -> None:
     left, value, fees = case["qty"], Decimal(0), Decimal(0)
@@ -251,7 +252,7 @@ def bar_given(case, preset) -> tuple[Outcome, dict[str, Decimal]]:
     return match_bar(order(text), at, preset, resting=case["resting"]), figures
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(case=BARS, preset=st.sampled_from(list(PRESETS.values())))
 def test_a_bar_gives_no_more_than_it_has_and_no_better_price(case, preset) -> None:
     got, figures = bar_given(case, preset)
@@ -276,7 +277,7 @@ def test_a_bar_gives_no_more_than_it_has_and_no_better_price(case, preset) -> No
     assert one.fees == Decimal(one.receipt["fees_total"])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(case=BARS)
 def test_an_easier_market_is_never_worse_in_a_bar(case) -> None:
     easy, usual, hard = (bar_given(case, preset)[0].execution for preset in (FRICTIONLESS, REALISTIC, HARSH))

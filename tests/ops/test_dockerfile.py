@@ -19,9 +19,9 @@ from tests.ram import fast_folder
 DOCKERFILE = ROOT_DIR / "Dockerfile"
 
 
-@pytest.fixture(scope="module", params=["kept", pytest.param("anew", marks=pytest.mark.nightly)])
+@pytest.fixture(scope="module", params=["kept", "anew"])
 def built(request: pytest.FixtureRequest) -> Iterator[Built]:
-    """By day the image finds the front end that this run has built: it takes it only for the very same sources."""
+    """The first image finds the front end that this run has built: it takes it only for the very same sources."""
     folder = Path(tempfile.mkdtemp(prefix="sm-image-", dir=fast_folder()))
     folder.chmod(0o755)
     if request.param == "kept":
@@ -44,6 +44,7 @@ def test_secrets_data_and_sources_of_no_use_stay_out_of_the_image(path: str) -> 
     assert not let_in(ROOT_DIR / ".dockerignore", path)
 
 
+@pytest.mark.nightly
 @pytest.mark.process
 @pytest.mark.timeout(600)  # it installs every package anew
 def test_image_serves_pages_without_building_and_reports_its_health(built: Built) -> None:

@@ -21,6 +21,7 @@ from starkmatter.portfolio.importing.child import told
 from starkmatter.portfolio.importing.folding import Standing, holdings
 from starkmatter.portfolio.importing.line import Prices, closes_of, value_line
 from starkmatter.portfolio.importing.service import cancel_import
+from tests.examples import examples
 from tests.portfolio.importing import make_importer
 
 CENTS = st.integers(1, 10_000_000).map(lambda cents: Decimal(cents) / 100)
@@ -71,7 +72,7 @@ def standing(found: list[Record]) -> Iterator[Standing]:
 
 
 @given(st.lists(records(), max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_is_booked_moves_the_cash_that_the_file_says(found: list[Record]) -> None:
     plan = plan_import(reading_of(found), "USD")
     left = sum((one.record.amount for one in plan.not_booked), ZERO)
@@ -81,7 +82,7 @@ def test_what_is_booked_moves_the_cash_that_the_file_says(found: list[Record]) -
 
 
 @given(st.lists(records(), min_size=1, max_size=30), st.lists(CENTS, min_size=1, max_size=20))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_equity_changes_by_gains_and_income_less_costs_plus_flows_on_every_day(
     found: list[Record], closes: list[Decimal]
 ) -> None:

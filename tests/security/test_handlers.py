@@ -5,6 +5,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from itertools import cycle, islice
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ OURS = "starkmatter___ui"
 BOOT = "reflex___state____state.hydrate_and_load"
 MARK = "payload-2c94"
 LONG = MARK + "x" * 2_000
+VALUES: tuple[Any, ...] = (True, 7, {MARK: MARK}, None)  # that a var is set to
 
 
 def handlers() -> dict[str, Any]:
@@ -144,7 +146,7 @@ def test_every_handler_of_ours_says_who_may_call_it_and_only_the_frameworks_own_
     assert set(known) - ours - refused == set(FRAMEWORK_HANDLERS)
 
 
-@pytest.mark.parametrize("role", [None, "viewer", "trader"])
+@pytest.mark.parametrize("role", [None, pytest.param("viewer", marks=pytest.mark.nightly), "trader"])
 async def test_a_raw_client_that_calls_every_handler_changes_and_learns_nothing(
     product: Product, estate: Estate, role: str | None
 ) -> None:
@@ -280,7 +282,11 @@ def _vars() -> list[tuple[str, str]]:
     return found
 
 
-async def test_setvar_and_update_vars_internal_change_no_var_of_any_state(product: Product, estate: Estate) -> None:
+@pytest.mark.parametrize("each", [1, pytest.param(len(VALUES), marks=pytest.mark.nightly)])
+async def test_setvar_and_update_vars_internal_change_no_var_of_any_state(
+    product: Product, estate: Estate, each: int
+) -> None:
+    """By day each var is tried with the mark and one value in turn, by night with all."""
     person = product.person("viewer")
     async with wire(product, person) as line:
         await line.call(
@@ -291,7 +297,7 @@ async def test_setvar_and_update_vars_internal_change_no_var_of_any_state(produc
         for number, (state, name) in enumerate(_vars()):
             if number % 50 == 0:
                 await line.settled(secs=90)  # thousands of events, which one tab works off one by one
-            for value in (MARK, True, 7, {MARK: MARK}, None):
+            for value in (MARK, *islice(cycle(VALUES), number, number + each)):
                 await line.call(f"{state}.setvar", {"var_name": name, "value": value})
                 await line.call(
                     "reflex___state____state.reflex___state____update_vars_internal_state.update_vars_internal",
