@@ -31,7 +31,7 @@ dev: requirements-dev ## The same with hot reload of the pages and the API
 	@exec $(PY) -m starkmatter run --reload
 
 test: requirements-dev chromium check ## Everything CI runs
-	@$(PY) -m pytest -m "not nightly" -n 5 --no-loadscope-reorder $(CHECKED:%=--ignore %)
+	@$(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder $(CHECKED:%=--ignore %)
 
 test-nightly: requirements-dev chromium ## The long tests
 	@$(PY) -m pytest -m nightly --timeout 3600

@@ -1,7 +1,7 @@
 // One socket per page to /api/v1/stream. It owns the text of every element with data-live: ticks never pass through
 // Reflex. Protocol: docs/stream.md. Money is computed only for display, from the server's own figures.
 import { useEffect } from "react";
-import { leave } from "./rest.js";
+import { answered, leave } from "./rest.js";
 import { decimalsOf, hoursOf, stateOf } from "./symbols.js";
 
 const MIN_WAIT_MS = 500;
@@ -90,8 +90,8 @@ class Stream {
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = (event) => {
       if (this.closed || this.socket !== socket) return;
-      // The session has another token, and so has this browser.
-      if (event.code === 4402) { this.retry = setTimeout(() => this.connect(), MIN_WAIT_MS); return; }
+      // The session has another token, and so has this browser as soon as it is told.
+      if (event.code === 4402) { this.retry = setTimeout(() => answered().then(() => { if (!this.closed && this.socket === socket) this.connect(); }), MIN_WAIT_MS); return; }
       document.documentElement.dataset.stream = "down";
       if (event.code === 4401) { leave("/login"); return; }
       if (event.code === 4400 || event.code === 1009) return;

@@ -3,13 +3,25 @@ const UNREACHED = "The server cannot be reached. Nothing was changed; try again.
 const NO_ANSWER = "The server could not answer. Try again in a moment.";
 const LET_GO_MS = 60;
 
+let underWay = 0;
+
 async function once(path, method, body) {
-  const answer = await fetch(path, {
-    method, credentials: "same-origin",
-    ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
-  });
-  const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-  return { ok: answer.ok, status: answer.status, told, problem: answer.ok ? "" : told.detail ?? NO_ANSWER };
+  underWay += 1;
+  try {
+    const answer = await fetch(path, {
+      method, credentials: "same-origin",
+      ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    return { ok: answer.ok, status: answer.status, told, problem: answer.ok ? "" : told.detail ?? NO_ANSWER };
+  } finally {
+    underWay -= 1;
+  }
+}
+
+// Once every request of this page has its answer, and the browser the cookie that one may bring.
+export async function answered() {
+  while (underWay) await new Promise((done) => setTimeout(done, LET_GO_MS));
 }
 
 // { ok, status, told, problem }: `told` is the answer's body, `problem` what went wrong in words.
