@@ -4,7 +4,6 @@ Each is booked alone, beside another purchase, and beside a sale, which makes th
 first leaves behind is the same. Every case is a transaction that is taken back, on rows that no other function wrote.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -14,11 +13,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
-from starkmatter.db.database import Database
 from tests.trading.booking_cases import AT, BUY, FILLS, ON_MARGIN, SELL, item
-from tests.trading.stored_orders import Seat, make_people, order_row
+from tests.trading.stored_orders import Seat, order_row
 
 NOW = utc_now()
 BOOK = "SELECT order_id, booked, status FROM book_executions(%s, %s)"
@@ -37,18 +34,6 @@ FILL = """
 SELECT id, execution, account_id, symbol, side, qty, price, fees, realized_pl, executed_at, booked_at, preset, receipt
   FROM fill WHERE order_id = %s
 """
-
-
-@pytest.fixture
-async def people(database: Database) -> tuple[list[Caller], list[UUID]]:
-    return await make_people(database)
-
-
-@pytest.fixture
-def seat(database_url: str, people: tuple[list[Caller], list[UUID]]) -> Iterator[Seat]:
-    with psycopg.connect(database_url) as look:
-        yield Seat(look, *people)
-        look.rollback()
 
 
 def _stands(seat: Seat, account: UUID) -> list[Any]:

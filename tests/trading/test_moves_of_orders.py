@@ -3,23 +3,19 @@
 Every case is a transaction that is taken back, on rows that no other function wrote.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product, repeat
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
-import pytest
 from psycopg.types.json import Jsonb
 
-from starkmatter.accounts.records import Caller
 from starkmatter.clock import utc_now
-from starkmatter.db.database import Database
 from starkmatter.domain.orders import TERMINAL, OrderStatus
 from tests.builders import OPENS_AT
-from tests.trading.stored_orders import Row, Seat, make_people, order_row
+from tests.trading.stored_orders import Row, Seat, order_row
 
 NOW, AT = utc_now(), OPENS_AT + timedelta(minutes=7)
 OTHERS = """
@@ -34,18 +30,6 @@ ORDER = "SELECT status, sequence, reserved, reject_reason, updated_at FROM trade
 EVENTS = "SELECT sequence, status, reason, venue_at, booked_at FROM order_event WHERE order_id = %s ORDER BY sequence"
 OUTBOX = "SELECT kind, order_id, venue FROM outbox ORDER BY id"
 ENDS = {str(status) for status in TERMINAL}
-
-
-@pytest.fixture
-async def people(database: Database) -> tuple[list[Caller], list[UUID]]:
-    return await make_people(database)
-
-
-@pytest.fixture
-def seat(database_url: str, people: tuple[list[Caller], list[UUID]]) -> Iterator[Seat]:
-    with psycopg.connect(database_url) as look:
-        yield Seat(look, *people)
-        look.rollback()
 
 
 PART = {"qty": 10, "filled_qty": 4, "filled_value": 400, "sequence": 3}
