@@ -85,16 +85,17 @@ UNION ALL
 SELECT 'I5', 'group ' || group_id, 'its ways out sold ' || -group_left(group_id) || ' more than they may'
   FROM trade_order WHERE group_id IS NOT NULL GROUP BY group_id HAVING group_left(group_id) < 0
 UNION ALL
-SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills and what changed them sum to '
-       || coalesce(sum(f.qty), 0) + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
-       + coalesce((SELECT sum(qty_change) FROM fill_change WHERE order_id = o.id), 0)
-  FROM trade_order o LEFT JOIN fill f ON f.order_id = o.id GROUP BY o.id
-HAVING o.filled_qty <> coalesce(sum(f.qty), 0)
-                       + coalesce((SELECT sum(filled_more_qty) FROM action_order WHERE order_id = o.id), 0)
-                       + coalesce((SELECT sum(qty_change) FROM fill_change WHERE order_id = o.id), 0)
-    OR abs(o.filled_value - coalesce(sum(f.qty * f.price), 0)
-           - coalesce((SELECT sum(value_change) FROM fill_change WHERE order_id = o.id), 0))
-       > 0.0000005 * (count(f.id) + 1) -- each fill's value is kept to a millionth
+SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills and what changed them sum to ' || made.qty
+  FROM trade_order o
+  LEFT JOIN (SELECT order_id, count(*) AS count, sum(qty) AS qty, sum(qty * price) AS value FROM fill GROUP BY 1) AS f
+    ON f.order_id = o.id
+  LEFT JOIN (SELECT order_id, sum(filled_more_qty) AS qty FROM action_order GROUP BY 1) AS more ON more.order_id = o.id
+  LEFT JOIN (SELECT order_id, sum(qty_change) AS qty, sum(value_change) AS value FROM fill_change GROUP BY 1) AS changed
+    ON changed.order_id = o.id
+ CROSS JOIN LATERAL (SELECT coalesce(f.qty, 0) + coalesce(more.qty, 0) + coalesce(changed.qty, 0) AS qty,
+                            coalesce(f.value, 0) + coalesce(changed.value, 0) AS value) AS made
+ WHERE o.filled_qty <> made.qty
+    OR abs(o.filled_value - made.value) > 0.0000005 * (coalesce(f.count, 0) + 1) -- each fill's value is kept to a millionth
 UNION ALL
 SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
   FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id

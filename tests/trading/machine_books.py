@@ -188,14 +188,15 @@ class Books:
         assert fill.qty > 0
         self.fills.add(fill.id)
         known.filled += fill.qty
-        known.value += fill.qty * fill.price
+        # Cash moves by whole cents; six decimals are what the books keep of anything else, an order's value too.
+        value = (fill.qty * fill.price).quantize(MICRO, ROUND_HALF_EVEN)
+        known.value += value
         self._judge(known, fill)
         left = self.shown.get((fill.symbol, fill.side))
         if left is not None and order.time_in_force not in AUCTIONS:
             self.shown[fill.symbol, fill.side] = left - fill.qty
             assert left >= fill.qty, f"more than the quote showed: {fill}"
-        # Cash moves by whole cents; six decimals are what the books keep of anything else.
-        amount = (fill.qty * fill.price).quantize(MICRO, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
+        amount = value.quantize(CENT, ROUND_HALF_EVEN)
         moved = -amount - fill.fees if fill.side == "buy" else amount - fill.fees
         self.cash += moved
         assert fill.realized_pl.quantize(CENT) == self._hold(held, fill, moved).quantize(CENT)
@@ -262,7 +263,7 @@ class Books:
         if fill.side == "buy":
             return ZERO
         value = fill.qty * fill.price
-        before = known.value - value
+        before = known.value - value.quantize(MICRO, ROUND_HALF_EVEN)
         sec = (value * Decimal("27.80") / 1_000_000).quantize(CENT, ROUND_CEILING)
         taf = min((fill.qty * Decimal("0.000166")).quantize(CENT, ROUND_CEILING), Decimal("8.30"))
         brought = known.value.quantize(CENT, ROUND_HALF_EVEN) - before.quantize(CENT, ROUND_HALF_EVEN)
