@@ -1,4 +1,7 @@
-"""The promises of the books (SAFETY A.2) as one SQL statement that finds every broken one."""
+"""The promises of the books (SAFETY A.2) as one SQL statement that finds every broken one.
+
+Each fill's value is kept to a millionth, so an order's may differ from theirs by half a millionth for each.
+"""
 
 BROKEN_INVARIANTS = """
 WITH posted AS (
@@ -95,7 +98,7 @@ SELECT 'I6', 'order ' || o.id, 'filled ' || o.filled_qty || ', fills and what ch
  CROSS JOIN LATERAL (SELECT coalesce(f.qty, 0) + coalesce(more.qty, 0) + coalesce(changed.qty, 0) AS qty,
                             coalesce(f.value, 0) + coalesce(changed.value, 0) AS value) AS made
  WHERE o.filled_qty <> made.qty
-    OR abs(o.filled_value - made.value) > 0.0000005 * (coalesce(f.count, 0) + 1) -- each fill's value is kept to a millionth
+    OR abs(o.filled_value - made.value) > 0.0000005 * (coalesce(f.count, 0) + 1)
 UNION ALL
 SELECT 'I8', 'order ' || o.id, 'sequence ' || o.sequence || ', events ' || count(e.sequence)
   FROM trade_order o LEFT JOIN order_event e ON e.order_id = o.id GROUP BY o.id

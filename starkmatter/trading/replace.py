@@ -64,8 +64,13 @@ async def replace_order(b: Backends, caller: Caller, order_id: UUID, terms: Term
         raise Refused("Orders of a group share their quantity: change its prices, or cancel it and send another.")
     if order.notional is not None:
         raise Refused("An order by an amount of money trades at once: it cannot be changed.")
-    if terms.stop_price not in {None, order.stop_price} and order.triggered_at is not None:
-        raise Refused("The stop of this order was reached already: only its limit and quantity can be changed.")
+    if order.triggered_at is not None and any(
+        getattr(terms, name) not in {None, getattr(order, name)} for name in ("stop_price", *_TRAILS)
+    ):
+        what = "its limit and quantity" if order.type == "stop_limit" else "its quantity"
+        raise Refused(f"The stop of this order was reached already: only {what} can be changed.")
+    if ZERO < request.qty <= order.filled_qty:  # It ends with this: its prices are what they were.
+        request = replace(order.request, qty=request.qty)
     left = replace(request, qty=max(request.qty - order.filled_qty, ZERO))
     reasons = [] if left.qty == 0 and request.qty > 0 else refusals_of(_as_resting(order, left), ticket)
     if reasons:
@@ -113,14 +118,15 @@ def changed_request(order: OrderView, terms: Terms) -> OrderRequest:
     return replace(order.request, **new)
 
 
-_PRICES = ("limit_price", "stop_price", "trail_amount", "trail_percent")
+_TRAILS = ("trail_amount", "trail_percent")
+_PRICES = ("limit_price", "stop_price", *_TRAILS)
 
 
 def _as_resting(order: OrderView, request: OrderRequest) -> OrderRequest:
     """What it is now: a stop that was reached is a market or limit order, and where it lay counts no more."""
     if order.triggered_at is None:
         return request
-    kind: OrderType = "market" if request.limit_price is None else "limit"
+    kind: OrderType = "limit" if order.type == "stop_limit" else "market"
     return replace(request, type=kind, stop_price=None, trail_amount=None, trail_percent=None)
 
 

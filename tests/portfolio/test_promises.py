@@ -1,6 +1,5 @@
 """Each promise of the books is seen to be broken when it is: what all other tests of money end with can fail."""
 
-from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -58,7 +57,7 @@ BROKEN = {
 
 
 @pytest.fixture
-async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
+async def desk(database: Database, cache: Redis) -> Desk:
     """Shares bought, some sold again, a purchase and a sale that rest, and a pair of ways out."""
     made = await make_desk(database, cache)
     for number, text in enumerate(
@@ -73,7 +72,7 @@ async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
         await submit_order(made.b, made.caller, made.account_id, order(text), f"key-{number:08}", acknowledged=ALL_READ)
         await made.broker.drain()
         await made.tell(quote("AAPL 100.00/100.05"))
-    yield made
+    return made
 
 
 async def test_books_that_are_right_break_none(desk: Desk) -> None:

@@ -393,8 +393,8 @@ async def test_nothing_is_booked_by_terms_that_were_changed(desk: Desk) -> None:
 async def test_a_quantity_that_has_filled_already_ends_the_order_as_filled(desk: Desk) -> None:
     placed = await send(desk, "buy 800 AAPL @ 100.05 gtc")
     assert placed.filled_qty == 500
-    done = await replace_order(desk.b, desk.caller, placed.id, Terms(qty=Decimal(300)))
-    assert (done.status, done.qty, done.reserved) == ("filled", 500, 0)
+    done = await replace_order(desk.b, desk.caller, placed.id, Terms(qty=Decimal(300), stop_price=Decimal(90)))
+    assert (done.status, done.qty, done.reserved, done.stop_price) == ("filled", 500, 0, None)
     await desk.broker.drain()
     assert desk.broker.resting == 0
     with pytest.raises(Conflict, match="already ended as filled"):
@@ -426,8 +426,21 @@ async def test_a_stop_and_a_trail_are_changed_and_a_reached_stop_is_not(desk: De
     seen = await now(desk, trail)
     assert (seen.trail_amount, seen.trail_percent, seen.stop_price) == (None, Decimal(1), Decimal("99.00"))
     await desk.tell(replace(quote("AAPL 97.00/97.05"), bid_size=Decimal(0)))
-    with pytest.raises(Refused, match="was reached already"):
-        await replace_order(desk.b, desk.caller, stop.id, Terms(stop_price=Decimal(90)))
+    for order_id, terms in ((stop.id, Terms(stop_price=Decimal(90))), (trail.id, Terms(trail_percent=Decimal(2)))):
+        with pytest.raises(Refused, match="was reached already: only its quantity can be changed"):
+            await replace_order(desk.b, desk.caller, order_id, terms)
+
+
+@pytest.mark.parametrize("text", ["sell 50 AAPL stp=97.50 gtc", "sell 50 AAPL trl=2.50 gtc"])
+async def test_what_a_reached_stop_left_takes_no_limit_but_another_quantity(desk: Desk, text: str) -> None:
+    await hold(desk)
+    placed = await send(desk, text, "key-00000002")
+    await desk.broker.drain()
+    await desk.tell(replace(quote("AAPL 97.00/97.05"), bid_size=Decimal(0)))
+    assert (await now(desk, placed)).triggered_at is not None
+    with pytest.raises(Refused, match="has no limit price"):
+        await replace_order(desk.b, desk.caller, placed.id, Terms(limit_price=Decimal(96)))
+    assert (await replace_order(desk.b, desk.caller, placed.id, Terms(qty=Decimal(40)))).qty == 40
 
 
 async def test_nobody_else_changes_an_order(desk: Desk) -> None:
