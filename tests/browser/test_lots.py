@@ -132,6 +132,7 @@ def test_one_order_takes_other_lots_than_its_account(window: Walk) -> None:
     expect(page.get_by_role("region", name="Sales of today")).to_contain_text("last in, first out", timeout=10 * SECS)
 
 
+@pytest.mark.nightly
 def test_the_lots_of_a_sale_of_today_are_chosen(window: Walk) -> None:
     page = window.page
     window.open("/portfolio/gains")

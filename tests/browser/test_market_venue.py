@@ -92,6 +92,7 @@ def test_the_markets_room_shows_the_market_of_today(first: Walk) -> None:
     expect(page.get_by_role("region", name="Price returns")).to_contain_text("%", timeout=20 * SECS)
 
 
+@pytest.mark.nightly
 def test_the_chart_shows_prices_as_they_were_traded_and_what_the_shares_went_through(
     market: MarketToday, first: Walk
 ) -> None:

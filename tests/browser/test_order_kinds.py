@@ -254,7 +254,8 @@ def _open_all(window: Walk) -> None:
         ticket(window).get_by_role("button", name=name).click()
 
 
-@pytest.mark.parametrize("size", [pytest.param(DESKTOP, marks=pytest.mark.nightly), PHONE], ids=["desktop", "phone"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_every_field_of_the_ticket_has_a_name_and_room(owner: Walk, browser: Browser, size: dict[str, int]) -> None:
     window = Walk.begin(browser, owner.url, size=size, state=owner.context.storage_state())
     for name, show in KINDS.items():

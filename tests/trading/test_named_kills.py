@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 DEATH_SECS = 30.0
 QUIET_SECS = 60.0  # ten on an idle machine
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
-ROUNDS = [10, pytest.param(50, marks=pytest.mark.nightly)]
+# Every other point of an order's way ten times and those between three times by day, all of them fifty times by night.
+OFTEN, SELDOM, BY_NIGHT = 10, 3, 50
 
 
 class Doom:
@@ -63,8 +64,12 @@ class Doom:
         return self._log.read_text(errors="replace")[-3_000:] if self._log.exists() else ""
 
 
-def points(*who: str) -> list[str]:
-    return [name for name, point in POINTS.items() if point.who in who]
+def deaths(who: str) -> pytest.MarkDecorator:
+    """The points of one part of the way, and how many times each."""
+    names = [name for name, point in POINTS.items() if point.who == who]
+    by_day = [(name, OFTEN if list(POINTS).index(name) % 2 == 0 else SELDOM) for name in names]
+    by_night = [pytest.param(name, BY_NIGHT, marks=pytest.mark.nightly) for name in names]
+    return pytest.mark.parametrize(("point", "rounds"), [*by_day, *by_night])
 
 
 @pytest.fixture
@@ -105,8 +110,7 @@ async def come_to_rest(seat: BrokerSeat) -> None:
     assert await check_books(seat.b.db) == []
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("point", points("broker"))
+@deaths("broker")
 async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: BrokerSeat, doom: Doom) -> None:
     there, fault = seat.there, POINTS[point].fault
     async with seat.house():
@@ -126,8 +130,7 @@ async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: 
     assert len(await every_order(seat.b, seat.caller, seat.account_id)) == rounds
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("point", points("cancel"))
+@deaths("cancel")
 async def test_a_cancel_on_its_way_to_the_broker(point: str, rounds: int, seat: BrokerSeat, doom: Doom) -> None:
     for _ in range(rounds):
         async with seat.house():
@@ -142,8 +145,7 @@ async def test_a_cancel_on_its_way_to_the_broker(point: str, rounds: int, seat: 
     assert [one.status for one in found] == ["canceled"] * rounds
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("point", points("paper"))
+@deaths("paper")
 async def test_an_order_on_the_paper_market(
     point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
@@ -166,8 +168,7 @@ async def test_an_order_on_the_paper_market(
     assert await check_books(database) == []
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("point", points("action"))
+@deaths("action")
 async def test_a_corporate_action_on_an_account(
     point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
@@ -195,8 +196,7 @@ async def test_a_corporate_action_on_an_account(
     assert await check_books(database) == []
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("point", points("web"))
+@deaths("web")
 async def test_an_order_being_taken(
     point: str, rounds: int, database: Database, cache: Redis, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
