@@ -16,6 +16,7 @@ from starkmatter.trading.guarding import queries, stops
 from starkmatter.trading.guarding.cautions import check_codes, crowding
 from starkmatter.trading.guarding.checking import marks_of, own_refusals, stopped
 from starkmatter.trading.guarding.emergency import read_emergency
+from starkmatter.trading.guarding.rules import set_rule
 from starkmatter.trading.guarding.stops import MAX_REASON_CHARS, find_stop, list_stops, turn_off, turn_on
 from starkmatter.trading.guarding.sweeping import cancel_all, sweep
 from starkmatter.trading.orders import list_orders
@@ -136,6 +137,22 @@ async def test_what_a_switch_says_of_a_stored_order(desk: Desk) -> None:
     assert len(await own_refusals(desk.b, await ticket_for(desk, "sell 11 AAPL"), order("sell 11 AAPL"))) == 1
     await turn_off(desk.b, await signed_in(desk), done.stop.id)
     assert await said("buy", 1) is None
+
+
+async def test_ones_own_rules_are_asked_with_the_price_and_where_needed_with_what_all_is_worth(desk: Desk) -> None:
+    await set_rule(desk.b, desk.caller, "position_value", Decimal(3000), account_id=desk.account_id)
+    await set_rule(desk.b, desk.caller, "loss_per_day", Decimal(500), account_id=desk.account_id)
+
+    async def words(text: str) -> list[str]:
+        return await own_refusals(desk.b, await ticket_for(desk, text), order(text))
+
+    await send(desk, "buy 28 AAPL")
+    assert await words("buy 1 AAPL") == []
+    [too_much] = await words("buy 2 AAPL")
+    assert too_much == "With this order AAPL is worth 3,001.50 USD, and your rules allow 3,000.00 USD of one symbol."
+    await desk.tell(quote("AAPL 80.00/80.05"))
+    [too_late] = await words("buy 1 MSFT")
+    assert too_late.startswith("Today has lost 56")
 
 
 async def test_whom_a_switch_is_for_has_to_be_said(desk: Desk) -> None:
