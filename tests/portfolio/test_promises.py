@@ -1,6 +1,5 @@
 """Each promise of the books is seen to be broken when it is: what all other tests of money end with can fail."""
 
-
 import psycopg
 import pytest
 from psycopg import sql
