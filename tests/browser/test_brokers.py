@@ -107,7 +107,6 @@ def looked_at(walk: Walk, browser: Browser, path: str, name: str, ready: str = "
         other.context.close()
 
 
-@pytest.mark.nightly
 def test_a_schwab_account_is_signed_in_shown_and_its_orders_refused(
     market: MarketToday, first: Walk, browser: Browser
 ) -> None:

@@ -1,6 +1,7 @@
 """Each account trades by the rules of its preset, and no history of orders takes its cash below zero."""
 
 import random
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,7 +18,7 @@ from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.orders import get_order, list_fills, list_orders
 from starkmatter.trading.replace import Terms, replace_order
 from starkmatter.trading.submit import submit_order
-from tests.builders import ALL_READ, Desk, make_desk, order, quote
+from tests.builders import ALL_READ, OPENS_AT, Desk, make_desk, order, quote
 
 CENT = Decimal("0.01")
 
@@ -42,7 +43,8 @@ async def test_an_account_fills_by_its_own_preset(
     desk = await (await make_desk(database, cache)).person(preset=preset)
     placed = await send(desk, "buy 10 AAPL")
     await desk.broker.drain()
-    await desk.tell(quote("AAPL 100.00/100.05"))
+    for secs in range(1, 30):  # a part of it at a time, where the preset has that happen now and then
+        await desk.tell(quote("AAPL 100.00/100.05", at=OPENS_AT + timedelta(seconds=secs)))
     fills = await list_fills(desk.b, desk.caller, order_id=placed.id)
     stamp = PRESETS[preset].stamp
     assert {(one.preset, one.receipt["preset"]) for one in fills} == {(stamp, stamp)}
