@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from starkmatter.clock import utc_now
@@ -53,8 +54,9 @@ def _prepare(home: Path, *, with_market: bool) -> None:
     settings = Settings(STARKMATTER_HOME=str(home), DATABASE_URL=None, REDIS_URL=None, _env_file=None)
     with running(engines_of(settings)) as engines:
         migrate(engines.database_url)
-        if with_market:
-            asyncio.run(_fill(engines.database_url, settings))
+        if with_market:  # in a thread of its own: Playwright may have left a loop running in this one
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _fill(engines.database_url, settings)).result()
 
 
 async def _fill(database_url: str, settings: Settings) -> None:
