@@ -34,7 +34,8 @@ test: requirements-dev chromium check ## Everything CI runs
 	@$(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder $(CHECKED:%=--ignore %)
 
 test-nightly: requirements-dev chromium ## The long tests
-	@$(PY) -m pytest -m nightly --timeout 3600
+	@$(PY) -m pytest -m nightly --timeout 3600 --ignore tests/browser
+	@$(PY) -m pytest --timeout 3600 tests/browser
 	@STARKMATTER_ALL_EXAMPLES=1 $(PY) -m pytest -m "not nightly" $$(grep -rl "tests.examples" tests --include="test_*.py")
 
 check: requirements-dev ## ruff, mypy, the architecture and known weaknesses of dependencies

@@ -10,7 +10,9 @@ from starkmatter.ui.pages.linked import linked_sign_ins
 from starkmatter.ui.state.connections import FactorState
 from starkmatter.ui.state.settings import SettingsState
 
-ROOM = {"minHeight": "122px"}  # as tall as without a passkey, so that nothing below moves when the list comes
+# As tall as without a second factor or a passkey, so that nothing below moves when they come.
+FACTOR_ROOM = {"minHeight": "90px"}
+PASSKEY_ROOM = {"minHeight": "122px"}
 
 
 def security() -> rx.Component:
@@ -26,18 +28,23 @@ def security() -> rx.Component:
                 rx.el.div(
                     panel(
                         "Second factor",
-                        rx.cond(
-                            FactorState.ready,
-                            rx.el.div(
-                                SecondFactor.create(on=FactorState.on, left=FactorState.left, on_done=FactorState.load),
-                                class_name="body",
+                        rx.el.div(
+                            rx.cond(
+                                FactorState.ready,
+                                rx.el.div(
+                                    SecondFactor.create(
+                                        on=FactorState.on, left=FactorState.left, on_done=FactorState.load
+                                    ),
+                                    class_name="body",
+                                ),
+                                skeleton_rows(2),
                             ),
-                            skeleton_rows(2),
+                            style=FACTOR_ROOM,
                         ),
                     ),
                     panel(
                         "Passkeys",
-                        rx.el.div(Passkeys.create(on_done=SettingsState.load), class_name="body", style=ROOM),
+                        rx.el.div(Passkeys.create(on_done=SettingsState.load), class_name="body", style=PASSKEY_ROOM),
                     ),
                     class_name="grid w7",
                 ),
