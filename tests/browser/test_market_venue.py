@@ -280,10 +280,10 @@ def test_how_yahoo_fails_is_said_on_the_screen_and_passes(market: MarketToday, f
     if "Market paper" not in page.locator(".account-menu .account").inner_text():
         show_account(first, "Market paper")
 
-    def told(words: str) -> None:
-        """The page of connections says so of Yahoo within a minute and a half."""
+    def told(words: str, tries: int = 30) -> None:
+        """The page of connections says so of Yahoo within a minute and a half, or what else is asked for."""
         row = page.get_by_role("region", name="How vendors answer").locator("tr").filter(has_text="Yahoo Finance")
-        for _ in range(30):
+        for _ in range(tries):
             first.open("/settings/connections")
             shown = row.all_inner_texts()  # none before it was first asked
             if shown and re.search(words, shown[0]):
@@ -309,5 +309,5 @@ def test_how_yahoo_fails_is_said_on_the_screen_and_passes(market: MarketToday, f
         yahoo.fault = fault
         told(words)
     yahoo.fault = None
-    told("Answers")
+    told("Answers", tries=120)  # it was asked to wait
     assert first.complaints == []
