@@ -1,4 +1,4 @@
-"""Each promise of the books is seen to be broken when it is: what all other tests of money end with can fail."""
+"""The promises of the books are seen to be broken when they are: what all other tests of money end with can fail."""
 
 import psycopg
 import pytest
@@ -18,6 +18,15 @@ BROKEN = {
         "USD off by",
         "UPDATE ledger_entry SET amounts[1] = amounts[1] + 0.01 WHERE kind = 'fill'",
     ),
+    "an entry that is not taken back whole": (
+        "I1",
+        "back whole",
+        "INSERT INTO ledger_entry"
+        " (account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts, reverses)"
+        " SELECT account_id, kind, description, venue_at, booked_at, accounts, commodities, amounts, id"
+        " FROM ledger_entry WHERE kind = 'fill' ORDER BY id LIMIT 1",
+    ),
+    "an order that closes and holds money": ("I4", "closes a position and holds", "UPDATE account SET kind = 'margin'"),
     "cash that came from nowhere": ("I2", "the journal says", "UPDATE account SET cash = cash + 0.01"),
     "shares that came from nowhere": ("I3", "fills say", "UPDATE holding SET signed_qty = signed_qty + 1"),
     "a fill that was lost": ("I3", "fills say", "DELETE FROM fill WHERE side = 'sell'"),

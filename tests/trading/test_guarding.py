@@ -26,7 +26,6 @@ from tests.builders import ALL_READ, OPENS_AT, Desk, make_account, make_desk, or
 from tests.trading.test_kill_switch import signed_in
 
 LEADER_KEY = 0x1234_5678_9ABC_DEF0
-QUOTES_OF = "quotes:replay"
 
 
 @pytest.fixture
