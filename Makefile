@@ -9,7 +9,7 @@ export REFLEX_TELEMETRY_ENABLED := false
 # Where it is set, each of the hundreds of processes that tests start would compile the whole product for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests of the code's own form: a part of `check`, which `test` begins with.
+# Tests of the code's own form.
 CHECKED := tests/test_architecture.py tests/test_dependencies.py
 
 # uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
@@ -30,8 +30,11 @@ run: requirements ## Start everything and print the address; honors STARKMATTER_
 dev: requirements-dev ## The same with hot reload of the pages and the API
 	@exec $(PY) -m starkmatter run --reload
 
-test: requirements-dev chromium check ## Everything CI runs
-	@$(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder $(CHECKED:%=--ignore %)
+test: requirements-dev chromium ## Everything CI runs
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy starkmatter & types=$$!; $(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder; tests=$$?; \
+	  wait $$types && exit $$tests
 
 test-nightly: requirements-dev chromium ## The long tests
 	@$(PY) -m pytest -m nightly --timeout 3600 --ignore tests/browser

@@ -148,10 +148,10 @@ async def test_each_failure_is_a_clear_sentence_without_a_secret(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    if fault == "hang":
-        monkeypatch.setattr(hashicorp, "READ_SECS", 0.05)
     caplog.set_level(logging.DEBUG)
     wrapped = await keys.wrap(DATA_KEY, PLACE)
+    if fault == "hang":
+        monkeypatch.setattr(hashicorp, "READ_SECS", 0.05)
     del keys._client
     transit.always = fault
     ask: dict[str, Any] = {
