@@ -8,8 +8,8 @@ import pytest
 
 from starkmatter.accounts.sessions import cookie_name
 from starkmatter.accounts.setup import issue_setup_link
-from starkmatter.api.app import build_api
 from tests.api.conftest import ORIGIN, Api
+from tests.api.described import described
 from tests.builders import Desk, quote
 
 KEY = {"Idempotency-Key": "key-00000001"}
@@ -213,9 +213,7 @@ async def test_a_second_account_can_be_opened_with_its_own_cash(api: Api) -> Non
 
 def routes() -> list[tuple[str, str]]:
     """Every operation of the API's own document."""
-    return [
-        (method.upper(), path) for path, operations in build_api().openapi()["paths"].items() for method in operations
-    ]
+    return [(method.upper(), path) for path, operations in described()["paths"].items() for method in operations]
 
 
 def test_the_matrix_below_covers_the_whole_api() -> None:

@@ -7,6 +7,7 @@ exists is put in where a path or a body names one, so that they reach the servic
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from starkmatter.api.app import Front, build_api
 from starkmatter.backends import Backends, set_backends
 from starkmatter.settings import load_settings
 from tests.api.conftest import ORIGIN, Api
+from tests.api.described import described
 from tests.builders import Desk
 from tests.standins.all import vendor_urls
 
@@ -73,7 +75,7 @@ def schema() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own, of libraries it supports
         import schemathesis
-    return schemathesis.openapi.from_dict(build_api().openapi())
+    return schemathesis.openapi.from_dict(deepcopy(described()))
 
 
 @cache

@@ -8,12 +8,12 @@ import pytest
 
 from starkmatter.accounts.passphrase import hash_passphrase
 from starkmatter.accounts.sessions import cookie_name
-from starkmatter.api.app import build_api
 from starkmatter.api.matrix import RULES
 from starkmatter.api.security import UNSAFE_METHODS
 from tests.accounts.authenticator import Authenticator
 from tests.accounts.conftest import PASSPHRASE
 from tests.api.conftest import Api
+from tests.api.described import described
 
 SOMEBODY = str(uuid4())
 CREDENTIAL: dict[str, Any] = {"credential": {}}
@@ -204,5 +204,5 @@ async def test_a_new_sign_in_ends_the_session_this_browser_had(ada: Api, anonymo
 
 
 def test_the_new_doors_are_in_the_api() -> None:
-    known = build_api().openapi()["paths"]
+    known = described()["paths"]
     assert {f"/api/v1{path}" for _, path in set(GUARDED) | OPEN} <= set(known)

@@ -255,6 +255,7 @@ def test_a_sign_in_that_ended_is_seen_and_says_what_to_do(market: MarketToday, f
     assert first.complaints == []
 
 
+@pytest.mark.nightly
 def test_an_order_goes_to_etrades_sandbox_and_fills(market: MarketToday, first: Walk, browser: Browser) -> None:
     there, page = market.vendors.etrade, first.page
     card = card_of(first, "etrade")

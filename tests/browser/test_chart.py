@@ -43,6 +43,7 @@ def click(window: Walk, x: float, y: float) -> None:
     window.page.wait_for_timeout(150)
 
 
+@pytest.mark.nightly
 def test_rolled_lengths_are_drawn(chart: Walk) -> None:
     for length in ("1w", "1mo", "1d"):
         chart.page.get_by_role("button", name=length, exact=True).click()

@@ -167,7 +167,8 @@ LURES = (
 assert len(LURES) >= 40
 
 
-@pytest.mark.parametrize("lures", [LURES[::4], pytest.param(LURES, marks=pytest.mark.nightly)], ids=["some", "all"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("lures", [LURES])
 def test_no_lure_leads_out_of_this_house(
     owner: Walk, browser: Browser, product: Product, lures: tuple[str, ...]
 ) -> None:

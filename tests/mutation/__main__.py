@@ -245,7 +245,7 @@ def _run(servers: Servers, to_pytest: list[str], *, function: str | None = None)
                 changed.execute(function)
             except psycopg.Error:
                 return INVALID
-        engines.fresh_database.__wrapped__.__defaults__ = (name,)
+        engines.create_database.__defaults__ = engines.fresh_database.__wrapped__.__defaults__ = (name,)
         return _pytest(to_pytest)
     finally:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

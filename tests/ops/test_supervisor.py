@@ -112,6 +112,7 @@ def test_web_and_worker_that_outlived_their_supervisor_are_ended_at_the_next_sta
     stranger.wait()
 
 
+@pytest.mark.nightly
 def test_idle_processes_together_stay_under_500_megabytes(watched: Instance) -> None:
     def private_bytes(process: psutil.Process) -> int:
         full = process.memory_full_info()
@@ -192,6 +193,7 @@ def test_external_engines_need_nothing_but_their_addresses(home: Path, tmp_path:
             assert instance.stop() == 0
 
 
+@pytest.mark.nightly
 def test_nothing_outside_the_home_changes_its_permissions_and_its_path_may_be_long(home: Path, tmp_path: Path) -> None:
     home.parent.chmod(0o700)
     long = home.parent / ("a" * 60) / ("b" * 60)

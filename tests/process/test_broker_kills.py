@@ -200,6 +200,7 @@ async def test_a_worker_killed_while_it_sends_a_group_leaves_exactly_one_group(s
     assert await check_books(seat.b.db) == []
 
 
+@pytest.mark.nightly
 async def test_a_worker_killed_at_each_step_of_an_order_leaves_exactly_one_order(seat: Seat) -> None:
     there = seat.there
 

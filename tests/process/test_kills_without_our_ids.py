@@ -92,6 +92,7 @@ async def seat(
         yield made
 
 
+@pytest.mark.nightly
 async def test_a_worker_killed_at_each_step_sends_nothing_twice(seat: SandboxSeat) -> None:
     there = seat.there
 

@@ -256,6 +256,7 @@ async def test_without_valkey_the_worker_trades_on_and_who_sees_no_quotes_is_ref
             assert worker.process.poll() is None
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(240)
 async def test_a_killed_postgres_loses_no_acknowledged_order_and_trading_is_back_soon(
     short_folder: Path, tmp_path: Path

@@ -44,7 +44,7 @@ REFUSED = "SELECT reject_reason FROM trade_order WHERE status = 'risk_rejected'"
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(6, marks=pytest.mark.timeout(300)),
+        pytest.param(3, marks=pytest.mark.timeout(300)),
         pytest.param(KILLS_BY_NIGHT, marks=[pytest.mark.nightly, pytest.mark.timeout(3_600)]),
     ],
 )

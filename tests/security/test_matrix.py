@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from starkmatter.accounts.records import ADMIN_ROLES, ASKING_ROLES, TRADING_ROLES
-from starkmatter.api.app import API_PREFIX, build_api
+from starkmatter.api.app import API_PREFIX
 from starkmatter.api.matrix import RULES, STREAM
+from tests.api.described import described
 from tests.security.conftest import FILL_SECS, Estate
 from tests.security.product import Product, tracebacks
 
@@ -171,7 +172,7 @@ def _sold(http: httpx.Client, account_id: str) -> str:
 
 
 def calls(things: dict[str, str]) -> Iterator[Call]:
-    spec = build_api().openapi()
+    spec = described()
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             key = f"{method.upper()} {path.removeprefix(API_PREFIX)}"
