@@ -167,8 +167,7 @@ LURES = (
 assert len(LURES) >= 40
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("lures", [LURES])
+@pytest.mark.parametrize("lures", [LURES[::8], pytest.param(LURES, marks=pytest.mark.nightly)], ids=["some", "all"])
 def test_no_lure_leads_out_of_this_house(
     owner: Walk, browser: Browser, product: Product, lures: tuple[str, ...]
 ) -> None:

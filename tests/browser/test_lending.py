@@ -139,7 +139,8 @@ def test_the_phone_has_room_for_a_short_sale(lent: Walk, browser: Browser) -> No
     window.context.close()
 
 
-@pytest.mark.parametrize("size", ["desktop", pytest.param("phone", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_an_account_is_branched_and_begun_anew(lent: Walk, browser: Browser, size: str) -> None:
     window = Walk.begin(browser, lent.url, size=SIZES[size], state=lent.context.storage_state())
     window.open("/settings/accounts")

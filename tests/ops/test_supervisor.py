@@ -180,6 +180,7 @@ def test_unsafe_setting_is_refused_before_anything_starts(home: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.nightly
 def test_external_engines_need_nothing_but_their_addresses(home: Path, tmp_path: Path) -> None:
     from tests.engines import engines_for_tests, fresh_database
 

@@ -75,6 +75,7 @@ async def until_filled(person: Person, text: str, secs: float, b: Backends | Non
         raise AssertionError(f"{late}: it is {order.status} after {secs} s, {order.filled_qty} filled") from None
 
 
+@pytest.mark.nightly
 async def test_when_the_leading_worker_is_killed_the_standby_takes_over_and_every_order_ends_once(
     b: Backends, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
@@ -215,6 +216,7 @@ def short_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.nightly
 async def test_without_valkey_the_worker_trades_on_and_who_sees_no_quotes_is_refused_in_words(
     b: Backends, database_url: str, redis_url: str, short_folder: Path, tmp_path: Path
 ) -> None:

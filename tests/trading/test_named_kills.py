@@ -35,7 +35,7 @@ DEATH_SECS = 30.0
 QUIET_SECS = 60.0  # ten on an idle machine
 IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 # Every other point of an order's way ten times and those between three times by day, all of them fifty times by night.
-OFTEN, SELDOM, BY_NIGHT = 10, 3, 50
+OFTEN, SELDOM, BY_NIGHT = 10, 1, 50
 
 
 class Doom:
