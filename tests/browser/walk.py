@@ -148,12 +148,12 @@ class Walk:
         review.click()
         expect(ticket.locator("#send")).to_be_visible(timeout=10 * SECS)
 
-    def send(self) -> None:
+    def send(self, answer: str = ".note.good") -> None:
         """Send what the review shows and wait for the answer in words."""
         if (read := self.page.locator("#cautions-read")).count():
             read.check()
         self.page.locator("#send").click()
-        expect(self.page.get_by_label("Order ticket").locator(".note.good")).to_be_visible(timeout=15 * SECS)
+        expect(self.page.get_by_label("Order ticket").locator(answer)).to_be_visible(timeout=15 * SECS)
 
     def trade(self, side: str, qty: str, symbol: str, limit: str | None = None, tif: str = "Day") -> None:
         """The whole ticket."""

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
 
@@ -14,6 +14,14 @@ from starkmatter.errors import Conflict, InvalidInput
 from starkmatter.ops.backup import DUMP_NAME, MANIFEST_NAME, back_up, bring_back
 from starkmatter.ops.home import only_instance
 from starkmatter.settings import Settings
+from tests.engines import TestEngines, fresh_database
+
+
+@pytest.fixture
+def database_url(engines: TestEngines) -> Iterator[str]:
+    """One of its own: a restore refuses a database where somebody else is."""
+    with fresh_database(engines) as url:
+        yield url
 
 
 @pytest.fixture
