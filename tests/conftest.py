@@ -34,6 +34,8 @@ ALONE = {"test_whole_product.py", "test_brokers.py"}
 OTHER_HALF = {f"test_{name}.py" for name in ("chart", "importing", "lots", "order_kinds", "pages", "reports")}
 # The rooms and files whose tests keep a processor busy; all others mostly wait.
 BUSY = ("browser", "security", "process")
+# Rooms whose tests mostly wait for stand-ins.
+WAITING = ("trading", "market")
 BUSY_FILES = (
     "test_trading_machine.py",
     "test_named_kills.py",
@@ -65,7 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         parts.setdefault(part_of(item.nodeid), []).append(item)
     if hasattr(config, "workerinput"):
         busy = sorted(filter(_is_busy, parts), key=_begins)
-        parts = {part: parts[part] for part in mixed(busy, [part for part in parts if part not in busy])}
+        others = sorted((part for part in parts if part not in busy), key=_computes)
+        parts = {part: parts[part] for part in mixed(busy, others)}
     items[:] = [item for part in parts.values() for item in part]
 
 
@@ -88,6 +91,11 @@ def part_of(nodeid: str) -> str:
 def _is_busy(part: str) -> bool:
     path = Path(part.split(" with ")[0]).relative_to(HERE.name)
     return path.parts[0] in BUSY or path.name in BUSY_FILES
+
+
+def _computes(part: str) -> bool:
+    """Who waits comes first: at the end nobody else would use the processors meanwhile."""
+    return Path(part).parts[1] not in WAITING
 
 
 def _begins(part: str) -> int:

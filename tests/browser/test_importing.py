@@ -23,6 +23,7 @@ ONE_OF_EACH = [
     if name
     not in {"alpaca.csv", "ibkr_flex.csv", "etrade.csv", "degiro_2025.csv", "portfolio_performance_en.csv", "bank.ofx"}
 ]
+SOME = [one for one in ONE_OF_EACH if one[0] == "schwab.csv"]
 OPEN_QUESTION = b"Day;What;Ticker;Pieces;Each;Money\n01/02/2024;aankoop;KO;10;60.00;-600.00\n03/02/2024;div;KO;;;4.60\n"
 
 
@@ -38,8 +39,9 @@ def window(product: Product, newcomer: Person, browser: Browser) -> Iterator[Wal
         yield opened
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("files", [ONE_OF_EACH], ids=["one of each"])
+@pytest.mark.parametrize(
+    "files", [SOME, pytest.param(ONE_OF_EACH, marks=pytest.mark.nightly)], ids=["some", "one of each"]
+)
 def test_a_file_of_each_program_is_imported_with_the_totals_that_it_states(
     window: Walk, files: list[tuple[str, str, str]]
 ) -> None:
