@@ -81,6 +81,7 @@ def _click(owner: Walk, number: int) -> float:
     owner.page.locator("#send").click()
     link = owner.page.get_by_label("Order ticket").get_by_role("link", name="Read its receipt")
     expect(link).to_be_visible(timeout=60 * SECS)
+    owner.page.wait_for_function("window.filledAfter !== null")  # told in the frame after
     return float(owner.page.evaluate("window.filledAfter"))
 
 
