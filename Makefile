@@ -12,6 +12,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests of the code's own form.
 CHECKED := tests/test_architecture.py tests/test_dependencies.py
 
+styled = $(PY) -m ruff check . && $(PY) -m ruff format --check .
+
 # uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
 install = { $(PY) -m pip install --quiet $(UV) \
 	  && $(VENV)/bin/uv pip install --quiet --python $(PY) --compile-bytecode -r $(1) \
@@ -31,8 +33,7 @@ dev: requirements-dev ## The same with hot reload of the pages and the API
 	@exec $(PY) -m starkmatter run --reload
 
 test: requirements-dev chromium ## Everything CI runs
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
+	@$(styled)
 	@$(PY) -m mypy starkmatter & types=$$!; $(PY) -m pytest -m "not nightly" -n 4 --no-loadscope-reorder; tests=$$?; \
 	  wait $$types && exit $$tests
 
@@ -42,8 +43,7 @@ test-nightly: requirements-dev chromium ## The long tests
 	@STARKMATTER_ALL_EXAMPLES=1 $(PY) -m pytest -m "not nightly" $$(grep -rl "tests.examples" tests --include="test_*.py")
 
 check: requirements-dev ## ruff, mypy, the architecture and known weaknesses of dependencies
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
+	@$(styled)
 	@$(PY) -m mypy starkmatter & types=$$!; $(PY) -m pytest $(CHECKED); tests=$$?; wait $$types && exit $$tests
 
 audit: $(PY) ## Ask the live service about known weaknesses of dependencies; needs the network

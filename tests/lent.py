@@ -21,15 +21,15 @@ FREE: list["Lent"] = []
 
 # All that is no row of a table: how many there are, the newest, and what can change in its place.
 FORM = """
-SELECT (SELECT (count(*), max(oid), sum(relrowsecurity::int + 2 * relforcerowsecurity::int)) FROM pg_class)::text,
+SELECT (SELECT (count(*), max(oid), sum(relrowsecurity::int + 2 * relforcerowsecurity::int),
+                sum(hashtext(relacl::text))) FROM pg_class)::text,
        (SELECT (count(*), max(oid), sum(hashtext(prosrc))) FROM pg_proc
          WHERE pronamespace = 'public'::regnamespace)::text,
        (SELECT (count(*), max(oid), sum(ascii(tgenabled))) FROM pg_trigger)::text,
        (SELECT (count(*), max(oid)) FROM pg_constraint)::text,
        (SELECT (count(*), max(oid)) FROM pg_policy)::text,
        (SELECT (count(*), max(oid)) FROM pg_attrdef)::text,
-       (SELECT (count(*), sum(attnotnull::int), sum(attisdropped::int)) FROM pg_attribute)::text,
-       (SELECT sum(hashtext(relacl::text)) FROM pg_class)::text
+       (SELECT (count(*), sum(attnotnull::int), sum(attisdropped::int)) FROM pg_attribute)::text
 """
 TABLES = """
 SELECT oid::regclass::text FROM pg_class

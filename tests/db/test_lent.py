@@ -16,6 +16,7 @@ MORE_THAN_ROWS = (
     "ALTER TABLE ledger_entry DISABLE TRIGGER USER",
     "ALTER TABLE app_user ALTER email DROP NOT NULL",
     "ALTER TABLE account NO FORCE ROW LEVEL SECURITY",
+    "GRANT SELECT ON account TO PUBLIC",
     "UPDATE news_feed SET enabled = NOT enabled",
     "DROP INDEX order_event_booked",
     "CREATE OR REPLACE FUNCTION sees_account(p_account uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true'",

@@ -86,8 +86,9 @@ async def _pair_marked(connection: Connection, account_id: UUID, now: datetime) 
 def _matched(sides: list["_Said"], account_id: UUID) -> Iterator[tuple["_Said", "_Said"]]:
     """The two sides of one move, of which one is in the account: the oldest entries first, each once."""
     taken: set[int] = set()
+    comes = [one for one in sides if one.kind == "transfer_in"]
     for gone in [one for one in sides if one.kind == "transfer_out"]:
-        for come in [one for one in sides if one.kind == "transfer_in"]:
+        for come in comes:
             if {gone.entry_id, come.entry_id} & taken or account_id not in {gone.account_id, come.account_id}:
                 continue
             if gone.fits(come):
