@@ -52,7 +52,7 @@ from starkmatter.ui.state.connections import ConnectionsState, FactorState
 from starkmatter.ui.state.correlated import CorrelationState, SessionsState
 from starkmatter.ui.state.data_health import DataHealthState
 from starkmatter.ui.state.frame import FrameState
-from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session
+from starkmatter.ui.state.guard import Guard, deliver_only_to_own_session, wait_for_the_socket_that_goes
 from starkmatter.ui.state.importing import ImportState, MappingState
 from starkmatter.ui.state.income import IncomeState
 from starkmatter.ui.state.limits import LimitsState
@@ -113,6 +113,7 @@ app = rx.App(
 )
 app.add_middleware(Guard(), index=0)
 deliver_only_to_own_session(app)
+wait_for_the_socket_that_goes(app)
 app.register_lifespan_task(_serve)
 
 

@@ -47,9 +47,14 @@ UPDATE user_session SET revoked_at = %s WHERE user_id = %s AND id <> %s AND revo
 
 RENEW_SESSION = """
 UPDATE user_session
-   SET token_hash = %(token_hash)s, proven_at = %(now)s, last_seen_at = %(now)s,
+   SET former_token_hash = token_hash, token_hash = %(token_hash)s, proven_at = %(now)s, last_seen_at = %(now)s,
        factor_at = CASE WHEN %(factor)s THEN clock_timestamp() ELSE factor_at END
  WHERE id = %(session)s AND user_id = %(user)s AND revoked_at IS NULL
+"""
+
+HAS_JUST_HAD = """
+SELECT EXISTS (SELECT FROM user_session WHERE id = %(session)s AND former_token_hash = %(former)s
+                  AND revoked_at IS NULL AND proven_at > %(since)s)
 """
 
 PROVEN_AT = "SELECT proven_at FROM user_session WHERE id = %s AND user_id = %s AND revoked_at IS NULL"

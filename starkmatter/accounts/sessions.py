@@ -21,6 +21,7 @@ from starkmatter.settings import Settings
 
 TOKEN_BYTES = 32
 TOUCH_EVERY = timedelta(minutes=1)
+JUST_RENEWED = timedelta(seconds=30)
 KEPT_SECS = 0.8
 MAX_KEPT = 10_000
 MAX_USER_AGENT_CHARS = 200
@@ -146,6 +147,18 @@ async def _caller_of_token(b: Backends, token: str | None) -> Caller | None:
 async def caller_of_cookie_header(b: Backends, cookie_header: str) -> Caller | None:
     """The same for a raw Cookie header, as a socket's handshake carries it."""
     return await caller_of_token(b, token_of_cookies(b.settings, cookie_header))
+
+
+async def has_just_had(b: Backends, session_id: str, cookie_header: str) -> bool:
+    """Whether the cookie's token is the one that this session, alive, had before it was renewed a moment ago.
+
+    Such a token speaks for nobody; that it was the session's own says only that its bearer was not somebody else.
+    """
+    token = token_of_cookies(b.settings, cookie_header)
+    if token is None:
+        return False
+    asked = {"session": session_id, "former": token_hash(token), "since": utc_now() - JUST_RENEWED}
+    return bool(await b.db.value(queries.HAS_JUST_HAD, asked))
 
 
 async def alive_sessions(b: Backends, session_ids: set[UUID]) -> dict[UUID, datetime | None]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import THEMES, violations
 from tests.browser.market import MarketToday, market_today
@@ -28,6 +29,7 @@ DEVICE = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
+LATE_SECS = 3.5  # a ticket is estimated anew every three
 PICTURES = os.environ.get("STARKMATTER_PICTURES", "")
 SCHWAB_SECRETS = (schwab_standin.SECRET, schwab_standin.REFRESH, schwab_standin.CODE)
 ETRADE_SECRETS = (etrade_standin.SECRET, etrade_standin.TOKEN, etrade_standin.TOKEN_SECRET)
@@ -157,6 +159,13 @@ def with_second_factor(page: Page, code: str) -> None:
     expect(dialog).to_have_count(0, timeout=20 * SECS)
 
 
+def the_answer_is_late(route: Route) -> None:
+    """Events are under way with the token before the proof while its answer is on the way."""
+    answer = route.fetch()
+    time.sleep(LATE_SECS)
+    route.fulfill(response=answer)
+
+
 def test_an_order_of_real_money_is_sent_with_a_second_factor_and_the_frame_says_live(
     market: MarketToday, first: Walk, browser: Browser
 ) -> None:
@@ -186,7 +195,12 @@ def test_an_order_of_real_money_is_sent_with_a_second_factor_and_the_frame_says_
         page.screenshot(path=Path(PICTURES) / "live-dialog.png", full_page=True)
     assert violations(page, "dark") == []
     assert there.posts == []
+    page.route("**/auth/step-up", the_answer_is_late)
     with_second_factor(page, keep[1])
+    page.unroute("**/auth/step-up")
+    expect(page.locator(".ticket .note.good, .ticket .note.bad").first).to_contain_text(
+        "order taken", timeout=20 * SECS
+    )
     market.instance.wait(lambda: len(there.orders) == 1, "the order at the broker")
     assert len(there.posts) == 1
     looked_at(first, browser, "/trade/AAPL", "live-trade")

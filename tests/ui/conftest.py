@@ -21,14 +21,14 @@ class Tab:
 
     def __init__(self, desk: Desk, cookie: str) -> None:
         self.desk = desk
-        self._cookie = cookie
+        self.cookie = cookie
         self.root = rx.State(_reflex_internal_init=True)
         self.at("/")
 
     def at(self, path: str) -> "Tab":
         self.root.router = RouterData.from_router_data(
             {
-                "headers": {"cookie": self._cookie, "origin": "http://localhost:3000"},
+                "headers": {"cookie": self.cookie, "origin": "http://localhost:3000"},
                 "pathname": path,
                 "asPath": path,
                 "token": "tab",
@@ -37,7 +37,7 @@ class Tab:
         return self
 
     def sign_out(self) -> None:
-        self._cookie = ""
+        self.cookie = ""
         self.at("/")
 
     async def state(self, kind: type[S]) -> S:

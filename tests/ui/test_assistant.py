@@ -89,6 +89,17 @@ async def test_an_edited_ticket_is_the_persons_own(tab: Tab) -> None:
     assert (await get_proposal(desk.b, desk.caller, found.id)).used_at is None
 
 
+async def test_a_socket_opened_anew_under_review_sends_what_was_reviewed(tab: Tab) -> None:
+    desk = tab.desk
+    found = await propose(desk)
+    await (await open_ticket(tab, found.id)).start_review({"qty": "3"})
+    ticket = await open_ticket(tab, found.id)
+    assert (ticket.review, ticket.proposal["id"]) == (True, str(found.id))
+    await send(ticket)
+    [order] = await list_orders(desk.b, desk.caller)
+    assert (await get_proposal(desk.b, desk.caller, found.id)).order_id == order.id
+
+
 async def test_what_expires_under_review_is_not_sent(tab: Tab) -> None:
     desk = tab.desk
     found = await propose(desk)

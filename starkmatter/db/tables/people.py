@@ -35,8 +35,8 @@ class AppUser(SQLModel, table=True):
 
 class UserSession(SQLModel, table=True):
     """One sign-in. Only the SHA-256 of the 256-bit token is kept; the token changes when the person proves again who
-    they are, which is what `proven_at` remembers. `factor_at` is when it last saw a second factor that nothing has used
-    up.
+    they are, which is what `proven_at` remembers; `former_token_hash` is that of the one before. `factor_at` is when it
+    last saw a second factor that nothing has used up.
     """
 
     __tablename__ = "user_session"
@@ -44,6 +44,7 @@ class UserSession(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: UUID = reference_column("app_user.id", index=True)
     token_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    former_token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     created_at: datetime = instant_column()
     last_seen_at: datetime = instant_column()
     expires_at: datetime = instant_column()

@@ -5,12 +5,15 @@ A client can send any event by name, so pages, `on_load` and hidden buttons prot
 socket's handshake and checked against the session table at every event. The tab token is never an identity: a state
 tree belongs to the session that first used it and is emptied when another session, or none, comes with its token.
 A handler marked `fresh` takes a proof no older than five minutes: without one the page asks for it and the event waits.
+A proof changes the session's token; what still comes with the former one is dropped for as long as sockets change.
 Arguments are what the handler's annotations say, strictly, or the event is refused: Reflex itself checks nothing.
 """
 
+import asyncio
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -18,16 +21,18 @@ from typing import Any, Literal, TypeVar, get_type_hints
 import reflex as rx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from redis.exceptions import RedisError
 from reflex.event import Event
 from reflex.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
+from reflex.utils.token_manager import RedisTokenManager
 from reflex_base.constants import RouteVar
 from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 from reflex_base.utils.form import FORM_DATA_ENTRIES_KEY
 
 from starkmatter.accounts.records import Caller
-from starkmatter.accounts.sessions import caller_of_cookie_header, token_of_cookies
+from starkmatter.accounts.sessions import caller_of_cookie_header, has_just_had, token_of_cookies
 from starkmatter.accounts.step_up import is_fresh
 from starkmatter.backends import backends
 from starkmatter.errors import NotSignedIn, Unavailable
@@ -49,6 +54,7 @@ FRAMEWORK_HANDLERS: frozenset[str] = frozenset(
     }
 )
 NOBODY = ""
+LOOKS, LOOK_SECS = 50, 0.02
 _MALFORMED = object()  # fits no annotation
 
 log = structlog.get_logger("guard")
@@ -202,6 +208,8 @@ class Guard(Middleware):
             return StateUpdate()
         try:
             caller = await caller_of_cookie_header(backends(), state.router.headers.cookie)
+            if caller is None and await _is_of_before_a_proof(state):
+                return StateUpdate()
         except Unavailable:
             return StateUpdate()
         await _bind(state, caller)
@@ -229,6 +237,17 @@ async def _ask_unless_fresh(state: BaseState, event: Event, caller: Caller) -> S
     return StateUpdate(events=Event.from_event_type([StepUpState.ask()]))
 
 
+async def _is_of_before_a_proof(state: BaseState) -> bool:
+    """Whether this event was still under way on the tab's former socket when its session got another token.
+
+    It is carried out by nobody and told nothing, and it empties nothing: what waits for the proof is in that state.
+    """
+    owner = await state.get_state(TabOwner)
+    if owner._session == NOBODY:
+        return False
+    return await has_just_had(backends(), owner._session, state.router.headers.cookie)
+
+
 async def _bind(state: BaseState, caller: Caller | None) -> None:
     """Empty the state tree when it was filled for another session than this one."""
     session = str(caller.session_id) if caller else NOBODY
@@ -254,6 +273,35 @@ def deliver_only_to_own_session(app: rx.App) -> None:
             await emit(update, token)
 
     namespace.emit_update = emit_update  # type: ignore[method-assign]
+
+
+def wait_for_the_socket_that_goes(app: rx.App) -> None:
+    """Give a tab's former socket a second to go before another one that comes with its token counts as another window.
+
+    A page that opens its socket anew, or is loaded again, closes one and opens the next; replicas may see them in the
+    other order, and Reflex would give the second a new token and an empty state: what waited in the old one, an order
+    under review or an event that a proof was asked for, would be gone. A window that was really duplicated waits.
+    """
+    namespace = app.event_namespace
+    assert namespace is not None
+    manager = namespace._token_manager
+    link = manager.link_token_to_sid
+
+    async def is_taken(token: str) -> bool:
+        if not isinstance(manager, RedisTokenManager):
+            return token in manager.token_to_socket
+        with suppress(RedisError):  # what Reflex itself asks; it logs what goes wrong
+            return bool(await manager.redis.exists(manager._get_redis_key(token)))
+        return False
+
+    async def link_token_to_sid(token: str, sid: str) -> str | None:
+        for _ in range(LOOKS):
+            if not await is_taken(token):
+                break
+            await asyncio.sleep(LOOK_SECS)
+        return await link(token, sid)
+
+    manager.link_token_to_sid = link_token_to_sid  # type: ignore[method-assign]
 
 
 def _token_in(headers: Mapping[str, str] | None) -> str | None:

@@ -338,6 +338,8 @@ class TicketState(rx.State):
 
     async def _fill_in(self, asked: str) -> None:
         """Take over a ticket that the analyst filled in; what stands in it comes from the server, by its id."""
+        if self.review and self.proposal.get("id") == asked:
+            return  # a step-up opened the socket anew: what is under review goes on
         self.proposal = {}
         if not asked or not self.symbol:
             return
