@@ -1,8 +1,11 @@
 """Paper orders per second, from acceptance over matching to the ledger, against one-row commits of the same client.
 
-Durable commits on both sides. One process submits through the product's gate, with 1 and with 8 orders under way at a
-time; the paper broker works the outbox in a process of its own, as the worker does. An order counts when it is filled
-and booked. The floor is the same number of connections, each updating a row of its own, one commit each.
+Durable commits on both sides. Orders are submitted through the product's gate, over 1 connection and over 8 as of eight
+web processes, by eight people for each; the paper broker works the outbox in a process of its own, as the worker does.
+An order counts when it is filled and booked. The floor is the same number of connections, each updating a row of its
+own, one commit each. An order that comes when no other is under way shares its commits with nobody: that it is kept
+before anything is done about it takes one, its fill another, so that half the floor is more than it can reach. It is
+shown beside a floor of its own, two such commits one after the other.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ import multiprocessing
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,7 @@ from starkmatter.trading.gate import gate_of
 from tests.builders import OPENS_AT, make_account, make_caller, make_market, open_clock, quote
 
 SECS = 4.0
+PEOPLE = 8
 TARGET_SHARE = 0.55
 REFRESH_SECS = 1.0
 COUNT_FILLED = "SELECT count(*) FROM trade_order WHERE status = 'filled'"
@@ -39,7 +44,7 @@ IS_AT_WORK = "SELECT EXISTS (SELECT FROM outbox)"
 
 
 def run() -> list[Row]:
-    """Full order path and its floor, at 1 and at 8 at a time."""
+    """Full order path and its floor, over 1 and over 8 connections, and a lone order."""
     home = Path(tempfile.mkdtemp(prefix="sm-bench-"))
     settings = Settings(STARKMATTER_HOME=str(home), DATABASE_URL=None, REDIS_URL=None, _env_file=None)
     try:
@@ -56,33 +61,61 @@ async def _rows(database_url: str, redis_url: str) -> list[Row]:
     await make_market(db)
     await db.run("CREATE TABLE floor_row (id int PRIMARY KEY, n int NOT NULL) WITH (fillfactor = 50)")
     await db.run("INSERT INTO floor_row SELECT g, 0 FROM generate_series(1, 8) g")
+    gates = [db, *[Database(database_url, name=f"bench {n}", max_size=1) for n in range(2, 9)]]
+    for other in gates[1:]:
+        await other.open()
+    work = Work(database_url, redis_url, gates)
     rows = []
     try:
         await _floor(database_url, 2, secs=0.5)
         for number in (1, 8):
-            floor = await _floor(database_url, number)
-            spawn = multiprocessing.get_context("spawn")
-            stop, taken = spawn.Event(), spawn.Value("q", 0)
-            broker = spawn.Process(target=_broker, args=(database_url, redis_url, stop, taken))
-            broker.start()
-            try:
-                await _orders(db, number, taken, secs=1.0)
-                done = await _orders(db, number, taken)
-            finally:
-                stop.set()
-                broker.join(10)
+            floor, done = await work.measured(number, PEOPLE)
             rows.append(
                 Row(
-                    f"paper order, accepted to booked, {number} at a time",
+                    f"paper orders, accepted to booked, {number} connection{'s' if number > 1 else ''}",
                     f"{done:,.0f}/s ({done / floor:.2f} of the floor)",
                     f"{floor:,.0f} one-row commits/s",
                     floor / done,
                     1 / TARGET_SHARE,
                 )
             )
+        floor, done = await work.measured(1, 1)
+        rows.append(
+            Row(
+                "a lone paper order, accepted to booked",
+                f"{1000 / done:.2f} ms ({done / floor:.2f} of the floor)",
+                f"{2000 / floor:.2f} ms, two commits",
+                floor / done / 2,
+            )
+        )
     finally:
-        await db.close()
+        for one in gates:
+            await one.close()
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The engines, and databases with a gate each."""
+
+    database_url: str
+    redis_url: str
+    gates: list[Database]
+
+    async def measured(self, number: int, people: int) -> tuple[float, float]:
+        """Commits per second over this many connections, before and after, and orders with so many people for each."""
+        before = await _floor(self.database_url, number)
+        spawn = multiprocessing.get_context("spawn")
+        stop, taken = spawn.Event(), spawn.Value("q", 0)
+        broker = spawn.Process(target=_broker, args=(self.database_url, self.redis_url, stop, taken))
+        broker.start()
+        try:
+            await _orders(self.gates[:number], people, taken, secs=1.0)
+            done = await _orders(self.gates[:number], people, taken)
+        finally:
+            stop.set()
+            broker.join(10)
+        return (before + await _floor(self.database_url, number)) / 2, done
 
 
 async def _floor(database_url: str, number: int, *, secs: float = SECS) -> float:
@@ -102,19 +135,20 @@ async def _floor(database_url: str, number: int, *, secs: float = SECS) -> float
     return sum(counts) / (time.perf_counter() - started)
 
 
-async def _orders(db: Database, number: int, taken: Any, *, secs: float = SECS) -> float:
-    """Orders filled and booked per second, submitted by `number` people at once.
+async def _orders(gates: list[Database], people: int, taken: Any, *, secs: float = SECS) -> float:
+    """Orders filled and booked per second, submitted by so many people at each gate.
 
     `taken` is how many the broker has had so far: to ask the database all the while would slow down both.
     """
-    desks = []
-    for _ in range(number):
-        caller = await make_caller(db, "trader")
-        desks.append((caller, await make_account(db, caller, "900000000")))
+    db, desks = gates[0], []
+    for gate in gates:
+        for _ in range(people):
+            caller = await make_caller(db, "trader")
+            desks.append((gate, caller, await make_account(db, caller, "900000000")))
     before, had = await db.value(COUNT_FILLED), taken.value
     started = time.perf_counter()
     ends_at = started + secs
-    counts = await asyncio.gather(*[_submit_until(db, caller, account, ends_at) for caller, account in desks])
+    counts = await asyncio.gather(*[_submit_until(*desk, ends_at) for desk in desks])
     while taken.value - had < sum(counts):  # noqa: ASYNC110 - another process fills
         await asyncio.sleep(0.002)
     target = before + sum(counts)

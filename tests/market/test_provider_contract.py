@@ -273,8 +273,8 @@ async def test_what_happens_while_a_stream_is_connecting_is_known_at_its_beginni
         pytest.skip("this vendor has no stream")
     vendor.there.on_subscribe = lambda: vendor.there.prices.update(AAPL=193.25)
     before = vendor.there.prices["AAPL"]
-    # Finnhub confirms no subscription, so it may read one after the question that follows it.
-    for _ in range(3 if _name(vendor) == "finnhub" else 1):
+    # These confirm no subscription, so they may read one after the question that follows it.
+    for _ in range(3 if _name(vendor) in {"finnhub", "yahoo"} else 1):
         vendor.there.prices["AAPL"] = before
         got: list[Quotes] = []
         first = asyncio.Event()

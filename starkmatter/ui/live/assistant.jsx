@@ -1,6 +1,8 @@
-// The analyst's conversations and briefs, over REST. An answer streams in as plain text and is replaced at its end by the
+// The analyst's conversations, over REST. An answer streams in as plain text and is replaced at its end by the
 // HTML that the server has made safe. Nothing a model says is ever put into the page as it is.
 import { useCallback, useEffect, useRef, useState } from "react";
+import { usd } from "./brief.jsx";
+import { ask } from "./rest.js";
 
 const API = "/api/v1/assistant";
 const LOOK_MS = 1_500;
@@ -12,16 +14,8 @@ const FIRST = [
 ];
 
 async function call(path, method = "GET", body) {
-  try {
-    const answer = await fetch(API + path, {
-      method, credentials: "same-origin",
-      ...(body ? { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {}),
-    });
-    const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-    return answer.ok ? [told, ""] : [null, told.detail ?? "The server could not answer. Try again in a moment."];
-  } catch {
-    return [null, "The server cannot be reached. Try again in a moment."];
-  }
+  const { ok, told, problem } = await ask(API + path, { method, body });
+  return ok ? [told, ""] : [null, problem];
 }
 
 // Server-sent events of a POST, one after the other.
@@ -50,7 +44,6 @@ async function* listen(path, body) {
   }
 }
 
-const usd = (text) => Number(text).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const figure = (text) => Number(text).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const shares = (text) => Number(text).toLocaleString("en-US", { maximumFractionDigits: 6 });
 const words = (name) => name.replaceAll("_", " ");
@@ -378,68 +371,5 @@ export function Analyst({ connected, why, onSpent }) {
         </form>
       </section>
     </div>
-  );
-}
-
-export function Brief({ symbol, venue }) {
-  const [seen, setSeen] = useState(null);
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    let wanted = true;
-    setSeen(null);
-    setProblem("");
-    if (!symbol) return undefined;
-    call(`/brief?symbol=${encodeURIComponent(symbol)}&venue=${venue}`).then(([told, wrong]) => {
-      if (wanted) { setSeen(told); setProblem(wrong); }
-    });
-    return () => { wanted = false; };
-  }, [symbol, venue]);
-  const ask = async () => {
-    setBusy(true);
-    const [told, wrong] = await call("/brief", "POST", { symbol, venue });
-    setBusy(false);
-    if (told) setSeen(told);
-    setProblem(wrong);
-  };
-  if (problem && !seen) return <div className="body"><div className="note bad" role="alert">{problem}</div></div>;
-  if (!seen) return <div className="body"><div className="skeleton" style={{ height: "120px" }} /></div>;
-  return (
-    <div className="body brief" data-brief={seen.symbol}>
-      <p className="muted small">
-        {seen.model ? `Brief by ${seen.model}, from the same figures · ${usd(seen.cost_usd)} USD` : "Local brief - computed here, no AI"}
-        {seen.session_on ? ` · as of the close of ${seen.session_on}` : ""}
-      </p>
-      {seen.html ? <div className="written" dangerouslySetInnerHTML={{ __html: seen.html }} /> : <p className="soft">There are not enough finished days of {seen.symbol} yet.</p>}
-      {seen.own ? <p className="small">{seen.own}</p> : null}
-      {problem ? <div className="note bad" role="alert">{problem}</div> : null}
-      {seen.can_ask ? (
-        <div className="actions">
-          <button type="button" className="btn tiny" disabled={busy} onClick={ask}>{busy ? "Writing …" : "Have the analyst write one"}</button>
-          <span className="muted small">Costs about a cent, once per session for everybody.</span>
-        </div>
-      ) : null}
-    </div>
-  );
-}
-
-export function BriefPicker({ symbols, venue }) {
-  const [chosen, setChosen] = useState(symbols?.[0] ?? "AAPL");
-  const pick = (event) => {
-    event.preventDefault();
-    const typed = new FormData(event.target).get("symbol").trim().toUpperCase();
-    if (/^[A-Z0-9.^=-]{1,20}$/.test(typed)) setChosen(typed);
-  };
-  return (
-    <>
-      <div className="picker">
-        {symbols?.map((one) => <button key={one} type="button" className="btn tiny" aria-pressed={one === chosen} onClick={() => setChosen(one)}>{one}</button>)}
-        <form onSubmit={pick}>
-          <input className="input" name="symbol" aria-label="Another symbol" placeholder="Symbol" maxLength={20} autoComplete="off" />
-          <button type="submit" className="btn tiny">Show</button>
-        </form>
-      </div>
-      <Brief symbol={chosen} venue={venue} />
-    </>
   );
 }

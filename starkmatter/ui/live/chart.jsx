@@ -1,11 +1,10 @@
-// The price chart of one symbol with its tools, legend and keys. What it draws is in chartview.js; menus and drawing
-// tools are loaded when they are first used.
+// The price chart of one symbol with its tools, legend and keys. What it draws is in chartview.js; menus, drawing
+// tools and pictures are loaded when they are first used.
 import "./chart.css";
 import { Suspense, lazy, useEffect, useRef, useState } from "react";
 import { guess, when } from "./chartbars.js";
 import { Legend } from "./chartlegend.jsx";
 import { ChartView } from "./chartview.js";
-import { save } from "./chartpicture.js";
 import { isPair } from "./symbols.js";
 
 const Menu = lazy(() => import("./chartmenus.jsx").then((found) => ({ default: found.Menu })));
@@ -138,7 +137,7 @@ export function CandleChart({ symbol, venue, interval, lines, onMove }) {
         <button type="button" className="charttool phoneonly" title="Draw" aria-pressed={tools} onClick={() => setTools(!tools)}><Icon path={ICONS.draw} /><span className="word">Draw</span></button>
         <span className="push" />
         {button("table", "Table")}
-        <button type="button" className="charttool" title="Save as an image" onClick={() => save(view.current, look)}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
+        <button type="button" className="charttool" title="Save as an image" onClick={() => import("./chartpicture.js").then(({ save }) => save(view.current, look))}><Icon path={ICONS.picture} /><span className="word">Image</span></button>
       </div>
       <div className="chartbody">
         <div className="charttools" role="group" aria-label="Drawing tools" data-open={tools || undefined}>

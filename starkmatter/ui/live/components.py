@@ -20,7 +20,7 @@ _CHART_PARTS = (
     "chartshade.js",
     "chartview.js",
 )
-_IMPORTED = ("rest.js", "keys.js", "symbols.js", *_CHART_PARTS)  # by those below
+_IMPORTED = ("rest.js", "keys.js", "proof.jsx", "symbols.js", *_CHART_PARTS)  # by those below
 
 
 def _shared(*names: str) -> list[str]:
@@ -41,6 +41,7 @@ with ThreadPoolExecutor(1) as _aside:
         _STEP_UP,
         _PASSKEYS,
         _ASSISTANT,
+        _BRIEF,
         _MARKETS,
         _HEATMAP,
         _SIGN_IN,
@@ -59,6 +60,7 @@ with ThreadPoolExecutor(1) as _aside:
         "stepup.jsx",
         "passkeys.jsx",
         "assistant.jsx",
+        "brief.jsx",
         "markets.jsx",
         "heatmap.jsx",
         "signin.jsx",
@@ -240,7 +242,7 @@ class Analyst(rx.NoSSRComponent):
 class Brief(rx.NoSSRComponent):
     """The brief of one symbol after its last session: computed here, or by the model when somebody asks for it."""
 
-    library = f"$/public{_ASSISTANT}"
+    library = f"$/public{_BRIEF}"
     tag = "Brief"
     symbol: rx.Var[str]
     venue: rx.Var[str]
@@ -249,7 +251,7 @@ class Brief(rx.NoSSRComponent):
 class BriefPicker(rx.NoSSRComponent):
     """A brief of the symbol that is typed or chosen among `symbols`."""
 
-    library = f"$/public{_ASSISTANT}"
+    library = f"$/public{_BRIEF}"
     tag = "BriefPicker"
     symbols: rx.Var[list[str]]
     venue: rx.Var[str]

@@ -1,21 +1,17 @@
 // "Confirm it is you": opened by a request that needs a fresh proof, or by the page's state (`asked`) for an event that
-// waits. The proof goes over REST and brings a new cookie; then sockets are opened anew and what was asked goes on.
-import { useEffect, useRef, useState } from "react";
-import { ask, leave as leaveFor, reopenSocket } from "./rest.js";
-import { hasPasskeys, useKey, whyNot } from "./keys.js";
+// waits. The dialog is loaded when it is first opened; after the proof, which brings a new cookie, sockets are opened
+// anew and what was asked goes on.
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
+import { reopenSocket } from "./rest.js";
 
-const PATH = "/api/v1/auth/step-up";
+const Proof = lazy(() => import("./proof.jsx").then((found) => ({ default: found.Proof })));
 
 export function StepUp({ asked, words, onDone, onLeave }) {
   const [called, setCalled] = useState(false);
   const [told, setTold] = useState("");
   const [over, setOver] = useState(false);
-  const [ways, setWays] = useState(null);
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(false);
   const answer = useRef(null);
   const renewed = useRef(null);
-  const open = called || (asked && !over);
 
   useEffect(() => {
     const channel = new BroadcastChannel("sm-session");
@@ -25,98 +21,22 @@ export function StepUp({ asked, words, onDone, onLeave }) {
     return () => { delete window.starkmatterStepUp; answer.current?.(false); channel.close(); };
   }, []);
   useEffect(() => { if (!asked) setOver(false); }, [asked]);
-  useEffect(() => {
-    if (!open) return;
-    setProblem("");
-    setWays(null);
-    ask(PATH, { method: "GET" }).then(({ ok, told, problem }) => { setWays(ok ? told.accepted : ["passphrase"]); if (problem) setProblem(problem); });
-  }, [open]);
 
   const end = (proven) => {
     setCalled(false);
-    setBusy(false);
     answer.current?.(proven);
     answer.current = null;
     if (!asked) return;
     setOver(true);
     (proven ? onDone : onLeave)?.();
   };
-  const leave = () => { if (!busy) end(false); };
-  const prove = async (path, body) => {
-    const { ok, status, problem } = await ask(path, { body });
-    if (!ok) {
-      setBusy(false);
-      if (status === 401) leaveFor("/login");
-      if (status === 428) setWays((known) => [...new Set([...(known ?? ["passphrase"]), "code"])]);
-      setProblem(problem);
-      return;
-    }
+  const goOn = async () => {
     renewed.current?.();
     await reopenSocket();
     end(true);
   };
-  const withPassphrase = (event) => {
-    event.preventDefault();
-    if (busy) return;
-    setBusy(true);
-    setProblem("");
-    prove(PATH, Object.fromEntries(new FormData(event.target)));
-  };
-  const withPasskey = async () => {
-    setBusy(true);
-    setProblem("");
-    const { ok, told, problem } = await ask(`${PATH}/passkey/options`);
-    if (!ok) { setBusy(false); setProblem(problem); return; }
-    try {
-      await prove(`${PATH}/passkey`, { credential: await useKey(told) });
-    } catch (error) {
-      setBusy(false);
-      setProblem(whyNot(error));
-    }
-  };
 
-  if (!open) return null;
-  const said = called ? told : words; // of an order of real money: what it does
-  return (
-    <div className="veil" onClick={(event) => { if (event.target === event.currentTarget) leave(); }}>
-      <div className="dialog proof" role="dialog" aria-modal="true" aria-label="Confirm it is you">
-        <header role="none"><h2>Confirm it is you</h2></header>
-        <form className="body" onSubmit={withPassphrase}>
-          {said ? <p className="note live"><b>LIVE</b>{said.replace(/^LIVE/, "")}</p> : (
-            <p className="soft small">What you are about to do matters more than most, and you last confirmed it over five minutes ago.</p>
-          )}
-          {ways?.includes("passkey") && hasPasskeys() ? (
-            <>
-              <button type="button" className="btn primary wide" disabled={busy} onClick={withPasskey}>Use a passkey</button>
-              {ways.includes("passphrase") ? <p className="or small">or</p> : null}
-            </>
-          ) : null}
-          {ways?.length === 0 ? (
-            <p className="note">You have no passphrase to confirm with. Sign out and in again, then do this within five minutes.</p>
-          ) : ways && !ways.includes("passphrase") ? null : (
-            <div className="field">
-              <label htmlFor="proof-password">Your passphrase</label>
-              <input id="proof-password" name="password" type="password" className="input" autoComplete="current-password"
-                maxLength={128} required />
-            </div>
-          )}
-          {ways?.includes("code") ? (
-            <div className="field">
-              <label htmlFor="proof-code">Code of your authenticator app</label>
-              <input id="proof-code" name="totp" className="input mono" autoComplete="one-time-code" inputMode="numeric"
-                maxLength={40} required />
-              <span className="hint">Six digits, or one of your recovery codes.</span>
-            </div>
-          ) : null}
-          <div aria-live="assertive">{problem ? <div className="note bad" role="alert">{problem}</div> : null}</div>
-          <div className="actions">
-            {ways && !ways.includes("passphrase") ? null : (
-              <button type="submit" className="btn primary" disabled={busy}>{busy ? "One moment …" : "Confirm"}</button>
-            )}
-            <button type="button" className="btn ghost" disabled={busy} onClick={leave}>Not now</button>
-          </div>
-        </form>
-      </div>
-    </div>
-  );
+  if (!called && (!asked || over)) return null;
+  // `words` and what is told are of an order of real money: what it does.
+  return <Suspense fallback={null}><Proof said={called ? told : words} onProven={goOn} onLeave={() => end(false)} /></Suspense>;
 }
