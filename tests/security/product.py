@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from starkmatter.accounts.sessions import token_hash
+from starkmatter.egress.guard import authorities
 from tests.ops.instance import Instance, running_instance, starkmatter
 from tests.prepared import lay_out
 from tests.ram import home_folder
@@ -179,7 +180,7 @@ class Product:
         headers = {} if origin is None else {"origin": origin or self.origin}
         if person is not None:
             headers["cookie"] = person.cookie
-        return httpx.Client(base_url=self.origin, headers=headers, timeout=10)
+        return httpx.Client(base_url=self.origin, headers=headers, timeout=10, verify=authorities())
 
     def tables(self, but_of: Person | None = None) -> dict[str, tuple[int, str]]:
         """Row count and hash of every table the market does not write; without the rows `but_of` may change."""

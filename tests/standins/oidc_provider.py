@@ -28,6 +28,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 
+from starkmatter.egress.guard import authorities
+
 CLIENT_ID, CLIENT_SECRET = "starkmatter-at-home", "oidc-canary-client-secret-5e1d"
 
 
@@ -161,7 +163,7 @@ class OidcProvider:
 
     def consent(self, address: str) -> dict[str, str]:
         """What a person does there: the page is opened, they say yes, and this is what their browser brings back."""
-        answer = httpx.get(address, follow_redirects=False, trust_env=False)
+        answer = httpx.get(address, follow_redirects=False, trust_env=False, verify=authorities())
         assert answer.status_code == 302, answer.text
         location = answer.headers["location"]
         assert location.startswith(self.redirect_uri + "?"), location
