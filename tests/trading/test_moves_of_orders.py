@@ -3,6 +3,7 @@
 Every case is a transaction that is taken back, on rows that no other function wrote.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product, repeat
@@ -180,6 +181,33 @@ def test_everything_open_of_the_accounts_is_asked_back_once_as_many_as_are_wante
     assert [seat.rows(at, ids) for ids in moved if ids] == [
         [(when,)] for ids, when in zip(moved, (AT, NOW), strict=True) if ids
     ]
+
+
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def test_all_that_is_asked_back_is_locked_in_its_order_before_one_of_it_moves(seat: Seat, database_url: str) -> None:
+    ids = sorted(uuid4() for _ in range(3))
+    mine = [order_row(seat.accounts[0], **BOUGHT, status="pending_submit", id=one) for one in reversed(ids)]
+    theirs = order_row(seat.accounts[1], **BOUGHT, status="pending_submit")
+    seat.write(*mine, theirs)
+    seat.look.commit()
+    ask = "SELECT order_id FROM cancel_open_orders(%s, '{}', 200, %s)"
+    with psycopg.connect(database_url) as holder, psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        for held in (0, 2):
+            holder.execute("SELECT FROM trade_order WHERE id = %s FOR UPDATE", (ids[held],))
+            asked = pool.submit(seat.rows, ask, [seat.accounts[0]], NOW)
+            while other.execute(WAITS).fetchone() != (1,):
+                assert not asked.done()
+                other.rollback()  # Its view of who waits is of its transaction's beginning.
+            free = other.execute("SELECT id FROM trade_order FOR UPDATE SKIP LOCKED").fetchall()
+            accounts = other.execute("SELECT id FROM account FOR NO KEY UPDATE SKIP LOCKED").fetchall()
+            other.rollback()
+            holder.rollback()
+            assert sorted(asked.result(10)) == [(one,) for one in ids]
+            assert {one for (one,) in free} == {*ids[held + 1 :], theirs["id"]}
+            assert {one for (one,) in accounts} == set(seat.accounts)
+            seat.look.rollback()
 
 
 REPLACE = "SELECT outcome, reason FROM replace_order(%s, %s, %s, %s, %s)"
