@@ -1,7 +1,7 @@
 """Shares moved from one of one's own accounts to another: lots and cost go along, both books balance, no sale."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from starkmatter.accounts.sharing.service import share_account
+from starkmatter.clock import utc_now
 from starkmatter.db.database import Database
 from starkmatter.domain.lots import LotPick
 from starkmatter.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -360,6 +361,72 @@ async def test_a_tracked_move_is_refused_where_the_shares_were_not_and_taken_bac
         await take_back(tracked.one.b, tracked.one.caller, moved.id)
     [sale] = (await realized_gains(tracked.one.b, tracked.one.caller, tracked.other.account_id, 2024)).lines
     assert (sale.acquired_on, sale.cost, sale.gain) == (date(2024, 2, 27), 122, -6)
+
+
+async def test_a_tracked_move_is_refused_to_whoever_owed_the_shares_and_without_a_worth(tracked: Tracked) -> None:
+    for importer in (tracked.one, tracked.other):
+        await importer.book(table("2024-02-26,deposit,,,,10000.00,,,"))
+    await tracked.one.book(
+        table("2024-02-27,buy,KO,10,61.00,-610.00,,,", "2024-02-27,transfer_in,XYZ,3,5.00,,,,",
+              "2024-02-28,buy,PEP,2,10.00,-20.00,,,")
+    )  # fmt: skip
+    await tracked.other.book(table("2024-02-28,sell,KO,2,62.00,124.00,,,"))
+    with pytest.raises(Conflict, match="owed KO then: shares cannot be moved against a short position"):
+        await tracked.move("1", date(2024, 2, 29))
+    with pytest.raises(Conflict, match="owed KO then: a short position is closed, not moved"):
+        await move_shares(
+            tracked.one.b, tracked.one.caller,
+            Asked(tracked.other.account_id, tracked.one.account_id, "KO", D(1), at=noon(date(2024, 2, 29))),
+        )  # fmt: skip
+    asked = Asked(tracked.one.account_id, tracked.other.account_id, "XYZ", D(3), at=noon(date(2024, 2, 29)))
+    with pytest.raises(InvalidInput, match="What XYZ was worth on 2024-02-29 is not known here: say a price"):
+        await move_shares(tracked.one.b, tracked.one.caller, asked)
+    for year in (1899, 1):
+        with pytest.raises(InvalidInput, match="must be in 1900 or later"):
+            await move_shares(tracked.one.b, tracked.one.caller, replace(asked, at=datetime(year, 12, 31, tzinfo=UTC)))
+    moved = await move_shares(tracked.one.b, tracked.one.caller, replace(asked, price=D("5.50")))
+    assert (moved.qty, moved.worth, moved.cost) == (3, D("16.5"), 15)
+
+
+async def test_a_tracked_move_without_a_day_is_of_now_at_the_newest_price(tracked: Tracked) -> None:
+    await tracked.one.book(table("2024-02-26,deposit,,,,10000.00,,,", "2024-02-27,buy,KO,10,61.00,-610.00,,,"))
+    before = utc_now()
+    asked = Asked(tracked.one.account_id, tracked.other.account_id, "KO", D(10))
+    moved = await move_shares(tracked.one.b, tracked.one.caller, asked)
+    assert before <= moved.venue_at <= utc_now()
+    assert moved.worth == 660
+
+
+async def test_who_may_only_look_moves_nothing_and_takes_nothing_back(pair: Pair) -> None:
+    await filled(pair.desk, "buy 10 AAPL")
+    b, caller = pair.desk.b, pair.desk.caller
+    looks = replace(caller, role="viewer")
+    with pytest.raises(NotAllowed, match="may look but not move shares"):
+        await move_shares(b, looks, Asked(pair.desk.account_id, pair.other, "AAPL", D(1)))
+    moved = await pair.move("4")
+    with pytest.raises(NotAllowed, match="Only its owner"):
+        await take_back(b, looks, moved.id)
+    friend, stranger = await pair.desk.person(), await pair.desk.person()
+    for account_id in (pair.desk.account_id, pair.other):
+        await share_account(b, caller, account_id, friend.caller.email, "trade")
+    with pytest.raises(NotAllowed, match="Only its owner"):
+        await take_back(b, friend.caller, moved.id)
+    with pytest.raises(NotFound, match="no such move of shares"):
+        await take_back(b, stranger.caller, moved.id)
+    for account_id in (pair.desk.account_id, pair.other):
+        await b.db.run("UPDATE account SET frozen_reason = 'a test' WHERE id = %s", (account_id,))
+        with pytest.raises(Conflict, match="One of the two accounts is closed or frozen"):
+            await take_back(b, caller, moved.id)
+        await b.db.run("UPDATE account SET frozen_reason = NULL WHERE id = %s", (account_id,))
+    assert (await take_back(b, caller, moved.id)).ended_at is not None
+
+
+async def test_a_market_that_does_not_answer_moves_nothing(pair: Pair) -> None:
+    await filled(pair.desk, "buy 10 AAPL")
+    await pair.desk.b.cache.flushdb()
+    await pair.desk.b.db.run("DELETE FROM replay_run")
+    with pytest.raises(Conflict, match="does not answer"):
+        await pair.move("1")
 
 
 async def test_values_of_former_days_and_returns_follow_a_tracked_move(tracked: Tracked) -> None:

@@ -25,7 +25,7 @@ from starkmatter.trading.orders import list_orders, order_events
 from starkmatter.trading.preview import preview_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
-from tests.builders import ALL_READ, Desk, make_account, make_desk, order, quote
+from tests.builders import ALL_READ, Desk, make_account, make_caller, make_desk, open_clock, order, quote
 from tests.standins.alpaca_trading import AlpacaTrading
 from tests.trading.broker_desk import always, eventually, make_seat
 
@@ -87,6 +87,26 @@ async def test_one_action_asks_open_orders_back_and_takes_no_new_ones(desk: Desk
         "order.all_cancels_asked",
         "switch.turned_off",
     ]
+
+
+async def test_what_is_asked_back_is_told_at_the_venues_time_and_the_worker_is_woken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    woken: list[str] = []
+    monkeypatch.setattr(sweeping, "announce_orders", lambda _, found: told.extend(found))
+    monkeypatch.setattr(sweeping, "wake_worker", lambda _, venue: woken.append(venue))
+    resting = await send(desk, "buy 10 AAPL @ 90.00 gtc", "resting-order-1")
+    await desk.broker.drain()
+    assert await cancel_all(desk.b, desk.caller) == 1
+    news = {"order_id": resting.id, "status": "pending_cancel", "symbol": "AAPL"}
+    assert (told, woken) == ([(desk.caller.user_id, news)], ["replay", "market"])
+    last = (await order_events(desk.b, desk.caller, resting.id))[-1]
+    assert (last.status, last.venue_at) == ("pending_cancel", open_clock().venue_now)
+
+
+async def test_who_has_no_account_asks_nothing_back(desk: Desk) -> None:
+    assert await cancel_all(desk.b, await make_caller(desk.b.db, "trader")) == 0
 
 
 async def test_of_orders_that_race_with_the_switch_none_is_open_afterwards(desk: Desk) -> None:

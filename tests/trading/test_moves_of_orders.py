@@ -187,10 +187,9 @@ WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database(
 
 
 def test_all_that_is_asked_back_is_locked_in_its_order_before_one_of_it_moves(seat: Seat, database_url: str) -> None:
-    ids = sorted(uuid4() for _ in range(3))
+    their_id, *ids = sorted(uuid4() for _ in range(4))
     mine = [order_row(seat.accounts[0], **BOUGHT, status="pending_submit", id=one) for one in reversed(ids)]
-    theirs = order_row(seat.accounts[1], **BOUGHT, status="pending_submit")
-    seat.write(*mine, theirs)
+    seat.write(*mine, order_row(seat.accounts[1], **BOUGHT, status="pending_submit", id=their_id))
     seat.look.commit()
     ask = "SELECT order_id FROM cancel_open_orders(%s, '{}', 200, %s)"
     with psycopg.connect(database_url) as holder, psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
@@ -205,9 +204,17 @@ def test_all_that_is_asked_back_is_locked_in_its_order_before_one_of_it_moves(se
             other.rollback()
             holder.rollback()
             assert sorted(asked.result(10)) == [(one,) for one in ids]
-            assert {one for (one,) in free} == {*ids[held + 1 :], theirs["id"]}
+            assert {one for (one,) in free} == {*ids[held + 1 :], their_id}
             assert {one for (one,) in accounts} == set(seat.accounts)
             seat.look.rollback()
+        # What came to its end meanwhile is not asked back.
+        holder.execute("UPDATE trade_order SET status = 'rejected', reserved = 0 WHERE id = %s", (ids[1],))
+        asked = pool.submit(seat.rows, ask, [seat.accounts[0]], NOW)
+        while other.execute(WAITS).fetchone() != (1,):
+            assert not asked.done()
+            other.rollback()
+        holder.commit()
+        assert sorted(asked.result(10)) == [(ids[0],), (ids[2],)]
 
 
 REPLACE = "SELECT outcome, reason FROM replace_order(%s, %s, %s, %s, %s)"
