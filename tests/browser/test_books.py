@@ -11,7 +11,7 @@ from tests.browser.walk import PHONE, SECS, Walk
 from tests.browser.windows import is_for_everybody, look, window_of
 from tests.security.product import Person, Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.process]
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.nightly]
 
 PATH = "/portfolio/performance"
 RATE = """

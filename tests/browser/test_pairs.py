@@ -14,7 +14,7 @@ from tests.browser.axe import THEMES, violations
 from tests.browser.market import MarketToday, first_window, market_of, show_account
 from tests.browser.walk import PHONE, SECS, Walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.process]
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.nightly]
 PICTURES = os.environ.get("STARKMATTER_PICTURES", "")
 BARS = "document.querySelector('.chart .canvas').chartView.bars"
 
@@ -166,7 +166,6 @@ def test_a_watchlist_holds_them_and_the_symbols_page_shows_no_nonsense(market: M
     picture(first, "pair-page")
 
 
-@pytest.mark.nightly
 def test_pages_of_pairs_are_fit_for_everybody(first: Walk, browser: Browser) -> None:
     found = []
     for path in ("/trade/EUR-USD", "/markets/BTC-USD", "/markets", "/markets/sessions", "/markets/screener"):

@@ -128,6 +128,7 @@ def test_a_period_that_says_nothing_is_told_on_the_page(window: Walk) -> None:
     window.complaints[:] = [one for one in window.complaints if "422" not in one]
 
 
+@pytest.mark.nightly
 def test_a_report_is_held_against_a_blend(window: Walk) -> None:
     page = window.page
     window.open(PAGE)

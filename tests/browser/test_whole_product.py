@@ -236,7 +236,9 @@ def spoil(market: MarketToday, kind: str, fault: int | str | None) -> None:
         }[fault]
 
 
-@pytest.mark.parametrize("kind", ["alpaca", "alpaca-data", "newsapi", "claude"])
+@pytest.mark.parametrize(
+    "kind", ["alpaca", pytest.param("alpaca-data", marks=pytest.mark.nightly), "newsapi", "claude"]
+)
 def test_how_a_vendor_fails_is_said_on_the_screen_and_passes(market: MarketToday, sitting: Walk, kind: str) -> None:
     page = sitting.page
     sitting.open("/settings/connections")

@@ -29,7 +29,7 @@ FIRST_EVENTS = (
     f"{FRAME}.refresh",
     f"{ORDERS}.close",
 )
-TRIES = 20
+TRIES = 8
 REVOKED_WITHIN_SECS = 1.0
 
 
