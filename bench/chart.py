@@ -17,7 +17,7 @@ from tests.browser.walk import Walk, chromium
 from tests.ops.instance import running_instance
 
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=[\w-]+")
-PAGE_KB = 320.0
+PAGE_KB = 300.0
 FIRST_CANDLE_MS = 700.0
 FRAME_MS = 50.0
 BARS = 20_000
