@@ -1,11 +1,11 @@
 """Paper orders per second, from acceptance over matching to the ledger, against one-row commits of the same client.
 
-Durable commits on both sides. Orders are submitted through the product's gate, over 1 connection and over 8 as of eight
-web processes, by eight people for each; the paper broker works the outbox in a process of its own, as the worker does.
-An order counts when it is filled and booked. The floor is the same number of connections, each updating a row of its
-own, one commit each. An order that comes when no other is under way shares its commits with nobody: that it is kept
-before anything is done about it takes one, its fill another, so that half the floor is more than it can reach. It is
-shown beside a floor of its own, two such commits one after the other.
+Durable commits on both sides. Orders are submitted through the product's gate, over 1 connection and over 8 (a gate for
+each, all in this one process), by eight people for each; the paper broker works the outbox in a process of its own, as
+the worker does. An order counts when it is filled and booked. The floor is the same number of connections, each
+updating a row of its own, one commit each. An order that comes when no other is under way shares its commits with
+nobody: that it is kept before anything is done about it takes one, its fill another, so that half the floor is more
+than it can reach. It is shown beside a floor of its own, two such commits one after the other.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ from tests.portfolio.history import give_past, market_past
 SETUP_LINK = re.compile(r"http://\S+/setup\?token=[\w-]+")
 BASE_KB = 230.0
 TRADE_KB = 300.0
-PERFORMANCE_KB = 580.0  # the page with Plotly's basic bundle, 356 kB of it
+PERFORMANCE_KB = 580.0  # the page with Plotly's basic bundle, 339 kB of it
 PAST_SESSIONS = 250
 PAGES: tuple[tuple[str, str, float | None], ...] = (
     ("login", "/login", BASE_KB),
