@@ -138,9 +138,9 @@ def _megabytes(process: psutil.Process) -> float:
 
 
 def _name(process: psutil.Process) -> str:
-    words = process.cmdline()
-    for name in ("postgres", "valkey", "worker", "web", "run"):
-        if any(word == name or name in Path(word).name for word in words[:4]) or process.name().startswith(name):
+    words = " ".join(process.cmdline()[:4]).split()
+    for name in ("postgres", "valkey", "forkserver", "worker", "web", "run"):
+        if any(word == name or name in Path(word).name for word in words) or process.name().startswith(name):
             return {"run": "supervisor"}.get(name, name)
     return process.name()
 

@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One child: what to run, as whom, and which signal asks it to stop."""
+    """One child: what to run, as whom, and which signal asks it to stop; `verb`, when it is `starkmatter VERB`."""
 
     name: str
     argv: tuple[str, ...]
@@ -33,6 +33,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     keep_fds: tuple[int, ...] = field(default=())
     own_group: bool = True
+    verb: tuple[str, ...] = ()
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments for subprocess.Popen or asyncio.create_subprocess_exec."""
@@ -42,7 +43,7 @@ class Command:
             "stdin": subprocess.DEVNULL,
             "start_new_session": self.own_group,
             "pass_fds": self.keep_fds,
-            "preexec_fn": _death_with_parent(self.stop_signal),
+            "preexec_fn": death_with_parent(self.stop_signal),
         }
         if self.account is not None:
             options |= {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
@@ -65,7 +66,8 @@ def stop(process: "subprocess.Popen[bytes]", stop_signal: signal.Signals, *, wit
         return process.wait()
 
 
-def _death_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+def death_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """For a child of this process to call: the kernel sends it the signal when we end. None where there is no such."""
     if _libc is None:
         return None
     libc, parent = _libc, os.getpid()

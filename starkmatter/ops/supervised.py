@@ -1,4 +1,4 @@
-"""One process under supervision: its life, how it is held and let go, asked whether it is ready, and ended."""
+"""One process under supervision: its life, how it is asked whether it is ready, and ended."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,9 @@ from redis.exceptions import RedisError
 
 from starkmatter.errors import ConfigError
 from starkmatter.ops.children import Command
-from starkmatter.ops.held import LET_GO
+from starkmatter.ops.forks import Forked
+
+Process = asyncio.subprocess.Process | Forked
 
 
 class Phase(Enum):
@@ -25,27 +27,15 @@ class Phase(Enum):
 
 @dataclass(eq=False)
 class Child:
-    """One supervised process and how to tell that it is ready. Until `may_work` is set it only gets itself loaded."""
+    """One supervised process and how to tell that it is ready."""
 
     name: str
     command: Callable[[], Command]
     ready: Callable[[], Awaitable[bool]]
     before_restart: Callable[[], None] | None = None
     phase: Phase = Phase.STOPPED
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     became_ready: asyncio.Event = field(default_factory=asyncio.Event)
-    may_work: asyncio.Event | None = None
-
-
-async def let_go(child: Child, process: asyncio.subprocess.Process) -> None:
-    """Tell a held process to begin, once it may."""
-    assert child.may_work is not None
-    assert process.stdin is not None
-    await child.may_work.wait()
-    with contextlib.suppress(OSError):  # it has crashed meanwhile; the next one is not held
-        process.stdin.write(LET_GO)
-        await process.stdin.drain()
-        process.stdin.close()
 
 
 async def is_ready(child: Child) -> bool:
@@ -73,7 +63,7 @@ def in_thread(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
     return checked
 
 
-def send_signal(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
+def send_signal(process: Process | None, number: signal.Signals) -> None:
     """Send a signal; the one that cannot be refused goes to whatever the child has started as well."""
     if process is None or process.returncode is not None:
         return

@@ -19,15 +19,15 @@ from starkmatter.errors import ConfigError
 from starkmatter.ops import relay
 from starkmatter.ops.children import Command
 from starkmatter.ops.engines import Engines, engines_of
+from starkmatter.ops.forks import Forks, can_fork
 from starkmatter.ops.frontend import built_frontend
 from starkmatter.ops.health import forget_beat, has_beaten
-from starkmatter.ops.held import HELD
 from starkmatter.ops.home import only_instance
 from starkmatter.ops.leftovers import LeftBehind
 from starkmatter.ops.logging import log_format
 from starkmatter.ops.probe import check_cache_reachable, check_database_reachable, check_port_free, http_ok
 from starkmatter.ops.schema import SchemaMemo
-from starkmatter.ops.supervised import Child, Phase, in_thread, is_ready, let_go, ready_within, send_signal
+from starkmatter.ops.supervised import Child, Phase, Process, in_thread, is_ready, ready_within, send_signal
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR, VERSION
 
@@ -56,7 +56,7 @@ class Supervisor:
         self._tasks: set[asyncio.Future[None]] = set()
         self._left_behind = LeftBehind(settings.home / "run" / "children")
         self._schema = SchemaMemo(settings.home / "run" / "schema")
-        self._schema_ready = asyncio.Event()
+        self._forks = Forks(self._fork_server, log_format(settings)) if can_fork() and not reload else None
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
 
@@ -91,14 +91,15 @@ class Supervisor:
         self._left_behind.end_all()
         check_port_free(self.settings.host, self.settings.port)
         building = asyncio.create_task(self._build_frontend())
-        web = Child("web", self._web, self._web_answers, may_work=None if self._reload else self._schema_ready)
+        web = Child("web", self._web, self._web_answers)
         try:
             self.engines.prepare()
-            if web.may_work is not None and built_frontend(self.settings) is not None:
-                self._supervise(web)
+            if self._forks is not None:
+                await self._forks.prepare()
             await self._start_engines()
             await self._migrate()
-            self._schema_ready.set()
+            if built_frontend(self.settings) is not None:
+                self._supervise(web)
             self._supervise(Child("worker", lambda: self._ours("worker"), self._worker_beats))
             await building
         except BaseException:
@@ -158,9 +159,7 @@ class Supervisor:
 
     async def _finish(self, command: Command) -> tuple[int, bytes, bytes]:
         """The exit code, standard output and standard error of a child that ends by itself, or with us."""
-        process = await asyncio.create_subprocess_exec(
-            *command.argv, **command.options(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        process = await self._begin(command, errors_apart=True)
         try:
             out, err = await process.communicate()
         except asyncio.CancelledError:
@@ -180,7 +179,25 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
             "MALLOC_ARENA_MAX": "2",
         }
-        return Command(name=verb[0], argv=(sys.executable, "-m", "starkmatter", *verb), env=env, cwd=ROOT_DIR)
+        return Command(
+            name=verb[0], argv=(sys.executable, "-m", "starkmatter", *verb), env=env, cwd=ROOT_DIR, verb=verb
+        )
+
+    def _fork_server(self) -> Command:
+        """What loads our code once for all of our processes, in the environment of each of them."""
+        return replace(self._ours("forkserver"), argv=(sys.executable, "-m", "starkmatter.ops.forkserver"))
+
+    async def _begin(self, command: Command, *, errors_apart: bool = False) -> Process:
+        """A process of `command`, its output ours to read; our own are forked from code that is loaded already."""
+        # Building takes many processes and a while, and at the first start nobody has loaded anything yet.
+        if self._forks is not None and command.verb and command.name != "frontend":
+            return await self._forks.start(command.verb, errors_apart=errors_apart)
+        return await asyncio.create_subprocess_exec(
+            *command.argv,
+            **command.options(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if errors_apart else asyncio.subprocess.STDOUT,
+        )
 
     def _web(self) -> Command:
         """The web process; with reload, Reflex's own runner, which compiles again after each change."""
@@ -191,7 +208,7 @@ class Supervisor:
         argv = ("reflex", "run", "--env", "preview", "--frontend-port", port, "--backend-port", port)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         env = {**command.env, **SOURCE_RUN_ENV, "PATH": path}
-        return replace(command, argv=(sys.executable, "-m", *argv), env=env)
+        return replace(command, argv=(sys.executable, "-m", *argv), env=env, verb=())
 
     def _supervise(self, child: Child) -> Child:
         self._children.append(child)
@@ -232,17 +249,8 @@ class Supervisor:
                 await asyncio.to_thread(child.before_restart)
 
     async def _run_child(self, child: Child) -> int:
-        command = child.command()
-        held = child.may_work is not None and not child.may_work.is_set()
-        options = command.options()
-        if held:
-            options |= {"env": {**command.env, HELD: "true"}, "stdin": asyncio.subprocess.PIPE}
         child.phase = Phase.STARTING
-        child.process = process = await asyncio.create_subprocess_exec(
-            *command.argv, **options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        if held:
-            self._spawn(let_go(child, process))
+        child.process = process = await self._begin(child.command())
         self._left_behind.remember(child.name, process.pid)
         log.info(f"{child.name} starts", pid=process.pid)
         relaying = asyncio.create_task(relay.stream(child.name, process.stdout, log_format(self.settings)))
@@ -311,6 +319,8 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._forks is not None:
+            await self._forks.close()
         if self.engines.postgres is not None:
             self.engines.postgres.close()
         self._left_behind.forget()

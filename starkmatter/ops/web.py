@@ -7,7 +7,6 @@ from types import ModuleType
 
 from starkmatter.ops.children import die_with_parent
 from starkmatter.ops.frontend import build_frontend, serving_env
-from starkmatter.ops.held import wait_until_let_go
 from starkmatter.ops.without import without
 from starkmatter.settings import Settings
 from starkmatter.version import ROOT_DIR
@@ -28,7 +27,6 @@ def serve(settings: Settings) -> None:
     os.environ.update(serving_env(build_frontend(settings)))
     os.chdir(ROOT_DIR)
     root = composition_root()
-    wait_until_let_go()
     uvicorn.run(
         root.app,
         factory=True,

@@ -119,9 +119,15 @@ class Instance:
             return []
 
     def child(self, name: str) -> psutil.Process | None:
-        """The supervisor's own child of that name, or None while it is down."""
-        marks = {"postgres": "bin/postgres", "valkey": "valkey-server", "worker": "worker", "web": "web"}
-        for process in psutil.Process(self.process.pid).children():
+        """The supervisor's child of that name, started by itself or by its fork server, or None while it is down."""
+        marks = {
+            "postgres": "bin/postgres",
+            "valkey": "valkey-server",
+            "worker": "worker",
+            "web": "web",
+            "forkserver": "starkmatter.ops.forkserver",
+        }
+        for process in psutil.Process(self.process.pid).children(recursive=True):
             try:
                 command = process.cmdline()
             except psutil.Error:
