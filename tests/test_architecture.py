@@ -64,39 +64,43 @@ def test_every_room_has_its_place_in_the_design() -> None:
     assert {room_of(path) for path in MODULES} <= set(LEVEL_OF)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_point_towards_the_foundation(path: Path) -> None:
-    room = room_of(path)
-    for name in imported(path):
-        parts = name.split(".")
-        if parts[0] != "starkmatter" or len(parts) == 1 or parts[1] == room:
-            continue
-        assert LEVEL_OF[parts[1]] < LEVEL_OF[room], f"{name_of(path)} may not import {name}"
+def test_imports_point_towards_the_foundation() -> None:
+    wrong = []
+    for path in MODULES:
+        room = room_of(path)
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[0] != "starkmatter" or len(parts) == 1 or parts[1] == room:
+                continue
+            if LEVEL_OF[parts[1]] >= LEVEL_OF[room]:
+                wrong.append(f"{name_of(path)} may not import {name}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) == "domain"], ids=name_of)
-def test_domain_needs_nothing_but_the_standard_library_numpy_and_for_indicators_ta_lib(path: Path) -> None:
-    allowed = set(sys.stdlib_module_names) | {"numpy", "starkmatter"}
-    if path.parent.name == "indicators":
-        allowed |= {"talib"}
-    assert {name.split(".")[0] for name in imported(path)} <= allowed
+def test_domain_needs_nothing_but_the_standard_library_numpy_and_for_indicators_ta_lib() -> None:
+    known, wrong = set(sys.stdlib_module_names) | {"numpy", "starkmatter"}, []
+    for path in MODULES:
+        if room_of(path) == "domain":
+            allowed = known | {"talib"} if path.parent.name == "indicators" else known
+            wrong += [f"{name_of(path)}: {name}" for name in imported(path) if name.split(".")[0] not in allowed]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_the_clock_reads_the_time(path: Path) -> None:
-    if name_of(path) == THE_CLOCK:
-        return
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            assert (node.value.id, node.attr) not in CLOCKS, f"{name_of(path)}:{node.lineno} reads the time"
+def test_only_the_clock_reads_the_time() -> None:
+    wrong = [
+        f"{name_of(path)}:{node.lineno} reads the time"
+        for path in MODULES
+        if name_of(path) != THE_CLOCK
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if (node.value.id, node.attr) in CLOCKS
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_module_says_in_a_sentence_what_it_is_for(path: Path) -> None:
-    if path.name == "__init__.py" and not path.read_text(encoding="utf-8").strip():
-        return
-    text = ast.get_docstring(parsed(path))
-    assert text, f"{name_of(path)} has no docstring"
+def test_every_module_says_in_a_sentence_what_it_is_for() -> None:
+    written = [path for path in MODULES if path.name != "__init__.py" or path.read_text(encoding="utf-8").strip()]
+    assert [name_of(path) for path in written if not ast.get_docstring(parsed(path))] == []
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "manager", "common", "misc"])
