@@ -38,7 +38,7 @@ from starkmatter.market.history.ticks import TickStore
 from starkmatter.market.identifiers import Identifier
 from starkmatter.market.listing import FIRST, add_instruments
 from starkmatter.market.naming import add_symbol, identify
-from starkmatter.market.pace import InPlay, Pace
+from starkmatter.market.pace import InPlay, Pace, Turns
 from starkmatter.market.ports import IdentifierSource
 from starkmatter.market.service import instruments_named
 from starkmatter.market.streaming import Streaming
@@ -93,7 +93,7 @@ class MarketFeed:
         self._wanted: list[str] = []
         self._books: list[str] = []
         self._used = False
-        self._asked_at: dict[str, float] = {}
+        self._turns = Turns(self._pace)
         self._streaming = Streaming(
             sources,
             self._to_stream,
@@ -103,7 +103,6 @@ class MarketFeed:
             self._pace.look_secs,
             self._say,
         )
-        self._failures = 0
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._seldom = Seldom(60.0)
@@ -239,37 +238,23 @@ class MarketFeed:
                 self._say("market waits", reason=error.text)
 
     def _due(self, shown: VenueClock, allowed_secs: float) -> list[str]:
-        """What is to be asked now: everything once anything has waited for its turn, so that it stays one question.
-
-        `allowed_secs` is how often the source's plan lets us ask.
-        """
-        now = asyncio.get_running_loop().time()
-        turns = {
-            symbol: self._pace.turn_secs(clock_of(symbol, shown).state, allowed_secs, self._failures)
-            for symbol in self._wanted
-        }
-
-        def waited(symbol: str) -> float:
-            turn = self._pace.streamed_secs if symbol in self._streaming.streamed else turns[symbol]
-            return (now - self._asked_at.get(symbol, float("-inf"))) / turn
-
-        if not any(waited(symbol) >= 1 for symbol in self._wanted):
-            return []
-        return [symbol for symbol in self._wanted if waited(symbol) >= 0.5]
+        """What is to be asked now; `allowed_secs` is how often the source's plan lets us ask."""
+        states = {symbol: clock_of(symbol, shown).state for symbol in self._wanted}
+        now, streamed = asyncio.get_running_loop().time(), self._streaming.streamed
+        return self._turns.due(states, now, allowed_secs, streamed=streamed, priced=self._feed.newest)
 
     async def _ask(self, symbols: Sequence[str]) -> None:
         await self._confirm()
-        started = asyncio.get_running_loop().time()
-        self._asked_at |= dict.fromkeys(symbols, started)
+        self._turns.asked(symbols, asyncio.get_running_loop().time(), priced=self._feed.newest)
         failover = await self._sources()
         failing = {one for one in self._health.order if self._health.of(one).failure is not None}
         try:
             found = await failover.quotes(symbols)
         except NoSource as error:
-            self._failures = min(self._failures + 1, 6)
+            self._turns.failed()
             self._say("no quotes", reason=error.text)
             return
-        self._failures = 0
+        self._turns.answered()
         for adapter in failing:
             if self._health.of(adapter).failure is None:
                 self._streaming.welcome(adapter)  # It is back: so may its stream be.

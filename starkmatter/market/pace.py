@@ -1,10 +1,13 @@
 """How often the sources of the wall-clock market are asked, and what accounts have in play there."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starkmatter.domain.quotes import SessionState
 from starkmatter.market.streaming import StreamPace
+
+MOST_FAILURES = 6  # more make nobody more patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,58 @@ class Pace:
         turn = max(self.quotes_secs[state], min(allowed_secs, self.longest_secs))
         patient: float = turn * 2**failures
         return min(patient, max(turn, self.longest_secs))
+
+
+class Turns:
+    """When each symbol was asked for, and whose turn it is; instants are seconds of the loop's clock."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._asked_at: dict[str, float] = {}
+        self._in_vain: Counter[str] = Counter()
+        self._failures = 0
+
+    def asked(self, symbols: Sequence[str], now: float, *, priced: Collection[str]) -> None:
+        """These are asked for now; `priced` are those that have a price already, of these or others."""
+        self._asked_at |= dict.fromkeys(symbols, now)
+        for symbol in symbols:
+            if symbol not in priced:
+                self._in_vain[symbol] = min(self._in_vain[symbol] + 1, MOST_FAILURES)
+
+    def answered(self) -> None:
+        """Some source did."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """No source did."""
+        self._failures = min(self._failures + 1, MOST_FAILURES)
+
+    def due(
+        self,
+        states: Mapping[str, SessionState],
+        now: float,
+        allowed_secs: float,
+        *,
+        streamed: Collection[str],
+        priced: Collection[str],
+    ) -> list[str]:
+        """What is to be asked now of `states`, which are those of the symbols' markets, in that order.
+
+        Everything once anything has waited for its turn, so that it stays one question. For a first price somebody
+        waits, so a question for it that failed is repeated as if the market were open, ever less often, until the
+        market's own turn comes sooner.
+        """
+
+        def waited(symbol: str, state: SessionState) -> float:
+            turn = self._pace.turn_secs(state, allowed_secs, self._failures)
+            if symbol in streamed:
+                turn = self._pace.streamed_secs
+            if symbol not in priced:
+                failures = max(self._failures, self._in_vain[symbol])
+                turn = min(turn, self._pace.turn_secs("open", allowed_secs, failures))
+            return (now - self._asked_at.get(symbol, float("-inf"))) / turn
+
+        turns = {symbol: waited(symbol, state) for symbol, state in states.items()}
+        if not any(ratio >= 1 for ratio in turns.values()):
+            return []
+        return [symbol for symbol, ratio in turns.items() if ratio >= 0.5]

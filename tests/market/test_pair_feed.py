@@ -1,6 +1,7 @@
 """Pairs and coins on the market of today while the exchange is closed: found, priced, drawn, and refused in words."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,10 +24,11 @@ from starkmatter.market.service import list_instruments, load_bars
 from starkmatter.market.wanted import want
 from starkmatter.market.watchlists.lines import mini_lines
 from starkmatter.news.link import Linker
-from tests.market.test_market_feed import KEYS, WIDE, quote_where, running, until, vendors  # noqa: F401
+from tests.market.test_market_feed import KEYS, QUICK, WIDE, quote_where, running, until, vendors  # noqa: F401
 from tests.market_hours import Vendors, open_now
 
 CLOSED = timedelta(hours=-3)  # The exchange opens in three hours.
+PATIENT = replace(QUICK, quotes_secs={"open": 0.2, "pre": 600.0, "closed": 600.0, "ended": 600.0}, longest_secs=600.0)
 
 
 async def test_a_coin_moves_while_the_exchange_is_closed_and_is_not_taken_for_a_share(
@@ -51,6 +53,32 @@ async def test_a_coin_moves_while_the_exchange_is_closed_and_is_not_taken_for_a_
         assert not await _forms(database, "AAPL")
     clock, _ = seen.batches[-1]
     assert clock.state == "closed"
+
+
+@pytest.mark.parametrize("another_answers", [False, True])
+async def test_a_first_price_that_could_not_be_had_is_asked_for_again_before_a_closed_markets_turn(
+    database: Database,
+    cache: Redis,
+    vendors: Vendors,  # noqa: F811
+    another_answers: bool,
+) -> None:
+    await open_now(database, since=CLOSED)
+    del vendors.alpaca.prices["MSFT"]
+    vendors.yahoo.fault = 500
+    quotes = "/v7/finance/quote"
+    async with running(database, cache, vendors, alpaca=another_answers, pace=PATIENT):
+        await want(cache, ["MSFT"], utc_now())
+        await until(lambda: _asked(vendors, quotes), "a question")
+        vendors.yahoo.fault = None
+        assert (await quote_where(cache, lambda one: True, "MSFT")).last == Decimal("410.5")
+        # With a price it waits for its turn like every other of a market that is closed.
+        vendors.yahoo.asked.clear()
+        await asyncio.sleep(1)
+        assert quotes not in vendors.yahoo.asked
+
+
+async def _asked(vendors: Vendors, path: str) -> bool:  # noqa: F811
+    return path in vendors.yahoo.asked
 
 
 async def test_a_book_is_told_for_as_long_as_somebody_looks(
