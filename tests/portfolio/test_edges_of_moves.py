@@ -121,6 +121,14 @@ async def test_who_owed_the_shares_before_moves_and_gets_back_what_is_there_sinc
     assert [await one.held() for one in (tracked.one, tracked.other)] == [{"KO": 10}, {"KO": 10}]
 
 
+async def test_what_a_taken_back_move_would_leave_missing_is_said(tracked: Tracked) -> None:  # noqa: F811
+    await tracked.one.book(BOUGHT)
+    moved = await tracked.move("5", THURSDAY)
+    await tracked.other.book(table("2024-03-04,sell,KO,3,59.00,177.00,,,"))
+    with pytest.raises(Conflict, match="sold or moved on since: without it 3 KO would be missing"):
+        await take_back(tracked.one.b, tracked.one.caller, moved.id)
+
+
 async def test_what_was_taken_back_says_so_first(tracked: Tracked) -> None:  # noqa: F811
     await tracked.one.book(BOUGHT)
     b, caller = tracked.one.b, tracked.one.caller
