@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from starkmatter.errors import ConfigError
 
@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     vendor_urls: dict[str, str] = Field(default_factory=dict, validation_alias=_env("STARKMATTER_VENDOR_URLS"))
     egress_allow: str = Field("", validation_alias=_env("STARKMATTER_EGRESS_ALLOW"))
 
+    look_after_secs: Annotated[tuple[float, ...], NoDecode] = Field(
+        (0.5, 2.0, 8.0, 30.0), validation_alias=_env("STARKMATTER_LOOK_AFTER_SECS")
+    )
+
     audit_webhook: str | None = Field(None, validation_alias=_env("STARKMATTER_AUDIT_WEBHOOK"))
 
     state_manager: Literal["memory", "redis"] = Field("memory", validation_alias=_env("STARKMATTER_STATE_MANAGER"))
@@ -147,6 +151,20 @@ class Settings(BaseSettings):
                     f"STARKMATTER_VENDOR_URLS: '{name}' must be an https or wss address, or one on this machine."
                 )
         return value
+
+    @field_validator("look_after_secs", mode="before")
+    @classmethod
+    def _look_after_secs_are_four_looks(cls, value: Any) -> tuple[float, ...]:
+        try:
+            first, second, third, last = map(float, value.split(",") if isinstance(value, str) else value)
+        except (TypeError, ValueError):
+            first = second = third = last = 0.0
+        if not (0.5 <= first < second < third < last and 8 <= last <= 120):
+            raise ConfigError(
+                "STARKMATTER_LOOK_AFTER_SECS is four times in seconds, each later than the one before, the first at "
+                "least 0.5, the last 8 to 120, such as 0.5,2,8,30."
+            )
+        return first, second, third, last
 
     @field_validator("audit_webhook")
     @classmethod

@@ -47,6 +47,24 @@ REFUSED = [
     ({"STARKMATTER_REPLAY_SPEED": "61"}, "STARKMATTER_REPLAY_SPEED"),
     ({"STARKMATTER_LOG_FORMAT": "xml"}, "STARKMATTER_LOG_FORMAT"),
     ({"STARKMATTER_STATE_MANAGER": "disk"}, "STARKMATTER_STATE_MANAGER"),
+    *(
+        ({"STARKMATTER_LOOK_AFTER_SECS": value}, "STARKMATTER_LOOK_AFTER_SECS is four times in seconds")
+        for value in (
+            "",
+            "soon",
+            "30",
+            "[0.5, 2, 8, 30]",
+            "0.5,2,8",
+            "0.5,2,8,30,60",
+            "0.4,2,8,30",
+            "0.5,8,2,30",
+            "0.5,2,2,30",
+            "0.5,2,4,7.9",
+            "0.5,2,8,120.1",
+            "0.5,nan,8,30",
+            "0.5,2,8,inf",
+        )
+    ),
 ]
 
 
@@ -67,6 +85,26 @@ def test_defaults_bind_loopback_and_need_nothing() -> None:
     assert (settings.host, settings.port, settings.debug) == ("127.0.0.1", 3000, False)
     assert settings.database_url is None
     assert "http://localhost:3000" in settings.origins
+
+
+@pytest.mark.parametrize(
+    ("text", "secs"),
+    [
+        (None, (0.5, 2.0, 8.0, 30.0)),  # SAFETY A.3
+        ("0.5,2,4,8", (0.5, 2.0, 4.0, 8.0)),
+        (" 1, 2.5, 30, 120", (1.0, 2.5, 30.0, 120.0)),
+    ],
+)
+def test_four_looks_for_an_order_in_doubt(
+    text: str | None, secs: tuple[float, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if text is not None:
+        (tmp_path / "looks").write_text(text)
+        monkeypatch.setenv("STARKMATTER_LOOK_AFTER_SECS_FILE", str(tmp_path / "looks"))
+        assert load_settings().look_after_secs == secs
+        monkeypatch.delenv("STARKMATTER_LOOK_AFTER_SECS_FILE")
+        monkeypatch.setenv("STARKMATTER_LOOK_AFTER_SECS", text)
+    assert load_settings().look_after_secs == secs
 
 
 def test_value_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

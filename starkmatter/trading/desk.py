@@ -43,10 +43,10 @@ class Pace:
     """How patient the desk is. Tests hurry it.
 
     `look_after_secs`: when an order in doubt is looked for, counted from when it was claimed; the first is also the
-    least time between two looks.
+    least time between two looks. The operator chooses it, else it is what the settings begin with.
     """
 
-    look_after_secs: tuple[float, ...] = (0.5, 2.0, 8.0, 30.0)
+    look_after_secs: tuple[float, ...]
     market_valid: timedelta = timedelta(seconds=15)
     other_valid: timedelta = timedelta(seconds=60)
     young: timedelta = timedelta(seconds=5)

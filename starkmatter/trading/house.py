@@ -203,7 +203,7 @@ class BrokerHouse:
     def __init__(self, b: Backends, confirm: Confirm, pace: Pace | None = None) -> None:
         self._b = b
         self._confirm = confirm
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(b.settings.look_after_secs)
         self._desks: dict[UUID, tuple[str, AccountDesk, asyncio.Task[None]]] = {}
         self._seldom = Seldom(SAY_EVERY_SECS)
 

@@ -39,8 +39,14 @@ LEADER_PID = """
 SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
  WHERE a.application_name = 'starkmatter leader' AND a.datname = current_database()
 """
+IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 READY_SECS = 60.0
 QUIET_SECS = 20.0
+# After a worker is up nothing at a broker is in doubt any more, not even what never arrived there.
+QUIET_AT_BROKER_SECS = 10.0
+# For that an order is looked for the fourth time 8 seconds after it was sent. By default that is at 30 (SAFETY A.3).
+LOOK_AFTER_SECS = (0.5, 2.0, 4.0, 8.0)
+LOOKS = {"STARKMATTER_LOOK_AFTER_SECS": ",".join(map(str, LOOK_AFTER_SECS))}
 
 
 @cache
@@ -62,6 +68,7 @@ class Worker:
             "REDIS_URL": redis_url,
             "STARKMATTER_REPLAY_SPEED": "60",
             "STARKMATTER_LOG_FORMAT": "json",
+            **LOOKS,
             **(more or {}),
         }
         self.process = nursery().start("worker", environment(home, 3999, variables), self.log)
@@ -102,6 +109,23 @@ async def every_order(b: Backends, caller: Caller, account_id: UUID) -> list[Ord
         found += page
         before = (page[-1].created_at, page[-1].id)
     return found
+
+
+async def none_in_doubt(
+    b: Backends, caller: Caller, account_id: UUID, secs: float = QUIET_AT_BROKER_SECS
+) -> tuple[list[OrderView], float]:
+    """All orders of the account once no one is in doubt, and how long that took; an AssertionError says which are."""
+    found: list[OrderView] = []
+
+    async def quiet() -> bool:
+        found[:] = await every_order(b, caller, account_id)
+        return not [one for one in found if one.status in IN_DOUBT]
+
+    try:
+        took_secs = await until(quiet, secs, "no order in doubt")
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {[one for one in found if one.status in IN_DOUBT]}") from None
+    return found, took_secs
 
 
 @asynccontextmanager
