@@ -171,7 +171,8 @@ async def _live() -> None:
     elif point.who == "web":
         await _submit(b, point.text)
     else:
-        await BrokerHouse(b, always, QUICK).run(asyncio.Event())
+        pace = replace(QUICK, look_after_secs=b.settings.look_after_secs)
+        await BrokerHouse(b, always, pace).run(asyncio.Event())
     await close_backends(b)
 
 

@@ -16,14 +16,10 @@ from starkmatter.clock import utc_now
 from starkmatter.market.board import QuoteBoard
 from starkmatter.portfolio.at_broker import open_at_broker
 from starkmatter.settings import load_settings
-from starkmatter.trading.orders import get_order
 from starkmatter.trading.records import OrderView
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, INSTRUMENT, make_caller, order, quote
-from tests.process.worker import Worker, broker_worker, until
-
-# An order that never arrived is looked for until half a minute after it was sent before it is given up.
-QUIET_SECS = 150.0
+from tests.process.worker import Worker, broker_worker, none_in_doubt, until
 
 
 @dataclass
@@ -36,6 +32,7 @@ class Seat:
     there: Any
     start: Callable[[str], AbstractAsyncContextManager[Worker]]
     qty: int = 0
+    took_secs: float = 0.0
 
     async def send(self) -> OrderView:
         """An order at a fresh price, of one share more than the last; one that is refused is a mistake of the test."""
@@ -49,16 +46,10 @@ class Seat:
         assert placed.status == "pending_submit", placed.reject_reason
         return placed
 
-    async def ends(self, placed: OrderView, *statuses: str) -> OrderView:
-        """The order once it has one of these states."""
-        found = [placed]
-
-        async def there_yet() -> bool:
-            found[:] = [await get_order(self.b, self.caller, placed.id)]
-            return found[0].status in statuses
-
-        await until(there_yet, QUIET_SECS, f"an order of {placed.qty} to be {statuses}")
-        return found[0]
+    async def quiet(self) -> dict[int, OrderView]:
+        """Every order by its quantity, once nothing is in doubt any more."""
+        found, self.took_secs = await none_in_doubt(self.b, self.caller, self.account_id)
+        return {int(one.qty): one for one in found}
 
     async def killed_while_it_sends(self, name: str, fault: str | None) -> OrderView:
         """The worker dies while the broker reads the order, and the broker goes on as told."""

@@ -19,20 +19,19 @@ from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.brokers.etrade import PER_MIN
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.records import OrderView
-from tests.process.seats import QUIET_SECS, Seat, seated
-from tests.process.worker import every_order, kill_after, kill_at_work, until
+from tests.process.seats import Seat, seated
+from tests.process.worker import QUIET_AT_BROKER_SECS, every_order, kill_after, kill_at_work, until
 from tests.standins.etrade import SIGNED_IN, ETrade, etrade
 
 pytestmark = pytest.mark.process
 
 SEED = int(os.environ.get("STARKMATTER_KILL_SEED", "20261126"))
-JUDGED_EVERY = 50  # kills
+JUDGED_EVERY = 10  # kills
 # What the vendor takes, a preview and the order itself: faster, and most orders would only wait until they are too old.
 EVERY_SECS = 2 * 60 / PER_MIN
 KILLS_BY_NIGHT = int(os.environ.get("STARKMATTER_KILLS", "300"))
 # Each order is of one share more than the last: none is refused for want of money, or most kills would meet no order.
 ENOUGH = Decimal(1_000_000_000)
-IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
 SECRET_FIELDS = {"key", "secret", "token", "token_secret"}
 
 
@@ -46,25 +45,22 @@ def there() -> Iterator[ETrade]:
 class SandboxSeat(Seat):
     """Somebody with an account in E*TRADE's sandbox."""
 
+    equal_secs: float = 0.0
+
     def posted(self) -> list[int]:
         """The quantities that went over the wire, in their order."""
         return [int(one["Order"][0]["Instrument"][0]["quantity"]) for one in self.there.posts]
 
     async def same_as_there(self) -> dict[int, OrderView]:
         """Each order once or not at all, nothing sent twice, and both books equal."""
-        found: list[OrderView] = []
-
-        async def quiet() -> bool:
-            found[:] = await every_order(self.b, self.caller, self.account_id)
-            return not [one for one in found if one.status in IN_DOUBT]
 
         async def equal() -> bool:
             return (await get_account(self.b, self.caller, self.account_id)).cash == self.there.cash
 
-        await until(quiet, QUIET_SECS, "no order in doubt")
-        await until(equal, 30.0, "the same cash")  # what filled is asked for every two seconds
-        await quiet()
-        ours = {int(one.qty): one for one in found}
+        await self.quiet()
+        # What filled is asked for every two seconds.
+        self.equal_secs = self.took_secs + await until(equal, QUIET_AT_BROKER_SECS - self.took_secs, "the same cash")
+        ours = {int(one.qty): one for one in await every_order(self.b, self.caller, self.account_id)}
         taken = {int(one.qty): one for one in self.there.orders.values()}
         assert len(taken) == len(self.there.orders), "one order each"
         assert len(set(self.posted())) == len(self.posted()), "nothing is sent twice"
@@ -157,7 +153,8 @@ async def test_a_worker_killed_at_random_instants_loses_and_doubles_nothing(seat
         there.faults.clear()
         async with seat.start(f"quiet-{number}"):
             ours = await seat.same_as_there()
-        print(f"after {number + 1} kills, seed {SEED}, both books are one", flush=True)
+        took = f"quiet in {seat.took_secs:.1f} s, the same cash in {seat.equal_secs:.1f}"
+        print(f"after {number + 1} kills, seed {SEED}, both books are one: {took}", flush=True)
     print(f"{rounds} kills, seed {SEED}: {dict(Counter(str(one.status) for one in ours.values()))}")
     print(f"{len(there.posts)} times the broker was asked, {dict(refused)}")
     assert len(there.posts) >= rounds // 2

@@ -20,20 +20,29 @@ from starkmatter.portfolio.ledger import list_entries
 from starkmatter.portfolio.valuation import list_positions
 from starkmatter.trading.cancel import cancel_order
 from starkmatter.trading.corporate.desk import ActionDesk
+from starkmatter.trading.desk import Pace
 from starkmatter.trading.orders import list_fills
 from starkmatter.trading.submit import submit_order
 from tests.builders import ALL_READ, make_desk, open_clock, order, quote
 from tests.ops.instance import environment
 from tests.process.doomed import POINTS, day_after
-from tests.process.worker import every_order, nursery, until
+from tests.process.worker import (
+    LOOK_AFTER_SECS,
+    LOOKS,
+    QUIET_AT_BROKER_SECS,
+    every_order,
+    none_in_doubt,
+    nursery,
+    until,
+)
 from tests.standins.alpaca_trading import AlpacaTrading, alpaca_trading
 from tests.trading.broker_desk import BrokerSeat, make_seat
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 DEATH_SECS = 30.0
-QUIET_SECS = 60.0  # ten on an idle machine
-IN_DOUBT = {"pending_submit", "submitting", "unknown", "pending_cancel"}
+# The last look alone is eight seconds after an order was sent, and by day three other processes run beside this one.
+BY_DAY_MARGIN = 3
 # Every other point of an order's way ten times and those between three times by day, all of them fifty times by night.
 OFTEN, SELDOM, BY_NIGHT = 10, 1, 50
 
@@ -68,7 +77,8 @@ def deaths(who: str) -> pytest.MarkDecorator:
     """The points of one part of the way, and how many times each."""
     names = [name for name, point in POINTS.items() if point.who == who]
     by_day = [(name, OFTEN if list(POINTS).index(name) % 2 == 0 else SELDOM) for name in names]
-    by_night = [pytest.param(name, BY_NIGHT, marks=pytest.mark.nightly) for name in names]
+    long = [pytest.mark.nightly, pytest.mark.timeout(1_800)]  # One is sent again only eight seconds after it was sent.
+    by_night = [pytest.param(name, BY_NIGHT, marks=long) for name in names]
     return pytest.mark.parametrize(("point", "rounds"), [*by_day, *by_night])
 
 
@@ -80,29 +90,26 @@ async def seat(database: Database, cache: Redis, tmp_path: Path) -> AsyncIterato
 
 @pytest.fixture
 def doom(seat: BrokerSeat, tmp_path: Path, database_url: str, redis_url: str) -> Doom:
-    return Doom(tmp_path, database_url, redis_url, {"STARKMATTER_VENDOR_URLS": json.dumps(seat.there.urls)})
+    urls = {"STARKMATTER_VENDOR_URLS": json.dumps(seat.there.urls)}
+    return Doom(tmp_path, database_url, redis_url, LOOKS | urls)
 
 
-async def come_to_rest(seat: BrokerSeat) -> None:
+async def come_to_rest(seat: BrokerSeat, point: str, rounds: int) -> None:
     """A healthy worker takes over; then no order is in doubt and both books are one."""
-    async with seat.house():
+    within_secs = QUIET_AT_BROKER_SECS * (1 if rounds == BY_NIGHT else BY_DAY_MARGIN)
+    async with seat.house(Pace(LOOK_AFTER_SECS)):
         await seat.until_state("ready")
-
-        async def quiet() -> bool:
-            found = await every_order(seat.b, seat.caller, seat.account_id)
-            return not [one for one in found if one.status in IN_DOUBT]
-
-        await until(quiet, QUIET_SECS, "no order in doubt")
+        found, took_secs = await none_in_doubt(seat.b, seat.caller, seat.account_id, within_secs)
+    print(f"{rounds} kills at {point!r}, then quiet in {took_secs:.1f} s")
     there: AlpacaTrading = seat.there
-    for one in await every_order(seat.b, seat.caller, seat.account_id):
+    for one in found:
         at_broker = there.orders.get(one.client_order_id)
         if at_broker is None:
             assert one.status in {"not_sent", "rejected"}, one
             continue
         assert one.filled_qty == Decimal(at_broker["filled_qty"])
         assert (one.status in TERMINAL) == (at_broker["status"] in {"filled", "canceled"}), (one, at_broker)
-    ours = {one.client_order_id for one in await every_order(seat.b, seat.caller, seat.account_id)}
-    assert set(there.orders) <= ours
+    assert set(there.orders) <= {one.client_order_id for one in found}
     account = await get_account(seat.b, seat.caller, seat.account_id)
     assert account.cash == there.cash
     held = {one.symbol: one.qty for one in await list_positions(seat.b, seat.caller, seat.account_id)}
@@ -126,7 +133,7 @@ async def test_an_order_on_its_way_to_the_broker(point: str, rounds: int, seat: 
         assert placed.status == "pending_submit"
         await doom.meet(point)
     there.faults.clear()
-    await come_to_rest(seat)
+    await come_to_rest(seat, point, rounds)
     assert len(await every_order(seat.b, seat.caller, seat.account_id)) == rounds
 
 
@@ -140,7 +147,7 @@ async def test_a_cancel_on_its_way_to_the_broker(point: str, rounds: int, seat: 
             await seat.until(placed, "working", "accepted")
         await cancel_order(seat.b, seat.caller, placed.id)
         await doom.meet(point)
-    await come_to_rest(seat)
+    await come_to_rest(seat, point, rounds)
     found = await every_order(seat.b, seat.caller, seat.account_id)
     assert [one.status for one in found] == ["canceled"] * rounds
 
