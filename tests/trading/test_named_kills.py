@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 DEATH_SECS = 30.0
 # The last look alone is eight seconds after an order was sent, and by day three other processes run beside this one.
 BY_DAY_MARGIN = 3
-# Every other point of an order's way ten times and those between three times by day, all of them fifty times by night.
+# Every other point of an order's way ten times and those between once by day, all of them fifty times by night.
 OFTEN, SELDOM, BY_NIGHT = 10, 1, 50
 
 
