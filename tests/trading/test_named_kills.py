@@ -77,8 +77,7 @@ def deaths(who: str) -> pytest.MarkDecorator:
     """The points of one part of the way, and how many times each."""
     names = [name for name, point in POINTS.items() if point.who == who]
     by_day = [(name, OFTEN if list(POINTS).index(name) % 2 == 0 else SELDOM) for name in names]
-    long = [pytest.mark.nightly, pytest.mark.timeout(1_800)]  # One is sent again only eight seconds after it was sent.
-    by_night = [pytest.param(name, BY_NIGHT, marks=long) for name in names]
+    by_night = [pytest.param(name, BY_NIGHT, marks=pytest.mark.nightly) for name in names]
     return pytest.mark.parametrize(("point", "rounds"), [*by_day, *by_night])
 
 
