@@ -1,16 +1,25 @@
 """What statements about moves of shares touch and what they leave: other accounts, former points, later choices."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+from redis.asyncio import Redis
+
+from starkmatter.db.database import Database
+from starkmatter.errors import InvalidInput
+from starkmatter.portfolio.exporting import json_lines, whole_journal
 from starkmatter.portfolio.lots.service import choose_method
-from starkmatter.portfolio.transfers.service import list_transfers, take_back
-from starkmatter.portfolio.transfers.telling import sides_of
+from starkmatter.portfolio.transfers.records import Asked
+from starkmatter.portfolio.transfers.service import list_transfers, move_shares, take_back
+from starkmatter.portfolio.transfers.telling import said_ids, sides_of
 from tests.builders import make_account
-from tests.portfolio.importing import table
-from tests.portfolio.test_transfers import Pair, Tracked, pair, tracked  # noqa: F401
-from tests.trading.acting import filled
+from tests.portfolio.importing import make_importer, table
+from tests.portfolio.test_importing_actions import Wakes
+from tests.portfolio.test_transfers import Pair, Tracked, noon, pair, tracked  # noqa: F401
+from tests.trading.acting import D, filled
 
 CLOSE = """
 INSERT INTO account_close (account_id, venue_at, entry_id, symbols, qtys, worths) VALUES (%s, %s, 0, '{}', '{}', '{}')
@@ -80,7 +89,8 @@ async def test_a_method_that_was_chosen_after_a_move_is_not_the_moves(tracked: T
     one = tracked.one
     await one.book(table("2024-02-26,deposit,,,,10000.00,,,", "2024-02-27,buy,KO,10,61.00,-610.00,,,"))
     moved = await tracked.move("4", date(2024, 2, 29))
-    await choose_method(one.b, one.caller, one.account_id, "lifo")
+    for method in ("hifo", "lifo"):
+        await choose_method(one.b, one.caller, one.account_id, method)
     again = await tracked.move("2", date(2024, 3, 1))
     told = await sides_of(one.b, one.caller, one.account_id)
     assert {entry: side.method for entry, side in told.items()} == {
@@ -90,3 +100,43 @@ async def test_a_method_that_was_chosen_after_a_move_is_not_the_moves(tracked: T
     assert {entry: (side.side, side.method, side.mark) for entry, side in came.items()} == {
         moved.in_entry_id: ("in", None, moved.id), again.in_entry_id: ("in", None, again.id)
     }  # fmt: skip
+
+
+async def test_shares_that_a_split_brought_are_there_to_be_moved(tracked: Tracked, database: Database) -> None:  # noqa: F811
+    wakes, other = Wakes(tracked.one), tracked.other
+    await tracked.one.book(table("2024-02-26,deposit,,,,5000.00,,,", "2024-02-27,buy,KO,10,60.00,-600.00,,,"))
+    await wakes.say("split 2:1", date(2024, 3, 1))
+    asked = Asked(tracked.one.account_id, other.account_id, "KO", D(15), at=noon(date(2024, 3, 5)), price=D(30))
+    assert (await move_shares(other.b, other.caller, asked)).cost == 450
+    assert [await one.held() for one in (tracked.one, other)] == [{"KO": 5}, {"KO": 15}]
+    with pytest.raises(InvalidInput, match="Only 5 KO"):
+        await move_shares(other.b, other.caller, replace(asked, qty=D(6)))
+
+
+async def test_what_was_taken_back_may_move_again(tracked: Tracked) -> None:  # noqa: F811
+    await tracked.one.book(table("2024-02-26,deposit,,,,10000.00,,,", "2024-02-27,buy,KO,10,61.00,-610.00,,,"))
+    moved = await tracked.move("10", date(2024, 2, 29))
+    with pytest.raises(InvalidInput, match="Only 0 KO"):
+        await tracked.move("1", date(2024, 2, 29))
+    await take_back(tracked.one.b, tracked.one.caller, moved.id)
+    assert (await tracked.move("10", date(2024, 2, 29))).cost == 610
+
+
+async def test_the_numbers_of_a_file_are_known_while_its_import_stands_and_in_its_own_account(
+    tracked: Tracked,  # noqa: F811
+    cache: Redis,
+) -> None:
+    one, b, caller = tracked.one, tracked.one.b, tracked.one.caller
+    await one.book(table("2024-02-26,deposit,,,,5000.00,,,", "2024-02-27,buy,KO,10,60.00,-600.00,,,"))
+    _, entries = await whole_journal(b, caller, one.account_id)
+    file = b"".join(json_lines(entries))
+    copies = [await make_importer(b.db, cache, caller=caller) for _ in range(2)]
+    imports = [await copy.book(file) for copy in copies]
+    for copy in copies:
+        _, booked = await whole_journal(b, caller, copy.account_id)
+        assert await said_ids(b, {"account": copy.account_id}) == {
+            old.id: new.id for old, new in zip(entries, booked, strict=True)
+        }
+    assert await said_ids(b, {"account": one.account_id}) == {}
+    await copies[0].undo(imports[0].id)
+    assert await said_ids(b, {"account": copies[0].account_id}) == {}
