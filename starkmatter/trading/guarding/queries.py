@@ -53,7 +53,6 @@ SELECT a.id FROM account a
 
 BROKERS = """
 SELECT DISTINCT broker FROM account WHERE closed_at IS NULL AND (%(user)s::uuid IS NULL OR user_id = %(user)s)
- ORDER BY broker
 """
 
 GUARD_WORDS = """
@@ -123,7 +122,7 @@ HELD = "SELECT symbol, signed_qty, cost_basis FROM holding WHERE account_id = %s
 PAID_SINCE = """
 SELECT e.venue_at, sum(leg.amount) FROM ledger_entry e, unnest(e.accounts, e.amounts) AS leg (account, amount)
  WHERE e.account_id = %s AND e.kind <> 'fill' AND e.venue_at > %s AND leg.account = 'assets:cash'
- GROUP BY e.id ORDER BY e.venue_at
+ GROUP BY e.id
 """
 
 EMERGENCY_ACCOUNTS = """
