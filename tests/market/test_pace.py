@@ -6,11 +6,13 @@ from starkmatter.market.pace import Pace, Turns
 SHUT: dict[str, SessionState] = {"USD-JPY": "closed"}
 
 
-def questions(turns: Turns, states: dict[str, SessionState], until_secs: int, **more: frozenset[str]) -> list[int]:
+def questions(
+    turns: Turns, states: dict[str, SessionState], until_secs: int, since_secs: int = 0, **more: frozenset[str]
+) -> list[int]:
     """The seconds at which anything is asked for; nobody ever has a price."""
     known = {"streamed": frozenset[str](), "priced": frozenset[str]()} | more
     found = []
-    for now in range(until_secs):
+    for now in range(since_secs, until_secs):
         if due := turns.due(states, now, 0.0, **known):
             turns.asked(due, now, priced=known["priced"])
             found.append(now)
@@ -36,7 +38,7 @@ def test_with_no_source_answering_a_first_price_is_not_asked_for_more_often_than
         turns.failed()
     assert questions(turns, SHUT, 200) == [0, 48, 96, 144, 192]
     turns.answered()
-    assert turns.due(SHUT, 1_000.0, 0.0, streamed=frozenset(), priced=frozenset()) == ["USD-JPY"]
+    assert questions(turns, SHUT, 1_150, since_secs=1_000, priced=frozenset(SHUT)) == [1_000, 1_060, 1_120]
 
 
 def test_no_number_of_failures_is_too_many() -> None:
@@ -54,8 +56,8 @@ def test_what_has_waited_half_its_turn_comes_along_in_the_order_that_was_asked_f
     priced = frozenset(states)
     turns.asked(["EUR-USD"], 0.0, priced=priced)
     turns.asked(["AAPL"], 2.0, priced=priced)
-    turns.asked(["BTC-USD"], 28.0, priced=priced)
-    assert turns.due(states, 30.0, 0.0, streamed=frozenset(), priced=priced) == []
-    assert turns.due(states, 31.0, 0.0, streamed=frozenset(), priced=priced) == ["BTC-USD", "EUR-USD"]
-    turns.asked(["BTC-USD", "EUR-USD"], 31.0, priced=priced)
-    assert turns.due(states, 32.0, 0.0, streamed=frozenset(), priced=priced) == []
+    turns.asked(["BTC-USD"], 27.0, priced=priced)
+    assert turns.due(states, 29.0, 0.0, streamed=frozenset(), priced=priced) == []
+    assert turns.due(states, 30.0, 0.0, streamed=frozenset(), priced=priced) == ["BTC-USD", "EUR-USD"]
+    turns.asked(["BTC-USD", "EUR-USD"], 30.0, priced=priced)
+    assert turns.due(states, 31.0, 0.0, streamed=frozenset(), priced=priced) == []
