@@ -9,7 +9,7 @@ SHUT: dict[str, SessionState] = {"USD-JPY": "closed"}
 def questions(
     turns: Turns, states: dict[str, SessionState], until_secs: int, since_secs: int = 0, **more: frozenset[str]
 ) -> list[int]:
-    """The seconds at which anything is asked for; nobody ever has a price."""
+    """The seconds at which anything is asked for; who has no price never gets one."""
     known = {"streamed": frozenset[str](), "priced": frozenset[str]()} | more
     found = []
     for now in range(since_secs, until_secs):
