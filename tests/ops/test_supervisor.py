@@ -267,12 +267,11 @@ def test_each_killed_child_comes_back_and_the_others_keep_their_process(watched:
         with psycopg.connect(url) as connection:  # what was committed is there, whoever died
             assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
         ended += [f"{one} ended and is started again" for one in gone if one != "forkserver"]
-    said = [event["message"] for event in watched.events if "message" in event]
-    assert sorted(message for message in said if "is started again" in message) == sorted(ended)
+    said = [event["message"] for event in watched.events if "is started again" in event.get("message", "")]
+    assert sorted(said) == sorted(ended)
     assert "Traceback" not in watched.text
-    # Ready before it leads, a worker would be taken for alive by the beat of the one that ended.
-    life = [message for message in said if message in ("worker starts", "leading", "worker is ready")]
-    assert life == ["worker starts", "leading", "worker is ready"] * (len(life) // 3)
+    # No worker opens its connections so soon: it would be the beat of the one that ended.
+    assert all(event["after_secs"] > 0.02 for event in watched.events if event.get("message") == "worker is ready")
 
 
 def ends_by(instance: Instance, number: signal.Signals) -> None:
