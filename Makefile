@@ -15,9 +15,8 @@ CHECKED := tests/test_architecture.py tests/test_dependencies.py
 styled = $(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 # uv installs in a third of pip's time; where it cannot reach its index (it does not read pip's settings), pip does.
-# Python compiles what it loads, a third of what is installed: all of it would take 37 seconds of a processor.
 install = { $(PY) -m pip install --quiet $(UV) \
-	  && $(VENV)/bin/uv pip install --quiet --python $(PY) -r $(1) \
+	  && $(VENV)/bin/uv pip install --quiet --python $(PY) --compile-bytecode -r $(1) \
 	  || $(PY) -m pip install --quiet -r $(1); }
 
 .DEFAULT_GOAL := help
