@@ -102,9 +102,8 @@ class _Server:
         self._process, self._channel = process, channel
         self.is_gone = self.has_loaded = False
         self._numbers = count(1)
-        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._asked: dict[int, _Asked] = {}
         self._children: dict[int, Forked] = {}
-        self._ended: dict[int, int] = {}
         self._relaying = asyncio.create_task(relay.stream("forkserver", process.stdout, form))
         asyncio.get_running_loop().add_reader(channel, self._hear)
 
@@ -125,29 +124,17 @@ class _Server:
 
     async def fork(self, verb: tuple[str, ...], errors_apart: bool) -> Forked:
         number = next(self._numbers)
-        self._asked[number] = asked = asyncio.get_running_loop().create_future()
-        out_end, out = os.pipe()
-        err_end, err = os.pipe() if errors_apart else (None, out)
+        output = await _Pipe.opened()
+        errors = await _Pipe.opened() if errors_apart else None
+        self._asked[number] = asked = _Asked(output, errors)
         try:
-            try:
-                request = json.dumps({"id": number, "verb": verb}).encode()
-                socket.send_fds(self._channel, [request], [out, err])
-            finally:
-                for end in {out, err}:
-                    os.close(end)
-            pid = await asked
-        except BaseException:
-            for reading in (out_end, err_end):
-                if reading is not None:
-                    os.close(reading)
+            request = json.dumps({"id": number, "verb": verb}).encode()
+            socket.send_fds(self._channel, [request], [output.end, (errors or output).end])
+            return await asked.child
+        finally:
             self._asked.pop(number, None)
-            raise
-        self.has_loaded = True
-        child = Forked(pid, await _reader(out_end), None if err_end is None else await _reader(err_end))
-        self._children[pid] = child
-        if pid in self._ended:
-            self._children.pop(pid).has_ended(self._ended.pop(pid))
-        return child
+            for pipe in filter(None, (output, errors)):
+                pipe.give_away(is_read=asked.is_answered)
 
     def _hear(self) -> None:
         """One message of the server's."""
@@ -162,13 +149,15 @@ class _Server:
             return
         answer = json.loads(message)
         if "ended" in answer:
-            child = self._children.pop(answer["ended"], None)
-            if child is None:
-                self._ended[answer["ended"]] = answer["code"]
-            else:
-                child.has_ended(answer["code"])
-        elif (asked := self._asked.pop(answer["id"], None)) is not None and not asked.done():
-            asked.set_result(answer["pid"])
+            self._children.pop(answer["ended"]).has_ended(answer["code"])
+            return
+        # Here and not where it is waited for: whatever is heard next may be of this child already.
+        self.has_loaded = True
+        asked = self._asked.get(answer["id"])
+        child = Forked(answer["pid"], *(asked.readers if asked else (asyncio.StreamReader(), None)))
+        self._children[child.pid] = child
+        if asked is not None and not asked.child.done():
+            asked.child.set_result(child)
 
     def lost(self) -> None:
         """It is gone. The system asks its children to end; nobody but us is left to see that they do."""
@@ -178,8 +167,8 @@ class _Server:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._channel)
         for asked in self._asked.values():
-            if not asked.done():
-                asked.set_exception(ConnectionResetError("the fork server ended"))
+            if not asked.child.done():
+                asked.child.set_exception(ConnectionResetError("the fork server ended"))
         for child in self._children.values():
             try:
                 end = os.pidfd_open(child.pid)
@@ -206,9 +195,36 @@ def _orphan_ended(loop: asyncio.AbstractEventLoop, end: int, child: Forked) -> N
     child.has_ended(-signal.SIGTERM)
 
 
-async def _reader(end: int) -> asyncio.StreamReader:
-    """What is written into a pipe."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=relay.LINE_MAX_BYTES, loop=loop)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(end, "rb", 0))
-    return reader
+class _Pipe:
+    """What a child writes: one end for it, the other read by us."""
+
+    def __init__(self, end: int, reader: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+        self.end, self.reader, self._transport = end, reader, transport
+
+    @classmethod
+    async def opened(cls) -> "_Pipe":
+        loop = asyncio.get_running_loop()
+        ours, theirs = os.pipe()
+        reader = asyncio.StreamReader(limit=relay.LINE_MAX_BYTES, loop=loop)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(ours, "rb", 0)
+        )
+        return cls(theirs, reader, transport)
+
+    def give_away(self, *, is_read: bool) -> None:
+        """The child has its end by now; without a child nobody reads ours."""
+        os.close(self.end)
+        if not is_read:
+            self._transport.close()
+
+
+class _Asked:
+    """A request under way: the pipes it carries and the child that is waited for."""
+
+    def __init__(self, output: _Pipe, errors: _Pipe | None) -> None:
+        self.readers = (output.reader, None if errors is None else errors.reader)
+        self.child: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_answered(self) -> bool:
+        return self.child.done() and not self.child.cancelled() and self.child.exception() is None

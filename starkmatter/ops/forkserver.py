@@ -17,10 +17,10 @@ from contextlib import suppress
 from importlib import import_module
 
 from starkmatter.ops.children import death_with_parent
+from starkmatter.ops.forks import MESSAGE_MAX_BYTES
 from starkmatter.ops.web import composition_root
 
 LOADED = ("starkmatter.cli", "starkmatter.ops.logging", "uvicorn", "starkmatter.jobs.worker")
-MESSAGE_MAX_BYTES = 65_536
 TITLE_ENV = "SPT_NOENV"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from starkmatter.errors import ConfigError
 from starkmatter.ops.children import Command
-from starkmatter.ops.forks import Forked, Forks, can_fork
+from starkmatter.ops.forks import Forked, Forks, _Server, can_fork
 from starkmatter.version import ROOT_DIR, VERSION
 from tests.ops.instance import environment
 
@@ -132,6 +132,24 @@ async def test_a_fork_server_that_dies_between_two_requests_is_replaced_within_t
             while server.status() != psutil.STATUS_ZOMBIE:
                 pass  # our loop must not hear of it before it asks
         assert psutil.pid_exists((await up(forks)).pid)
+
+
+async def test_a_child_whose_fork_server_is_lost_with_its_answer_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = _Server._hear
+
+    def hear_the_last(self: _Server) -> None:
+        hear(self)
+        self.lost()
+
+    monkeypatch.setattr(_Server, "_hear", hear_the_last)
+    async with forks_of(SLEEPY, tmp_path) as forks:
+        child = await forks.start(("sleep",))
+        server = psutil.Process(child.pid).parent()
+        assert server is not None
+        server.kill()
+        assert await asyncio.wait_for(child.wait(), 20) == -signal.SIGTERM
 
 
 async def test_code_that_cannot_be_loaded_is_said_and_not_tried_for_ever(tmp_path: Path) -> None:

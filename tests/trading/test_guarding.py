@@ -1,17 +1,13 @@
 """The edges of what guards an account: what its figures are made of, whom a switch is for, and who may ask what."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from starkmatter.accounts.sharing.service import share_account
-from starkmatter.db.database import Database
 from starkmatter.errors import InvalidInput, NotAllowed, NotFound, Unavailable
-from starkmatter.portfolio.invariants import check_books
 from starkmatter.trading.guarding import queries, stops
 from starkmatter.trading.guarding.cautions import check_codes, crowding
 from starkmatter.trading.guarding.checking import marks_of, own_refusals, stopped
@@ -22,17 +18,10 @@ from starkmatter.trading.guarding.sweeping import cancel_all, sweep
 from starkmatter.trading.orders import list_orders
 from starkmatter.trading.submit import submit_order
 from starkmatter.trading.ticket import Ticket, open_ticket
-from tests.builders import ALL_READ, OPENS_AT, Desk, make_account, make_desk, order, quote
+from tests.builders import ALL_READ, OPENS_AT, Desk, make_account, order, quote
 from tests.trading.test_kill_switch import signed_in
 
 LEADER_KEY = 0x1234_5678_9ABC_DEF0
-
-
-@pytest.fixture
-async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
-    made = await make_desk(database, cache)
-    yield made
-    assert await check_books(database) == []
 
 
 async def send(desk: Desk, text: str, account_id: UUID | None = None) -> UUID:

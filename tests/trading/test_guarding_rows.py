@@ -1,17 +1,11 @@
 """Whose rows the statements about switches, rules and warnings read and write: those that are named, and no others."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
-
-import pytest
-from redis.asyncio import Redis
+from uuid import UUID
 
 from starkmatter.accounts.sharing.service import share_account
-from starkmatter.db.database import Database
-from starkmatter.portfolio.invariants import check_books
 from starkmatter.portfolio.opening import deposit
 from starkmatter.trading.guarding import queries
 from starkmatter.trading.guarding.checking import marks_of
@@ -19,30 +13,15 @@ from starkmatter.trading.guarding.emergency import read_emergency
 from starkmatter.trading.guarding.rules import list_rules, set_rule
 from starkmatter.trading.guarding.stops import list_stops, turn_on
 from starkmatter.trading.guarding.sweeping import cancel_all
-from starkmatter.trading.submit import submit_order
 from starkmatter.trading.ticket import open_ticket
-from tests.builders import ALL_READ, Desk, make_account, make_desk, order, quote
+from tests.builders import Desk, make_account, order
+from tests.trading.test_guarding import send
 
 INSTANT = timedelta(microseconds=1)
 AT_BROKER = """
 INSERT INTO broker_account (account_id, broker, number, state, words, closed_at)
 VALUES (%s, 'alpaca', %s, 'away', %s, %s) RETURNING account_id
 """
-
-
-@pytest.fixture
-async def desk(database: Database, cache: Redis) -> AsyncIterator[Desk]:
-    made = await make_desk(database, cache)
-    yield made
-    assert await check_books(database) == []
-
-
-async def send(desk: Desk, text: str, account_id: UUID | None = None) -> UUID:
-    account_id = account_id or desk.account_id
-    placed = await submit_order(desk.b, desk.caller, account_id, order(text), uuid4().hex, acknowledged=ALL_READ)
-    await desk.broker.drain()
-    await desk.tell(quote("AAPL 100.00/100.05"), quote("MSFT 200.00/200.10"))
-    return placed.id
 
 
 async def rows(desk: Desk, sql: Any, params: Any) -> list[tuple[Any, ...]]:
